@@ -1,0 +1,45 @@
+"""rnnlab: a laboratory for recurrent language models.
+
+    import rnnlab
+
+    run = rnnlab.train(corpus="timemachine", max_seconds=60)
+    print(run.generate("the time traveller"))
+    model = rnnlab.load(run.directory)
+
+Names are looked up when first used: `import rnnlab` does not import torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from rnnlab.config import Settings
+    from rnnlab.errors import RnnlabError
+    from rnnlab.lab.api import evaluate, load, train
+    from rnnlab.lab.run import Run
+    from rnnlab.lm.text_model import TextModel
+
+__all__ = ["RnnlabError", "Run", "Settings", "TextModel", "evaluate", "load", "train"]
+
+_HOMES = {
+    "RnnlabError": "rnnlab.errors",
+    "Run": "rnnlab.lab.run",
+    "Settings": "rnnlab.config",
+    "TextModel": "rnnlab.lm.text_model",
+    "evaluate": "rnnlab.lab.api",
+    "load": "rnnlab.lab.api",
+    "train": "rnnlab.lab.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,50 @@
+"""What every cell is: a pure function of (input, state, weights).
+
+Legend: T time steps, B batch, I input size, H hidden size, G gates (blocks of H rows in a weight).
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+State = tuple[Tensor, ...]
+"""(h,) or (h, c), each (B, H)."""
+
+
+class Weights(NamedTuple):
+    """The parameters of one layer, with torch's names, shapes, gate orders and both biases."""
+
+    weight_ih: Tensor  # (G·H, I)
+    weight_hh: Tensor  # (G·H, H)
+    bias_ih: Tensor  # (G·H,)
+    bias_hh: Tensor  # (G·H,)
+
+
+class Cell(ABC):
+    """One recurrent cell; holds no weights."""
+
+    name: str
+    num_gates: ClassVar[int]
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+
+    @abstractmethod
+    def step(self, x: Tensor, state: State, weights: Weights) -> State:
+        """Advance by one time step; the output of the layer is the new h.
+
+        x: (B, I) floats, or (B,) integer ids that stand for one-hot rows.
+        Returns the new state, each part (B, H).
+        """
+
+
+def project_input(x: Tensor, weights: Weights) -> Tensor:
+    """Compute W_ih x + b_ih, shape (B, G·H); for one-hot x that is a column of W_ih, gathered."""
+    if x.is_floating_point():
+        return F.linear(x, weights.weight_ih, weights.bias_ih)
+    return F.embedding(x, weights.weight_ih.T) + weights.bias_ih
+
+
+def project_hidden(h: Tensor, weights: Weights) -> Tensor:
+    """Compute W_hh h + b_hh, shape (B, G·H)."""
+    return F.linear(h, weights.weight_hh, weights.bias_hh)

@@ -1,0 +1,33 @@
+"""The gated recurrent unit."""
+
+import torch
+from torch import Tensor
+
+from rnnlab.cells.cell import Cell, State, Weights, project_hidden, project_input
+
+
+class GRU(Cell):
+    r"""Gated recurrent unit with the reset gate after the matrix product; gate order r, z, n.
+
+    .. math::
+        r_t &= \sigma(W_{ir} x_t + b_{ir} + W_{hr} h_{t-1} + b_{hr}) \\
+        z_t &= \sigma(W_{iz} x_t + b_{iz} + W_{hz} h_{t-1} + b_{hz}) \\
+        n_t &= \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})) \\
+        h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}
+
+    Source: Cho et al. 2014, arXiv:1406.1078, section 2.3, there with r before the product and
+    z as 1 - z; this variant, which cuDNN and torch compute, is version 1 of that paper.
+    """
+
+    name = "gru"
+    num_gates = 3
+
+    def step(self, x: Tensor, state: State, weights: Weights) -> State:
+        """See `Cell.step`."""
+        (h,) = state
+        x_r, x_z, x_n = project_input(x, weights).chunk(3, dim=-1)  # each (B, H)
+        h_r, h_z, h_n = project_hidden(h, weights).chunk(3, dim=-1)
+        r = torch.sigmoid(x_r + h_r)
+        z = torch.sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + r * h_n)
+        return ((1 - z) * n + z * h,)

@@ -1,0 +1,241 @@
+"""The command line: one function a command, generated flags, no logic.
+
+torch is imported inside the commands that need it, so that help starts at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import tyro
+from pydantic import ValidationError
+
+from rnnlab import __version__
+from rnnlab.config import (
+    DataSettings,
+    GenerationSettings,
+    MachineSettings,
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+    find_config,
+    usage_error,
+)
+from rnnlab.errors import RnnlabError, UsageError, unknown
+
+FLAT = (tyro.conf.OmitArgPrefixes,)
+"""A flag is a setting's name, never a group's."""
+
+DESCRIPTION = "A laboratory for recurrent language models: train, measure honestly, generate."
+
+
+def train(
+    data: DataSettings,
+    model: ModelSettings,
+    training: TrainingSettings,
+    machine: MachineSettings,
+    config: str = "",
+    run_dir: str = "",
+    quiet: bool = False,
+) -> None:
+    """Train a language model on text; writes a run directory.
+
+    Args:
+        data: which text.
+        model: what is learned.
+        training: how.
+        machine: with what.
+        config: TOML file with settings, or the name of a recipe; flags override it.
+        run_dir: new directory for all that the run writes; default: numbered, under runs/.
+        quiet: print nothing but errors.
+    """
+    from rnnlab.lab.display import Display
+    from rnnlab.lab.run import train
+
+    settings = Settings(data=data, model=model, training=training, machine=machine)
+    run = train(settings, run_dir or None, Display(quiet=quiet))
+    if run.result["training"]["stopped_by"] in ("SIGINT", "SIGTERM"):
+        sys.exit(130)
+
+
+def generate(
+    model: tyro.conf.Positional[Path],
+    settings: GenerationSettings,
+    machine: MachineSettings,
+    prefix: tuple[str, ...] = ("",),
+    prefix_file: str = "",
+    checkpoint: Literal["best", "last"] = "best",
+) -> None:
+    """Let a trained model write.
+
+    Args:
+        model: run directory or model folder.
+        settings: how text is drawn.
+        machine: how it is computed.
+        prefix: what the text begins with; several are continued side by side.
+        prefix_file: file with one prefix a line, instead of --prefix.
+        checkpoint: of a run directory: best on the validation split, or last.
+    """
+    from rnnlab.lab.writing import write_texts
+    from rnnlab.lm.text_model import TextModel
+
+    write_texts(TextModel.load(model, checkpoint, machine), prefix, prefix_file, settings)
+
+
+def evaluate(
+    model: tyro.conf.Positional[Path],
+    machine: MachineSettings,
+    text: tuple[str, ...] = (),
+    split: tuple[Literal["train", "validation", "test"], ...] = (),
+    context: tuple[str, ...] = ("carried", "windows:256"),
+    errors: Literal["strict", "replace"] = "strict",
+    baselines: bool = True,
+    checkpoint: Literal["best", "last"] = "best",
+    json: bool = False,
+) -> None:
+    """Measure how likely a text is under a trained model, beside simple baselines.
+
+    Args:
+        model: run directory or model folder.
+        machine: how it is computed.
+        text: text files, named corpora or - for standard input; default: the model's held-out text.
+        split: parts of the model's own corpus, instead of --text.
+        context: what the model has read before a token: carried, or windows:N from a zero state.
+        errors: bytes that are no UTF-8: stop, or read them as U+FFFD.
+        baselines: measure n-gram, xz and others beside it; needs the model's training text.
+        checkpoint: of a run directory: best on the validation split, or last.
+        json: print one JSON object instead of a table.
+    """
+    from rnnlab.lab.api import evaluate
+    from rnnlab.lab.writing import write_evaluations
+    from rnnlab.lm.text_model import TextModel
+
+    records, notices = evaluate(
+        TextModel.load(model, checkpoint, machine),
+        text,
+        splits=split,
+        contexts=context,
+        baselines=baselines,
+        errors=errors,
+        checkpoint=checkpoint,
+    )
+    write_evaluations(records, notices, as_json=json)
+
+
+def corpora(data_dir: str = "") -> None:
+    """List the named corpora: where each was found, or how to get it.
+
+    Args:
+        data_dir: folder searched first.
+    """
+    from rnnlab.lab.writing import write_corpora
+
+    write_corpora(data_dir)
+
+
+def engines() -> None:
+    """List the engines: which this machine can use, and why not the others."""
+    from rnnlab.lab.writing import write_engines
+
+    write_engines()
+
+
+def bench(
+    cell: tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...] = ("lstm",),
+    engine: tuple[str, ...] = ("textbook", "builtin"),
+    precision: tuple[Literal["float32", "bfloat16"], ...] = ("float32",),
+    hidden_size: tuple[int, ...] = (256,),
+    batch_size: tuple[int, ...] = (32,),
+    num_steps: int = 35,
+    rounds: int = 7,
+    seconds: float = 1.0,
+    json: bool = False,
+) -> None:
+    """Time engines side by side: training steps and generation, interleaved, medians.
+
+    Args:
+        cell: recurrent cells.
+        engine: engines; builtin is always measured as the yardstick.
+        precision: number formats.
+        hidden_size: units a layer.
+        batch_size: sequences side by side.
+        num_steps: time steps of a training batch.
+        rounds: times that each variant is measured, after one round that does not count.
+        seconds: length of one measurement of training [s].
+        json: print one JSON object instead of tables.
+    """
+    from rnnlab.lab.bench import bench
+    from rnnlab.lab.writing import write_bench
+
+    result = bench(
+        cells=cell,
+        engines=engine,
+        precisions=precision,
+        hidden_sizes=hidden_size,
+        batch_sizes=batch_size,
+        num_steps=num_steps,
+        rounds=rounds,
+        seconds=seconds,
+    )
+    write_bench(result, as_json=json)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__: command for command in (train, generate, evaluate, corpora, engines, bench)
+}
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command; exit code 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C."""
+    args = list(sys.argv[1:] if args is None else args)
+    try:
+        run_command(args)
+    except RnnlabError as error:
+        fail(str(error), error.exit_code)
+    except ValidationError as error:
+        fail(str(usage_error(error, args[0])), UsageError.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+
+
+def run_command(args: Sequence[str]) -> None:
+    """Parse the flags of one command and call it."""
+    if list(args) == ["--version"]:
+        print(f"rnnlab {__version__}")
+    elif args and args[0] in COMMANDS:
+        command = COMMANDS[args[0]]
+        if command is train:
+            command = partial(train, **dict(configured(args[1:])))
+        tyro.cli(command, prog=f"rnnlab {args[0]}", args=args[1:], config=FLAT)
+    elif args and not args[0].startswith("-"):
+        raise unknown("command", args[0], COMMANDS)
+    else:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="rnnlab", description=DESCRIPTION, args=args or ["--help"], config=FLAT
+        )
+
+
+def configured(args: Sequence[str]) -> Settings:
+    """Return the settings of `--config`, which are the defaults of all other flags."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config", default="")
+    try:
+        name = parser.parse_known_args(args)[0].config
+    except argparse.ArgumentError:  # "--config" at the end; the real parser says so
+        name = ""
+    return Settings.from_toml(find_config(name)) if name else Settings()
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    """Print one error and end."""
+    print(f"rnnlab: error: {message}", file=sys.stderr)
+    sys.exit(exit_code)

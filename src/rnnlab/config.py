@@ -1,0 +1,345 @@
+"""Every setting, defined once: name, type, default, range, unit, one line of help.
+
+The command line is generated from these models, TOML files hold them, run directories record them.
+Names are unique over all groups, so a file, a flag or a keyword argument never names a group:
+`hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from rnnlab.errors import UsageError, suggest, unknown
+
+RECIPES = Path(__file__).parent / "recipes"
+
+DEFAULT_SECONDS = 120.0
+"""The training budget of a run that names none."""
+
+LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "adagrad": 0.02}
+"""What `learning_rate = 0` stands for."""
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def check_context(value: str) -> str:
+    """Check a context rule: `carried`, or `windows:N` with N at least 1."""
+    kind, _, size = value.partition(":")
+    if value == "carried" or (kind == "windows" and size.isdecimal() and int(size) > 0):
+        return value
+    raise ValueError(f"a context rule is 'carried' or 'windows:N' with N >= 1, not {value!r}")
+
+
+Context = Annotated[str, BeforeValidator(check_context)]
+
+
+class SettingsGroup(BaseModel):
+    """Settings that one part of rnnlab takes; immutable, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataSettings(SettingsGroup):
+    """Which text, and how it becomes batches."""
+
+    corpus: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        ("auto",),
+        min_length=1,
+        description="a named corpus (see `rnnlab corpora`), text files, - for standard input, auto",
+    )
+    data_dir: str = Field("", description="folder searched first for named corpora")
+    errors: Literal["strict", "replace"] = Field(
+        "strict", description="bytes that are no UTF-8: stop, or read them as U+FFFD"
+    )
+    preprocessing: Literal["none", "lower", "letters"] = Field(
+        "none", description="text rule; letters: only a-z and single spaces, as d2l does"
+    )
+    tokenizer: Literal["char", "byte", "word", "bpe"] = Field("char", description="unit of text")
+    vocabulary: Literal["train", "text"] = Field(
+        "train", description="take the vocabulary from the training split or the whole text"
+    )
+    min_frequency: int = Field(
+        1, ge=1, description="word tokenizer: rarer words are <unk> [occurrences]"
+    )
+    bpe_size: int = Field(
+        1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
+    )
+    corpus_limit: int = Field(
+        0, ge=0, description="keep the first N of the text, 0: all [tokens; characters for bpe]"
+    )
+    split: tuple[float, float, float] = Field(
+        (0.9, 0.05, 0.05),
+        description="train, validation, test in this order: shares that sum to 1, or whole "
+        "numbers [characters]",
+    )
+    batching: Literal["sequential", "random"] = Field(
+        "sequential", description="carry the state from batch to batch, or windows in random order"
+    )
+    batch_size: int = Field(32, ge=1, description="sequences side by side, B")
+    num_steps: int = Field(
+        64, ge=1, description="length of backpropagation through time, T [tokens]"
+    )
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        shares = self.split
+        counts = all(share == int(share) for share in shares) and max(shares) > 1
+        if min(shares) < 0 or shares[0] == 0 or not (counts or abs(sum(shares) - 1) < 1e-6):
+            raise ValueError(
+                "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
+                f"characters (10000 2500 2500), the first above 0, not {_words(shares)}"
+            )
+        return self
+
+
+class ModelSettings(SettingsGroup):
+    """The language model: what is learned."""
+
+    cell: Literal["rnn", "rnn-relu", "gru", "lstm"] = Field("lstm", description="recurrent cell")
+    num_layers: int = Field(1, ge=1, le=64, description="layers on top of each other, L")
+    hidden_size: int = Field(256, ge=1, le=65536, description="units a layer, H")
+    input: Literal["one-hot", "embedding"] = Field(
+        "embedding", description="how a token enters: one-hot row, or learned vector"
+    )
+    embedding_size: int = Field(
+        64, ge=1, le=65536, description="size of the learned vector, with input embedding"
+    )
+    tie_weights: bool = Field(
+        False, description="share embedding and output weights; needs embedding_size = hidden_size"
+    )
+    input_dropout: float = Field(0.0, ge=0, lt=1, description="dropped of the embedding [share]")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropped before the output layer [share]")
+    layer_dropout: float = Field(0.0, ge=0, lt=1, description="dropped between layers [share]")
+    init: Literal["torch", "normal", "xavier", "kaiming", "orthogonal"] = Field(
+        "torch", description="how weights start"
+    )
+    init_std: float = Field(0.01, gt=0, description="with init normal: standard deviation")
+    forget_bias: float = Field(0.0, description="added to the forget gate's bias; lstm only")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.tie_weights and self.input != "embedding":
+            raise ValueError("tie_weights needs input = 'embedding'; one-hot has nothing to share")
+        if self.tie_weights and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                f"tie_weights needs embedding_size = hidden_size, "
+                f"not {self.embedding_size} and {self.hidden_size}"
+            )
+        if self.forget_bias and self.cell != "lstm":
+            raise ValueError(f"forget_bias needs cell = 'lstm'; {self.cell!r} has no forget gate")
+        if self.input_dropout and self.input != "embedding":
+            raise ValueError("input_dropout needs input = 'embedding'")
+        if self.layer_dropout and self.num_layers == 1:
+            raise ValueError("layer_dropout needs num_layers of at least 2; use dropout instead")
+        return self
+
+
+class TrainingSettings(SettingsGroup):
+    """How the weights are fitted, and for how long; training ends at the first budget reached."""
+
+    num_epochs: int = Field(0, ge=0, description="budget: passes over the training split, 0: any")
+    max_tokens: int = Field(0, ge=0, description="budget: tokens trained on, 0: any")
+    max_seconds: float = Field(
+        0.0,
+        ge=0,
+        description=f"budget: wall time of the loop, 0: any; {DEFAULT_SECONDS:g} if no budget is "
+        "given [s]",
+    )
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = Field(
+        "adamw", description="update rule"
+    )
+    learning_rate: float = Field(
+        0.0,
+        ge=0,
+        description="peak learning rate, 0: the optimizer's own ("
+        + ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
+        + ")",
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="of sgd and rmsprop")
+    nesterov: bool = Field(False, description="sgd: look ahead along the momentum")
+    weight_decay: float = Field(
+        0.0, ge=0, description="adamw: decoupled decay; the others: L2 penalty"
+    )
+    schedule: Literal["constant", "cosine", "one-cycle"] = Field(
+        "constant", description="learning rate over the budget"
+    )
+    warmup: float = Field(
+        0.0, ge=0, lt=1, description="share of the budget in which the learning rate rises"
+    )
+    clip_norm: float = Field(
+        1.0, ge=0, description="largest L2 norm of all gradients together, 0: no clipping"
+    )
+    num_evaluations: int = Field(
+        20, ge=0, description="held-out evaluations, spread evenly over the budget"
+    )
+    validation_context: Context = Field(
+        "windows:256", description="context rule of these: carried or windows:N"
+    )
+    patience: int = Field(
+        0, ge=0, description="stop after N evaluations without a new best, 0: never"
+    )
+    num_log_lines: int = Field(200, ge=1, description="lines in metrics.jsonl, spread likewise")
+    sample_prefix: str = Field("", description="start of the sample after each evaluation")
+    sample_length: int = Field(
+        100, ge=0, description="length of that sample, greedy, 0: none [tokens]"
+    )
+
+    seed: int = Field(0, ge=0, lt=2**63, description="of weights, batches and dropout")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.nesterov and not (self.optimizer == "sgd" and self.momentum > 0):
+            raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
+        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum is of sgd and rmsprop; {self.optimizer!r} has its own")
+        return self
+
+
+class MachineSettings(SettingsGroup):
+    """How it is computed; none of this enters the model."""
+
+    engine: str = Field(
+        "auto", description="textbook, builtin or auto: how cells run (`rnnlab engines`)"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: autocast, weights stay float32"
+    )
+    threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: as torch chooses")
+
+
+class GenerationSettings(SettingsGroup):
+    """How text is drawn from a model."""
+
+    length: int = Field(200, ge=1, description="text to write after each prefix [tokens]")
+    temperature: float = Field(
+        0.8, ge=0, description="divides the logits; 0: greedy, always the likeliest token"
+    )
+    top_k: int = Field(0, ge=0, description="draw among the K likeliest tokens, 0: all")
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="draw among the likeliest tokens that hold this probability"
+    )
+    beam_width: int = Field(
+        0, ge=0, le=1024, description="beam search over whole texts of this many beams, 0: off"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="the same seed writes the same text")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.beam_width and (self.top_k or self.top_p < 1):
+            raise ValueError("beam_width excludes top_k and top_p: beam search draws nothing")
+        return self
+
+
+class Settings(SettingsGroup):
+    """All that decides a training run."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    machine: MachineSettings = MachineSettings()
+
+    groups: ClassVar[dict[str, type[SettingsGroup]]] = {
+        "data": DataSettings,
+        "model": ModelSettings,
+        "training": TrainingSettings,
+        "machine": MachineSettings,
+    }
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Every setting's name, in the order of the groups."""
+        return [name for group in cls.groups.values() for name in group.model_fields]
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any], where: str = "settings") -> Self:
+        """Build from one flat mapping; raises UsageError that begins with `where`."""
+        return cls().changed(where, **values)
+
+    def changed(self, where: str = "settings", /, **values: Any) -> Self:
+        """Return a copy with some settings replaced, all rules checked again."""
+        names = self.names()
+        for name in values:
+            if name not in names:
+                raise UsageError(f"{where}: unknown setting {name!r}{suggest(name, names)}")
+        merged = {
+            group: {**dict(getattr(self, group)), **_part(values, model)}
+            for group, model in self.groups.items()
+        }
+        try:
+            return type(self).model_validate(merged)
+        except ValidationError as error:
+            raise usage_error(error, where) from None
+
+    def flat(self) -> dict[str, Any]:
+        """All settings as one flat mapping."""
+        return {name: value for group in self.groups for name, value in getattr(self, group)}
+
+    def to_toml(self) -> str:
+        """Write all settings as TOML that `from_toml` reads back, a comment before each group."""
+        parts = []
+        for name, group in self.groups.items():
+            values = getattr(self, name).model_dump(mode="json")
+            parts.append(f"# {(group.__doc__ or '').splitlines()[0]}\n{tomli_w.dumps(values)}")
+        return "\n".join(parts)
+
+    @classmethod
+    def from_toml(cls, file: Path) -> Self:
+        """Read settings from a TOML file; what it leaves out keeps its default."""
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise UsageError(f"{file}: not TOML: {error}") from None
+        return cls.from_flat(values, str(file))
+
+
+def find_config(name: str) -> Path:
+    """Find a settings file by path, or a recipe that ships with rnnlab by name."""
+    if Path(name).is_file():
+        return Path(name)
+    recipe = RECIPES / f"{name}.toml"
+    if "/" not in name and recipe.is_file():
+        return recipe
+    choices = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    raise UsageError(
+        f"config: {name!r} is neither a file nor a recipe{suggest(name, choices)} "
+        f"(recipes: {', '.join(choices)})"
+    )
+
+
+def usage_error(error: ValidationError, where: str) -> UsageError:
+    """Turn pydantic's report into one line a setting: name, rule, value."""
+    return UsageError("\n".join(f"{where}: {line}" for line in _lines(error)))
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        name = ".".join(str(part) for part in fault["loc"] if part not in Settings.groups)
+        rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        rule = rule.replace("should be", "must be")
+        own_words = fault["type"] == "value_error" and not name
+        yield rule if own_words else f"{name} {rule}, not {_words(fault['input'])}"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return " ".join(_words(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _part(values: Mapping[str, Any], model: type[SettingsGroup]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in model.model_fields}
+
+
+def check_name(kind: str, name: str, choices: list[str]) -> None:
+    """Raise UsageError unless `name` is one of `choices`."""
+    if name not in choices:
+        raise unknown(kind, name, choices)

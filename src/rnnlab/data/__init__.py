@@ -1,0 +1,1 @@
+"""Text becomes batches: corpora, preprocessing, tokenizers, splits, batches."""

@@ -1,0 +1,67 @@
+"""torch's own recurrent kernels: oneDNN or ATen on a CPU, cuDNN on a GPU.
+
+These are the functions behind nn.RNN, nn.GRU and nn.LSTM, called with weights that rnnlab owns.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnlab.cells import Cell, State, Weights
+from rnnlab.engines.engine import Engine
+
+_KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    "rnn": torch.rnn_tanh,
+    "rnn-relu": torch.rnn_relu,
+    "gru": torch.gru,
+    "lstm": torch.lstm,
+}
+
+_ONE_LAYER: dict[str, Any] = {
+    "has_biases": True,
+    "num_layers": 1,
+    "dropout": 0.0,
+    "bidirectional": False,
+    "batch_first": False,
+}
+
+
+class Builtin(Engine):
+    """What PyTorch offers; the yardstick for speed."""
+
+    name = "builtin"
+    about = "torch's nn.RNN, nn.GRU and nn.LSTM kernels; oneDNN or ATen on a CPU, cuDNN on a GPU"
+
+    def run(
+        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """See `Engine.run`."""
+        if not inputs.is_floating_point():
+            inputs, weights = _dense(inputs, weights)
+        initial = tuple(part.unsqueeze(0) for part in state)  # (1, B, H)
+        outputs, *last = _KERNELS[cell.name](
+            inputs,
+            initial if len(initial) > 1 else initial[0],
+            list(weights),
+            train=torch.is_grad_enabled(),  # cuDNN keeps what backward needs only if told so
+            **_ONE_LAYER,
+        )
+        return outputs, tuple(part.squeeze(0) for part in last)
+
+
+def _dense(ids: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
+    """Return float inputs and weights that give torch's kernels the same W_ih x for one-hot x.
+
+    These kernels multiply a float input by W_ih and take nothing else, so rows must be made for
+    the ids. The smaller of two factorings is used, W_ih e = W_ih · e = 1 · (W_ih e), which bounds
+    a row by the G·H gates however large the vocabulary is.
+    """
+    rows, vocabulary = weights.weight_ih.shape  # G·H, V
+    if vocabulary <= rows:
+        table = torch.eye(vocabulary, dtype=weights.weight_ih.dtype, device=ids.device)
+        return table[ids], weights
+    identity = torch.eye(rows, dtype=weights.weight_ih.dtype, device=ids.device)
+    gathered = torch.nn.functional.embedding(ids, weights.weight_ih.T)  # (T, B, G·H)
+    return gathered, weights._replace(weight_ih=identity)

@@ -1,0 +1,24 @@
+"""The equations as written: a Python loop over the cell's step."""
+
+import torch
+from torch import Tensor
+
+from rnnlab.cells import Cell, State, Weights
+from rnnlab.engines.engine import Engine
+
+
+class Textbook(Engine):
+    """The oracle that every other engine is held against."""
+
+    name = "textbook"
+    about = "the equations as written, one Python step a time step; any device, any float type"
+
+    def run(
+        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """See `Engine.run`."""
+        outputs = []
+        for x in inputs:  # (B, I) or (B,)
+            state = cell.step(x, state, weights)
+            outputs.append(state[0])
+        return torch.stack(outputs), state

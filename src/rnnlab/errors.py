@@ -1,0 +1,59 @@
+"""The exception tree. Every message names the rule, the value and the choices.
+
+`exit_code` is what the command line ends with: 2 where the request itself is wrong (a misspelt
+name, a contradictory setting), 1 where a sound request failed on what it met (an empty file, a
+damaged checkpoint, a diverged run).
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RnnlabError(Exception):
+    """Root of everything that rnnlab raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(RnnlabError):
+    """The request is wrong: an unknown name, an impossible or contradictory setting."""
+
+    exit_code = 2
+
+
+class CorpusError(RnnlabError):
+    """A text is missing, empty, binary, too short or could not be fetched."""
+
+
+class ChecksumError(CorpusError):
+    """A file is not the one that its name promises."""
+
+
+class UnavailableError(RnnlabError):
+    """This machine lacks what was asked for: an engine, a device, a precision."""
+
+
+class ModelFolderError(RnnlabError):
+    """A saved model is missing a file, damaged, or contradicts its own configuration."""
+
+
+class RunDirectoryError(RnnlabError):
+    """A run directory cannot be made, written or understood."""
+
+
+class DivergenceError(RnnlabError):
+    """The training loss or a gradient became NaN or infinite."""
+
+
+def suggest(name: str, choices: Iterable[str]) -> str:
+    """Return "; did you mean 'X'?" for the nearest of `choices`, or nothing if none is near."""
+    near = get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
+    """The error for a name that is none of `choices`."""
+    names = list(choices)
+    return UsageError(
+        f"unknown {kind} {name!r}{suggest(name, names)} (choices: {', '.join(names)})"
+    )

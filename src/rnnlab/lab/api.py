@@ -1,0 +1,111 @@
+"""The library in a handful of names; the command line is made of the same ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config import DataSettings, Settings, find_config
+from rnnlab.data import corpus as corpora
+from rnnlab.data.dataset import SPLITS, Dataset, load_dataset
+from rnnlab.data.preprocessing import preprocess
+from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
+from rnnlab.lab import run as runs
+from rnnlab.lab.display import Display
+from rnnlab.lab.evaluation import CONTEXTS, dataset_baselines, evaluate_texts
+from rnnlab.lm.evaluate import Evaluation
+from rnnlab.lm.text_model import TextModel
+
+
+def train(
+    config: str | Path | None = None,
+    *,
+    run_dir: str | Path | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> runs.Run:
+    """Train a language model.
+
+    config: a TOML file or the name of a recipe; settings override it, by the names of
+    `rnnlab train --help` (hidden_size=256). run_dir: a new directory, default runs/….
+    """
+    base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
+    return runs.train(base.changed("train", **settings), run_dir, Display(quiet=quiet))
+
+
+def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:
+    """Load a run's model (best or last) or a model folder; machine: engine, device, precision."""
+    settings = Settings.from_flat(machine, "load").machine
+    return TextModel.load(path, checkpoint, settings)
+
+
+def evaluate(
+    model: TextModel,
+    texts: Sequence[str] = (),
+    *,
+    splits: Sequence[str] = (),
+    contexts: Sequence[str] = CONTEXTS,
+    baselines: bool = True,
+    errors: str = "strict",
+    checkpoint: str = "best",
+) -> tuple[list[Evaluation], list[str]]:
+    """Measure how well a model predicts text: its records, and notices for people.
+
+    texts: corpora by name or path ("-": standard input), each a text of its own; without any, the
+    held-out splits of the corpus that the model was trained on, or `splits` of it. Baselines learn
+    from the model's training split; where that text is no longer at hand they are left out, with
+    a notice.
+    """
+    notices: list[str] = []
+    dataset = None
+    if baselines or not texts:
+        try:
+            dataset = training_data(model)
+        except RnnlabError as error:
+            if not texts:
+                raise
+            notices.append(f"baselines left out, the training text is not at hand: {error}")
+    beside = dataset_baselines(dataset) if dataset and baselines else None
+    records: list[Evaluation] = []
+    if not texts and dataset:
+        chosen = splits or dataset.held_out
+        for name in chosen:
+            if name not in dataset.splits:
+                raise UsageError(
+                    f"the model's corpus has no {name!r} split "
+                    f"(choices: {', '.join(dataset.splits)})"
+                )
+        if not chosen:
+            raise UsageError(
+                "nothing was held out when this model was trained; give a text, or --split train"
+            )
+        records += evaluate_texts(
+            model, {name: dataset.splits[name].text for name in chosen}, contexts,
+            corpus=dataset.corpus.name, corpus_sha256=dataset.corpus.sha256,
+            checkpoint=checkpoint, baselines=beside,
+        )  # fmt: skip
+    for name in texts:
+        corpus = corpora.load([name], errors=errors)
+        text = preprocess(corpus.text, model.preprocessing)
+        records += evaluate_texts(
+            model, {"all": text}, contexts,
+            corpus=corpus.name, corpus_sha256=corpus.sha256,
+            checkpoint=checkpoint, baselines=beside,
+        )  # fmt: skip
+    return records, notices
+
+
+def training_data(model: TextModel) -> Dataset:
+    """Load the corpus that a model was trained on, split as it was then.
+
+    Raises CorpusError or UsageError where it is not at hand, ChecksumError where it has changed.
+    """
+    settings = DataSettings.model_validate(model.about["data"])
+    if "-" in settings.corpus:
+        raise CorpusError("it was read from standard input")
+    dataset = load_dataset(settings, model.tokenizer)
+    if dataset.corpus.sha256 != model.about["corpus_sha256"]:
+        raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
+    return dataset
+
+
+__all__ = ["SPLITS", "evaluate", "load", "train", "training_data"]

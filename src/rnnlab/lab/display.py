@@ -1,0 +1,147 @@
+"""What a person sees while a run goes on: a line a milestone, and on a terminal a live bar."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from rnnlab.config import Settings
+from rnnlab.data.dataset import Dataset
+from rnnlab.lab.curves import text_chart
+from rnnlab.lm.evaluate import perplexity
+from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.train import Milestone, Step
+
+RECENT_STEPS = 100
+"""Steps that the training perplexity and the share of clipped steps on the screen are means of."""
+
+
+class Display:
+    """Prints to standard output; with `quiet` it prints nothing."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self.quiet = quiet
+        self.console = console or Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._began = time.perf_counter()
+        self._recent: deque[Step] = deque(maxlen=RECENT_STEPS)
+        self._bits: float | None = None
+
+    def begin(
+        self, dataset: Dataset, model: TextModel, settings: Settings, why: str, directory: Path
+    ) -> None:
+        """Say what is about to be trained; the first line names the corpus and why this one."""
+        show, machine = self.console.print, settings.machine
+        show(f"corpus    {dataset.corpus.name} ({dataset.corpus.origin})", markup=False)
+        sizes = ", ".join(f"{name} {len(part.ids):,}" for name, part in dataset.splits.items())
+        show(f"text      {settings.data.preprocessing}, {model.tokenizer!r}: {sizes} tokens")
+        cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
+        show(f"model     {cell}, {model.model.num_parameters():,} parameters")
+        where = f"{machine.precision}, {machine.device}, {machine.threads} threads"
+        show(f"engine    {model.engine.name} ({why}), {where}")
+        show(f"run       {directory}", markup=False)
+        if "validation" not in dataset.splits:
+            show("note      nothing is held out for validation: all figures are of training text")
+        self._began = time.perf_counter()
+        if self.console.is_terminal and not self.quiet:
+            self._bar = Progress(
+                BarColumn(bar_width=20),
+                TextColumn("{task.percentage:>3.0f}% {task.description}"),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.add_task("", total=1.0)
+            self._bar.start()
+
+    def step(self, event: Step) -> None:
+        """Remember the step; move the bar."""
+        self._recent.append(event)
+        if self._bar is not None:
+            self._bar.update(
+                self._bar.task_ids[0], completed=event.progress, description=self._status(event)
+            )
+
+    def milestone(self, event: Milestone, bits_per_character: float | None, sample: str) -> None:
+        """Print a line, and the sample under it."""
+        self._bits = bits_per_character
+        last = self._recent[-1]
+        mark = " *best" if event.is_best else ""
+        self.console.print(f"{last.progress:4.0%} {self._status(last)}{mark}", markup=False)
+        if sample:
+            line = " ".join(sample.split())
+            self.console.print(f"     | {line}", markup=False, style="dim")
+
+    def end_of_training(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def end(
+        self, result: dict[str, Any], metrics: Sequence[dict[str, Any]], directory: Path
+    ) -> None:
+        """Show the curve, the held-out figures beside the baselines, and where everything is."""
+        show, training = self.console.print, result["training"]
+        show(
+            f"trained   {training['steps']:,} steps, {training['epochs']} epochs in "
+            f"{training['seconds']:.1f} s, {training['tokens_per_second']:,.0f} tokens/s, "
+            f"training perplexity {training['perplexity']:.3f}"
+        )
+        if training["stopped_by"] != "budget":
+            show(f"stopped   {training['stopped_by']}", markup=False)
+        curve = [line["bits_per_character"] for line in metrics if line["kind"] == "held-out"]
+        if len(curve) > 1:
+            show("held-out bits per character, over training:")
+            for line in text_chart(curve):
+                show(line, markup=False)
+        if result["evaluations"]:
+            for table in evaluation_tables(result["evaluations"]):
+                show(table)
+        show(f"run directory: {directory}", markup=False)
+
+    def _status(self, event: Step) -> str:
+        held_out = "" if self._bits is None else f" | held-out {self._bits:.3f} bits/char"
+        nats = sum(step.loss_nats for step in self._recent) / len(self._recent)
+        clipped = sum(step.clipped for step in self._recent) / len(self._recent)
+        speed = event.tokens / event.seconds if event.seconds else 0.0
+        elapsed = time.perf_counter() - self._began
+        left = elapsed * (1 - event.progress) / event.progress if event.progress else 0.0
+        return (
+            f"epoch {event.epoch} | training ppl {perplexity(nats):.2f}{held_out} | "
+            f"{speed:,.0f} tokens/s | grad norm {event.gradient_norm:.2f}, "
+            f"clipped {clipped:.0%} | {left:.0f} s left"
+        )
+
+
+def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
+    """One table a text: the model under each context rule, then its baselines."""
+    tables: list[Table] = []
+    heading = None
+    for record in records:
+        if heading != (heading := (record["corpus"], record["split"])):
+            title = (
+                f"{record['corpus']}, {record['split']}: {record['characters'] + 1:,} characters"
+            )
+            tables.append(Table(title=title, title_justify="left", title_style="bold"))
+            tables[-1].add_column("", min_width=28)
+            for name in ("bits/character", "nats/token", "perplexity"):
+                tables[-1].add_column(name, justify="right")
+        bits, nats = f"{record['bits_per_character']:.3f}", f"{record['nats_per_token']:.4f}"
+        row = (f"this model, {record['context']}", bits, nats, f"{record['perplexity']:.3f}")
+        tables[-1].add_row(*row, style="bold")
+        following = records[records.index(record) + 1 :]
+        if not following or (following[0]["corpus"], following[0]["split"]) != heading:
+            for name, baseline in record["baselines"].items():
+                bits = f"{baseline['bits_per_character']:.3f}"
+                tables[-1].add_row(_baseline_name(name, baseline), bits, "", "")
+    return tables
+
+
+def _baseline_name(name: str, baseline: dict[str, Any]) -> str:
+    if name == "ngram":
+        return f"{baseline['order']}-gram, {baseline['smoothing']}"
+    return name

@@ -1,0 +1,71 @@
+"""Evaluation records: a model's score on a text, beside what simple methods reach on it."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rnnlab.data.dataset import Dataset
+from rnnlab.lm.baselines import Baselines
+from rnnlab.lm.evaluate import Evaluation, perplexity
+from rnnlab.lm.text_model import TextModel
+
+CONTEXTS = ("carried", "windows:256")
+
+
+def evaluate_texts(
+    model: TextModel,
+    texts: Mapping[str, str],
+    contexts: Sequence[str],
+    *,
+    corpus: str,
+    corpus_sha256: str,
+    checkpoint: str,
+    baselines: Baselines | None,
+) -> list[Evaluation]:
+    """Score every text (split -> text under the model's rule) under every context rule."""
+    records = []
+    for split, text in texts.items():
+        beside = baselines.score(text) if baselines and len(text) > 1 else {}
+        for context in contexts:
+            score = model.score(text, context)
+            nats = score.nats / score.tokens
+            records.append(
+                Evaluation(
+                    corpus=corpus,
+                    corpus_sha256=corpus_sha256,
+                    split=split,
+                    context=context,
+                    tokens=score.tokens,
+                    characters=score.characters,
+                    unknown_tokens=score.unknown_tokens,
+                    nats_per_token=nats,
+                    bits_per_character=score.nats / math.log(2) / score.characters,
+                    perplexity=perplexity(nats),
+                    checkpoint=checkpoint,
+                    baselines=beside,
+                )
+            )
+    return records
+
+
+def evaluate_held_out(
+    model: TextModel, dataset: Dataset, checkpoint: str, contexts: Sequence[str] = CONTEXTS
+) -> list[Evaluation]:
+    """Score the splits that training never saw; empty where nothing is held out."""
+    texts = {name: dataset.splits[name].text for name in dataset.held_out}
+    if not texts:
+        return []
+    return evaluate_texts(
+        model,
+        texts,
+        contexts,
+        corpus=dataset.corpus.name,
+        corpus_sha256=dataset.corpus.sha256,
+        checkpoint=checkpoint,
+        baselines=dataset_baselines(dataset),
+    )
+
+
+def dataset_baselines(dataset: Dataset) -> Baselines:
+    """Baselines that learn from the training split; the validation split chooses the n-gram."""
+    validation = dataset.splits["validation"].text if "validation" in dataset.splits else ""
+    return Baselines(dataset.splits["train"].text, validation)

@@ -1,0 +1,155 @@
+"""What the commands print: texts, tables, JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rnnlab.config import GenerationSettings
+from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
+from rnnlab.engines import ENGINES
+from rnnlab.errors import UsageError
+from rnnlab.lab.display import evaluation_tables
+from rnnlab.lm.evaluate import Evaluation
+from rnnlab.lm.precision import choose_device
+from rnnlab.lm.text_model import TextModel
+
+
+def notice(text: str) -> None:
+    """Tell a person something that is no error and no part of the output."""
+    print(f"rnnlab: note: {text}", file=sys.stderr)
+
+
+def write_texts(
+    model: TextModel, prefixes: Sequence[str], prefix_file: str, settings: GenerationSettings
+) -> None:
+    """Continue every prefix; the first is streamed as it is written, the others follow whole."""
+    if prefix_file:
+        prefixes = _lines(Path(prefix_file))
+    read = [model.read_prefix(prefix) for prefix in prefixes]
+    for text in dict.fromkeys(text for _, _, notices in read for text in notices):
+        notice(text)
+    texts = [text for text, _, _ in read]
+    _write(texts[0])
+    for pieces in model.stream(prefixes, settings):
+        _write(pieces[0])
+        texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
+    _write("\n")
+    for text in texts[1:]:
+        _write(f"{text}\n")
+
+
+def write_evaluations(
+    records: Sequence[Evaluation], notices: Sequence[str], *, as_json: bool
+) -> None:
+    """Print evaluation records as a table or as one JSON object."""
+    for text in notices:
+        notice(text)
+    contents = [record.to_dict() for record in records]
+    if as_json:
+        print(json.dumps({"evaluations": contents}, indent=2))
+        return
+    console = Console(highlight=False)
+    for table in evaluation_tables(contents):
+        console.print(table)
+    for record in records:
+        if record.unknown_tokens:
+            notice(
+                f"{record.corpus}, {record.split}: {record.unknown_tokens:,} of {record.tokens:,} "
+                "tokens are <unk>, whose spelling is not predicted; this flatters the model"
+            )
+
+
+def write_corpora(data_dir: str) -> None:
+    """Print the named corpora, and where each is or how to get it."""
+    console = Console(highlight=False, soft_wrap=True)
+    for corpus in NAMED.values():
+        found = corpus.find(data_dir)
+        where = (
+            f"found at {found}" if found else f"not here; downloaded when used, from {corpus.url}"
+        )
+        console.print(f"[bold]{corpus.name}[/bold]")
+        for line in (
+            corpus.title,
+            f"{corpus.size_bytes:,} bytes, {corpus.licence}",
+            f"SHA-256 {corpus.sha256}",
+            where,
+        ):
+            console.print(f"  {line}", markup=False)
+    reference = python_reference()
+    console.print(f"[bold]{PYTHON_REFERENCE}[/bold]")
+    for line in (
+        f"{reference.origin}, always at hand",
+        f"{len(reference.text.encode()):,} bytes, PSF licence",
+        f"SHA-256 {reference.sha256} (differs from version to version)",
+    ):
+        console.print(f"  {line}", markup=False)
+    console.print(
+        f"\nUse one with --corpus NAME ({', '.join(NAMES)}), or give text files, or - for standard "
+        "input.\nLooked for in --data-dir, then the folders in RNNLAB_DATA, then the user cache."
+    )
+
+
+def write_engines() -> None:
+    """Print the engines, and whether each runs here."""
+    device = choose_device("auto")
+    for engine in ENGINES.values():
+        fault = engine.fault("lstm", device)
+        print(f"{engine.name:<10}{f'not here: {fault}' if fault else 'ready'}")
+        print(f"{'':<10}{engine.about}")
+    print(f"{'auto':<10}builtin")
+
+
+def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
+    """Print a benchmark as tables or as one JSON object."""
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    machine = result["machine"]
+    console = Console(highlight=False)
+    console.print(f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}")
+    table = Table(title="training: whole steps", title_justify="left")
+    for heading in ("cell", "engine", "precision", "H", "B", "T"):
+        table.add_column(heading)
+    for heading in ("tokens/s (median)", "range", "ratio to builtin"):
+        table.add_column(heading, justify="right")
+    for row in result["training"]:
+        low, high = row["tokens_per_second_range"]
+        table.add_row(
+            row["cell"], row["engine"], row["precision"],
+            str(row["hidden_size"]), str(row["batch_size"]), str(row["num_steps"]),
+            f"{row['tokens_per_second']:,.0f}", f"{low:,.0f} .. {high:,.0f}",
+            f"{row['ratio_to_builtin']:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    table = Table(title="generation: greedy, one sequence", title_justify="left")
+    for heading in ("cell", "engine", "precision", "H"):
+        table.add_column(heading)
+    for heading in ("µs/character (median)", "range"):
+        table.add_column(heading, justify="right")
+    for row in result["generation"]:
+        low, high = row["microseconds_per_character_range"]
+        table.add_row(
+            row["cell"], row["engine"], row["precision"], str(row["hidden_size"]),
+            f"{row['microseconds_per_character']:,.0f}", f"{low:,.0f} .. {high:,.0f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"prefix file {file}: cannot be read: {error}") from None
+    if not lines:
+        raise UsageError(f"prefix file {file} is empty; it needs one prefix a line")
+    return lines

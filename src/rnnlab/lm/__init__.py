@@ -1,0 +1,1 @@
+"""The language model: parameters, training, evaluation, generation."""

@@ -1,0 +1,86 @@
+"""What simple methods reach on the same text: a perplexity alone says nothing."""
+
+import bz2
+import lzma
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.lm.ngram import SMOOTHINGS, NGram
+
+MAX_ORDER = 8
+MAX_TRAIN_CHARACTERS = 4_000_000
+"""Of a longer training text the end is used, so that baselines take seconds; every record says."""
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    "bzip2": lambda data: bz2.compress(data, 9),
+}
+
+
+class Baselines:
+    """Uniform, unigram and n-gram models over characters, and two compressors.
+
+    All learn from the training text alone. The n-gram's order and smoothing are those that do
+    best on the validation text, or where there is none on the last twentieth of the training text.
+    """
+
+    def __init__(self, train: str, validation: str = "") -> None:
+        self.train = train[-MAX_TRAIN_CHARACTERS:]
+        self.validation = validation
+        self.tokenizer = CharTokenizer.train(self.train)
+
+    @cached_property
+    def ngram(self) -> NGram:
+        """The n-grams of the training text."""
+        return self._fit(self.train)
+
+    @cached_property
+    def choice(self) -> tuple[str, int]:
+        """Smoothing and order, chosen on validation text."""
+        fitted, text = self.ngram, self.validation
+        if len(text) < 2:
+            cut = len(self.train) - max(2, len(self.train) // 20)
+            fitted, text = self._fit(self.train[:cut]), self.train[cut:]
+        ids = self.tokenizer.encode(text)
+        scores = {
+            (smoothing, order): nats
+            for smoothing in SMOOTHINGS
+            for order, nats in enumerate(fitted.nats(ids, smoothing), start=1)
+        }
+        return min(scores, key=scores.__getitem__)
+
+    def score(self, text: str) -> dict[str, dict[str, Any]]:
+        """Bits per character of each baseline on `text`, which has at least two characters.
+
+        The models predict every character but the first, from those before it in `text`; a
+        compressor is charged size(train + text) - size(train) for the whole of `text`.
+        """
+        ids = self.tokenizer.encode(text)
+        smoothing, order = self.choice
+        models = {
+            "uniform": (math.log(self.tokenizer.size) * (len(ids) - 1), {}),
+            "unigram": (self.ngram.nats(ids, "absolute")[0], {}),
+            "ngram": (
+                self.ngram.nats(ids, smoothing)[order - 1],
+                {"order": order, "smoothing": smoothing},
+            ),
+        }
+        per_character = (len(ids) - 1) * math.log(2)
+        return {
+            name: {"bits_per_character": nats / per_character, **details}
+            for name, (nats, details) in models.items()
+        } | {
+            name: {"bits_per_character": 8 * self._added_bytes(name, text) / len(text)}
+            for name in COMPRESSORS
+        }
+
+    def _fit(self, text: str) -> NGram:
+        return NGram(self.tokenizer.encode(text), self.tokenizer.size, MAX_ORDER)
+
+    def _added_bytes(self, name: str, text: str) -> int:
+        compress = COMPRESSORS[name]
+        both = compress((self.train + text).encode("utf-8", "surrogatepass"))
+        return len(both) - len(compress(self.train.encode("utf-8", "surrogatepass")))

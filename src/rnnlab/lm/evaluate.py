@@ -1,0 +1,110 @@
+"""How well a model predicts a text, with the protocol stamped on.
+
+A text of N tokens has N-1 targets: its first token is given, every other is predicted once. The
+context rule says what the model has read before each of them:
+
+carried    the state starts at zero and is carried through the whole text;
+windows:W  the text is cut into windows of W targets, and each starts from a zero state.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rnnlab.config import check_context
+from rnnlab.data.tokenizer import Ids
+from rnnlab.engines import Engine
+from rnnlab.errors import UsageError
+from rnnlab.lm.model import LanguageModel, evaluating
+from rnnlab.lm.precision import autocast
+
+CHUNK_TOKENS = 16_384
+"""Targets in one forward pass; bounds memory, leaves the result as it is."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One measurement, never a bare float."""
+
+    corpus: str
+    corpus_sha256: str
+    split: str
+    context: str
+    tokens: int
+    """Targets predicted."""
+    characters: int
+    """Characters that the targets stand for."""
+    unknown_tokens: int
+    """Targets that are <unk>; their spelling is not predicted, so many of them flatter a model."""
+    nats_per_token: float
+    bits_per_character: float
+    perplexity: float
+    """exp(nats_per_token)."""
+    checkpoint: str
+    """Which weights: best on the validation split, or last."""
+    baselines: dict[str, dict[str, Any]]
+    """The same split by simple methods; see `rnnlab.lm.baselines`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+
+def perplexity(nats_per_token: float) -> float:
+    """exp(nats), infinite where that overflows."""
+    return math.exp(nats_per_token) if nats_per_token < 700 else math.inf
+
+
+def total_nats(
+    model: LanguageModel, engine: Engine, ids: Ids, context: str, precision: str = "float32"
+) -> float:
+    """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
+
+    Raises UsageError for a context rule that is none, or a text without a target.
+    """
+    try:
+        check_context(context)
+    except ValueError as error:
+        raise UsageError(f"context: {error}") from None
+    if len(ids) < 2:
+        raise UsageError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
+    device = model.output.weight.device
+    tokens = torch.from_numpy(ids).to(device)
+    rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
+    total, state = 0.0, None
+    with torch.inference_mode(), evaluating(model), autocast(precision, device):
+        for inputs, targets, fresh in rows:  # (T, B)
+            if fresh or state is None:
+                state = model.zero_state(inputs.shape[1])
+            logits, state = model(inputs, state, engine)
+            losses = F.cross_entropy(
+                logits.float().flatten(0, 1), targets.flatten(), reduction="none"
+            )
+            total += float(losses.double().sum())
+    return total
+
+
+Rows = Iterator[tuple[Tensor, Tensor, bool]]
+"""Inputs (T, B), targets (T, B), and whether they start from a zero state."""
+
+
+def _carried(tokens: Tensor) -> Rows:
+    for start in range(0, len(tokens) - 1, CHUNK_TOKENS):
+        end = min(start + CHUNK_TOKENS, len(tokens) - 1)
+        yield tokens[start:end, None], tokens[start + 1 : end + 1, None], False
+
+
+def _windows(tokens: Tensor, size: int) -> Rows:
+    count = len(tokens) - 1
+    whole = count // size * size
+    inputs, targets = tokens[:whole].view(-1, size), tokens[1 : whole + 1].view(-1, size)
+    step = max(1, CHUNK_TOKENS // size)
+    for row in range(0, len(inputs), step):
+        yield inputs[row : row + step].T, targets[row : row + step].T, True
+    if whole < count:
+        yield tokens[whole:-1, None], tokens[whole + 1 :, None], True

@@ -1,0 +1,120 @@
+"""Text from a model: warm up on a prefix, then choose token after token.
+
+Legend: B prefixes side by side, V vocabulary size, P prefix length.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnlab.config import GenerationSettings
+from rnnlab.data.tokenizer import Ids
+from rnnlab.engines import Engine
+from rnnlab.lm.model import LanguageModel, ModelState, evaluating
+
+IMPOSSIBLE = float("-inf")
+
+
+def generate_ids(
+    model: LanguageModel,
+    engine: Engine,
+    prefixes: Sequence[Ids],
+    settings: GenerationSettings,
+    forbidden: int | None = None,
+) -> Iterator[list[int | None]]:
+    """Yield the next token of every prefix, `settings.length` tokens for each.
+
+    All prefixes run as one batch. The first P tokens, P the length of the shortest prefix, are
+    read in one call; where other rows still read their prefix, or are done, a row's entry is None.
+    Row b draws from a random stream of its own, so that it does not depend on the other rows.
+    `forbidden` is a token that is never written (<unk>).
+    """
+    device = model.output.weight.device
+    lengths = [len(prefix) for prefix in prefixes]
+    shortest = min(lengths)
+    streams = [np.random.default_rng((settings.seed, row)) for row in range(len(prefixes))]
+    inputs = torch.from_numpy(np.stack([p[:shortest] for p in prefixes], axis=1))  # (P, B)
+    state = model.zero_state(len(prefixes))
+    with torch.inference_mode(), evaluating(model):
+        for position in range(shortest, max(lengths) + settings.length):
+            logits, state = model(inputs.to(device), state, engine)
+            chosen = choose(logits[-1].float().cpu(), settings, streams, forbidden)
+            written: list[int | None] = []
+            for row, prefix in enumerate(prefixes):
+                reading = position < lengths[row]
+                if reading:
+                    chosen[row] = int(prefix[position])
+                done = position >= lengths[row] + settings.length
+                written.append(None if reading or done else chosen[row])
+            yield written
+            inputs = torch.tensor([chosen])  # (1, B)
+
+
+def choose(
+    logits: Tensor,
+    settings: GenerationSettings,
+    streams: Sequence[np.random.Generator],
+    forbidden: int | None = None,
+) -> list[int]:
+    """Pick a token a row from logits (B, V): the likeliest, or a draw.
+
+    temperature divides the logits; top_k keeps the K largest (ties kept); top_p keeps the smallest
+    set of likeliest tokens whose probability reaches P (nucleus sampling, Holtzman et al. 2020,
+    arXiv:1904.09751, section 3.1).
+    """
+    if forbidden is not None:
+        logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
+    if settings.temperature == 0:
+        return [int(token) for token in logits.argmax(dim=1)]
+    # Subtracting the largest first keeps tiny temperatures finite.
+    logits = (logits - logits.max(dim=1, keepdim=True).values).double() / settings.temperature
+    if 0 < settings.top_k < logits.shape[1]:
+        smallest = logits.topk(settings.top_k, dim=1).values[:, -1:]
+        logits = logits.masked_fill(logits < smallest, IMPOSSIBLE)
+    p, order = logits.softmax(dim=1).sort(dim=1, descending=True, stable=True)
+    before = p.cumsum(dim=1) - p
+    p = p.masked_fill(before >= settings.top_p, 0.0)
+    cumulated = p.cumsum(dim=1).numpy()
+    picks = [
+        int(np.searchsorted(row, stream.random() * row[-1], side="right"))
+        for row, stream in zip(cumulated, streams, strict=True)
+    ]
+    return [int(order[row, pick]) for row, pick in enumerate(picks)]
+
+
+def beam_search(
+    model: LanguageModel,
+    engine: Engine,
+    prefix: Ids,
+    settings: GenerationSettings,
+    forbidden: int | None = None,
+) -> list[int]:
+    """Return the continuation of `settings.length` tokens with the highest probability found.
+
+    Keeps the `beam_width` likeliest texts of each length; all beams run as one batch.
+    """
+    device = model.output.weight.device
+    inputs = torch.from_numpy(prefix)[:, None]  # (P, 1)
+    state = model.zero_state(1)
+    scores = torch.zeros(1, dtype=torch.float64)  # (beams,) log probabilities
+    texts = torch.empty(1, 0, dtype=torch.int64)  # (beams, written)
+    with torch.inference_mode(), evaluating(model):
+        for _ in range(settings.length):
+            logits, state = model(inputs.to(device), state, engine)
+            steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
+            if forbidden is not None:
+                steps[:, forbidden] = IMPOSSIBLE
+            paths = (scores[:, None] + steps).flatten()
+            possible = int(torch.isfinite(paths).sum())
+            scores, best = paths.topk(min(settings.beam_width, possible))
+            parents, tokens = best // model.vocabulary_size, best % model.vocabulary_size
+            texts = torch.cat([texts[parents], tokens[:, None]], dim=1)
+            state = _select(state, parents.to(device))
+            inputs = tokens[None, :]
+    return [int(token) for token in texts[0]]
+
+
+def _select(state: ModelState, rows: Tensor) -> ModelState:
+    return tuple(tuple(part[rows] for part in layer) for layer in state)

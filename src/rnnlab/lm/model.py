@@ -1,0 +1,124 @@
+"""The language model: it owns the parameters; engines compute with them.
+
+Legend: T time steps, B batch, I input size, H hidden size, V vocabulary size, L layers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rnnlab.cells import CELLS, Cell, State, Weights
+from rnnlab.config import ModelSettings
+from rnnlab.engines import Engine
+from rnnlab.lm.initializers import initialize
+
+ModelState = tuple[State, ...]
+"""One state a layer; each part (B, H)."""
+
+
+class RecurrentLayers(nn.Module):
+    """L layers of one cell; its state_dict is that of nn.RNN, nn.GRU or nn.LSTM, both ways."""
+
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.num_layers = num_layers
+        self.hidden_size = hidden_size
+        rows = cell.num_gates * hidden_size
+        for layer in range(num_layers):
+            width = hidden_size if layer else input_size
+            shapes = ((rows, width), (rows, hidden_size), (rows,), (rows,))
+            for name, shape in zip(Weights._fields, shapes, strict=True):
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape)))
+
+    def weights(self) -> Iterator[Weights]:
+        """Yield the weights of each layer, the first first."""
+        for layer in range(self.num_layers):
+            yield Weights(*(getattr(self, f"{name}_l{layer}") for name in Weights._fields))
+
+    def extra_repr(self) -> str:
+        """Cell and sizes."""
+        return f"{self.cell.name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
+
+
+class LanguageModel(nn.Module):
+    """Predicts the next token from all tokens before it.
+
+    embedding or one-hot -> L recurrent layers -> dropout -> output layer -> logits (T, B, V).
+    """
+
+    def __init__(self, settings: ModelSettings, vocabulary_size: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.vocabulary_size = vocabulary_size
+        one_hot = settings.input == "one-hot"
+        width = vocabulary_size if one_hot else settings.embedding_size
+        self.embedding = None if one_hot else nn.Embedding(vocabulary_size, width)
+        self.recurrent = RecurrentLayers(
+            CELLS[settings.cell], width, settings.hidden_size, settings.num_layers
+        )
+        self.output = nn.Linear(settings.hidden_size, vocabulary_size)
+        initialize(settings, self.recurrent.named_parameters(), self.output)
+        if settings.tie_weights and self.embedding is not None:
+            self.output.weight = self.embedding.weight
+            # An embedding starts at N(0, 1); as output weights that would make huge logits.
+            nn.init.normal_(self.output.weight, 0.0, settings.hidden_size**-0.5)
+
+    def zero_state(self, batch_size: int) -> ModelState:
+        """Return a state of zeros, on the model's device and in its type."""
+        zeros = self.output.weight.new_zeros(batch_size, self.recurrent.hidden_size)
+        parts = tuple(zeros for _ in self.recurrent.cell.state_names)
+        return tuple(parts for _ in range(self.recurrent.num_layers))
+
+    def features(self, ids: Tensor, state: ModelState, engine: Engine) -> tuple[Tensor, ModelState]:
+        """Run ids (T, B) through all but the output layer: features (T, B, H), last state."""
+        settings, last = self.settings, list[State]()
+        values = ids  # (T, B)
+        if self.embedding is not None:
+            values = F.dropout(self.embedding(ids), settings.input_dropout, self.training)
+        for weights, initial in zip(self.recurrent.weights(), state, strict=True):
+            if last:
+                values = F.dropout(values, settings.layer_dropout, self.training)
+            values, final = engine.run(self.recurrent.cell, weights, values, initial)
+            last.append(final)
+        return F.dropout(values, settings.dropout, self.training), tuple(last)
+
+    def forward(self, ids: Tensor, state: ModelState, engine: Engine) -> tuple[Tensor, ModelState]:
+        """Map ids (T, B) and a state to logits (T, B, V) and the next state."""
+        values, last = self.features(ids, state, engine)
+        return self.output(values), last
+
+    def num_parameters(self) -> int:
+        """Count what is learned; tied weights once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def __repr__(self) -> str:
+        """Layers, shapes and parameter counts as a small table."""
+        rows = [
+            (name, " x ".join(map(str, parameter.shape)), f"{parameter.numel():,}")
+            for name, parameter in self.named_parameters()
+        ]
+        rows.append(("all parameters", "", f"{self.num_parameters():,}"))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [f"{n:<{widths[0]}}  {s:<{widths[1]}}  {c:>{widths[2]}}" for n, s, c in rows]
+        title = f"LanguageModel: {self.settings.cell}, {self.settings.input} input"
+        return "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def detached(state: ModelState) -> ModelState:
+    """Cut the graph: the values go on, gradients do not flow back beyond this point."""
+    return tuple(tuple(part.detach() for part in layer) for layer in state)
+
+
+@contextmanager
+def evaluating(model: LanguageModel) -> Iterator[None]:
+    """Switch dropout off for a while."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,141 @@
+"""A language model with all that stands between it and text: rule, tokenizer, engine, precision."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from rnnlab.config import GenerationSettings, MachineSettings, usage_error
+from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.tokenizer import Ids, Tokenizer
+from rnnlab.engines import Engine, choose_engine
+from rnnlab.errors import CorpusError
+from rnnlab.lm import checkpoint
+from rnnlab.lm.evaluate import total_nats
+from rnnlab.lm.generate import beam_search, generate_ids
+from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.precision import autocast, set_up
+
+
+@dataclass
+class Score:
+    """How likely a text is under a model."""
+
+    nats: float
+    tokens: int
+    characters: int
+    unknown_tokens: int
+
+
+@dataclass
+class TextModel:
+    """What `rnnlab.load` returns."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    preprocessing: str
+    engine: Engine
+    precision: str = "float32"
+    about: dict[str, Any] = field(default_factory=dict)
+    """All of config.json: the model's settings, and the data it was trained on."""
+
+    @classmethod
+    def load(
+        cls, path: str | Path, which: str = "best", machine: MachineSettings | None = None
+    ) -> "TextModel":
+        """Read a model folder or a run directory; `which` is best or last.
+
+        Raises UsageError where there is none, ModelFolderError where it is damaged,
+        UnavailableError where this machine lacks the engine, device or precision asked for.
+        """
+        machine = machine or MachineSettings()
+        device = set_up(machine)
+        folder = checkpoint.find_model(Path(path), which)
+        model, tokenizer, about = checkpoint.load_model(folder)
+        engine, _ = choose_engine(machine.engine, model.settings.cell, device)
+        rule = about["data"]["preprocessing"]
+        return cls(model.to(device), tokenizer, rule, engine, machine.precision, about)
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder, which `load` reads."""
+        checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about)
+
+    def generate(self, prefix: str | Sequence[str] = "", **settings: Any) -> Any:
+        """Continue one prefix, or several as one batch; returns a text or a list of texts.
+
+        settings: see `GenerationSettings`. The text returned begins with the prefix as read.
+        """
+        try:
+            checked = GenerationSettings(**settings)
+        except ValidationError as error:
+            raise usage_error(error, "generate") from None
+        prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
+        texts = [self.read_prefix(each)[0] for each in prefixes]
+        for pieces in self.stream(prefixes, checked):
+            texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
+        return texts[0] if isinstance(prefix, str) else texts
+
+    def stream(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
+        """Yield what each prefix goes on with, piece by piece as it is written."""
+        ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
+        unknown = self.tokenizer.unknown_id
+        device = self.model.output.weight.device
+        with autocast(self.precision, device):
+            if settings.beam_width:
+                yield [
+                    self.tokenizer.decode(
+                        beam_search(self.model, self.engine, each, settings, unknown)
+                    )
+                    for each in ids
+                ]
+                return
+            decoders = [self.tokenizer.stream() for _ in ids]
+            for written in generate_ids(self.model, self.engine, ids, settings, unknown):
+                yield [
+                    "" if token is None else decode(token)
+                    for token, decode in zip(written, decoders, strict=True)
+                ]
+
+    def read_prefix(self, prefix: str) -> tuple[str, Ids, list[str]]:
+        """Return the prefix under the text rule, its ids, and notices for people.
+
+        An empty prefix is read as a line break (or what the tokenizer has nearest to it); what the
+        vocabulary lacks is read as <unk>.
+        """
+        text, notices = preprocess(prefix, self.preprocessing), []
+        if not text:
+            start = self.tokenizer.start_ids()
+            shown = self.tokenizer.decode(start)
+            if prefix:
+                notices.append(f"prefix {prefix!r}: {self.preprocessing!r} leaves nothing of it")
+            notices.append(f"empty prefix: the model starts after {shown!r}")
+            return "", start, notices
+        if missing := self.tokenizer.unknown_parts(text):
+            names = ", ".join(repr(part) for part in missing[:5])
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
+        return text, self.tokenizer.encode(text), notices
+
+    def score(self, text: str, context: str = "carried") -> Score:
+        """Measure -ln p of a text that is already under the text rule; see `lm.evaluate`.
+
+        Raises CorpusError where it holds less than two tokens.
+        """
+        ids = self.tokenizer.encode(text)
+        if len(ids) < 2:
+            raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
+        nats = total_nats(self.model, self.engine, ids, context, self.precision)
+        unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
+        return Score(nats, len(ids) - 1, scored_characters(self.tokenizer, text), unknown)
+
+    def __repr__(self) -> str:
+        """Tokenizer, engine, layers."""
+        return f"{self.tokenizer!r}, engine {self.engine.name}\n{self.model!r}"
+
+
+def scored_characters(tokenizer: Tokenizer, text: str) -> int:
+    """Number of characters after the first token, which is given and not predicted."""
+    return max(1, len(text) - tokenizer.first_length(text))

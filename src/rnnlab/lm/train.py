@@ -1,0 +1,240 @@
+"""The training loop: truncated backpropagation through time.
+
+Each batch continues where the last one ended; the state's values go on, its gradient does not. The
+loop hands out an event a step and an event an evaluation; what to write or show is the caller's.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rnnlab.config import TrainingSettings
+from rnnlab.data.batches import Batches
+from rnnlab.data.tokenizer import Ids
+from rnnlab.engines import Engine
+from rnnlab.errors import DivergenceError
+from rnnlab.lm.evaluate import perplexity
+from rnnlab.lm.model import LanguageModel, ModelState, detached
+from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
+from rnnlab.lm.precision import autocast
+from rnnlab.lm.schedules import learning_rate_share
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one training step measured."""
+
+    step: int
+    epoch: int
+    tokens: int
+    """Tokens trained on so far."""
+    seconds: float
+    """Time in training steps so far, evaluations left out."""
+    progress: float
+    """Share of the budget that is used, 0 .. 1."""
+    loss_nats: float
+    """Mean over the batch, before the update."""
+    gradient_norm: float
+    """L2 norm over all parameters, before clipping."""
+    clipped: bool
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A moment to save and show: `num_evaluations` of them, evenly over the budget."""
+
+    step: int
+    held_out_nats: float | None
+    """Nats per token on the validation split; None where there is none."""
+    is_best: bool
+
+
+Event = Step | Milestone
+
+
+@dataclass
+class EpochLoss:
+    """Mean training loss over the last complete epoch, or while none is, over the steps so far."""
+
+    complete: float | None = None
+    losses: list[float] = field(default_factory=list)
+
+    def close(self) -> None:
+        """End an epoch."""
+        if self.losses:
+            self.complete = sum(self.losses) / len(self.losses)
+            self.losses = []
+
+    @property
+    def mean_nats(self) -> float:
+        """NaN before the first step."""
+        if self.complete is not None:
+            return self.complete
+        return sum(self.losses) / len(self.losses) if self.losses else math.nan
+
+
+class Trainer:
+    """Fits a model to batches until a budget is used up.
+
+    evaluate, where given, returns held-out nats per token; it is called at every milestone.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        engine: Engine,
+        batches: Batches,
+        settings: TrainingSettings,
+        *,
+        precision: str = "float32",
+        evaluate: Callable[[], float] | None = None,
+    ) -> None:
+        self.model = model
+        self.engine = engine
+        self.batches = batches
+        self.settings = settings
+        self.precision = precision
+        self.evaluate = evaluate
+        self.device = model.output.weight.device
+        self.optimizer = make_optimizer(settings, model.parameters())
+        self.rng = np.random.default_rng(settings.seed)
+        self.step = self.epoch = self.tokens = self.clipped_steps = 0
+        self.seconds = 0.0
+        self.best_nats = math.inf
+        self.epoch_loss = EpochLoss()
+        self.stop_reason = "budget"
+        self._stop_requested = False
+        self._norms: deque[float] = deque(maxlen=5)
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to end after the step that it is in."""
+        self.stop_reason, self._stop_requested = reason, True
+
+    def run(self) -> Iterator[Event]:
+        """Train; raises DivergenceError where the loss or a gradient is NaN or infinite."""
+        self.model.train()
+        began = time.perf_counter()
+        since_best = reached = 0
+        progress = 0.0
+        while progress < 1 and not self._stop_requested:
+            state = None
+            count, batches = self.batches.epoch(self.rng)
+            for index, (inputs, targets) in enumerate(batches):
+                started = time.perf_counter()
+                if state is None or not self.batches.carries_state:
+                    state = self.model.zero_state(self.batches.batch_size)
+                rate = self._set_learning_rate(progress)
+                loss, norm, state = self.train_step(inputs, targets, state)
+                self._account(inputs, loss, norm, time.perf_counter() - started)
+                progress = self._progress(index + 1, count, time.perf_counter() - began)
+                if index + 1 == count:
+                    self.epoch += 1
+                    self.epoch_loss.close()
+                clipped = 0 < self.settings.clip_norm < norm
+                yield Step(
+                    self.step, self.epoch, self.tokens, self.seconds,
+                    min(1.0, progress), loss, norm, clipped, rate,
+                )  # fmt: skip
+                due = math.floor(min(1.0, progress) * self.settings.num_evaluations)
+                if due > reached:
+                    reached = due
+                    milestone = self._milestone()
+                    since_best = 0 if milestone.is_best else since_best + 1
+                    yield milestone
+                    if self.evaluate and 0 < self.settings.patience <= since_best:
+                        self.stop(f"no new best in {since_best} evaluations")
+                if progress >= 1 or self._stop_requested:
+                    break
+
+    def train_step(
+        self, inputs: Ids, targets: Ids, state: ModelState
+    ) -> tuple[float, float, ModelState]:
+        """Do one step on a batch (T, B): forward, loss, backward, clip, update.
+
+        Returns the mean loss in nats, the gradient's norm before clipping, the detached state.
+        """
+        loss, state = self.loss(inputs, targets, state)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        limit = self.settings.clip_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        nats, length = loss.item(), norm.item()
+        if not (math.isfinite(nats) and math.isfinite(length)):
+            raise self._divergence(nats, length)
+        self.optimizer.step()
+        return nats, length, detached(state)
+
+    def loss(self, inputs: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Mean cross entropy in nats over a batch (T, B), and the state after it."""
+        with autocast(self.precision, self.device):
+            logits, state = self.model(self._tensor(inputs), state, self.engine)  # (T, B, V)
+        expected = self._tensor(targets).flatten()
+        return F.cross_entropy(logits.float().flatten(0, 1), expected), state
+
+    def _tensor(self, ids: Ids) -> Tensor:
+        return torch.from_numpy(ids).to(self.device)
+
+    def _set_learning_rate(self, progress: float) -> float:
+        share = learning_rate_share(self.settings, progress)
+        rate = peak_learning_rate(self.settings) * share
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _account(self, inputs: Ids, loss: float, norm: float, seconds: float) -> None:
+        self.step += 1
+        self.tokens += inputs.size
+        self.seconds += seconds
+        self.clipped_steps += 0 < self.settings.clip_norm < norm
+        self.epoch_loss.losses.append(loss)
+        self._norms.append(norm)
+
+    def _progress(self, done: int, count: int, elapsed: float) -> float:
+        budgets = (
+            (self.epoch + done / count, self.settings.num_epochs),
+            (self.tokens, self.settings.max_tokens),
+            (elapsed, self.settings.max_seconds),
+        )
+        return max((used / budget for used, budget in budgets if budget), default=0.0)
+
+    def _milestone(self) -> Milestone:
+        if self.evaluate is None:
+            return Milestone(self.step, None, is_best=False)
+        nats = self.evaluate()
+        is_best = nats < self.best_nats
+        self.best_nats = min(nats, self.best_nats)
+        return Milestone(self.step, nats, is_best)
+
+    def _divergence(self, loss: float, norm: float) -> DivergenceError:
+        lasts = ", ".join(f"{value:.3g}" for value in self._norms) or "none"
+        clip = self.settings.clip_norm
+        return DivergenceError(
+            f"training diverged at step {self.step + 1}: loss {loss:g} nats, gradient norm "
+            f"{norm:g}; gradient norms of the steps before: {lasts}. Try a smaller "
+            f"--learning-rate (now {peak_learning_rate(self.settings):g}), a smaller --clip-norm "
+            f"(now {f'{clip:g}' if clip else 'off'}), or a --warmup "
+            f"(now {self.settings.warmup:g})"
+        )
+
+    def summary(self) -> dict[str, float | int | str]:
+        """What `result.json` says of the training itself; its perplexity is of training text."""
+        nats = self.epoch_loss.mean_nats
+        return {
+            "perplexity": perplexity(nats),
+            "nats_per_token": nats,
+            "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
+            "seconds": self.seconds,
+            "steps": self.step,
+            "epochs": self.epoch,
+            "tokens": self.tokens,
+            "clipped_share": self.clipped_steps / self.step if self.step else 0.0,
+            "stopped_by": self.stop_reason,
+        }
