@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 import tyro
-from pydantic import ValidationError
 
 from rnnlab import __version__
 from rnnlab.config import (
@@ -23,9 +22,8 @@ from rnnlab.config import (
     Settings,
     TrainingSettings,
     find_config,
-    usage_error,
 )
-from rnnlab.errors import RnnlabError, UsageError, unknown
+from rnnlab.errors import RnnlabError, unknown
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -54,7 +52,7 @@ def train(
         quiet: print nothing but errors.
     """
     from rnnlab.lab.display import Display
-    from rnnlab.lab.run import train
+    from rnnlab.lab.training import train
 
     settings = Settings(data=data, model=model, training=training, machine=machine)
     run = train(settings, run_dir or None, Display(quiet=quiet))
@@ -196,8 +194,6 @@ def main(args: Sequence[str] | None = None) -> None:
         run_command(args)
     except RnnlabError as error:
         fail(str(error), error.exit_code)
-    except ValidationError as error:
-        fail(str(usage_error(error, args[0])), UsageError.exit_code)
     except KeyboardInterrupt:
         fail("interrupted", 130)
     except BrokenPipeError:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rnnlab.errors import UsageError, suggest, unknown
 
@@ -36,13 +44,22 @@ def check_context(value: str) -> str:
     raise ValueError(f"a context rule is 'carried' or 'windows:N' with N >= 1, not {value!r}")
 
 
-Context = Annotated[str, BeforeValidator(check_context)]
+Context = Annotated[str, AfterValidator(check_context)]
 
 
 class SettingsGroup(BaseModel):
-    """Settings that one part of rnnlab takes; immutable, unknown names refused."""
+    """Settings that one part of rnnlab takes; immutable, unknown names refused.
+
+    Raises UsageError, one line a fault.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UsageError("\n".join(_faults(error))) from None
 
 
 class DataSettings(SettingsGroup):
@@ -115,6 +132,9 @@ class ModelSettings(SettingsGroup):
     )
     input_dropout: float = Field(0.0, ge=0, lt=1, description="dropped of the embedding [share]")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropped before the output layer [share]")
+    weight_dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropped of the recurrent weights, once a batch [share]"
+    )
     layer_dropout: float = Field(0.0, ge=0, lt=1, description="dropped between layers [share]")
     init: Literal["torch", "normal", "xavier", "kaiming", "orthogonal"] = Field(
         "torch", description="how weights start"
@@ -273,9 +293,9 @@ class Settings(SettingsGroup):
             for group, model in self.groups.items()
         }
         try:
-            return type(self).model_validate(merged)
-        except ValidationError as error:
-            raise usage_error(error, where) from None
+            return type(self)(**merged)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
 
     def flat(self) -> dict[str, Any]:
         """All settings as one flat mapping."""
@@ -315,18 +335,16 @@ def find_config(name: str) -> Path:
     )
 
 
-def usage_error(error: ValidationError, where: str) -> UsageError:
+def _faults(error: ValidationError) -> Iterator[str]:
     """Turn pydantic's report into one line a setting: name, rule, value."""
-    return UsageError("\n".join(f"{where}: {line}" for line in _lines(error)))
-
-
-def _lines(error: ValidationError) -> Iterator[str]:
     for fault in error.errors():
-        name = ".".join(str(part) for part in fault["loc"] if part not in Settings.groups)
+        name = ".".join(str(part) for part in fault["loc"])
         rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
         rule = rule.replace("should be", "must be")
-        own_words = fault["type"] == "value_error" and not name
-        yield rule if own_words else f"{name} {rule}, not {_words(fault['input'])}"
+        if fault["type"] == "value_error":
+            yield f"{name}: {rule}" if name else rule
+        else:
+            yield f"{name} {rule}, not {_words(fault['input'])}"
 
 
 def _words(value: object) -> str:

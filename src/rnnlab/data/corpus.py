@@ -12,6 +12,8 @@ from rnnlab.errors import ChecksumError, CorpusError, UsageError, suggest
 DOWNLOAD_TIMEOUT_SECONDS = 4.0
 """Longest wait for a server's answer; an absent network must not stall the first command."""
 
+BYTE_ORDER_MARK = "\ufeff"
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -133,13 +135,13 @@ def python_reference() -> Corpus:
 
 
 def load(names: Sequence[str], data_dir: str = "", errors: str = "strict") -> Corpus:
-    """Read a corpus: `auto`, a named one, one or several text files, or `-` (standard input).
+    """Read a corpus: `auto`, a named one, a text file, `-` (standard input), or several of these.
 
     Raises UsageError for a name that is neither known nor a file, CorpusError for a text that
     cannot be read, ChecksumError for a named corpus with another content.
     """
     if len(names) > 1:
-        return _join([_load_file(name, errors) for name in names])
+        return _join([load([name], data_dir, errors) for name in names])
     (name,) = names
     if name == "auto":
         return _auto(data_dir, errors)
@@ -166,7 +168,7 @@ def _load_file(name: str, errors: str) -> Corpus:
     if name == "-":
         content, origin = sys.stdin.buffer.read(), "standard input"
     else:
-        if not Path(name).exists():
+        if not _exists(name):
             raise UsageError(
                 f"corpus {name!r} is neither a named corpus nor a file{suggest(name, NAMES)} "
                 f"(named: {', '.join(NAMES)}; or the path of a text file, or - for standard input)"
@@ -182,8 +184,15 @@ def _join(parts: Sequence[Corpus]) -> Corpus:
         name=" ".join(part.name for part in parts),
         text="".join(part.text for part in parts),
         sha256=hashlib.sha256(sums.encode()).hexdigest(),
-        origin=f"{len(parts)} files, one after another",
+        origin=f"{len(parts)} texts, one after another",
     )
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # a name longer than the system allows
+        return False
 
 
 def _read(file: Path) -> bytes:
@@ -194,20 +203,20 @@ def _read(file: Path) -> bytes:
 
 
 def _decode(content: bytes, origin: str, errors: str) -> str:
-    if not content:
-        raise CorpusError(f"{origin} is empty; a corpus needs text")
-    content = content.removeprefix(b"\xef\xbb\xbf")
     if errors == "strict" and (nul := content.find(b"\0")) >= 0:
         raise CorpusError(
             f"{origin} is no text: NUL byte at offset {nul}; use --errors replace to read it anyway"
         )
     try:
-        return content.decode("utf-8", errors)
+        text = content.decode("utf-8", errors).removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{origin} is no UTF-8 text: byte 0x{content[error.start]:02x} at offset "
             f"{error.start}; convert it, or use --errors replace"
         ) from None
+    if not text:
+        raise CorpusError(f"{origin} is empty; a corpus needs text")
+    return text
 
 
 def _folders(data_dir: str) -> list[Path]:

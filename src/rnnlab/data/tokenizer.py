@@ -23,6 +23,11 @@ Ids = npt.NDArray[np.int64]
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0
 
+REPLACEMENT = "\ufffd"
+SURROGATES = re.compile("[\ud800-\udfff]")
+NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no undecodable byte (PEP 383)."""
+
 
 class Tokenizer(ABC):
     """What all tokenizers offer."""
@@ -128,8 +133,9 @@ class ByteTokenizer(Tokenizer):
         return 256
 
     def encode(self, text: str) -> Ids:
-        """One id a byte."""
-        return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
+        """One id a byte; a lone surrogate is the byte it stands for, or read as U+FFFD."""
+        content = NO_BYTES.sub(REPLACEMENT, text).encode("utf-8", "surrogateescape")
+        return np.frombuffer(content, np.uint8).astype(np.int64)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Bytes that are no UTF-8 become U+FFFD."""
@@ -234,8 +240,8 @@ class BpeTokenizer(Tokenizer):
         return int(self._model.get_vocab_size())
 
     def encode(self, text: str) -> Ids:
-        """Apply the merges in the order in which they were learned."""
-        lines = self._model.encode_batch_fast(text.splitlines(keepends=True))
+        """Apply the merges in the order learned; a lone surrogate is read as U+FFFD."""
+        lines = self._model.encode_batch_fast(_lines(text))
         return np.array([token for line in lines for token in line.ids], np.int64)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
@@ -253,7 +259,7 @@ class BpeTokenizer(Tokenizer):
 
     def first_length(self, text: str) -> int:
         """End of the first token in the text; the whole of a character that it only opens."""
-        start, end = self._model.encode(text.splitlines(keepends=True)[0]).offsets[0]
+        start, end = self._model.encode(_lines(text)[0]).offsets[0]
         return max(1, end - start)
 
     def unknown_parts(self, text: str) -> list[str]:
@@ -298,6 +304,10 @@ def cut(text: str, kind: str, limit: int) -> str:
         end = next((m.start() for i, m in enumerate(words) if i == limit), len(text))
         return text[:end]
     return text[:limit]
+
+
+def _lines(text: str) -> list[str]:
+    return SURROGATES.sub(REPLACEMENT, text).splitlines(keepends=True)
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:

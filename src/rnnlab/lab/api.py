@@ -6,12 +6,13 @@ from typing import Any
 
 from rnnlab.config import DataSettings, Settings, find_config
 from rnnlab.data import corpus as corpora
-from rnnlab.data.dataset import SPLITS, Dataset, load_dataset
+from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
-from rnnlab.lab import run as runs
+from rnnlab.lab import training
 from rnnlab.lab.display import Display
 from rnnlab.lab.evaluation import CONTEXTS, dataset_baselines, evaluate_texts
+from rnnlab.lab.run import Run
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
@@ -22,14 +23,14 @@ def train(
     run_dir: str | Path | None = None,
     quiet: bool = False,
     **settings: Any,
-) -> runs.Run:
+) -> Run:
     """Train a language model.
 
     config: a TOML file or the name of a recipe; settings override it, by the names of
     `rnnlab train --help` (hidden_size=256). run_dir: a new directory, default runs/….
     """
     base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
-    return runs.train(base.changed("train", **settings), run_dir, Display(quiet=quiet))
+    return training.train(base.changed("train", **settings), run_dir, Display(quiet=quiet))
 
 
 def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:
@@ -99,13 +100,10 @@ def training_data(model: TextModel) -> Dataset:
 
     Raises CorpusError or UsageError where it is not at hand, ChecksumError where it has changed.
     """
-    settings = DataSettings.model_validate(model.about["data"])
+    settings = DataSettings(**model.about["data"])
     if "-" in settings.corpus:
         raise CorpusError("it was read from standard input")
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about["corpus_sha256"]:
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
     return dataset
-
-
-__all__ = ["SPLITS", "evaluate", "load", "train", "training_data"]

@@ -21,7 +21,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.lab.environment import environment
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.precision import autocast, set_up
+from rnnlab.lm.precision import set_up
 from rnnlab.lm.train import Trainer
 
 VOCABULARY = 28
@@ -82,15 +82,16 @@ class GenerationTimer:
         settings = Settings().changed(cell=cell, hidden_size=hidden_size, input="one-hot")
         self.model = LanguageModel(settings.model, VOCABULARY).to(device)
         self.engine = ENGINES[engine]
-        self.device = device
 
     def microseconds_per_character(self, length: int = 200) -> float:
         """Write `length` characters after a prefix of one."""
         settings = GenerationSettings(length=length, temperature=0)
         began = time.perf_counter()
-        with autocast(self.precision, self.device):
-            for _ in generate_ids(self.model, self.engine, [np.array([1])], settings):
-                pass
+        prefixes = [np.array([1])]
+        for _ in generate_ids(
+            self.model, self.engine, prefixes, settings, precision=self.precision
+        ):
+            pass
         return (time.perf_counter() - began) / length * 1e6
 
 

@@ -5,9 +5,12 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.lab.metrics import read_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -30,8 +33,8 @@ def text_chart(values: Sequence[float], width: int = 60, height: int = 6) -> lis
     return [f"{labels.get(row, ''):>7} │{line}" for row, line in enumerate(lines)]
 
 
-def draw_curves(directory: Path) -> str:
-    """Return the SVG of a run's training and held-out curves, baselines as lines beside them."""
+def curve_figure(directory: Path) -> "Figure":
+    """Draw a run's training and held-out curves, baselines as lines beside them."""
     from matplotlib.figure import Figure
 
     metrics = read_metrics(directory)
@@ -63,8 +66,13 @@ def draw_curves(directory: Path) -> str:
     if training:
         axes.legend(frameon=False)
     axes.set_title(directory.name, loc="left", fontsize=10)
+    return figure
+
+
+def draw_curves(directory: Path) -> str:
+    """Return the curves of a run as SVG."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    curve_figure(directory).savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 

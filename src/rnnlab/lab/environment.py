@@ -10,13 +10,11 @@ from typing import Any
 import numpy
 import torch
 
-import rnnlab
-
 
 def environment() -> dict[str, Any]:
     """Versions, commit, processor, threads: what belongs beside every figure."""
     return {
-        "rnnlab": rnnlab.__version__,
+        "rnnlab": version("rnnlab"),
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
+from rnnlab.lm.checkpoint import finite
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
@@ -22,6 +23,7 @@ class MetricsLog:
         self._file = directory / FILE
         self._settings = settings
         self._pending: list[Step] = []
+        self._lines_due = 0
         self._logged_seconds = 0.0
         self._logged_tokens = 0
         self._tokens_per_character = math.nan
@@ -38,10 +40,10 @@ class MetricsLog:
 
     def step(self, event: Step) -> None:
         """Remember a step; write a line whenever another share of the budget is used up."""
-        lines = self._settings.num_log_lines
-        before = self._pending[0].progress if self._pending else 0.0
         self._pending.append(event)
-        if event.progress >= 1 or math.floor(event.progress * lines) > math.floor(before * lines):
+        due = math.floor(event.progress * self._settings.num_log_lines)
+        if due > self._lines_due:
+            self._lines_due = due
             self._flush()
 
     def held_out(self, event: Milestone) -> None:
@@ -91,7 +93,7 @@ class MetricsLog:
 
     def _write(self, record: Mapping[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(finite(record), allow_nan=False) + "\n")
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

@@ -148,8 +148,10 @@ def _write(text: str) -> None:
 def _lines(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"prefix file {file}: cannot be read: {error}") from None
+    except OSError as error:
+        raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"prefix file {file} is no UTF-8 text: {error.reason}") from None
     if not lines:
         raise UsageError(f"prefix file {file} is empty; it needs one prefix a line")
     return lines

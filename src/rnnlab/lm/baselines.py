@@ -42,7 +42,7 @@ class Baselines:
         """Smoothing and order, chosen on validation text."""
         fitted, text = self.ngram, self.validation
         if len(text) < 2:
-            cut = len(self.train) - max(2, len(self.train) // 20)
+            cut = max(1, len(self.train) - max(2, len(self.train) // 20))
             fitted, text = self._fit(self.train[:cut]), self.train[cut:]
         ids = self.tokenizer.encode(text)
         scores = {

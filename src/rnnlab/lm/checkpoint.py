@@ -5,16 +5,16 @@ content or the new one, never a part.
 """
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from rnnlab.config import ModelSettings, usage_error
+from rnnlab.config import ModelSettings
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.lm.model import LanguageModel
@@ -37,9 +37,18 @@ def write_atomically(file: Path, content: bytes) -> None:
 
 
 def write_json(file: Path, content: object) -> None:
-    """Replace `file` by `content` as JSON; NaN and infinity are refused, they are no JSON."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(file, f"{text}\n".encode())
+
+
+def finite(content: object) -> object:
+    """Copy nested dicts and lists with None for every NaN or infinite number."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def save_model(
@@ -77,9 +86,9 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
             f"rnnlab reads format {FORMAT}"
         )
     try:
-        settings = ModelSettings.model_validate(config.get("model"))
-    except ValidationError as error:
-        raise ModelFolderError(str(usage_error(error, str(folder / CONFIG)))) from None
+        settings = ModelSettings(**config["model"])
+    except (KeyError, TypeError, UsageError) as error:
+        raise ModelFolderError(f"{folder / CONFIG}: no model settings: {error}") from None
     file = folder / TOKENIZER
     content = _read_json(file)
     try:

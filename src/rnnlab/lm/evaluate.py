@@ -76,10 +76,10 @@ def total_nats(
     device = model.output.weight.device
     tokens = torch.from_numpy(ids).to(device)
     rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
-    total, state = 0.0, None
+    total, state = 0.0, model.zero_state(1)
     with torch.inference_mode(), evaluating(model), autocast(precision, device):
         for inputs, targets, fresh in rows:  # (T, B)
-            if fresh or state is None:
+            if fresh:
                 state = model.zero_state(inputs.shape[1])
             logits, state = model(inputs, state, engine)
             losses = F.cross_entropy(
@@ -94,9 +94,7 @@ Rows = Iterator[tuple[Tensor, Tensor, bool]]
 
 
 def _carried(tokens: Tensor) -> Rows:
-    for start in range(0, len(tokens) - 1, CHUNK_TOKENS):
-        end = min(start + CHUNK_TOKENS, len(tokens) - 1)
-        yield tokens[start:end, None], tokens[start + 1 : end + 1, None], False
+    return _pieces(tokens[:-1, None], tokens[1:, None])
 
 
 def _windows(tokens: Tensor, size: int) -> Rows:
@@ -105,6 +103,11 @@ def _windows(tokens: Tensor, size: int) -> Rows:
     inputs, targets = tokens[:whole].view(-1, size), tokens[1 : whole + 1].view(-1, size)
     step = max(1, CHUNK_TOKENS // size)
     for row in range(0, len(inputs), step):
-        yield inputs[row : row + step].T, targets[row : row + step].T, True
-    if whole < count:
-        yield tokens[whole:-1, None], tokens[whole + 1 :, None], True
+        yield from _pieces(inputs[row : row + step].T, targets[row : row + step].T)
+    yield from _pieces(tokens[whole:-1, None], tokens[whole + 1 :, None])
+
+
+def _pieces(inputs: Tensor, targets: Tensor) -> Rows:
+    for start in range(0, len(inputs), CHUNK_TOKENS):
+        part = slice(start, start + CHUNK_TOKENS)
+        yield inputs[part], targets[part], start == 0

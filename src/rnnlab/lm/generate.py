@@ -13,6 +13,7 @@ from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
+from rnnlab.lm.precision import autocast
 
 IMPOSSIBLE = float("-inf")
 
@@ -23,33 +24,40 @@ def generate_ids(
     prefixes: Sequence[Ids],
     settings: GenerationSettings,
     forbidden: int | None = None,
+    precision: str = "float32",
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
     All prefixes run as one batch. The first P tokens, P the length of the shortest prefix, are
     read in one call; where other rows still read their prefix, or are done, a row's entry is None.
     Row b draws from a random stream of its own, so that it does not depend on the other rows.
-    `forbidden` is a token that is never written (<unk>).
+    `forbidden` is a token that is never written (<unk>). Between tokens the caller's torch modes
+    hold, and the model is left as it was.
     """
+    if not prefixes:
+        return
     device = model.output.weight.device
     lengths = [len(prefix) for prefix in prefixes]
     shortest = min(lengths)
     streams = [np.random.default_rng((settings.seed, row)) for row in range(len(prefixes))]
     inputs = torch.from_numpy(np.stack([p[:shortest] for p in prefixes], axis=1))  # (P, B)
     state = model.zero_state(len(prefixes))
-    with torch.inference_mode(), evaluating(model):
-        for position in range(shortest, max(lengths) + settings.length):
+    for position in range(shortest, max(lengths) + settings.length):
+        with torch.inference_mode(), evaluating(model), autocast(precision, device):
             logits, state = model(inputs.to(device), state, engine)
-            chosen = choose(logits[-1].float().cpu(), settings, streams, forbidden)
-            written: list[int | None] = []
-            for row, prefix in enumerate(prefixes):
-                reading = position < lengths[row]
-                if reading:
-                    chosen[row] = int(prefix[position])
-                done = position >= lengths[row] + settings.length
-                written.append(None if reading or done else chosen[row])
-            yield written
-            inputs = torch.tensor([chosen])  # (1, B)
+        writing = [row for row, length in enumerate(lengths) if position >= length]
+        own = [streams[row] for row in writing]
+        drawn = choose(logits[-1, writing].float().cpu(), settings, own, forbidden)
+        chosen = dict(zip(writing, drawn, strict=True))
+        yield [
+            chosen[row] if length <= position < length + settings.length else None
+            for row, length in enumerate(lengths)
+        ]
+        tokens = [
+            chosen[row] if row in chosen else int(prefix[position])
+            for row, prefix in enumerate(prefixes)
+        ]
+        inputs = torch.tensor([tokens])  # (1, B)
 
 
 def choose(
@@ -90,6 +98,7 @@ def beam_search(
     prefix: Ids,
     settings: GenerationSettings,
     forbidden: int | None = None,
+    precision: str = "float32",
 ) -> list[int]:
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
@@ -100,7 +109,7 @@ def beam_search(
     state = model.zero_state(1)
     scores = torch.zeros(1, dtype=torch.float64)  # (beams,) log probabilities
     texts = torch.empty(1, 0, dtype=torch.int64)  # (beams, written)
-    with torch.inference_mode(), evaluating(model):
+    with torch.inference_mode(), evaluating(model), autocast(precision, device):
         for _ in range(settings.length):
             logits, state = model(inputs.to(device), state, engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)

@@ -48,6 +48,9 @@ class LanguageModel(nn.Module):
     """Predicts the next token from all tokens before it.
 
     embedding or one-hot -> L recurrent layers -> dropout -> output layer -> logits (T, B, V).
+
+    weight_dropout drops single recurrent weights for a whole batch (DropConnect as in AWD-LSTM:
+    Merity, Keskar and Socher 2018, arXiv:1708.02182, section 2).
     """
 
     def __init__(self, settings: ModelSettings, vocabulary_size: int) -> None:
@@ -80,6 +83,9 @@ class LanguageModel(nn.Module):
         if self.embedding is not None:
             values = F.dropout(self.embedding(ids), settings.input_dropout, self.training)
         for weights, initial in zip(self.recurrent.weights(), state, strict=True):
+            if settings.weight_dropout:
+                weight_hh = F.dropout(weights.weight_hh, settings.weight_dropout, self.training)
+                weights = weights._replace(weight_hh=weight_hh)
             if last:
                 values = F.dropout(values, settings.layer_dropout, self.training)
             values, final = engine.run(self.recurrent.cell, weights, values, initial)

@@ -4,11 +4,13 @@ For a context u of k-1 symbols and a symbol w, with counts c and u' = u without 
 
     p_k(w | u) = max(c(u w) - D_k, 0) / c(u ·) + D_k N(u ·) / c(u ·) · p_(k-1)(w | u')
 
-where N(u ·) is the number of different symbols seen after u, D_k = n_1 / (n_1 + 2 n_2) with n_j the
-number of k-grams counted j times, and p_0 = 1 / V. A context never seen hands over to the shorter
-one. Absolute discounting counts occurrences in every order (Ney, Essen and Kneser 1994, section
-4); Kneser-Ney counts, below the highest order, the different symbols seen before a k-gram (Kneser
-and Ney 1995; the interpolated form: Chen and Goodman 1998, section 2.7).
+where N(u ·) is the number of different symbols counted after u, D_k = n_1 / (n_1 + 2 n_2) with n_j
+the number of k-grams counted j times (1/2 where n_1 = 0, so that nothing has probability 0), and
+p_0 = 1 / V. A context never seen hands over to the shorter one.
+
+Absolute discounting counts occurrences in every order (Ney, Essen and Kneser 1994, section 4);
+Kneser-Ney counts, below the highest order, the different symbols seen before a k-gram (Kneser and
+Ney 1995; the interpolated form: Chen and Goodman 1998, section 2.7).
 
 Everything is vectorised: the k-grams of a text are numbered by sorting, order upon order.
 """
@@ -79,7 +81,7 @@ class NGram:
         discount = _discount(counting)
         contexts = len(self.orders[k - 2].keys) if k > 1 else 1
         mass = np.bincount(order.contexts, counting, minlength=contexts)  # c(u ·)
-        followers = np.bincount(order.contexts, minlength=contexts)  # N(u ·)
+        followers = np.bincount(order.contexts, counting > 0, minlength=contexts)  # N(u ·)
         context, number = self._numbers(ids, k)
         seen = context >= 0
         seen[seen] &= mass[context[seen]] > 0
@@ -110,4 +112,4 @@ def _lookup(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:
 
 def _discount(counts: Ids) -> float:
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-    return once / (once + 2 * twice) if once else 0.0
+    return once / (once + 2 * twice) if once else 0.5

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from rnnlab.config import GenerationSettings, MachineSettings, usage_error
+from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.engines import Engine, choose_engine
-from rnnlab.errors import CorpusError
+from rnnlab.errors import CorpusError, ModelFolderError, UsageError
 from rnnlab.lm import checkpoint
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.precision import autocast, set_up
+from rnnlab.lm.precision import set_up
 
 
 @dataclass
@@ -56,7 +55,11 @@ class TextModel:
         folder = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
         engine, _ = choose_engine(machine.engine, model.settings.cell, device)
-        rule = about["data"]["preprocessing"]
+        try:
+            rule = DataSettings(**about["data"]).preprocessing
+        except (KeyError, TypeError, UsageError) as error:
+            where = folder / checkpoint.CONFIG
+            raise ModelFolderError(f"{where}: no data settings: {error}") from None
         return cls(model.to(device), tokenizer, rule, engine, machine.precision, about)
 
     def save(self, folder: str | Path) -> None:
@@ -68,10 +71,7 @@ class TextModel:
 
         settings: see `GenerationSettings`. The text returned begins with the prefix as read.
         """
-        try:
-            checked = GenerationSettings(**settings)
-        except ValidationError as error:
-            raise usage_error(error, "generate") from None
+        checked = GenerationSettings(**settings)
         prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
         texts = [self.read_prefix(each)[0] for each in prefixes]
         for pieces in self.stream(prefixes, checked):
@@ -82,22 +82,19 @@ class TextModel:
         """Yield what each prefix goes on with, piece by piece as it is written."""
         ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
-        device = self.model.output.weight.device
-        with autocast(self.precision, device):
-            if settings.beam_width:
-                yield [
-                    self.tokenizer.decode(
-                        beam_search(self.model, self.engine, each, settings, unknown)
-                    )
-                    for each in ids
-                ]
-                return
-            decoders = [self.tokenizer.stream() for _ in ids]
-            for written in generate_ids(self.model, self.engine, ids, settings, unknown):
-                yield [
-                    "" if token is None else decode(token)
-                    for token, decode in zip(written, decoders, strict=True)
-                ]
+        how = (settings, unknown, self.precision)
+        if settings.beam_width:
+            yield [
+                self.tokenizer.decode(beam_search(self.model, self.engine, each, *how))
+                for each in ids
+            ]
+            return
+        decoders = [self.tokenizer.stream() for _ in ids]
+        for written in generate_ids(self.model, self.engine, ids, *how):
+            yield [
+                "" if token is None else decode(token)
+                for token, decode in zip(written, decoders, strict=True)
+            ]
 
     def read_prefix(self, prefix: str) -> tuple[str, Ids, list[str]]:
         """Return the prefix under the text rule, its ids, and notices for people.

@@ -210,7 +210,8 @@ class Trainer:
             return Milestone(self.step, None, is_best=False)
         nats = self.evaluate()
         is_best = nats < self.best_nats
-        self.best_nats = min(nats, self.best_nats)
+        if is_best:
+            self.best_nats = nats
         return Milestone(self.step, nats, is_best)
 
     def _divergence(self, loss: float, norm: float) -> DivergenceError:

@@ -1,0 +1,39 @@
+# make demo   set everything up, train a small model on a real book, let it write
+# make test   set everything up, check style and types, run the tests
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: demo test clean
+
+demo: .venv/installed
+	$(BIN)/rnnlab train --config demo --run-dir $(RUN)
+	@echo
+	@echo "The ten phrases of the lab report, continued by this model:"
+	@$(BIN)/rnnlab generate $(RUN) --prefix-file src/rnnlab/recipes/phrases.txt --length 100 --temperature 0.5
+	@echo
+	@echo "Everything about this run is in $(RUN); its curves: $(RUN)/curves.svg"
+	@echo "Let it write on: $(BIN)/rnnlab generate $(RUN) --prefix 'the time machine'"
+
+test: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "rnnlab needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,130 @@
+"""A training run from settings to a complete run directory."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.engines import choose_engine
+from rnnlab.errors import DivergenceError
+from rnnlab.lab.display import Display
+from rnnlab.lab.run import Run, check_new, make_directory
+from rnnlab.lab.run_writer import RunWriter
+from rnnlab.lm.evaluate import total_nats
+from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.optimizers import peak_learning_rate
+from rnnlab.lm.precision import set_up
+from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.train import Step, Trainer
+
+
+def train(
+    settings: Settings, directory: str | Path | None = None, display: Display | None = None
+) -> Run:
+    """Train as `settings` say and leave a complete run directory.
+
+    Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
+    trained; DivergenceError with the last good checkpoint kept. A first Ctrl-C or SIGTERM ends
+    training after the current step, and all that follows training is still done.
+    """
+    display = display or Display(quiet=True)
+    if directory is not None:
+        check_new(Path(directory))
+    device = set_up(settings.machine)
+    engine, why = choose_engine(settings.machine.engine, settings.model.cell, device)
+    dataset = load_dataset(settings.data)
+    batches = dataset.batches(settings.data)
+    settings = resolve(settings, dataset, engine.name, device)
+    torch.manual_seed(settings.training.seed)
+    model = LanguageModel(settings.model, dataset.tokenizer.size).to(device)
+    about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
+    text_model = TextModel(
+        model, dataset.tokenizer, settings.data.preprocessing, engine,
+        settings.machine.precision, about,
+    )  # fmt: skip
+    trainer = Trainer(
+        model, engine, batches, settings.training,
+        precision=settings.machine.precision,
+        evaluate=_validation(text_model, dataset, settings),
+    )  # fmt: skip
+    run = Run(make_directory(directory, settings))
+    writer = RunWriter(run.directory, text_model, dataset, settings)
+    display.begin(dataset, text_model, settings, why, run.directory)
+    try:
+        with stopping_on_signals(trainer):
+            for event in trainer.run():
+                if isinstance(event, Step):
+                    writer.step(event)
+                    display.step(event)
+                else:
+                    sample = writer.milestone(event)
+                    display.milestone(event, writer.log.bits_per_character(event), sample)
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
+    finally:
+        display.end_of_training()
+    run.model = writer.finish(trainer)
+    display.end(run.result, run.metrics, run.directory)
+    return run
+
+
+def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.device) -> Settings:
+    """Replace every `auto` and every 0 that stands for a default by what it came to."""
+    training = settings.training
+    corpus = settings.data.corpus
+    if corpus == ("auto",):
+        corpus = (dataset.corpus.name,)
+    no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
+    return settings.changed(
+        corpus=tuple(str(Path(c).resolve()) if Path(c).is_file() else c for c in corpus),
+        data_dir=str(Path(settings.data.data_dir).resolve()) if settings.data.data_dir else "",
+        learning_rate=peak_learning_rate(training),
+        max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,
+        engine=engine,
+        device=device.type,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _validation(
+    model: TextModel, dataset: Dataset, settings: Settings
+) -> Callable[[], float] | None:
+    if "validation" not in dataset.splits:
+        return None
+    ids, context = dataset.splits["validation"].ids, settings.training.validation_context
+
+    def nats_per_token() -> float:
+        total = total_nats(model.model, model.engine, ids, context, model.precision)
+        return total / (len(ids) - 1)
+
+    return nats_per_token
+
+
+@contextmanager
+def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
+    """Let a first Ctrl-C or SIGTERM end training cleanly; a second one acts as it always does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for sign, handler in previous.items():
+            signal.signal(sign, handler)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        trainer.stop(signal.Signals(number).name)
+        restore()
+
+    for sign in previous:
+        signal.signal(sign, stop)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,38 @@
+"""Shared by all tests: a text, one trained run, the command line."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Cli, made_up_text, run_rnnlab
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    return run_rnnlab
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("corpus") / "pets.txt"
+    file.write_text(made_up_text(600), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def train_flags(text_file: Path) -> list[str]:
+    """A run of two seconds."""
+    return (
+        f"--corpus {text_file} --hidden-size 32 --embedding-size 8 --batch-size 8 --num-steps 20 "
+        "--num-epochs 4 --learning-rate 0.01 --num-evaluations 4 --threads 1 --sample-length 30"
+    ).split()
+
+
+@pytest.fixture(scope="session")
+def trained(
+    cli: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """A run directory made by the command line, and what was printed."""
+    directory = tmp_path_factory.mktemp("runs") / "pets"
+    done = cli("train", *train_flags, "--run-dir", str(directory))
+    assert done.returncode == 0, done.stderr
+    return directory, done.stdout

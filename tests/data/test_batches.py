@@ -1,0 +1,158 @@
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.data.batches import KINDS, Batches, RandomBatches, SequentialBatches
+from rnnlab.errors import CorpusError
+
+# With ids = 0 .. N-1 every token is its own position, so a batch says where it was cut.
+Pair = tuple[np.ndarray, np.ndarray]
+SIZES = {"batch_size": st.integers(1, 5), "num_steps": st.integers(1, 6)}
+SEEDS = st.integers(0, 2**32 - 1)
+moderate = settings(max_examples=150, deadline=None, derandomize=True)
+
+
+def smallest(kind: str, b: int, t: int) -> int:
+    """B·T inputs, the last target, and the largest offset of d2l: T sequential, T-1 random."""
+    return b * t + 1 + (t if kind == "sequential" else t - 1)
+
+
+def epoch(kind: str, more: int, b: int, t: int, seed: int) -> tuple[int, list[Pair]]:
+    batches = KINDS[kind](np.arange(smallest(kind, b, t) + more), b, t)
+    count, pairs = batches.epoch(np.random.default_rng(seed))
+    return count, list(pairs)
+
+
+def d2l_sequential(corpus: np.ndarray, offset: int, b: int, num_steps: int) -> Iterator[Pair]:
+    """`seq_data_iter_sequential` of d2l 0.17 for a given offset; pairs of shape (B, T)."""
+    num_tokens = ((len(corpus) - offset - 1) // b) * b
+    xs = corpus[offset : offset + num_tokens]
+    ys = corpus[offset + 1 : offset + 1 + num_tokens]
+    xs, ys = xs.reshape(b, -1), ys.reshape(b, -1)
+    num_batches = xs.shape[1] // num_steps
+    for i in range(0, num_steps * num_batches, num_steps):
+        yield xs[:, i : i + num_steps], ys[:, i : i + num_steps]
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), more=st.integers(0, 80), seed=SEEDS, **SIZES)
+@moderate
+def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: int) -> None:
+    """Shapes (T, B), the count told, targets shifted by one, no target twice."""
+    count, pairs = epoch(kind, more, batch_size, num_steps, seed)
+    assert len(pairs) == count >= 1
+    for inputs, targets in pairs:
+        assert inputs.shape == targets.shape == (num_steps, batch_size)
+        assert inputs.dtype == targets.dtype == np.int64
+        assert np.array_equal(targets, inputs + 1)
+        assert np.array_equal(inputs, inputs[0] + np.arange(num_steps)[:, None])
+    seen = np.concatenate([targets.ravel() for _, targets in pairs])
+    assert len(np.unique(seen)) == len(seen)
+
+
+@given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
+@moderate
+def test_sequential_is_d2l_for_the_same_offset(
+    more: int, seed: int, batch_size: int, num_steps: int
+) -> None:
+    rng = np.random.default_rng(seed + 1)
+    ids = rng.integers(0, 28, smallest("sequential", batch_size, num_steps) + more)
+    _, positions = epoch("sequential", more, batch_size, num_steps, seed)
+    offset = int(positions[0][0][0, 0])
+    assert 0 <= offset <= num_steps
+    count, pairs = SequentialBatches(ids, batch_size, num_steps).epoch(np.random.default_rng(seed))
+    expected = list(d2l_sequential(ids, offset, batch_size, num_steps))
+    assert count == len(expected)
+    for (inputs, targets), (x, y) in zip(pairs, expected, strict=True):
+        assert np.array_equal(inputs, x.T)
+        assert np.array_equal(targets, y.T)
+
+
+@given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
+@moderate
+def test_sequential_rows_go_on_in_the_next_batch(
+    more: int, seed: int, batch_size: int, num_steps: int
+) -> None:
+    _, pairs = epoch("sequential", more, batch_size, num_steps, seed)
+    for (_, before), (inputs, _) in pairwise(pairs):
+        assert np.array_equal(inputs[0], before[-1])
+
+
+@given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
+@moderate
+def test_random_windows_are_those_of_d2l_for_the_same_offset(
+    more: int, seed: int, batch_size: int, num_steps: int
+) -> None:
+    count, pairs = epoch("random", more, batch_size, num_steps, seed)
+    starts = np.concatenate([inputs[0] for inputs, _ in pairs])
+    offset = int(starts[0]) % num_steps
+    # d2l: corpus = corpus[offset:]; num_subseqs = (len(corpus) - 1) // num_steps
+    num_subseqs = (smallest("random", batch_size, num_steps) + more - offset - 1) // num_steps
+    initial_indices = set(range(offset, offset + num_subseqs * num_steps, num_steps))
+    assert count == num_subseqs // batch_size
+    assert len(starts) == len(set(starts)) == count * batch_size
+    assert set(starts) <= initial_indices
+
+
+@pytest.mark.parametrize(("kind", "largest"), [("sequential", 5), ("random", 4)])
+def test_every_offset_occurs(kind: str, largest: int) -> None:
+    rng = np.random.default_rng(0)
+    batches = KINDS[kind](np.arange(200), 3, 5)
+    starts = []
+    for _ in range(300):
+        inputs = np.stack([inputs[0] for inputs, _ in batches.epoch(rng)[1]])
+        starts.append(int(inputs.min()) if kind == "sequential" else int(inputs.flat[0]) % 5)
+    assert set(starts) == set(range(largest + 1))
+
+
+def test_random_windows_come_in_another_order_every_epoch() -> None:
+    rng = np.random.default_rng(0)
+    batches = RandomBatches(np.arange(2000), 4, 5)
+    orders = [[int(x[0, 0]) // 5 for x, _ in batches.epoch(rng)[1]] for _ in range(3)]
+    assert all(order != sorted(order) for order in orders)
+    assert orders[0] != orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_same_generator_state_gives_the_same_epoch(kind: str) -> None:
+    first, second = (epoch(kind, 50, 3, 4, seed=7)[1] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+class Extreme(np.random.Generator):
+    """Draws the largest integer that it may."""
+
+    def integers(self, low: int, high: int) -> int:  # type: ignore[override]
+        return high - 1
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), **SIZES)
+@moderate
+def test_the_smallest_allowed_text_works_and_one_token_less_is_refused(
+    kind: str, batch_size: int, num_steps: int
+) -> None:
+    needed = smallest(kind, batch_size, num_steps)
+    batches: Batches = KINDS[kind](np.arange(needed), batch_size, num_steps)
+    for rng in [Extreme(np.random.PCG64(0)), *map(np.random.default_rng, range(10))]:
+        count, pairs = batches.epoch(rng)
+        assert count == len(list(pairs)) >= 1
+    assert batches.epoch(Extreme(np.random.PCG64(0)))[0] == 1  # so not one token to spare
+    with pytest.raises(CorpusError, match=f"at least {needed} tokens, not {needed - 1};"):
+        KINDS[kind](np.arange(needed - 1), batch_size, num_steps)
+
+
+def test_a_text_too_short_is_told_what_it_needs() -> None:
+    with pytest.raises(CorpusError) as caught:
+        SequentialBatches(np.arange(10), 32, 64)
+    assert str(caught.value) == (
+        "text too short: batch_size 32 x num_steps 64 needs a training split of at least 2113 "
+        "tokens, not 10; use a longer text, or a smaller --batch-size or --num-steps"
+    )
+
+
+def test_only_sequential_batches_carry_the_state() -> None:
+    assert SequentialBatches.carries_state
+    assert not RandomBatches.carries_state

@@ -1,0 +1,247 @@
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.config import DataSettings
+from rnnlab.data.tokenizer import (
+    BpeTokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    WordTokenizer,
+    cut,
+    tokenizer_from_json,
+    train_tokenizer,
+)
+
+KINDS = ("char", "byte", "word", "bpe")
+UNBOUNDED = ("byte", "bpe")
+# Any Unicode text, and texts dense in words, spaces, line ends, and characters of 1 to 4 bytes.
+TEXT = st.text(max_size=60) | st.text(st.sampled_from("ab  \n\r\t.,'_é€😀\u2028\x85"), max_size=60)
+SETTINGS = {kind: DataSettings(tokenizer=kind, bpe_size=300) for kind in KINDS}
+moderate = settings(max_examples=200, deadline=None, derandomize=True)
+of_every_kind = pytest.mark.parametrize("kind", KINDS)
+
+UNK = "<unk>"
+PIECES = {"char": re.compile("(?s)."), "word": re.compile(r" ?\w+| ?[^\w\s]|\s")}
+FABLE = "the cat, the hat; the mat\nand the café of 😀 and 😀\n" * 4
+
+
+def trained(kind: str, text: str) -> Tokenizer:
+    return train_tokenizer(SETTINGS[kind], text)
+
+
+@of_every_kind
+@given(text=TEXT)
+@moderate
+def test_the_training_text_comes_back_and_ids_are_in_range(kind: str, text: str) -> None:
+    tokenizer = trained(kind, text)
+    ids = tokenizer.encode(text)
+    assert ids.dtype == np.int64
+    assert ids.ndim == 1
+    assert tokenizer.decode(ids) == text
+    assert not len(ids) or 0 <= ids.min() <= ids.max() < tokenizer.size
+    assert tokenizer.unknown_parts(text) == []
+    if tokenizer.unknown_id is not None:
+        assert tokenizer.unknown_id not in ids
+
+
+@of_every_kind
+@given(text=TEXT)
+@moderate
+def test_any_text_has_ids_in_range_and_what_is_unknown_is_told(kind: str, text: str) -> None:
+    tokenizer = trained(kind, FABLE)
+    ids = tokenizer.encode(text)
+    assert not len(ids) or 0 <= ids.min() <= ids.max() < tokenizer.size
+    if kind in UNBOUNDED:
+        assert tokenizer.unknown_parts(text) == []
+        assert tokenizer.decode(ids) == text
+    else:
+        pieces, known = PIECES[kind].findall(text), set(PIECES[kind].findall(FABLE))
+        assert (ids == tokenizer.unknown_id).tolist() == [piece not in known for piece in pieces]
+        assert tokenizer.unknown_parts(text) == list(
+            dict.fromkeys(piece for piece in pieces if piece not in known)
+        )
+        shown = "".join(piece if piece in known else UNK for piece in pieces)
+        assert tokenizer.decode(ids) == shown
+
+
+@of_every_kind
+@given(text=TEXT.filter(lambda text: text and "\ufffd" not in text))
+@moderate
+def test_first_length_is_what_the_first_token_stands_for(kind: str, text: str) -> None:
+    tokenizer = trained(kind, FABLE + text)
+    first = tokenizer.decode(tokenizer.encode(text)[:1])
+    # Bytes that open a character, and leave it to the next token, are shown as one U+FFFD.
+    whole = first.removesuffix("\ufffd")
+    assert text.startswith(whole)
+    assert tokenizer.first_length(text) == len(first)
+
+
+@of_every_kind
+@given(text=TEXT.filter(lambda text: "\ufffd" not in text))
+@moderate
+def test_the_pieces_of_a_stream_join_to_the_text(kind: str, text: str) -> None:
+    tokenizer = trained(kind, FABLE + text)
+    show = tokenizer.stream()
+    pieces = [show(int(token)) for token in tokenizer.encode(text)]
+    assert "".join(pieces) == text
+    assert "\ufffd" not in "".join(pieces)
+
+
+@given(st.lists(st.integers(0, 255)))
+@moderate
+def test_a_stream_of_any_bytes_holds_back_only_an_unfinished_end(values: list[int]) -> None:
+    tokenizer = ByteTokenizer()
+    streamed = "".join(map(tokenizer.stream(), values))
+    whole = tokenizer.decode(values)
+    assert whole.startswith(streamed)
+    rest = whole[len(streamed) :]
+    assert rest == "\ufffd" * len(rest)
+    assert len(rest) < 4
+
+
+@of_every_kind
+@given(text=TEXT)
+@moderate
+def test_json_text_gives_back_the_same_tokenizer(kind: str, text: str) -> None:
+    before = trained(kind, text)
+    after = tokenizer_from_json(json.loads(json.dumps(before.to_json())))
+    assert type(after) is type(before)
+    assert after.size == before.size
+    for sample in (text, FABLE):
+        assert np.array_equal(after.encode(sample), before.encode(sample))
+    every = np.arange(before.size)
+    assert after.decode(every) == before.decode(every)
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^unknown tokenizer type 'syllable'$"):
+        tokenizer_from_json({"type": "syllable"})
+
+
+@of_every_kind
+def test_ids_outside_the_vocabulary_are_refused(kind: str) -> None:
+    tokenizer = trained(kind, FABLE)
+    for bad in (-1, tokenizer.size):
+        with pytest.raises(IndexError, match=rf"^token id outside 0 \.\. {tokenizer.size - 1}$"):
+            tokenizer.decode([0, bad])
+
+
+@of_every_kind
+def test_no_text_has_no_tokens(kind: str) -> None:
+    for tokenizer in (trained(kind, FABLE), trained(kind, "")):
+        assert tokenizer.encode("").shape == (0,)
+        assert tokenizer.decode([]) == ""
+
+
+@pytest.mark.parametrize("surrogate", [chr(0xDCFF), chr(0xD83D)])
+@of_every_kind
+def test_lone_surrogates_are_read_without_a_crash(kind: str, surrogate: str) -> None:
+    """A shell hands undecodable bytes over as surrogates (PEP 383)."""
+    tokenizer = trained(kind, FABLE)
+    text = "the" + surrogate
+    shown = tokenizer.decode(tokenizer.encode(text))
+    assert shown == ("the" + UNK if kind in ("char", "word") else "the\ufffd")
+    assert tokenizer.first_length(surrogate) == 1
+    assert tokenizer.unknown_parts(text) == ([surrogate] if kind in ("char", "word") else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a\nb ", "\n"), ("a b", " "), ("ba a", " "), ("aab", "a"), ("", UNK)]
+)
+def test_a_model_without_prefix_starts_after_a_break_a_space_or_token_1(
+    text: str, expected: str
+) -> None:
+    tokenizer = CharTokenizer.train(text)
+    assert tokenizer.decode(tokenizer.start_ids()) == expected
+
+
+@pytest.mark.parametrize("kind", UNBOUNDED)
+def test_a_model_without_prefix_starts_after_a_line_break(kind: str) -> None:
+    tokenizer = trained(kind, "no break here")
+    assert tokenizer.decode(tokenizer.start_ids()) == "\n"
+
+
+@given(TEXT)
+@moderate
+def test_char_has_one_id_a_code_point_the_most_frequent_first(text: str) -> None:
+    tokenizer = CharTokenizer.train(text)
+    counts = Counter(text)
+    assert list(tokenizer.characters) == sorted(counts, key=lambda c: (-counts[c], c))
+    assert tokenizer.size == len(counts) + 1
+    assert [tokenizer.decode([i + 1]) for i in range(len(counts))] == list(tokenizer.characters)
+    assert len(tokenizer.encode(text)) == len(text)
+
+
+@given(TEXT)
+@moderate
+def test_byte_ids_are_the_bytes_of_utf8(text: str) -> None:
+    assert bytes(ByteTokenizer().encode(text).tolist()) == text.encode()
+
+
+def test_a_word_takes_the_space_before_it() -> None:
+    tokenizer = WordTokenizer.train("the cat, the hat;  the\n", 1)
+    pieces = [tokenizer.decode([i]) for i in tokenizer.encode("the cat, the hat;  the\n")]
+    assert pieces == ["the", " cat", ",", " the", " hat", ";", " ", " the", "\n"]
+    assert tokenizer.words[0] == " the"  # the only one seen twice
+    assert tokenizer.words[1:] == sorted(tokenizer.words[1:])
+
+
+@given(text=TEXT, least=st.integers(1, 4))
+@moderate
+def test_words_rarer_than_the_minimum_are_unknown(text: str, least: int) -> None:
+    counts = Counter(PIECES["word"].findall(text))
+    tokenizer = train_tokenizer(DataSettings(tokenizer="word", min_frequency=least), text)
+    kept = {word for word, count in counts.items() if count >= least}
+    assert set(tokenizer.unknown_parts(text)) == set(counts) - kept
+    assert tokenizer.size == len(kept) + 1
+    assert (tokenizer.encode(text) == 0).sum() == sum(n for n in counts.values() if n < least)
+
+
+def test_bpe_merges_the_most_frequent_pairs_of_its_training_text() -> None:
+    # "lo" 5, "lower" 2, "newest" 6, "widest" 3 times: the example of Sennrich et al. 2016, fig. 1.
+    text = "".join(
+        f"{w}\n" * n for w, n in {"low": 5, "lower": 2, "newest": 6, "widest": 3}.items()
+    )
+    tokenizer = BpeTokenizer.train(text, 256 + 4)
+    merged = [tokenizer.decode([i]) for i in range(256, tokenizer.size)]
+    assert merged[:2] == ["es", "est"]
+    assert set(merged[2:]) == {"lo", "low"}
+    assert [tokenizer.decode([i]) for i in tokenizer.encode("lowest")] == ["low", "est"]
+
+
+@pytest.mark.parametrize("size", [257, 270, 300])
+def test_bpe_has_the_size_asked_for_or_what_the_text_gives(size: int) -> None:
+    assert BpeTokenizer.train(FABLE, size).size == min(size, BpeTokenizer.train(FABLE, 999).size)
+    assert BpeTokenizer.train("", size).size == 256
+
+
+@of_every_kind
+@given(text=TEXT, limit=st.integers(1, 70))
+@moderate
+def test_cut_keeps_exactly_the_first_tokens(kind: str, text: str, limit: int) -> None:
+    kept = cut(text, kind, limit)
+    assert text.startswith(kept)
+    if kind == "bpe":  # cut before the tokens are learned: characters
+        assert len(kept) == min(limit, len(text))
+        return
+    tokenizer = trained(kind, text)
+    ids, expected = tokenizer.encode(kept), tokenizer.encode(text)[:limit]
+    if kind == "byte":  # a character is not cut in two
+        missing = len(expected) - len(ids)
+        assert 0 <= missing < 4
+        expected = expected[: len(ids)]
+        assert missing == 0 or len(text[len(kept)].encode()) > missing
+    assert np.array_equal(ids, expected)
+
+
+@of_every_kind
+def test_a_tokenizer_shows_its_size(kind: str) -> None:
+    tokenizer = trained(kind, FABLE)
+    assert repr(tokenizer) == f"{kind.capitalize()}Tokenizer({tokenizer.size} tokens)"

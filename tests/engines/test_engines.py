@@ -1,0 +1,181 @@
+"""Every engine against torch's modules: outputs, last state and every gradient."""
+
+import pytest
+import torch
+from torch import nn
+
+from rnnlab.cells import CELLS, Weights
+from rnnlab.engines import ENGINES, Engine, choose_engine
+from rnnlab.engines.builtin import _dense
+from rnnlab.errors import UnavailableError, UsageError
+from rnnlab.lm.model import RecurrentLayers
+
+MODULES = {
+    "rnn": nn.RNN,
+    "rnn-relu": lambda *sizes: nn.RNN(*sizes, nonlinearity="relu"),
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+}
+SHAPES = [  # T, B, I, H, L
+    (1, 1, 1, 1, 1),
+    (1, 3, 4, 2, 2),
+    (6, 1, 3, 5, 1),
+    (7, 5, 9, 13, 3),
+    (4, 2, 17, 3, 2),
+]
+TOLERANCES = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
+CPU = torch.device("cpu")
+
+each_cell = pytest.mark.parametrize("name", CELLS)
+each_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=list(ENGINES))
+
+
+def pair(name, I, H, L, dtype=torch.float64):  # noqa: E741
+    """torch's module and our layers, with the same weights, taken strictly."""
+    torch.manual_seed(I + 10 * H)
+    module = MODULES[name](I, H, L).to(dtype)
+    layers = RecurrentLayers(CELLS[name], I, H, L).to(dtype)
+    layers.load_state_dict(module.state_dict(), strict=True)
+    return module, layers
+
+
+def run_layers(engine, layers, inputs, state):
+    """Our layers over time; the state is a list of parts (L, B, H), as torch's modules have it."""
+    per_layer = zip(*(part.unbind(0) for part in state), strict=True)
+    last = []
+    for weights, initial in zip(layers.weights(), per_layer, strict=True):
+        inputs, final = engine.run(layers.cell, weights, inputs, initial)
+        last.append(final)
+    return inputs, [torch.stack(parts) for parts in zip(*last, strict=True)]
+
+
+def run_module(module, inputs, state):
+    outputs, last = module(inputs, tuple(state) if len(state) > 1 else state[0])
+    return outputs, list(last) if isinstance(last, tuple) else [last]
+
+
+def everything(run, calls, state, parameters, leaves):
+    """Results of consecutive calls with the state carried, and the gradients of a loss of all."""
+    results = []
+    for inputs in calls:
+        outputs, state = run(inputs, state)
+        results += [outputs, *state]
+    scale = sum(result.numel() for result in results) ** 0.5
+    loss = sum((result * (k + 1)).sin().sum() for k, result in enumerate(results)) / scale
+    wanted = [*parameters, *leaves]
+    return results, torch.autograd.grad(loss, wanted)
+
+
+def assert_same(actual, expected, tolerance):
+    for found, wanted in zip(actual, expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+@each_cell
+@each_engine
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=["float64", "float32"])
+def test_engine_equals_torch_over_two_calls_with_carried_state(
+    name, engine, shape, dtype, tolerance
+):
+    T, B, I, H, L = shape  # noqa: E741
+    module, layers = pair(name, I, H, L, dtype)
+    leaf = {"dtype": dtype, "requires_grad": True}
+    calls = [torch.randn(T, B, I, **leaf), torch.randn(T, B, I, **leaf)]
+    state = [torch.randn(L, B, H, **leaf) for _ in CELLS[name].state_names]
+    leaves = [*calls, *state]
+    ours = everything(
+        lambda x, s: run_layers(engine, layers, x, s), calls, state, layers.parameters(), leaves
+    )
+    torchs = everything(
+        lambda x, s: run_module(module, x, s), calls, state, module.parameters(), leaves
+    )
+    assert_same(ours[0], torchs[0], tolerance)
+    assert_same(ours[1], torchs[1], tolerance)
+
+
+@each_cell
+@each_engine
+@pytest.mark.parametrize("vocabulary", [4, 40], ids=["V<=GH", "V>GH"])
+@pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=["float64", "float32"])
+def test_ids_equal_torch_on_one_hot_rows(name, engine, vocabulary, dtype, tolerance):
+    T, B, H, L = 5, 3, 6, 2
+    module, layers = pair(name, vocabulary, H, L, dtype)
+    calls = [torch.randint(vocabulary, (T, B)) for _ in range(2)]
+    one_hot = torch.eye(vocabulary, dtype=dtype)
+    state = [torch.randn(L, B, H, dtype=dtype, requires_grad=True) for _ in layers.cell.state_names]
+    ours = everything(
+        lambda x, s: run_layers(engine, layers, x, s), calls, state, layers.parameters(), state
+    )
+    torchs = everything(
+        lambda x, s: run_module(module, one_hot[x], s), calls, state, module.parameters(), state
+    )
+    assert_same(ours[0], torchs[0], tolerance)
+    assert_same(ours[1], torchs[1], tolerance)
+
+
+@pytest.mark.parametrize(("rows", "vocabulary"), [(8, 7), (8, 8), (8, 9), (3, 100)])
+def test_dense_rows_are_never_wider_than_the_gates_or_the_vocabulary(rows, vocabulary):
+    table = torch.randn(rows, vocabulary)
+    ids = torch.arange(vocabulary)[:, None]  # (T, 1)
+    inputs, weights = _dense(ids, Weights(table, *[torch.empty(0)] * 3))
+    assert inputs.shape == (vocabulary, 1, min(rows, vocabulary))
+    assert torch.equal(inputs[:, 0] @ weights.weight_ih.T, table.T)
+
+
+@each_cell
+def test_state_dict_goes_both_ways_strictly(name):
+    _, layers = pair(name, 3, 4, 2)
+    nn.init.normal_(layers.weight_hh_l1)
+    module = MODULES[name](3, 4, 2).double()
+    module.load_state_dict(layers.state_dict(), strict=True)
+    assert list(module.state_dict()) == list(layers.state_dict())
+    assert all(torch.equal(p, getattr(layers, n)) for n, p in module.named_parameters())
+
+
+@each_engine
+def test_float_type_is_kept_and_no_gradient_is_recorded_without_grad(engine):
+    _, layers = pair("lstm", 3, 4, 1, torch.float32)
+    state = [torch.zeros(1, 2, 4), torch.zeros(1, 2, 4)]
+    with torch.inference_mode():
+        outputs, last = run_layers(engine, layers, torch.randn(5, 2, 3), state)
+    assert outputs.dtype == torch.float32
+    assert not outputs.requires_grad
+    assert torch.equal(outputs[-1], last[0][0])
+
+
+def test_auto_says_what_it_takes():
+    engine, reason = choose_engine("auto", "lstm", CPU)
+    assert engine is ENGINES["builtin"]
+    assert reason == "auto: torch's own kernels are the fastest here"
+
+
+@each_cell
+@each_engine
+def test_engine_asked_for_by_name_is_the_one_returned(name, engine):
+    assert choose_engine(engine.name, name, CPU) == (engine, "asked for")
+
+
+def test_unknown_engine_is_refused_with_the_choices():
+    with pytest.raises(UsageError) as caught:
+        choose_engine("bultin", "lstm", CPU)
+    assert str(caught.value) == (
+        "unknown engine 'bultin'; did you mean 'builtin'? (choices: textbook, builtin, auto)"
+    )
+
+
+def test_engine_that_cannot_run_here_is_refused_and_never_replaced(monkeypatch):
+    class Lame(Engine):
+        name = "lame"
+        about = "runs nothing"
+
+        def run(self, cell, weights, inputs, state):
+            raise AssertionError("must not run")
+
+        def fault(self, cell, device):
+            return f"no kernel for {cell} on {device}"
+
+    monkeypatch.setitem(ENGINES, "lame", Lame())
+    with pytest.raises(UnavailableError) as caught:
+        choose_engine("lame", "gru", CPU)
+    assert str(caught.value) == "engine 'lame' cannot run here: no kernel for gru on cpu"

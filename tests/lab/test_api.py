@@ -1,0 +1,94 @@
+"""The library as the README shows it."""
+
+from pathlib import Path
+
+import pytest
+
+import rnnlab
+from rnnlab.errors import RunDirectoryError, UsageError
+
+TINY = {"hidden_size": 16, "embedding_size": 4, "batch_size": 4, "num_steps": 10, "num_epochs": 1}
+
+
+def test_a_handful_of_lines_train_generate_load_and_evaluate(
+    text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = rnnlab.train(corpus=str(text_file), **TINY, run_dir=tmp_path / "run", quiet=True)
+    assert capsys.readouterr().out == ""
+    assert run.settings.model.hidden_size == 16
+    assert run.generate("The ", length=5, temperature=0).startswith("The ")
+    several = run.generate(["The ", "A"], length=5, temperature=0)
+    assert [len(text) for text in several] == [9, 6]
+    model = rnnlab.load(run.directory, engine="textbook")
+    assert model.generate("The ", length=5, temperature=0) == several[0]
+    records, notices = rnnlab.evaluate(model, splits=["test"], contexts=["carried"])
+    assert notices == []
+    assert records[0].nats_per_token == pytest.approx(
+        next(
+            record["nats_per_token"]
+            for record in run.result["evaluations"]
+            if (record["split"], record["context"]) == ("test", "carried")
+        ),
+        rel=1e-4,
+    )
+
+
+def test_a_run_shows_itself(trained: tuple[Path, str]) -> None:
+    run = rnnlab.Run.open(trained[0])
+    assert "test, carried: " in repr(run)
+    assert "<svg" in run._repr_html_()
+    assert "all parameters" in repr(run.model)
+
+
+def test_a_recipe_with_changes(text_file: Path, tmp_path: Path) -> None:
+    run = rnnlab.train(
+        "lab-report", corpus=str(text_file), split=(0.8, 0.1, 0.1), **TINY, preprocessing="none",
+        run_dir=tmp_path / "run", quiet=True,
+    )  # fmt: skip
+    assert run.settings.training.optimizer == "sgd"
+    assert run.settings.model.hidden_size == 16
+
+
+def test_the_model_folder_can_be_moved_and_saved_again(
+    trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    model = rnnlab.load(trained[0])
+    model.save(tmp_path / "copy")
+    again = rnnlab.load(tmp_path / "copy")
+    assert again.generate("The", length=20) == model.generate("The", length=20)
+
+
+def test_errors_name_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^train: unknown setting 'hidden'; did you mean"):
+        rnnlab.train(hidden=3)
+    with pytest.raises(UsageError, match="batch_size must be greater than or equal to 1, not 0"):
+        rnnlab.train(batch_size=0)
+    with pytest.raises(UsageError, match=r"is no run directory: it has no config\.toml"):
+        rnnlab.Run.open(tmp_path)
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(RunDirectoryError, match=r"result\.json: no result to read"):
+        _ = rnnlab.Run.open(tmp_path).result
+
+
+def test_training_outside_the_main_thread_works(text_file: Path, tmp_path: Path) -> None:
+    from threading import Thread
+
+    runs = []
+    thread = Thread(
+        target=lambda: runs.append(
+            rnnlab.train(corpus=str(text_file), **TINY, run_dir=tmp_path / "run", quiet=True)
+        )
+    )
+    thread.start()
+    thread.join()
+    assert runs[0].result["training"]["epochs"] == 1
+
+
+def test_unnamed_runs_are_numbered(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [rnnlab.train(corpus=str(text_file), **TINY, quiet=True) for _ in range(2)]
+    assert [str(run.directory) for run in runs] == [
+        "runs/pets-lstm16-001", "runs/pets-lstm16-002",
+    ]  # fmt: skip

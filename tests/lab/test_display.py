@@ -1,0 +1,27 @@
+"""What a person sees while training, on a terminal."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from rnnlab.config import Settings
+from rnnlab.lab.display import Display
+from rnnlab.lab.training import train
+
+
+def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+    settings = Settings().changed(
+        corpus=str(text_file), hidden_size=16, embedding_size=4, batch_size=4, num_steps=10,
+        num_epochs=3, num_evaluations=2,
+    )  # fmt: skip
+    train(settings, tmp_path / "run", Display(console=console))
+    shown = screen.getvalue()
+    assert "\x1b[?25l" in shown, "a live display hides the cursor"
+    assert shown.count("\x1b[?25h") == shown.count("\x1b[?25l"), "and gives it back"
+    for part in (
+        "training ppl", "held-out", "bits/char", "tokens/s", "grad norm", "clipped", "s left",
+    ):  # fmt: skip
+        assert part in shown

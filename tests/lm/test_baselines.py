@@ -1,0 +1,127 @@
+import bz2
+import lzma
+import math
+import random
+from collections import Counter
+
+import pytest
+
+from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.lm import baselines
+from rnnlab.lm.baselines import Baselines
+from rnnlab.lm.ngram import NGram
+
+
+def shuffled(text: str, seed: int = 0) -> str:
+    return "".join(random.Random(seed).sample(text, len(text)))
+
+
+VERSE = "the cat sat on the mat and the rat sat on the cat; "
+TRAIN = VERSE * 20 + shuffled(VERSE * 3)
+HELD_OUT = VERSE[10:] + shuffled(VERSE, 1)[:30]
+
+
+def bits(train: str, text: str, validation: str = HELD_OUT) -> dict[str, float]:
+    scores = Baselines(train, validation).score(text)
+    return {name: score["bits_per_character"] for name, score in scores.items()}
+
+
+def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
+    score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT)
+    assert list(score) == ["uniform", "unigram", "ngram", "xz", "bzip2"]
+    for name, record in score.items():
+        extra = {"order", "smoothing"} if name == "ngram" else set()
+        assert set(record) == {"bits_per_character"} | extra
+        assert math.isfinite(record["bits_per_character"])
+
+
+def test_uniform_is_the_logarithm_of_the_vocabulary_with_unk() -> None:
+    assert bits("abcabca", "ab" * 7)["uniform"] == pytest.approx(2)  # a b c <unk>
+    assert bits(TRAIN, "??")["uniform"] == pytest.approx(math.log2(len(set(TRAIN)) + 1))
+
+
+def test_unigram_is_the_discounted_frequency_of_every_character_but_the_first() -> None:
+    counts = Counter(TRAIN)
+    once, twice = (sum(n == k for n in counts.values()) for k in (1, 2))
+    d = once / (once + 2 * twice) if once else 0.5
+    size, kinds = len(TRAIN), len(counts)
+
+    def p(character: str) -> float:
+        return max(counts[character] - d, 0) / size + d * kinds / size / (kinds + 1)
+
+    text = HELD_OUT + "É"
+    expected = -sum(math.log2(p(c)) for c in text[1:]) / (len(text) - 1)
+    assert bits(TRAIN, text)["unigram"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+@pytest.mark.parametrize("text", [HELD_OUT, "né, 😀 — unlike all before"])
+def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
+    name: str, text: str
+) -> None:
+    def size(content: bytes) -> int:
+        if name == "bzip2":
+            tool = bz2.BZ2Compressor(9)
+        else:
+            tool = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
+        return len(tool.compress(content) + tool.flush())
+
+    added = size((TRAIN + text).encode()) - size(TRAIN.encode())
+    assert bits(TRAIN, text)[name] == pytest.approx(8 * added / len(text))
+
+
+def test_the_order_is_the_best_on_the_validation_text() -> None:
+    tokenizer = CharTokenizer.train(TRAIN)
+    model = NGram(tokenizer.encode(TRAIN), tokenizer.size, baselines.MAX_ORDER)
+    nats = {s: model.nats(tokenizer.encode(HELD_OUT), s) for s in ("absolute", "kneser-ney")}
+    smoothing, order = Baselines(TRAIN, HELD_OUT).choice
+    assert order > 1
+    assert nats[smoothing][order - 1] == min(min(each) for each in nats.values())
+
+
+def test_the_validation_text_decides_the_order_and_the_scored_text_does_not() -> None:
+    noise = shuffled(VERSE * 4, 2)
+    regular, irregular = Baselines(TRAIN, VERSE), Baselines(TRAIN, noise)
+    assert regular.choice[1] >= 4
+    assert irregular.choice[1] <= 2
+    for scored in (VERSE * 2, noise):
+        assert regular.score(scored)["ngram"]["order"] == regular.choice[1]
+        assert irregular.score(scored)["ngram"]["order"] == irregular.choice[1]
+
+
+def test_without_validation_the_end_of_the_training_text_decides() -> None:
+    regular = Baselines(shuffled(VERSE * 3) + VERSE * 20)
+    irregular = Baselines(VERSE * 20 + shuffled(VERSE * 3))
+    assert regular.choice[1] > irregular.choice[1]
+
+
+def test_nothing_is_learned_from_the_scored_text() -> None:
+    model = Baselines(TRAIN, HELD_OUT)
+    before = model.score(HELD_OUT)
+    model.score("quite another text, " * 30)
+    assert model.score(HELD_OUT) == before == Baselines(TRAIN, HELD_OUT).score(HELD_OUT)
+    assert model.tokenizer.characters == CharTokenizer.train(TRAIN).characters
+
+
+def test_a_text_is_scored_from_itself_alone() -> None:
+    """The first character is given, so two texts cost more than their parts only at the seam."""
+    model = Baselines(TRAIN, HELD_OUT)
+    one, other = model.score("the")["ngram"], model.score("the mat")["ngram"]
+    assert one["bits_per_character"] * 2 < other["bits_per_character"] * 6
+
+
+def test_characters_never_seen_are_finite_for_every_baseline() -> None:
+    often = "abab" * 50  # no character and no pair is seen only once
+    assert all(math.isfinite(value) for value in bits(often, "aÉb😀", validation="aab").values())
+    assert all(math.isfinite(value) for value in bits(often, "aÉb😀", validation="").values())
+
+
+@pytest.mark.parametrize("train", ["a", "ab", "aba"])
+def test_the_smallest_training_texts_have_baselines(train: str) -> None:
+    assert all(math.isfinite(value) for value in bits(train, "ab", validation="").values())
+
+
+def test_of_a_long_training_text_the_end_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Baselines(TRAIN[-200:], HELD_OUT).score(HELD_OUT)
+    monkeypatch.setattr(baselines, "MAX_TRAIN_CHARACTERS", 200)
+    assert Baselines(TRAIN, HELD_OUT).score(HELD_OUT) == expected

@@ -1,0 +1,129 @@
+"""Nats of a text against a loop over its tokens with torch's own LSTM in float64."""
+
+import json
+import math
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rnnlab.engines import ENGINES
+from rnnlab.errors import UsageError
+from rnnlab.lm import evaluate
+from rnnlab.lm.evaluate import Evaluation, perplexity, total_nats
+
+ENGINE = ENGINES["builtin"]
+TEXT = np.random.default_rng(5).integers(0, 7, 70)
+
+
+def direct_nats(model, ids, window):
+    """One token at a time, in float64; the state is zeroed before every `window`-th."""
+    lstm = nn.LSTM(5, 8, 2).double()
+    lstm.load_state_dict(model.recurrent.state_dict())
+    rows = model.embedding.weight.double()
+    total, state = 0.0, None
+    with torch.no_grad():
+        for position in range(len(ids) - 1):
+            if position % window == 0:
+                state = None
+            features, state = lstm(rows[ids[position]][None, :], state)
+            logits = nn.functional.linear(
+                features[0], model.output.weight.double(), model.output.bias.double()
+            )
+            total -= logits.log_softmax(dim=0)[ids[position + 1]].item()
+    return total
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    length=st.integers(2, 70),
+    window=st.none() | st.integers(1, 90),
+    chunk=st.integers(1, 25) | st.just(evaluate.CHUNK_TOKENS),
+)
+def test_total_equals_a_loop_over_tokens(sharp_model, length, window, chunk):
+    ids = TEXT[:length]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "CHUNK_TOKENS", chunk)
+        context = f"windows:{window}" if window else "carried"
+        nats = total_nats(sharp_model, ENGINE, ids, context)
+    expected = direct_nats(sharp_model, ids, window or length)
+    assert nats == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize("context", ["carried", "windows:100", "windows:3"])
+def test_no_forward_pass_is_longer_than_the_chunk(make_model, monkeypatch, context):
+    monkeypatch.setattr(evaluate, "CHUNK_TOKENS", 10)
+    model, sizes = make_model(), []
+    model.output.register_forward_hook(lambda _m, inputs, _o: sizes.append(inputs[0][..., 0]))
+    total_nats(model, ENGINE, TEXT, context)
+    assert max(size.numel() for size in sizes) <= 10
+    assert sum(size.numel() for size in sizes) == len(TEXT) - 1
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=list(ENGINES))
+@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "gru", "lstm"])
+def test_window_of_one_sees_the_token_before_alone(make_model, engine, cell):
+    model = make_model(cell=cell)
+    with torch.no_grad():
+        logits, _ = model(torch.arange(7)[None, :], model.zero_state(7), engine)
+    table = logits[0].double().log_softmax(dim=1)
+    expected = -sum(table[a, b].item() for a, b in pairwise(TEXT))
+    assert total_nats(model, engine, TEXT, "windows:1") == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_is_off_and_the_training_flag_comes_back(sharp_model, training):
+    model = deepcopy(sharp_model).eval()
+    expected = total_nats(model, ENGINE, TEXT, "carried")
+    model.train(training)
+    assert total_nats(model, ENGINE, TEXT, "carried") == expected
+    assert model.training is training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "context", ["", "carry", "windows", "windows:0", "windows:-4", "windows:x"]
+)
+def test_bad_context_rule_is_refused(sharp_model, context):
+    with pytest.raises(UsageError) as caught:
+        total_nats(sharp_model, ENGINE, TEXT, context)
+    assert str(caught.value) == (
+        f"context: a context rule is 'carried' or 'windows:N' with N >= 1, not {context!r}"
+    )
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_text_without_a_target_is_refused(sharp_model, length):
+    with pytest.raises(UsageError) as caught:
+        total_nats(sharp_model, ENGINE, TEXT[:length], "carried")
+    assert str(caught.value) == f"a text of {length} tokens has nothing to predict; it needs 2"
+
+
+def test_bfloat16_is_computed_in_where_asked_for(make_model, output_types):
+    model = make_model()
+    types = output_types(model)
+    exact = total_nats(model, ENGINE, TEXT, "carried")
+    assert types == {torch.float32}
+    rough = total_nats(model, ENGINE, TEXT, "carried", "bfloat16")
+    assert types == {torch.float32, torch.bfloat16}
+    assert rough == pytest.approx(exact, rel=0.01)
+
+
+def test_perplexity_is_exp_and_infinite_where_that_overflows():
+    assert perplexity(0) == 1
+    assert perplexity(1.5) == pytest.approx(math.e**1.5)
+    assert perplexity(800) == math.inf
+
+
+def test_record_becomes_json_with_all_its_fields():
+    record = Evaluation(
+        corpus="c", corpus_sha256="0" * 64, split="test", context="carried", tokens=9,
+        characters=8, unknown_tokens=1, nats_per_token=1.0, bits_per_character=2.0,
+        perplexity=math.e, checkpoint="best", baselines={"xz": {"bits_per_character": 3.0}},
+    )  # fmt: skip
+    assert json.loads(json.dumps(record.to_dict())) == vars(record)

@@ -1,0 +1,273 @@
+"""Bad input gets one clear error that names rule, value and choices; never a traceback."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import Cli
+
+TRAIN = [
+    "--hidden-size",
+    "8",
+    "--embedding-size",
+    "4",
+    "--batch-size",
+    "4",
+    "--num-steps",
+    "10",
+    "--num-epochs",
+    "1",
+]
+
+
+def check(done: object, exit_code: int, message: str) -> None:
+    assert (done.returncode, done.stdout) == (exit_code, ""), done.stderr  # type: ignore[attr-defined]
+    assert " ".join(done.stderr.split()) == f"rnnlab: error: {message}"  # type: ignore[attr-defined]
+
+
+def write(tmp_path: Path, content: bytes, name: str = "text.txt") -> str:
+    (tmp_path / name).write_bytes(content)
+    return str(tmp_path / name)
+
+
+def test_empty_file(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path, b"")
+    check(cli("train", "--corpus", file), 1, f"file {file} is empty; a corpus needs text")
+
+
+def test_binary_file(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path, b"PNG\x89\xff")
+    check(
+        cli("train", "--corpus", file),
+        1,
+        f"file {file} is no UTF-8 text: byte 0x89 at offset 3; convert it, or use --errors replace",
+    )
+    file = write(tmp_path, b"PNG\x00")
+    check(
+        cli("train", "--corpus", file),
+        1,
+        f"file {file} is no text: NUL byte at offset 3; use --errors replace to read it anyway",
+    )
+
+
+def test_text_shorter_than_one_batch(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path, b"too short " * 10)
+    check(
+        cli("train", "--corpus", file),
+        1,
+        "text too short: batch_size 32 x num_steps 64 needs a training split of at least 2113 "
+        "tokens, not 90; use a longer text, or a smaller --batch-size or --num-steps",
+    )
+
+
+def test_unknown_corpus(cli: Cli) -> None:
+    check(
+        cli("train", "--corpus", "timemachin"),
+        2,
+        "corpus 'timemachin' is neither a named corpus nor a file; did you mean 'timemachine'? "
+        "(named: timemachine, tinyshakespeare, python-reference; or the path of a text file, or - "
+        "for standard input)",
+    )
+
+
+def test_folder_as_corpus(cli: Cli, tmp_path: Path) -> None:
+    check(
+        cli("train", "--corpus", str(tmp_path)),
+        1,
+        f"file {tmp_path}: cannot be read: Is a directory",
+    )
+
+
+def test_unknown_engine(cli: Cli, text_file: Path) -> None:
+    check(
+        cli("train", "--corpus", str(text_file), "--engine", "builtn"),
+        2,
+        "unknown engine 'builtn'; did you mean 'builtin'? (choices: textbook, builtin, auto)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "choices"),
+    [
+        ("cell", "'rnn', 'rnn-relu', 'gru', 'lstm'"),
+        ("optimizer", "'sgd', 'adam', 'adamw', 'rmsprop', 'adagrad'"),
+        ("precision", "'float32', 'bfloat16'"),
+    ],
+)
+def test_unknown_choice(cli: Cli, flag: str, choices: str) -> None:
+    done = cli("train", f"--{flag}", "lstn")
+    words = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2
+    assert f"invalid choice 'lstn' for argument '--{flag}'. Expected one of ({choices})" in words
+
+
+def test_misspelt_flag(cli: Cli) -> None:
+    done = cli("train", "--hiden-size", "3")
+    assert done.returncode == 2
+    assert "Unrecognized options: --hiden-size" in done.stderr
+    assert "--hidden-size" in done.stderr
+
+
+def test_unknown_command(cli: Cli) -> None:
+    check(
+        cli("trian"),
+        2,
+        "unknown command 'trian'; did you mean 'train'? "
+        "(choices: train, generate, evaluate, corpora, engines, bench)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("learning_rat = 1.0", "unknown setting 'learning_rat'; did you mean 'learning_rate'?"),
+        ("batch_size = 0", "batch_size must be greater than or equal to 1, not 0"),
+        ("batch_size = 'many'", "batch_size must be a valid integer, unable to parse string as an "
+         "integer, not 'many'"),
+        ("cell = 'lstn'", "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstn'"),
+        ("split = [0.9, 0.2, 0.1]", "split needs three shares that sum to 1 (0.9 0.05 0.05) or "
+         "three whole numbers of characters (10000 2500 2500), the first above 0, not 0.9 0.2 0.1"),
+        ("tie_weights = true", "tie_weights needs embedding_size = hidden_size, not 64 and 256"),
+        ("nesterov = true", "nesterov needs optimizer = 'sgd' and momentum above 0"),
+    ],
+)  # fmt: skip
+def test_wrong_config_file(cli: Cli, tmp_path: Path, content: str, message: str) -> None:
+    file = write(tmp_path, content.encode(), "my.toml")
+    check(cli("train", "--config", file), 2, f"{file}: {message}")
+
+
+def test_config_that_is_no_toml_or_no_file(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path, b"corpus = ", "my.toml")
+    done = cli("train", "--config", file)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"rnnlab: error: {file}: not TOML: Invalid value")
+    check(
+        cli("train", "--config", "dem"),
+        2,
+        "config: 'dem' is neither a file nor a recipe; did you mean 'demo'? "
+        "(recipes: demo, lab-report, timemachine, tinyshakespeare)",
+    )
+
+
+def test_wrong_flag_value(cli: Cli) -> None:
+    check(cli("train", "--dropout", "1.5"), 2, "dropout must be less than 1, not 1.5")
+
+
+def test_wrong_checksum_shows_both_sums(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, b"not the real one", "timemachine.txt")
+    check(
+        cli("train", "--corpus", "timemachine", env={"RNNLAB_DATA": str(tmp_path)}),
+        1,
+        f"corpus 'timemachine': wrong checksum of {tmp_path}/timemachine.txt: SHA-256 is "
+        f"{hashlib.sha256(b'not the real one').hexdigest()}, must be "
+        "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516; delete the file to have "
+        "it fetched again, or give its path as --corpus to use it as it is",
+    )
+
+
+def test_unwritable_run_directory(cli: Cli, text_file: Path) -> None:
+    run = f"{text_file}/run"
+    check(
+        cli("train", "--corpus", str(text_file), *TRAIN, "--run-dir", run),
+        1,
+        f"run directory '{run}' cannot be written: Not a directory; give another --run-dir",
+    )
+
+
+def test_run_directory_that_exists(cli: Cli, trained: tuple[Path, str], text_file: Path) -> None:
+    before = (trained[0] / "result.json").read_bytes()
+    check(
+        cli("train", "--corpus", str(text_file), *TRAIN, "--run-dir", str(trained[0])),
+        2,
+        f"run directory '{trained[0]}' exists and is not empty; give another --run-dir, "
+        "or delete it first",
+    )
+    assert (trained[0] / "result.json").read_bytes() == before
+
+
+def test_no_gpu(cli: Cli, text_file: Path) -> None:
+    check(
+        cli(
+            "train",
+            "--corpus",
+            str(text_file),
+            "--device",
+            "cuda",
+            env={"CUDA_VISIBLE_DEVICES": ""},
+        ),
+        1,
+        "device 'cuda' is not available: torch sees no GPU here (choices: cpu, auto)",
+    )
+
+
+def test_bfloat16_where_it_is_not_available(cli: Cli, text_file: Path) -> None:
+    check(
+        cli("train", "--corpus", str(text_file), "--precision", "bfloat16", "--device", "cpu",
+            env={"ONEDNN_MAX_CPU_ISA": "AVX2"}),
+        1,
+        "precision 'bfloat16' is not available on this cpu: it needs a CPU with AVX-512 "
+        "(choices: float32)",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["generate", "evaluate"])
+def test_no_model(cli: Cli, tmp_path: Path, command: str) -> None:
+    missing = tmp_path / "nothing"
+    check(
+        cli(command, str(missing)),
+        2,
+        f"model '{missing}' does not exist; give a run directory or a model folder",
+    )
+    check(
+        cli(command, str(tmp_path)),
+        2,
+        f"model '{tmp_path}' is no run directory; give a run directory or a model folder",
+    )
+
+
+@pytest.mark.parametrize("command", ["generate", "evaluate"])
+def test_model_folder_with_a_truncated_weight_file(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path, command: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0] / "checkpoint" / "best", folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    done = cli(command, str(folder))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        f"rnnlab: error: {weights}: damaged, no safetensors file: "
+        "Error while deserializing: incomplete metadata, file not fully covered"
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_contradictory_generation(cli: Cli, trained: tuple[Path, str]) -> None:
+    check(
+        cli("generate", str(trained[0]), "--beam-width", "2", "--top-k", "3"),
+        2,
+        "beam_width excludes top_k and top_p: beam search draws nothing",
+    )
+
+
+def test_bad_context_rule(cli: Cli, trained: tuple[Path, str]) -> None:
+    check(
+        cli("evaluate", str(trained[0]), "--context", "windows:0"),
+        2,
+        "context: a context rule is 'carried' or 'windows:N' with N >= 1, not 'windows:0'",
+    )
+
+
+def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
+    file = write(tmp_path, b"")
+    check(
+        cli("generate", str(trained[0]), "--prefix-file", file),
+        2,
+        f"prefix file {file} is empty; it needs one prefix a line",
+    )
+    check(
+        cli("generate", str(trained[0]), "--prefix-file", f"{file}x"),
+        2,
+        f"prefix file {file}x: cannot be read: No such file or directory",
+    )
