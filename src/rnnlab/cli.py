@@ -15,6 +15,7 @@ import tyro
 
 from rnnlab import __version__
 from rnnlab.config import (
+    BenchSettings,
     DataSettings,
     GenerationSettings,
     MachineSettings,
@@ -142,44 +143,17 @@ def engines() -> None:
     write_engines()
 
 
-def bench(
-    cell: tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...] = ("lstm",),
-    engine: tuple[str, ...] = ("textbook", "builtin"),
-    precision: tuple[Literal["float32", "bfloat16"], ...] = ("float32",),
-    hidden_size: tuple[int, ...] = (256,),
-    batch_size: tuple[int, ...] = (32,),
-    num_steps: int = 35,
-    rounds: int = 7,
-    seconds: float = 1.0,
-    json: bool = False,
-) -> None:
+def bench(settings: BenchSettings, json: bool = False) -> None:
     """Time engines side by side: training steps and generation, interleaved, medians.
 
     Args:
-        cell: recurrent cells.
-        engine: engines; builtin is always measured as the yardstick.
-        precision: number formats.
-        hidden_size: units a layer.
-        batch_size: sequences side by side.
-        num_steps: time steps of a training batch.
-        rounds: times that each variant is measured, after one round that does not count.
-        seconds: length of one measurement of training [s].
+        settings: what is measured.
         json: print one JSON object instead of tables.
     """
     from rnnlab.lab.bench import bench
     from rnnlab.lab.writing import write_bench
 
-    result = bench(
-        cells=cell,
-        engines=engine,
-        precisions=precision,
-        hidden_sizes=hidden_size,
-        batch_sizes=batch_size,
-        num_steps=num_steps,
-        rounds=rounds,
-        seconds=seconds,
-    )
-    write_bench(result, as_json=json)
+    write_bench(bench(settings), as_json=json)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

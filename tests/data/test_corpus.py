@@ -326,6 +326,7 @@ def test_several_texts_are_joined_in_the_order_given(
     other_order = load([names[1], names[0], "story"], str(tmp_path / "data"))
     assert found.sha256 != other_order.sha256
     assert found == load([*names, "story"], str(tmp_path / "data"))
+    assert found.sha256 != load([names[0], names[1], names[1]]).sha256
 
 
 def test_a_fault_in_one_of_several_files_is_told_with_its_name(tmp_path: Path) -> None:

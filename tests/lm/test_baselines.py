@@ -31,7 +31,8 @@ def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
     assert list(score) == ["uniform", "unigram", "ngram", "xz", "bzip2"]
     for name, record in score.items():
         extra = {"order", "smoothing"} if name == "ngram" else set()
-        assert set(record) == {"bits_per_character"} | extra
+        assert set(record) == {"bits_per_character", "train_characters"} | extra
+        assert record["train_characters"] == len(TRAIN)
         assert math.isfinite(record["bits_per_character"])
 
 
@@ -55,7 +56,7 @@ def test_unigram_is_the_discounted_frequency_of_every_character_but_the_first() 
 
 
 @pytest.mark.parametrize("name", ["xz", "bzip2"])
-@pytest.mark.parametrize("text", [HELD_OUT, "né, 😀 — unlike all before"])
+@pytest.mark.parametrize("text", [HELD_OUT, "né, 😀 — unlike all before"], ids=["alike", "unlike"])
 def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
     name: str, text: str
 ) -> None:
@@ -66,8 +67,13 @@ def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
             tool = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
         return len(tool.compress(content) + tool.flush())
 
-    added = size((TRAIN + text).encode()) - size(TRAIN.encode())
-    assert bits(TRAIN, text)[name] == pytest.approx(8 * added / len(text))
+    # Long enough that the strongest setting of each compressor gives a size of its own.
+    words = random.Random(3).choices(
+        VERSE.split() + [shuffled(VERSE, i) for i in range(99)], k=9000
+    )
+    train = " ".join(words)
+    added = size((train + text).encode()) - size(train.encode())
+    assert bits(train, text)[name] == pytest.approx(8 * added / len(text))
 
 
 def test_the_order_is_the_best_on_the_validation_text() -> None:
@@ -77,6 +83,17 @@ def test_the_order_is_the_best_on_the_validation_text() -> None:
     smoothing, order = Baselines(TRAIN, HELD_OUT).choice
     assert order > 1
     assert nats[smoothing][order - 1] == min(min(each) for each in nats.values())
+
+
+def test_the_ngram_scores_under_the_order_and_smoothing_that_it_names() -> None:
+    record = Baselines(TRAIN, VERSE).score(HELD_OUT)["ngram"]
+    tokenizer = CharTokenizer.train(TRAIN)
+    model = NGram(tokenizer.encode(TRAIN), tokenizer.size, record["order"])
+    nats = model.nats(tokenizer.encode(HELD_OUT), record["smoothing"])
+    assert record["order"] > 1
+    assert record["bits_per_character"] == pytest.approx(
+        nats[-1] / math.log(2) / (len(HELD_OUT) - 1)
+    )
 
 
 def test_the_validation_text_decides_the_order_and_the_scored_text_does_not() -> None:

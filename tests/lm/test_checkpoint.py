@@ -4,6 +4,7 @@ import json
 import math
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,13 +120,9 @@ def test_bit_flipped_in_the_header_is_refused_or_harmless(damaged, position, bit
     (folder / "model.safetensors").write_bytes(sound)
     expected, _, _ = load_model(folder)
     (folder / "model.safetensors").write_bytes(content)
-    try:
+    with suppress(ModelFolderError):
         found, _, _ = load_model(folder)
-    except ModelFolderError as error:
-        assert str(error).startswith(f"{folder / 'model.safetensors'}: ")
-        return
-    for a, b in zip(found.parameters(), expected.parameters(), strict=True):
-        assert a.shape == b.shape
+        assert all(map(torch.equal, found.parameters(), expected.parameters()))
 
 
 def with_tensors(**replaced):
@@ -189,23 +186,10 @@ SMALL = {"hidden_size": 9, "embedding_size": 5}
             without("model.safetensors"),
             "{0}/model.safetensors: cannot be read: No such file or directory",
         ),
-        (
-            with_bytes("config.json", b'{"format": 1'),
-            "{0}/config.json: damaged, no JSON: Expecting ',' delimiter: line 1 column 13 (char 12)",
-        ),
-        (
-            with_bytes("tokenizer.json", b'{"type": "\xff"}'),
-            "{0}/tokenizer.json: damaged, no JSON: 'utf-8' codec can't decode byte 0xff in "
-            "position 10: invalid start byte",
-        ),
         (with_bytes("config.json", b"[1]"), "{0}/config.json: damaged, must hold a JSON object"),
         (
             with_json("config.json", format=2),
             "{0}/config.json: format 2 is not known; this version of rnnlab reads format 1",
-        ),
-        (
-            with_json("config.json", model={"hidden_sise": 8}),
-            "{0}/config.json: no model settings: hidden_sise Extra inputs are not permitted, not 8",
         ),
         (
             with_json("tokenizer.json", type="morse"),
@@ -225,6 +209,31 @@ def test_damage_is_refused_by_file_and_fault(folder, damage, message):
     load_model(folder)
     damage(folder)
     assert refusal(folder) == message.format(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "start"),
+    [
+        (with_bytes("config.json", b'{"format": 1'), "{0}/config.json: damaged, no JSON: "),
+        (with_bytes("config.json", b"\xff\xfe"), "{0}/config.json: damaged, no JSON: "),
+        (with_bytes("tokenizer.json", b'{"\xff"}'), "{0}/tokenizer.json: damaged, no JSON: "),
+        (with_bytes("model.safetensors", b""), "{0}/model.safetensors: damaged, no safetensors "),
+        (
+            with_json("config.json", model={"hidden_sise": 8}),
+            "{0}/config.json: no model settings: hidden_sise ",
+        ),
+        (with_json("config.json", model=3), "{0}/config.json: no model settings: "),
+        (
+            with_json("config.json", model={"cell": "gro"}),
+            "{0}/config.json: no model settings: cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm'",
+        ),
+    ],
+)
+def test_damage_that_a_library_finds_is_refused_with_its_words(folder, damage, start):
+    damage(folder)
+    message = refusal(folder)
+    assert message.startswith(start.format(folder))
+    assert len(message) > len(start.format(folder))
 
 
 @pytest.mark.parametrize("fault", [(os, "fsync"), (Path, "replace")], ids=["flush", "rename"])

@@ -6,18 +6,20 @@ the median of the rounds' own ratios.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from rnnlab.config import GenerationSettings, MachineSettings, Settings, check_name
+from rnnlab.config import BenchSettings, GenerationSettings, MachineSettings, Settings
 from rnnlab.data.batches import SequentialBatches
 from rnnlab.engines import ENGINES
+from rnnlab.errors import unknown
 from rnnlab.lab.environment import environment
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel
@@ -75,10 +77,12 @@ class TrainingTimer:
 
 
 class GenerationTimer:
-    """Times greedy generation, one sequence at a time, of one (engine, precision, hidden size)."""
+    """Times greedy generation, one sequence at a time."""
 
-    def __init__(self, key: tuple[str, str, int], cell: str, device: torch.device) -> None:
-        engine, self.precision, hidden_size = key
+    def __init__(
+        self, cell: str, engine: str, precision: str, hidden_size: int, device: torch.device
+    ) -> None:
+        self.precision = precision
         settings = Settings().changed(cell=cell, hidden_size=hidden_size, input="one-hot")
         self.model = LanguageModel(settings.model, VOCABULARY).to(device)
         self.engine = ENGINES[engine]
@@ -95,69 +99,83 @@ class GenerationTimer:
         return (time.perf_counter() - began) / length * 1e6
 
 
-def bench(
-    *,
-    cells: Sequence[str],
-    engines: Sequence[str],
-    precisions: Sequence[Literal["float32", "bfloat16"]],
-    hidden_sizes: Sequence[int],
-    batch_sizes: Sequence[int],
-    num_steps: int,
-    rounds: int,
-    seconds: float,
-) -> dict[str, Any]:
-    """Measure every combination; returns {training, generation, machine}, ready for JSON."""
-    for name in engines:
-        check_name("engine", name, list(ENGINES))
-    names = list(dict.fromkeys([YARDSTICK, *engines]))
-    devices = {set_up(MachineSettings(precision=precision)) for precision in precisions}
-    device = devices.pop()
-    training: list[dict[str, Any]] = []
-    generation: list[dict[str, Any]] = []
-    for cell, precision, hidden in product(cells, precisions, hidden_sizes):
-        for batch in batch_sizes:
-            variants = [Variant(cell, name, precision, hidden, batch, num_steps) for name in names]
-            timers = {v.engine: TrainingTimer(v, device) for v in variants}
-            speeds = _interleaved(
-                {name: timer.tokens_per_second for name, timer in timers.items()}, rounds, seconds
+def bench(settings: BenchSettings) -> dict[str, Any]:
+    """Measure every combination; returns {training, generation, machine}, ready for JSON.
+
+    Raises UsageError for an unknown engine, UnavailableError for a precision that is not here.
+    """
+    for name in settings.engine:
+        if name not in ENGINES:
+            raise unknown("engine", name, ENGINES)
+    for precision in settings.precision:
+        device = set_up(MachineSettings(precision=precision))
+    return {
+        "training": _training(settings, device),
+        "generation": _generation(settings, device),
+        "machine": environment(),
+    }
+
+
+def _training(settings: BenchSettings, device: torch.device) -> list[dict[str, Any]]:
+    rows = []
+    grid = product(settings.cell, settings.precision, settings.hidden_size, settings.batch_size)
+    for cell, precision, hidden, batch in grid:
+        variants = [
+            Variant(cell, engine, precision, hidden, batch, settings.num_steps)
+            for engine in _engines(settings)
+        ]
+        timers = {v.engine: TrainingTimer(v, device) for v in variants}
+        speeds = _interleaved(
+            settings.rounds,
+            {name: partial(t.tokens_per_second, settings.seconds) for name, t in timers.items()},
+        )
+        for variant in variants:
+            own, yardstick = speeds[variant.engine], speeds[YARDSTICK]
+            rows.append(
+                {
+                    **vars(variant),
+                    "tokens_per_second": median(own),
+                    "tokens_per_second_range": [min(own), max(own)],
+                    "ratio_to_builtin": median(a / b for a, b in zip(own, yardstick, strict=True)),
+                }
             )
-            for variant in variants:
-                own, yardstick = speeds[variant.engine], speeds[YARDSTICK]
-                training.append(
-                    {
-                        **vars(variant),
-                        "tokens_per_second": median(own),
-                        "tokens_per_second_range": [min(own), max(own)],
-                        "ratio_to_builtin": median(
-                            a / b for a, b in zip(own, yardstick, strict=True)
-                        ),
-                    }
-                )
-        writers = {name: GenerationTimer((name, precision, hidden), cell, device) for name in names}
+    return rows
+
+
+def _generation(settings: BenchSettings, device: torch.device) -> list[dict[str, Any]]:
+    rows = []
+    for cell, precision, hidden in product(settings.cell, settings.precision, settings.hidden_size):
+        timers = {
+            engine: GenerationTimer(cell, engine, precision, hidden, device)
+            for engine in _engines(settings)
+        }
         times = _interleaved(
-            {name: lambda _, w=w: w.microseconds_per_character() for name, w in writers.items()},
-            rounds, seconds,
-        )  # fmt: skip
-        generation += [
+            settings.rounds, {name: t.microseconds_per_character for name, t in timers.items()}
+        )
+        rows += [
             {
                 "cell": cell,
-                "engine": name,
+                "engine": engine,
                 "precision": precision,
                 "hidden_size": hidden,
                 "microseconds_per_character": median(values),
                 "microseconds_per_character_range": [min(values), max(values)],
             }
-            for name, values in times.items()
+            for engine, values in times.items()
         ]
-    return {"training": training, "generation": generation, "machine": environment()}
+    return rows
 
 
-def _interleaved(measures: dict[str, Any], rounds: int, seconds: float) -> dict[str, list[float]]:
+def _engines(settings: BenchSettings) -> list[str]:
+    return list(dict.fromkeys([*settings.engine, YARDSTICK]))
+
+
+def _interleaved(rounds: int, measures: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Take every measure once a round, after one round that is thrown away."""
     results: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds + 1):
         for name, measure in measures.items():
-            value = measure(seconds)
+            value = measure()
             if number:
                 results[name].append(value)
     return results

@@ -60,21 +60,21 @@ class Baselines:
         """
         ids = self.tokenizer.encode(text)
         smoothing, order = self.choice
-        models = {
-            "uniform": (math.log(self.tokenizer.size) * (len(ids) - 1), {}),
-            "unigram": (self.ngram.nats(ids, "absolute")[0], {}),
-            "ngram": (
-                self.ngram.nats(ids, smoothing)[order - 1],
-                {"order": order, "smoothing": smoothing},
-            ),
+        nats = {
+            "uniform": math.log(self.tokenizer.size) * (len(ids) - 1),
+            "unigram": self.ngram.nats(ids, "absolute")[0],
+            "ngram": self.ngram.nats(ids, smoothing)[order - 1],
         }
-        per_character = (len(ids) - 1) * math.log(2)
+        bits = {name: value / math.log(2) / (len(ids) - 1) for name, value in nats.items()}
+        bits |= {name: 8 * self._added_bytes(name, text) / len(text) for name in COMPRESSORS}
+        details = {"ngram": {"order": order, "smoothing": smoothing}}
         return {
-            name: {"bits_per_character": nats / per_character, **details}
-            for name, (nats, details) in models.items()
-        } | {
-            name: {"bits_per_character": 8 * self._added_bytes(name, text) / len(text)}
-            for name in COMPRESSORS
+            name: {
+                "bits_per_character": value,
+                "train_characters": len(self.train),
+                **details.get(name, {}),
+            }
+            for name, value in bits.items()
         }
 
     def _fit(self, text: str) -> NGram:

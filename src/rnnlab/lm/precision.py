@@ -30,7 +30,8 @@ def check_precision(precision: str, device: torch.device) -> None:
     if device.type == "cuda":
         available, needs = torch.cuda.is_bf16_supported(), "a GPU of compute capability 8.0"
     else:
-        available = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        available = onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
         needs = "a CPU with AVX-512"
     if not available:
         raise UnavailableError(

@@ -1,29 +1,20 @@
-"""Every setting, defined once: name, type, default, range, unit, one line of help.
+"""Every setting, defined once: name, type, default, range, unit, one line of help."""
 
-The command line is generated from these models, TOML files hold them, run directories record them.
-Names are unique over all groups, so a file, a flag or a keyword argument never names a group:
-`hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
-"""
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
-
-import tomli_w
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveInt,
     ValidationError,
     model_validator,
 )
 
-from rnnlab.errors import UsageError, suggest, unknown
-
-RECIPES = Path(__file__).parent / "recipes"
+from rnnlab.errors import UsageError
 
 DEFAULT_SECONDS = 120.0
 """The training budget of a run that names none."""
@@ -257,82 +248,29 @@ class GenerationSettings(SettingsGroup):
         return self
 
 
-class Settings(SettingsGroup):
-    """All that decides a training run."""
+class BenchSettings(SettingsGroup):
+    """What `rnnlab bench` measures: every combination."""
 
-    data: DataSettings = DataSettings()
-    model: ModelSettings = ModelSettings()
-    training: TrainingSettings = TrainingSettings()
-    machine: MachineSettings = MachineSettings()
-
-    groups: ClassVar[dict[str, type[SettingsGroup]]] = {
-        "data": DataSettings,
-        "model": ModelSettings,
-        "training": TrainingSettings,
-        "machine": MachineSettings,
-    }
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Every setting's name, in the order of the groups."""
-        return [name for group in cls.groups.values() for name in group.model_fields]
-
-    @classmethod
-    def from_flat(cls, values: Mapping[str, Any], where: str = "settings") -> Self:
-        """Build from one flat mapping; raises UsageError that begins with `where`."""
-        return cls().changed(where, **values)
-
-    def changed(self, where: str = "settings", /, **values: Any) -> Self:
-        """Return a copy with some settings replaced, all rules checked again."""
-        names = self.names()
-        for name in values:
-            if name not in names:
-                raise UsageError(f"{where}: unknown setting {name!r}{suggest(name, names)}")
-        merged = {
-            group: {**dict(getattr(self, group)), **_part(values, model)}
-            for group, model in self.groups.items()
-        }
-        try:
-            return type(self)(**merged)
-        except UsageError as error:
-            raise UsageError(f"{where}: {error}") from None
-
-    def flat(self) -> dict[str, Any]:
-        """All settings as one flat mapping."""
-        return {name: value for group in self.groups for name, value in getattr(self, group)}
-
-    def to_toml(self) -> str:
-        """Write all settings as TOML that `from_toml` reads back, a comment before each group."""
-        parts = []
-        for name, group in self.groups.items():
-            values = getattr(self, name).model_dump(mode="json")
-            parts.append(f"# {(group.__doc__ or '').splitlines()[0]}\n{tomli_w.dumps(values)}")
-        return "\n".join(parts)
-
-    @classmethod
-    def from_toml(cls, file: Path) -> Self:
-        """Read settings from a TOML file; what it leaves out keeps its default."""
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise UsageError(f"{file}: not TOML: {error}") from None
-        return cls.from_flat(values, str(file))
-
-
-def find_config(name: str) -> Path:
-    """Find a settings file by path, or a recipe that ships with rnnlab by name."""
-    if Path(name).is_file():
-        return Path(name)
-    recipe = RECIPES / f"{name}.toml"
-    if "/" not in name and recipe.is_file():
-        return recipe
-    choices = sorted(path.stem for path in RECIPES.glob("*.toml"))
-    raise UsageError(
-        f"config: {name!r} is neither a file nor a recipe{suggest(name, choices)} "
-        f"(recipes: {', '.join(choices)})"
+    cell: tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...] = Field(
+        ("lstm",), min_length=1, description="recurrent cells"
     )
+    engine: tuple[str, ...] = Field(
+        ("textbook", "builtin"), description="engines; builtin is always there as the yardstick"
+    )
+    precision: tuple[Literal["float32", "bfloat16"], ...] = Field(
+        ("float32",), min_length=1, description="number formats"
+    )
+    hidden_size: tuple[PositiveInt, ...] = Field(
+        (256,), min_length=1, description="units a layer, H"
+    )
+    batch_size: tuple[PositiveInt, ...] = Field(
+        (32,), min_length=1, description="sequences side by side, B"
+    )
+    num_steps: int = Field(35, ge=1, description="time steps of a training batch, T")
+    rounds: int = Field(
+        7, ge=1, description="times each variant is measured, after one that does not count"
+    )
+    seconds: float = Field(1.0, gt=0, description="length of one measurement of training [s]")
 
 
 def _faults(error: ValidationError) -> Iterator[str]:
@@ -351,13 +289,3 @@ def _words(value: object) -> str:
     if isinstance(value, tuple | list):
         return " ".join(_words(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
-def _part(values: Mapping[str, Any], model: type[SettingsGroup]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in model.model_fields}
-
-
-def check_name(kind: str, name: str, choices: list[str]) -> None:
-    """Raise UsageError unless `name` is one of `choices`."""
-    if name not in choices:
-        raise unknown(kind, name, choices)

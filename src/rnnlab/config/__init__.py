@@ -1,0 +1,36 @@
+"""Every setting, defined once: name, type, default, range, unit, one line of help.
+
+The command line is generated from these models, TOML files hold them, run directories record them.
+Names are unique over all groups, so a file, a flag or a keyword argument never names a group:
+`hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
+"""
+
+from rnnlab.config.groups import (
+    DEFAULT_SECONDS,
+    LEARNING_RATES,
+    BenchSettings,
+    DataSettings,
+    GenerationSettings,
+    MachineSettings,
+    ModelSettings,
+    SettingsGroup,
+    TrainingSettings,
+    check_context,
+)
+from rnnlab.config.settings import RECIPES, Settings, find_config
+
+__all__ = [
+    "DEFAULT_SECONDS",
+    "LEARNING_RATES",
+    "RECIPES",
+    "BenchSettings",
+    "DataSettings",
+    "GenerationSettings",
+    "MachineSettings",
+    "ModelSettings",
+    "Settings",
+    "SettingsGroup",
+    "TrainingSettings",
+    "check_context",
+    "find_config",
+]

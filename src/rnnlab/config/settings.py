@@ -1,0 +1,102 @@
+"""All settings of a run together: by name, to and from TOML, from recipes."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import tomli_w
+
+from rnnlab.config.groups import (
+    DataSettings,
+    MachineSettings,
+    ModelSettings,
+    SettingsGroup,
+    TrainingSettings,
+)
+from rnnlab.errors import UsageError, suggest
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+class Settings(SettingsGroup):
+    """All that decides a training run."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    machine: MachineSettings = MachineSettings()
+
+    groups: ClassVar[dict[str, type[SettingsGroup]]] = {
+        "data": DataSettings,
+        "model": ModelSettings,
+        "training": TrainingSettings,
+        "machine": MachineSettings,
+    }
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Every setting's name, in the order of the groups."""
+        return [name for group in cls.groups.values() for name in group.model_fields]
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any], where: str = "settings") -> Self:
+        """Build from one flat mapping; raises UsageError that begins with `where`."""
+        return cls().changed(where, **values)
+
+    def changed(self, where: str = "settings", /, **values: Any) -> Self:
+        """Return a copy with some settings replaced, all rules checked again."""
+        names = self.names()
+        for name in values:
+            if name not in names:
+                raise UsageError(f"{where}: unknown setting {name!r}{suggest(name, names)}")
+        merged = {
+            group: {**dict(getattr(self, group)), **_part(values, model)}
+            for group, model in self.groups.items()
+        }
+        try:
+            return type(self)(**merged)
+        except UsageError as error:
+            faults = str(error).splitlines()
+            raise UsageError("\n".join(f"{where}: {fault}" for fault in faults)) from None
+
+    def flat(self) -> dict[str, Any]:
+        """All settings as one flat mapping."""
+        return {name: value for group in self.groups for name, value in getattr(self, group)}
+
+    def to_toml(self) -> str:
+        """Write all settings as TOML that `from_toml` reads back, a comment before each group."""
+        parts = []
+        for name, group in self.groups.items():
+            values = getattr(self, name).model_dump(mode="json")
+            parts.append(f"# {(group.__doc__ or '').splitlines()[0]}\n{tomli_w.dumps(values)}")
+        return "\n".join(parts)
+
+    @classmethod
+    def from_toml(cls, file: Path) -> Self:
+        """Read settings from a TOML file; what it leaves out keeps its default."""
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise UsageError(f"{file}: not TOML: {error}") from None
+        return cls.from_flat(values, str(file))
+
+
+def find_config(name: str) -> Path:
+    """Find a settings file by path, or a recipe that ships with rnnlab by name."""
+    if Path(name).is_file():
+        return Path(name)
+    recipe = RECIPES / f"{name}.toml"
+    if "/" not in name and recipe.is_file():
+        return recipe
+    choices = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    raise UsageError(
+        f"config: {name!r} is neither a file nor a recipe{suggest(name, choices)} "
+        f"(recipes: {', '.join(choices)})"
+    )
+
+
+def _part(values: Mapping[str, Any], model: type[SettingsGroup]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in model.model_fields}

@@ -1,0 +1,62 @@
+"""Every command and the program in the README run as they stand, with smaller budgets."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import RNNLAB
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ rnnlab (.*)$", README, re.MULTILINE)]
+SHORTER = {
+    "train": ["--max-seconds", "2", "--precision", "float32", "--num-evaluations", "1"],
+    "bench": ["--rounds", "1", "--seconds", "0.1", "--precision", "float32"],
+}
+DATA = os.environ.get("RNNLAB_DATA") or str(ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+def test_there_are_five_commands() -> None:
+    assert [command[0] for command in COMMANDS] == [
+        "train", "generate", "evaluate", "bench", "train",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words)[:40])
+def test_command(command: list[str], folder: Path) -> None:
+    if {"timemachine", "tinyshakespeare"} & set(command) and not Path(DATA).is_dir():
+        command = [*command, "--corpus", "python-reference"]
+    done = subprocess.run(
+        [RNNLAB, *command, *SHORTER.get(command[0], [])],
+        cwd=folder, env={**os.environ, "RNNLAB_DATA": DATA}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_python(folder: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    shorter = program.replace("max_seconds=30", "max_seconds=2")
+    assert shorter != program
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", shorter], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all parameters" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
