@@ -255,7 +255,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for name in ("first", "second"):
         (folder / f"{name}.toml").write_text("seed = 1\n")
-    monkeypatch.setattr(config, "RECIPES", folder)
+    monkeypatch.setattr(config.settings, "RECIPES", folder)
     return folder
 
 

@@ -70,7 +70,7 @@ def reference(model, batches, *, epochs, clip, rate, carry=True):
 @pytest.mark.parametrize("clip", [0.0, 0.3])
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_training_equals_plain_torch(make_model, kind, clip, schedule):
-    model = make_model(num_layers=2, init="normal", init_std=0.7).double()
+    model = make_model(num_layers=2, init="normal", init_std=1.5).double()
     batches = kind(random_ids(), B, T)
     total = 2 * (len(random_ids()) - 1) // (B * T)
 
@@ -80,6 +80,7 @@ def test_training_equals_plain_torch(make_model, kind, clip, schedule):
     options = {"epochs": 2, "clip": clip, "rate": rate}
     carry = kind is SequentialBatches
     expected, losses, norms = reference(model, batches, carry=carry, **options)
+    assert max(norms) > 1  # so that clipping at any usual norm shows
     trainer = trainer_of(model, batches=batches, num_epochs=2, clip_norm=clip, schedule=schedule)
     steps = steps_of(trainer)
     assert len(steps) == total
@@ -88,7 +89,7 @@ def test_training_equals_plain_torch(make_model, kind, clip, schedule):
     assert [s.learning_rate for s in steps] == pytest.approx([rate(s) for s in range(total)])
     assert [s.clipped for s in steps] == [0 < clip < norm for norm in norms]
     for found, wanted in zip(model.parameters(), expected, strict=True):
-        torch.testing.assert_close(found.detach(), wanted, rtol=0, atol=1e-6)
+        torch.testing.assert_close(found.detach(), wanted, rtol=0, atol=1e-5)
     share = sum(0 < clip < norm for norm in norms) / total
     assert trainer.summary()["clipped_share"] == pytest.approx(share)
 

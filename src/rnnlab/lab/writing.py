@@ -112,24 +112,24 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
     machine = result["machine"]
     console = Console(highlight=False)
     console.print(f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}")
-    table = Table(title="training: whole steps", title_justify="left")
+    table = Table(title="training: whole steps, medians; ratio to builtin", title_justify="left")
     for heading in ("cell", "engine", "precision", "H", "B", "T"):
         table.add_column(heading)
-    for heading in ("tokens/s (median)", "range", "ratio to builtin"):
+    for heading in ("k tokens/s", "range", "ratio"):
         table.add_column(heading, justify="right")
     for row in result["training"]:
         low, high = row["tokens_per_second_range"]
         table.add_row(
             row["cell"], row["engine"], row["precision"],
             str(row["hidden_size"]), str(row["batch_size"]), str(row["num_steps"]),
-            f"{row['tokens_per_second']:,.0f}", f"{low:,.0f} .. {high:,.0f}",
+            f"{row['tokens_per_second'] / 1000:.1f}", f"{low / 1000:.1f} .. {high / 1000:.1f}",
             f"{row['ratio_to_builtin']:.2f}",
         )  # fmt: skip
     console.print(table)
-    table = Table(title="generation: greedy, one sequence", title_justify="left")
+    table = Table(title="generation: greedy, one sequence, medians", title_justify="left")
     for heading in ("cell", "engine", "precision", "H"):
         table.add_column(heading)
-    for heading in ("µs/character (median)", "range"):
+    for heading in ("µs/character", "range"):
         table.add_column(heading, justify="right")
     for row in result["generation"]:
         low, high = row["microseconds_per_character_range"]
