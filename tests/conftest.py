@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 from command_line import Cli, made_up_text, run_rnnlab
+from hypothesis import settings
+
+# A busy machine must not fail a property test.
+settings.register_profile("rnnlab", deadline=None)
+settings.load_profile("rnnlab")
 
 
 @pytest.fixture(scope="session")

@@ -259,6 +259,14 @@ def test_bad_context_rule(cli: Cli, trained: tuple[Path, str]) -> None:
     )
 
 
+def test_text_and_split_together(cli: Cli, trained: tuple[Path, str], text_file: Path) -> None:
+    check(
+        cli("evaluate", str(trained[0]), "--text", str(text_file), "--split", "test"),
+        2,
+        "give texts or splits of the model's own corpus, not both",
+    )
+
+
 def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
     file = write(tmp_path, b"")
     check(

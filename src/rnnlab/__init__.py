@@ -3,7 +3,7 @@
     import rnnlab
 
     run = rnnlab.train(corpus="timemachine", max_seconds=60)
-    print(run.generate("the time traveller"))
+    print(run.model.generate("the time traveller"))
     model = rnnlab.load(run.directory)
 
 Names are looked up when first used: `import rnnlab` does not import torch.

@@ -144,6 +144,17 @@ def test_float_type_is_kept_and_no_gradient_is_recorded_without_grad(engine):
     assert torch.equal(outputs[-1], last[0][0])
 
 
+@each_cell
+@pytest.mark.parametrize("shape", [(1, 4), (2, 3), (2, 5), (1, 2, 4)])
+def test_builtin_refuses_a_state_that_its_kernels_would_read_beyond(name, shape):
+    _, layers = pair(name, 3, 4, 1)
+    state = tuple(torch.zeros(shape).double() for _ in layers.cell.state_names)
+    with pytest.raises(ValueError, match=r"^each part of the state must be \(2, 4\), not \("):
+        ENGINES["builtin"].run(
+            layers.cell, next(layers.weights()), torch.randn(5, 2, 3).double(), state
+        )
+
+
 def test_auto_says_what_it_takes():
     engine, reason = choose_engine("auto", "lstm", CPU)
     assert engine is ENGINES["builtin"]

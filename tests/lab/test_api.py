@@ -16,8 +16,8 @@ def test_a_handful_of_lines_train_generate_load_and_evaluate(
     run = rnnlab.train(corpus=str(text_file), **TINY, run_dir=tmp_path / "run", quiet=True)
     assert capsys.readouterr().out == ""
     assert run.settings.model.hidden_size == 16
-    assert run.generate("The ", length=5, temperature=0).startswith("The ")
-    several = run.generate(["The ", "A"], length=5, temperature=0)
+    assert run.model.generate("The ", length=5, temperature=0).startswith("The ")
+    several = run.model.generate(["The ", "A"], length=5, temperature=0)
     assert [len(text) for text in several] == [9, 6]
     model = rnnlab.load(run.directory, engine="textbook")
     assert model.generate("The ", length=5, temperature=0) == several[0]

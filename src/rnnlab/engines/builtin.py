@@ -37,7 +37,11 @@ class Builtin(Engine):
     def run(
         self, cell: Cell, weights: Weights, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        """See `Engine.run`."""
+        """See `Engine.run`; raises ValueError for a state of another shape."""
+        wanted = (inputs.shape[1], weights.weight_hh.shape[1])  # (B, H)
+        if any(part.shape != wanted for part in state):  # torch's kernels would read beyond it
+            shapes = ", ".join(str(tuple(part.shape)) for part in state)
+            raise ValueError(f"each part of the state must be {wanted}, not {shapes}")
         if not inputs.is_floating_point():
             inputs, weights = _dense(inputs, weights)
         initial = tuple(part.unsqueeze(0) for part in state)  # (1, B, H)

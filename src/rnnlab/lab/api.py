@@ -56,6 +56,8 @@ def evaluate(
     from the model's training split; where that text is no longer at hand they are left out, with
     a notice.
     """
+    if texts and splits:
+        raise UsageError("give texts or splits of the model's own corpus, not both")
     notices: list[str] = []
     dataset = None
     if baselines or not texts:

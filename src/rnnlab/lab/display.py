@@ -46,7 +46,7 @@ class Display:
         show(f"engine    {model.engine.name} ({why}), {where}")
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
-            show("note      nothing is held out for validation: all figures are of training text")
+            show("note      no validation split: all figures while training are of training text")
         self._began = time.perf_counter()
         if self.console.is_terminal and not self.quiet:
             self._bar = Progress(

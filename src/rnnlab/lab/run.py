@@ -10,7 +10,6 @@ curves.svg       the learning curves
 """
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,10 +60,6 @@ class Run:
     def model(self) -> TextModel:
         """The best checkpoint, or the last where nothing was held out."""
         return TextModel.load(self.directory)
-
-    def generate(self, prefix: str | Sequence[str] = "", **settings: Any) -> Any:
-        """See `TextModel.generate`."""
-        return self.model.generate(prefix, **settings)
 
     def __repr__(self) -> str:
         """Directory, training perplexity, held-out figures."""

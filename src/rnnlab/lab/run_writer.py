@@ -49,10 +49,8 @@ class RunWriter:
         training = self.settings.training
         if not training.sample_length:
             return ""
-        sample = str(
-            self.model.generate(
-                training.sample_prefix, length=training.sample_length, temperature=0
-            )
+        sample = self.model.generate(
+            training.sample_prefix, length=training.sample_length, temperature=0
         )
         with (self.directory / "samples.txt").open("a", encoding="utf-8") as file:
             file.write(f"--- step {event.step}\n{sample}\n")

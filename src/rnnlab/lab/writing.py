@@ -116,7 +116,7 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
     for heading in ("cell", "engine", "precision", "H", "B", "T"):
         table.add_column(heading)
     for heading in ("k tokens/s", "range", "ratio"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in result["training"]:
         low, high = row["tokens_per_second_range"]
         table.add_row(
@@ -130,7 +130,7 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
     for heading in ("cell", "engine", "precision", "H"):
         table.add_column(heading)
     for heading in ("µs/character", "range"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in result["generation"]:
         low, high = row["microseconds_per_character_range"]
         table.add_row(

@@ -57,7 +57,7 @@ class Evaluation:
 
 def perplexity(nats_per_token: float) -> float:
     """exp(nats), infinite where that overflows."""
-    return math.exp(nats_per_token) if nats_per_token < 700 else math.inf
+    return math.inf if nats_per_token >= 700 else math.exp(nats_per_token)
 
 
 def total_nats(

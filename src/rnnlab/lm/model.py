@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.cells import CELLS, Cell, State, Weights
 from rnnlab.config import ModelSettings
 from rnnlab.engines import Engine
+from rnnlab.lm.dropout import dropout
 from rnnlab.lm.initializers import initialize
 
 ModelState = tuple[State, ...]
@@ -81,16 +81,15 @@ class LanguageModel(nn.Module):
         settings, last = self.settings, list[State]()
         values = ids  # (T, B)
         if self.embedding is not None:
-            values = F.dropout(self.embedding(ids), settings.input_dropout, self.training)
+            values = dropout(self.embedding(ids), settings.input_dropout, self.training)
         for weights, initial in zip(self.recurrent.weights(), state, strict=True):
-            if settings.weight_dropout:
-                weight_hh = F.dropout(weights.weight_hh, settings.weight_dropout, self.training)
-                weights = weights._replace(weight_hh=weight_hh)
+            weight_hh = dropout(weights.weight_hh, settings.weight_dropout, self.training)
+            weights = weights._replace(weight_hh=weight_hh)
             if last:
-                values = F.dropout(values, settings.layer_dropout, self.training)
+                values = dropout(values, settings.layer_dropout, self.training)
             values, final = engine.run(self.recurrent.cell, weights, values, initial)
             last.append(final)
-        return F.dropout(values, settings.dropout, self.training), tuple(last)
+        return dropout(values, settings.dropout, self.training), tuple(last)
 
     def forward(self, ids: Tensor, state: ModelState, engine: Engine) -> tuple[Tensor, ModelState]:
         """Map ids (T, B) and a state to logits (T, B, V) and the next state."""

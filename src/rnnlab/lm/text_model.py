@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -66,7 +66,15 @@ class TextModel:
         """Write a model folder, which `load` reads."""
         checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about)
 
-    def generate(self, prefix: str | Sequence[str] = "", **settings: Any) -> Any:
+    @overload
+    def generate(self, prefix: str = "", **settings: Any) -> str: ...
+
+    @overload
+    def generate(self, prefix: list[str] | tuple[str, ...], **settings: Any) -> list[str]: ...
+
+    def generate(
+        self, prefix: str | list[str] | tuple[str, ...] = "", **settings: Any
+    ) -> str | list[str]:
         """Continue one prefix, or several as one batch; returns a text or a list of texts.
 
         settings: see `GenerationSettings`. The text returned begins with the prefix as read.
