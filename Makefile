@@ -8,7 +8,7 @@ RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 .PHONY: demo test clean
 
 demo: .venv/installed
-	$(BIN)/rnnlab train --config demo --run-dir $(RUN)
+	@$(BIN)/rnnlab train --config demo --run-dir $(RUN)
 	@echo
 	@echo "The ten phrases of the lab report, continued by this model:"
 	@$(BIN)/rnnlab generate $(RUN) --prefix-file src/rnnlab/recipes/phrases.txt --length 100 --temperature 0.5

@@ -3,9 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -119,26 +121,37 @@ class Display:
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
     """One table a text: the model under each context rule, then its baselines."""
-    tables: list[Table] = []
-    heading = None
+    return [
+        _evaluation_table(list(group))
+        for _, group in groupby(records, key=lambda record: (record["corpus"], record["split"]))
+    ]
+
+
+def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
+    first = records[0]
+    title = f"{first['corpus']}, {first['split']}: {first['characters']:,} characters predicted"
+    table = plain_table(title, ("",), ("bits/character", "nats/token", "perplexity"))
     for record in records:
-        if heading != (heading := (record["corpus"], record["split"])):
-            title = (
-                f"{record['corpus']}, {record['split']}: {record['characters'] + 1:,} characters"
-            )
-            tables.append(Table(title=title, title_justify="left", title_style="bold"))
-            tables[-1].add_column("", min_width=28)
-            for name in ("bits/character", "nats/token", "perplexity"):
-                tables[-1].add_column(name, justify="right")
-        bits, nats = f"{record['bits_per_character']:.3f}", f"{record['nats_per_token']:.4f}"
-        row = (f"this model, {record['context']}", bits, nats, f"{record['perplexity']:.3f}")
-        tables[-1].add_row(*row, style="bold")
-        following = records[records.index(record) + 1 :]
-        if not following or (following[0]["corpus"], following[0]["split"]) != heading:
-            for name, baseline in record["baselines"].items():
-                bits = f"{baseline['bits_per_character']:.3f}"
-                tables[-1].add_row(_baseline_name(name, baseline), bits, "", "")
-    return tables
+        table.add_row(
+            f"this model, {record['context']}",
+            f"{record['bits_per_character']:.3f}",
+            f"{record['nats_per_token']:.4f}",
+            f"{record['perplexity']:.3f}",
+            style="bold",
+        )
+    for name, baseline in first["baselines"].items():
+        table.add_row(_baseline_name(name, baseline), f"{baseline['bits_per_character']:.3f}")
+    return table
+
+
+def plain_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table without a frame: columns of words, then columns of numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 def _baseline_name(name: str, baseline: dict[str, Any]) -> str:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
-from rnnlab.lab.display import evaluation_tables
+from rnnlab.lab.display import evaluation_tables, plain_table
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
 from rnnlab.lm.text_model import TextModel
@@ -112,11 +111,11 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
     machine = result["machine"]
     console = Console(highlight=False)
     console.print(f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}")
-    table = Table(title="training: whole steps, medians; ratio to builtin", title_justify="left")
-    for heading in ("cell", "engine", "precision", "H", "B", "T"):
-        table.add_column(heading)
-    for heading in ("k tokens/s", "range", "ratio"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = plain_table(
+        "training: whole steps, medians; ratio to builtin",
+        ("cell", "engine", "precision", "H", "B", "T"),
+        ("k tokens/s", "range", "ratio"),
+    )
     for row in result["training"]:
         low, high = row["tokens_per_second_range"]
         table.add_row(
@@ -126,11 +125,11 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
             f"{row['ratio_to_builtin']:.2f}",
         )  # fmt: skip
     console.print(table)
-    table = Table(title="generation: greedy, one sequence, medians", title_justify="left")
-    for heading in ("cell", "engine", "precision", "H"):
-        table.add_column(heading)
-    for heading in ("µs/character", "range"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = plain_table(
+        "generation: greedy, one sequence, medians",
+        ("cell", "engine", "precision", "H"),
+        ("µs/character", "range"),
+    )
     for row in result["generation"]:
         low, high = row["microseconds_per_character_range"]
         table.add_row(
