@@ -10,6 +10,12 @@ from typing import Any
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
+TINY = [
+    *("--hidden-size", "16", "--embedding-size", "4"),
+    *("--batch-size", "4", "--num-steps", "10", "--threads", "1"),
+]
+"""Flags of a model that trains in an instant."""
+
 RNNLAB = Path(sys.executable).with_name("rnnlab")
 
 

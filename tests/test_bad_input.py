@@ -3,27 +3,15 @@
 import hashlib
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from command_line import Cli
-
-TRAIN = [
-    "--hidden-size",
-    "8",
-    "--embedding-size",
-    "4",
-    "--batch-size",
-    "4",
-    "--num-steps",
-    "10",
-    "--num-epochs",
-    "1",
-]
+from command_line import TINY, Cli
 
 
-def check(done: object, exit_code: int, message: str) -> None:
-    assert (done.returncode, done.stdout) == (exit_code, ""), done.stderr  # type: ignore[attr-defined]
-    assert " ".join(done.stderr.split()) == f"rnnlab: error: {message}"  # type: ignore[attr-defined]
+def check(done: CompletedProcess[str], exit_code: int, message: str) -> None:
+    assert (done.returncode, done.stdout) == (exit_code, ""), done.stderr
+    assert " ".join(done.stderr.split()) == f"rnnlab: error: {message}"
 
 
 def write(tmp_path: Path, content: bytes, name: str = "text.txt") -> str:
@@ -169,7 +157,7 @@ def test_wrong_checksum_shows_both_sums(cli: Cli, tmp_path: Path) -> None:
 def test_unwritable_run_directory(cli: Cli, text_file: Path) -> None:
     run = f"{text_file}/run"
     check(
-        cli("train", "--corpus", str(text_file), *TRAIN, "--run-dir", run),
+        cli("train", "--corpus", str(text_file), *TINY, "--num-epochs", "1", "--run-dir", run),
         1,
         f"run directory '{run}' cannot be written: Not a directory; give another --run-dir",
     )
@@ -178,7 +166,16 @@ def test_unwritable_run_directory(cli: Cli, text_file: Path) -> None:
 def test_run_directory_that_exists(cli: Cli, trained: tuple[Path, str], text_file: Path) -> None:
     before = (trained[0] / "result.json").read_bytes()
     check(
-        cli("train", "--corpus", str(text_file), *TRAIN, "--run-dir", str(trained[0])),
+        cli(
+            "train",
+            "--corpus",
+            str(text_file),
+            *TINY,
+            "--num-epochs",
+            "1",
+            "--run-dir",
+            str(trained[0]),
+        ),
         2,
         f"run directory '{trained[0]}' exists and is not empty; give another --run-dir, "
         "or delete it first",

@@ -8,24 +8,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from command_line import RNNLAB, Cli, made_up_text
+from command_line import RNNLAB, TINY, Cli, made_up_text
 from safetensors.numpy import load_file
 
 from rnnlab.cli import COMMANDS
 from rnnlab.config import RECIPES, Settings
-
-TINY = [
-    "--hidden-size",
-    "16",
-    "--embedding-size",
-    "4",
-    "--batch-size",
-    "4",
-    "--num-steps",
-    "10",
-    "--threads",
-    "1",
-]
 
 
 def test_help_names_every_command_and_every_setting(cli: Cli) -> None:
