@@ -195,3 +195,13 @@ def real_data() -> str:
         if folder and (Path(folder) / "timemachine.txt").is_file():
             return folder
     pytest.skip("timemachine.txt is neither in RNNLAB_DATA nor in ../shared/data")
+
+
+def test_a_word_vocabulary_of_nothing_but_unknown_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("one two two " * 3)
+    with pytest.raises(CorpusError) as caught:
+        load_dataset(DataSettings(corpus=(str(file),), tokenizer="word", min_frequency=9))
+    assert str(caught.value) == (
+        "word tokenizer: no word of the training text occurs min_frequency = 9 times"
+    )

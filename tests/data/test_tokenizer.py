@@ -18,7 +18,6 @@ from rnnlab.data.tokenizer import (
     tokenizer_from_json,
     train_tokenizer,
 )
-from rnnlab.errors import CorpusError
 
 KINDS = ("char", "byte", "word", "bpe")
 UNBOUNDED = ("byte", "bpe")
@@ -246,12 +245,3 @@ def test_cut_keeps_exactly_the_first_tokens(kind: str, text: str, limit: int) ->
 def test_a_tokenizer_shows_its_size(kind: str) -> None:
     tokenizer = trained(kind, FABLE)
     assert repr(tokenizer) == f"{kind.capitalize()}Tokenizer({tokenizer.size} tokens)"
-
-
-def test_a_word_vocabulary_of_nothing_but_unknown_is_refused() -> None:
-    with pytest.raises(CorpusError) as caught:
-        WordTokenizer.train("one two two", 3)
-    assert str(caught.value) == (
-        "word tokenizer: no word occurs min_frequency = 3 times in the training text; "
-        "the most frequent occurs 1 times"
-    )

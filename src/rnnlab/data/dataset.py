@@ -57,6 +57,11 @@ def load_dataset(settings: DataSettings, tokenizer: Tokenizer | None = None) -> 
     if tokenizer is None:
         source = whole if settings.vocabulary == "text" else texts["train"]
         tokenizer = train_tokenizer(settings, source)
+        if tokenizer.size == 1:
+            raise CorpusError(
+                "word tokenizer: no word of the training text occurs "
+                f"min_frequency = {settings.min_frequency} times"
+            )
     splits = {name: Split(text, tokenizer.encode(text)) for name, text in texts.items()}
     kept = {name: part for name, part in splits.items() if len(part.ids) > 1}
     if "train" not in kept:

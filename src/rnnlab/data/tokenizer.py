@@ -17,7 +17,6 @@ import tokenizers
 from tokenizers.decoders import DecodeStream
 
 from rnnlab.config import DataSettings
-from rnnlab.errors import CorpusError
 
 Ids = npt.NDArray[np.int64]
 
@@ -176,17 +175,9 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def train(cls, text: str, min_frequency: int) -> "WordTokenizer":
-        """Take words seen at least `min_frequency` times, the most frequent first.
-
-        Raises CorpusError where there is none.
-        """
+        """Take words seen at least `min_frequency` times, the most frequent first."""
         counts = Counter(cls.pattern.findall(text))
         kept = [word for word, count in counts.items() if count >= min_frequency]
-        if not kept:
-            raise CorpusError(
-                f"word tokenizer: no word occurs min_frequency = {min_frequency} times in the "
-                f"training text; the most frequent occurs {max(counts.values(), default=0)} times"
-            )
         return cls(sorted(kept, key=lambda word: (-counts[word], word)))
 
     @property
