@@ -31,7 +31,10 @@ def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
     assert list(score) == ["uniform", "unigram", "ngram", "xz", "bzip2"]
     for name, record in score.items():
         extra = {"order", "smoothing"} if name == "ngram" else set()
-        assert set(record) == {"bits_per_character", "train_characters"} | extra
+        units = {"nats_per_character", "bits_per_character", "perplexity"}
+        assert set(record) == units | {"train_characters"} | extra
+        assert record["perplexity"] == pytest.approx(2 ** record["bits_per_character"])
+        assert record["perplexity"] == pytest.approx(math.exp(record["nats_per_character"]))
         assert record["train_characters"] == len(TRAIN)
         assert math.isfinite(record["bits_per_character"])
 

@@ -140,7 +140,10 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             style="bold",
         )
     for name, baseline in first["baselines"].items():
-        table.add_row(_baseline_name(name, baseline), f"{baseline['bits_per_character']:.3f}")
+        row = [_baseline_name(name, baseline), f"{baseline['bits_per_character']:.3f}"]
+        if first["tokens"] == first["characters"]:  # otherwise the other units do not compare
+            row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
+        table.add_row(*row)
     return table
 
 

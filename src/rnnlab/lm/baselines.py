@@ -53,28 +53,31 @@ class Baselines:
         return min(scores, key=scores.__getitem__)
 
     def score(self, text: str) -> dict[str, dict[str, Any]]:
-        """Bits per character of each baseline on `text`, which has at least two characters.
+        """Measure each baseline on `text`, which has at least two characters.
 
-        The models predict every character but the first, from those before it in `text`; a
+        All figures are per character, also where the model beside them predicts other tokens. The
+        models predict every character but the first, from those before it in `text`; a
         compressor is charged size(train + text) - size(train) for the whole of `text`.
         """
         ids = self.tokenizer.encode(text)
         smoothing, order = self.choice
         nats = {
-            "uniform": math.log(self.tokenizer.size) * (len(ids) - 1),
-            "unigram": self.ngram.nats(ids, "absolute")[0],
-            "ngram": self.ngram.nats(ids, smoothing)[order - 1],
+            "uniform": math.log(self.tokenizer.size),
+            "unigram": self.ngram.nats(ids, "absolute")[0] / (len(ids) - 1),
+            "ngram": self.ngram.nats(ids, smoothing)[order - 1] / (len(ids) - 1),
         }
-        bits = {name: value / math.log(2) / (len(ids) - 1) for name, value in nats.items()}
-        bits |= {name: 8 * self._added_bytes(name, text) / len(text) for name in COMPRESSORS}
+        for name in COMPRESSORS:
+            nats[name] = 8 * self._added_bytes(name, text) * math.log(2) / len(text)
         details = {"ngram": {"order": order, "smoothing": smoothing}}
         return {
             name: {
-                "bits_per_character": value,
+                "nats_per_character": value,
+                "bits_per_character": value / math.log(2),
+                "perplexity": math.exp(value),
                 "train_characters": len(self.train),
                 **details.get(name, {}),
             }
-            for name, value in bits.items()
+            for name, value in nats.items()
         }
 
     def _fit(self, text: str) -> NGram:
