@@ -158,7 +158,7 @@ def test_builtin_refuses_a_state_that_its_kernels_would_read_beyond(name, shape)
 def test_auto_says_what_it_takes():
     engine, reason = choose_engine("auto", "lstm", CPU)
     assert engine is ENGINES["builtin"]
-    assert reason == "auto: torch's own kernels are the fastest here"
+    assert reason == "auto: trains as fast as textbook or faster"
 
 
 @each_cell

@@ -149,7 +149,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
 
 def plain_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
     """A table without a frame: columns of words, then columns of numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
     for heading in words:
         table.add_column(heading, no_wrap=True)
     for heading in numbers:

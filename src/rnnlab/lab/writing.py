@@ -17,6 +17,9 @@ from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
 from rnnlab.lm.text_model import TextModel
 
+PIPE_WIDTH = 100
+"""Columns where the output is no terminal, which has a width of its own."""
+
 
 def notice(text: str) -> None:
     """Tell a person something that is no error and no part of the output."""
@@ -109,18 +112,18 @@ def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
         print(json.dumps(result, indent=2))
         return
     machine = result["machine"]
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     console.print(f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}")
     table = plain_table(
         "training: whole steps, medians; ratio to builtin",
-        ("cell", "engine", "precision", "H", "B", "T"),
+        ("cell", "engine", "precision", "H, B, T"),
         ("k tokens/s", "range", "ratio"),
     )
     for row in result["training"]:
         low, high = row["tokens_per_second_range"]
         table.add_row(
             row["cell"], row["engine"], row["precision"],
-            str(row["hidden_size"]), str(row["batch_size"]), str(row["num_steps"]),
+            f"{row['hidden_size']}, {row['batch_size']}, {row['num_steps']}",
             f"{row['tokens_per_second'] / 1000:.1f}", f"{low / 1000:.1f} .. {high / 1000:.1f}",
             f"{row['ratio_to_builtin']:.2f}",
         )  # fmt: skip
