@@ -197,8 +197,9 @@ class TrainingSettings(SettingsGroup):
     )
     num_log_lines: int = Field(200, ge=1, description="lines in metrics.jsonl, spread likewise")
     sample_prefix: str = Field("", description="start of the sample after each evaluation")
-    sample_length: int = Field(
-        100, ge=0, description="length of that sample, greedy, 0: none [tokens]"
+    sample_length: int = Field(100, ge=0, description="length of that sample, 0: none [tokens]")
+    sample_temperature: float = Field(
+        0.5, ge=0, description="divides the logits for that sample; 0: always the likeliest token"
     )
 
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, batches and dropout")

@@ -52,8 +52,8 @@ class Display:
         self._began = time.perf_counter()
         if self.console.is_terminal and not self.quiet:
             self._bar = Progress(
-                BarColumn(bar_width=20),
-                TextColumn("{task.percentage:>3.0f}% {task.description}"),
+                BarColumn(bar_width=10),
+                TextColumn("{task.percentage:>3.0f}% {task.description}"),  # two lines of text
                 console=self.console,
                 transient=True,
             )
@@ -64,16 +64,18 @@ class Display:
         """Remember the step; move the bar."""
         self._recent.append(event)
         if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0], completed=event.progress, description=self._status(event)
-            )
+            where, figures = self._status(event)
+            status = f"{where} | {self._seconds_left(event):.0f} s left\n{figures}"
+            self._bar.update(self._bar.task_ids[0], completed=event.progress, description=status)
 
     def milestone(self, event: Milestone, bits_per_character: float | None, sample: str) -> None:
         """Print a line, and the sample under it."""
         self._bits = bits_per_character
         last = self._recent[-1]
         mark = " *best" if event.is_best else ""
-        self.console.print(f"{last.progress:4.0%} {self._status(last)}{mark}", markup=False)
+        status = " | ".join(self._status(last))
+        left = f"{self._seconds_left(last):.0f} s left"
+        self.console.print(f"{last.progress:4.0%} {status} | {left}{mark}", markup=False)
         if sample:
             line = " ".join(sample.split())
             self.console.print(f"     | {line}", markup=False, style="dim")
@@ -105,18 +107,21 @@ class Display:
                 show(table)
         show(f"run directory: {directory}", markup=False)
 
-    def _status(self, event: Step) -> str:
+    def _status(self, event: Step) -> tuple[str, str]:
+        """Where the run is, and its figures; each fits a line of 80 columns beside the bar."""
         held_out = "" if self._bits is None else f" | held-out {self._bits:.3f} bits/char"
         nats = sum(step.loss_nats for step in self._recent) / len(self._recent)
         clipped = sum(step.clipped for step in self._recent) / len(self._recent)
         speed = event.tokens / event.seconds if event.seconds else 0.0
-        elapsed = time.perf_counter() - self._began
-        left = elapsed * (1 - event.progress) / event.progress if event.progress else 0.0
         return (
-            f"epoch {event.epoch} | training ppl {perplexity(nats):.2f}{held_out} | "
-            f"{speed:,.0f} tokens/s | grad norm {event.gradient_norm:.2f}, "
-            f"clipped {clipped:.0%} | {left:.0f} s left"
+            f"epoch {event.epoch}{held_out}",
+            f"training ppl {perplexity(nats):.2f} | {speed:,.0f} tokens/s | "
+            f"grad norm {event.gradient_norm:.2f}, clipped {clipped:.0%}",
         )
+
+    def _seconds_left(self, event: Step) -> float:
+        elapsed = time.perf_counter() - self._began
+        return elapsed * (1 - event.progress) / event.progress if event.progress else 0.0
 
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:

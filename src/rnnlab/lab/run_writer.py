@@ -50,7 +50,9 @@ class RunWriter:
         if not training.sample_length:
             return ""
         sample = self.model.generate(
-            training.sample_prefix, length=training.sample_length, temperature=0
+            training.sample_prefix,
+            length=training.sample_length,
+            temperature=training.sample_temperature,
         )
         with (self.directory / "samples.txt").open("a", encoding="utf-8") as file:
             file.write(f"--- step {event.step}\n{sample}\n")
