@@ -276,3 +276,54 @@ def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_
         2,
         f"prefix file {file}x: cannot be read: No such file or directory",
     )
+
+
+def test_empty_prefix_flag_and_prefix_beside_a_file(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    done = cli("generate", str(trained[0]), "--length", "3", "--prefix")
+    assert (done.returncode, len(done.stdout)) == (0, 4)
+    check(
+        cli("generate", str(trained[0]), "--prefix", "The", "--prefix-file", "prefixes.txt"),
+        2,
+        "give --prefix or --prefix-file, not both",
+    )
+
+
+def test_weights_that_are_no_numbers(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0] / "checkpoint" / "best", folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-400] + b"\xff" * 400)
+    done = cli("generate", str(folder))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"rnnlab: error: {weights}: damaged, ")
+    assert done.stderr.endswith(" holds NaN or infinite numbers\n")
+
+
+def test_a_model_larger_than_memory(cli: Cli, text_file: Path, tmp_path: Path) -> None:
+    flags = ["--hidden-size", "65536", "--num-layers", "64", "--run-dir", str(tmp_path / "run")]
+    done = cli("train", "--corpus", str(text_file), *flags)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rnnlab: error: out of memory: ")
+    assert done.stderr.endswith("; use a smaller --hidden-size, --batch-size or --num-steps\n")
+
+
+def test_a_loss_beyond_any_perplexity_is_a_divergence(
+    cli: Cli, text_file: Path, tmp_path: Path
+) -> None:
+    flags = [
+        "--optimizer",
+        "sgd",
+        "--learning-rate",
+        "1e6",
+        "--clip-norm",
+        "0",
+        "--num-epochs",
+        "3",
+    ]
+    run = str(tmp_path / "run")
+    done = cli("train", "--corpus", str(text_file), *TINY, *flags, "--run-dir", run)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rnnlab: error: training diverged at step ")
+    assert "Traceback" not in done.stderr

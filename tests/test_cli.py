@@ -288,7 +288,7 @@ def test_text_from_standard_input_is_evaluated_as_a_table(
     done = cli("evaluate", str(trained[0]), "--text", "-", input="The cat sees the ñ.\n")
     assert done.returncode == 0
     assert "this model, carried" in done.stdout
-    assert "1 of 19 tokens are <unk>, whose spelling is not predicted" in done.stderr
+    assert "1 of 19 tokens are <unk>, whose spelling is not predicted" in done.stdout
 
 
 def test_baselines_are_left_out_with_a_notice_where_the_training_text_is_gone(

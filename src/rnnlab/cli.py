@@ -168,6 +168,11 @@ def main(args: Sequence[str] | None = None) -> None:
         run_command(args)
     except RnnlabError as error:
         fail(str(error), error.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in str(error):
+            raise
+        sizes = "--hidden-size, --batch-size or --num-steps"
+        fail(f"out of memory: {str(error).splitlines()[0]}; use a smaller {sizes}", 1)
     except KeyboardInterrupt:
         fail("interrupted", 130)
     except BrokenPipeError:

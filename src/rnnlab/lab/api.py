@@ -40,7 +40,7 @@ def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextMode
 
 
 def evaluate(
-    model: TextModel,
+    model: TextModel | str | Path,
     texts: Sequence[str] = (),
     *,
     splits: Sequence[str] = (),
@@ -51,11 +51,14 @@ def evaluate(
 ) -> tuple[list[Evaluation], list[str]]:
     """Measure how well a model predicts text: its records, and notices for people.
 
+    model: as `load` returns it, or what `load` takes.
     texts: corpora by name or path ("-": standard input), each a text of its own; without any, the
     held-out splits of the corpus that the model was trained on, or `splits` of it. Baselines learn
     from the model's training split; where that text is no longer at hand they are left out, with
     a notice.
     """
+    if not isinstance(model, TextModel):
+        model = load(model, checkpoint)
     if texts and splits:
         raise UsageError("give texts or splits of the model's own corpus, not both")
     notices: list[str] = []

@@ -93,13 +93,15 @@ class Display:
         show(
             f"trained   {training['steps']:,} steps, {training['epochs']} epochs in "
             f"{training['seconds']:.1f} s, {training['tokens_per_second']:,.0f} tokens/s, "
-            f"training perplexity {training['perplexity']:.3f}"
+            f"training perplexity {_number(training['perplexity'])} "
+            f"({'last complete epoch' if training['epochs'] else 'all steps'})"
         )
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)
-        curve = [line["bits_per_character"] for line in metrics if line["kind"] == "held-out"]
+        held_out = [line for line in metrics if line["kind"] == "held-out"]
+        curve = [line["bits_per_character"] for line in held_out]
         if len(curve) > 1:
-            show("held-out bits per character, over training:")
+            show(f"held-out bits per character ({held_out[0]['context']}), over training:")
             for line in text_chart(curve):
                 show(line, markup=False)
         if result["evaluations"]:
@@ -134,14 +136,23 @@ def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
 
 def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     first = records[0]
-    title = f"{first['corpus']}, {first['split']}: {first['characters']:,} characters predicted"
+    title = (
+        f"{first['corpus']}, {first['split']}: {first['characters']:,} characters predicted, "
+        f"weights: {first['checkpoint']}"
+    )
     table = plain_table(title, ("",), ("bits/character", "nats/token", "perplexity"))
+    if first["unknown_tokens"]:
+        table.caption = (
+            f"{first['unknown_tokens']:,} of {first['tokens']:,} tokens are <unk>, "
+            "whose spelling is not predicted; this flatters the model"
+        )
+        table.caption_justify = "left"
     for record in records:
         table.add_row(
             f"this model, {record['context']}",
             f"{record['bits_per_character']:.3f}",
             f"{record['nats_per_token']:.4f}",
-            f"{record['perplexity']:.3f}",
+            _number(record["perplexity"]),
             style="bold",
         )
     for name, baseline in first["baselines"].items():
@@ -160,6 +171,10 @@ def plain_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Tab
     for heading in numbers:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def _number(value: float | None) -> str:
+    return "infinite" if value is None else f"{value:.3f}"
 
 
 def _baseline_name(name: str, baseline: dict[str, Any]) -> str:

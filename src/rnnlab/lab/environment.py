@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 def environment() -> dict[str, Any]:
     """Versions, commit, processor, threads: what belongs beside every figure."""
     return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "rnnlab": version("rnnlab"),
         "commit": _commit(),
         "python": platform.python_version(),

@@ -31,7 +31,10 @@ def write_texts(
 ) -> None:
     """Continue every prefix; the first is streamed as it is written, the others follow whole."""
     if prefix_file:
+        if any(prefixes):
+            raise UsageError("give --prefix or --prefix-file, not both")
         prefixes = _lines(Path(prefix_file))
+    prefixes = prefixes or ("",)
     read = [model.read_prefix(prefix) for prefix in prefixes]
     for text in dict.fromkeys(text for _, _, notices in read for text in notices):
         notice(text)
@@ -58,12 +61,6 @@ def write_evaluations(
     console = Console(highlight=False)
     for table in evaluation_tables(contents):
         console.print(table)
-    for record in records:
-        if record.unknown_tokens:
-            notice(
-                f"{record.corpus}, {record.split}: {record.unknown_tokens:,} of {record.tokens:,} "
-                "tokens are <unk>, whose spelling is not predicted; this flatters the model"
-            )
 
 
 def write_corpora(data_dir: str) -> None:

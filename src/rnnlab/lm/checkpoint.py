@@ -117,6 +117,8 @@ def _load_weights(file: Path, model: LanguageModel) -> None:
                 f"{file}: {name} is {tuple(found.shape)} {found.dtype}, "
                 f"{CONFIG} says {tuple(wanted.shape)} {wanted.dtype}"
             )
+        if not found.isfinite().all():
+            raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
         parameter.data.copy_(found)
 
 

@@ -119,7 +119,7 @@ class Trainer:
         self.stop_reason, self._stop_requested = reason, True
 
     def run(self) -> Iterator[Event]:
-        """Train; raises DivergenceError where the loss or a gradient is NaN or infinite."""
+        """Train; raises DivergenceError where perplexity or a gradient is NaN or infinite."""
         self.model.train()
         began = time.perf_counter()
         since_best = reached = 0
@@ -167,7 +167,7 @@ class Trainer:
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         nats, length = loss.item(), norm.item()
-        if not (math.isfinite(nats) and math.isfinite(length)):
+        if not (math.isfinite(perplexity(nats)) and math.isfinite(length)):
             raise self._divergence(nats, length)
         self.optimizer.step()
         return nats, length, detached(state)
@@ -209,7 +209,7 @@ class Trainer:
         if self.evaluate is None:
             return Milestone(self.step, None, is_best=False)
         nats = self.evaluate()
-        is_best = nats < self.best_nats
+        is_best = nats < self.best_nats and math.isfinite(perplexity(nats))
         if is_best:
             self.best_nats = nats
         return Milestone(self.step, nats, is_best)
