@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rnnlab.config import GenerationSettings
 from rnnlab.engines import ENGINES
+from rnnlab.errors import DivergenceError
 from rnnlab.lm.generate import beam_search, choose, generate_ids
 
 ENGINE, TEXTBOOK = ENGINES["builtin"], ENGINES["textbook"]
@@ -235,3 +236,10 @@ def test_beam_search_restores_the_training_flag(model):
     assert beam_search(model, ENGINE, PREFIXES[0], wanted) == expected
     assert len(expected) == 4
     assert model.training
+
+
+def test_logits_that_are_nan_are_refused():
+    logits = torch.tensor([[0.0, float("nan"), 1.0]])
+    for temperature in (0.0, 1.0):
+        with pytest.raises(DivergenceError, match="the model's output is NaN"):
+            choose(logits, GenerationSettings(temperature=temperature), [np.random.default_rng(0)])

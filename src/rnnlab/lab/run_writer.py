@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rnnlab.config import Settings
 from rnnlab.data.dataset import Dataset
+from rnnlab.errors import DivergenceError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import evaluate_held_out
@@ -49,11 +50,14 @@ class RunWriter:
         training = self.settings.training
         if not training.sample_length:
             return ""
-        sample = self.model.generate(
-            training.sample_prefix,
-            length=training.sample_length,
-            temperature=training.sample_temperature,
-        )
+        try:
+            sample = self.model.generate(
+                training.sample_prefix,
+                length=training.sample_length,
+                temperature=training.sample_temperature,
+            )
+        except DivergenceError:  # the trainer meets it in its next step, and says what to do
+            return ""
         with (self.directory / "samples.txt").open("a", encoding="utf-8") as file:
             file.write(f"--- step {event.step}\n{sample}\n")
         return sample

@@ -12,6 +12,7 @@ from torch import Tensor
 from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
+from rnnlab.errors import DivergenceError
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 from rnnlab.lm.precision import autocast
 
@@ -70,8 +71,10 @@ def choose(
 
     temperature divides the logits; top_k keeps the K largest (ties kept); top_p keeps the smallest
     set of likeliest tokens whose probability reaches P (nucleus sampling, Holtzman et al. 2020,
-    arXiv:1904.09751, section 3.1).
+    arXiv:1904.09751, section 3.1). Raises DivergenceError for logits that are NaN.
     """
+    if logits.isnan().any():
+        raise DivergenceError("the model's output is NaN; its weights are beyond use")
     if forbidden is not None:
         logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
     if settings.temperature == 0:
