@@ -15,6 +15,7 @@ import tyro
 
 from rnnlab import __version__
 from rnnlab.config import (
+    CONTEXTS,
     BenchSettings,
     DataSettings,
     GenerationSettings,
@@ -90,7 +91,7 @@ def evaluate(
     machine: MachineSettings,
     text: tuple[str, ...] = (),
     split: tuple[Literal["train", "validation", "test"], ...] = (),
-    context: tuple[str, ...] = ("carried", "windows:256"),
+    context: tuple[str, ...] = CONTEXTS,
     errors: Literal["strict", "replace"] = "strict",
     baselines: bool = True,
     checkpoint: Literal["best", "last"] = "best",

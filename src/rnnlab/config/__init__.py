@@ -6,6 +6,7 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 """
 
 from rnnlab.config.groups import (
+    CONTEXTS,
     DEFAULT_SECONDS,
     LEARNING_RATES,
     BenchSettings,
@@ -20,6 +21,7 @@ from rnnlab.config.groups import (
 from rnnlab.config.settings import RECIPES, Settings, find_config
 
 __all__ = [
+    "CONTEXTS",
     "DEFAULT_SECONDS",
     "LEARNING_RATES",
     "RECIPES",

@@ -23,6 +23,10 @@ LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "
 """What `learning_rate = 0` stands for."""
 
 
+CONTEXTS = ("carried", "windows:256")
+"""The context rules of an evaluation that names none."""
+
+
 def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 

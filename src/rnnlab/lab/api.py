@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import DataSettings, Settings, find_config
+from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
 from rnnlab.data import corpus as corpora
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
-from rnnlab.lab.evaluation import CONTEXTS, dataset_baselines, evaluate_texts
+from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -84,11 +84,9 @@ def evaluate(
             raise UsageError(
                 "nothing was held out when this model was trained; give a text, or --split train"
             )
-        records += evaluate_texts(
-            model, {name: dataset.splits[name].text for name in chosen}, contexts,
-            corpus=dataset.corpus.name, corpus_sha256=dataset.corpus.sha256,
-            checkpoint=checkpoint, baselines=beside,
-        )  # fmt: skip
+        records += evaluate_splits(
+            model, dataset, chosen, contexts, checkpoint=checkpoint, baselines=beside
+        )
     for name in texts:
         corpus = corpora.load([name], errors=errors)
         text = preprocess(corpus.text, model.preprocessing)

@@ -8,8 +8,6 @@ from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
 
-CONTEXTS = ("carried", "windows:256")
-
 
 def evaluate_texts(
     model: TextModel,
@@ -47,21 +45,24 @@ def evaluate_texts(
     return records
 
 
-def evaluate_held_out(
-    model: TextModel, dataset: Dataset, checkpoint: str, contexts: Sequence[str] = CONTEXTS
+def evaluate_splits(
+    model: TextModel,
+    dataset: Dataset,
+    names: Sequence[str],
+    contexts: Sequence[str],
+    *,
+    checkpoint: str,
+    baselines: Baselines | None,
 ) -> list[Evaluation]:
-    """Score the splits that training never saw; empty where nothing is held out."""
-    texts = {name: dataset.splits[name].text for name in dataset.held_out}
-    if not texts:
-        return []
+    """Score splits of a dataset by name, each under every context rule."""
     return evaluate_texts(
         model,
-        texts,
+        {name: dataset.splits[name].text for name in names},
         contexts,
         corpus=dataset.corpus.name,
         corpus_sha256=dataset.corpus.sha256,
         checkpoint=checkpoint,
-        baselines=dataset_baselines(dataset),
+        baselines=baselines,
     )
 
 

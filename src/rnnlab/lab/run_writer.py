@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnnlab.config import Settings
+from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import DivergenceError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
-from rnnlab.lab.evaluation import evaluate_held_out
+from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lm.checkpoint import save_weights, write_atomically, write_json
 from rnnlab.lm.evaluate import Evaluation
@@ -69,7 +69,14 @@ class RunWriter:
         self._write_result(trainer)  # so that nothing is lost if evaluation is interrupted
         chosen = "best" if self.has_best else "last"
         model = TextModel.load(self.directory, chosen, self.settings.machine)
-        records = evaluate_held_out(model, self.dataset, chosen)
+        records = evaluate_splits(
+            model,
+            self.dataset,
+            self.dataset.held_out,
+            CONTEXTS,
+            checkpoint=chosen,
+            baselines=dataset_baselines(self.dataset),
+        )
         self._write_result(trainer, records)
         save_curves(self.directory)
         return model

@@ -133,12 +133,12 @@ class Trainer:
                     state = self.model.zero_state(self.batches.batch_size)
                 rate = self._set_learning_rate(progress)
                 loss, norm, state = self.train_step(inputs, targets, state)
-                self._account(inputs, loss, norm, time.perf_counter() - started)
+                clipped = 0 < self.settings.clip_norm < norm
+                self._account(inputs, loss, norm, clipped, time.perf_counter() - started)
                 progress = self._progress(index + 1, count, time.perf_counter() - began)
                 if index + 1 == count:
                     self.epoch += 1
                     self.epoch_loss.close()
-                clipped = 0 < self.settings.clip_norm < norm
                 yield Step(
                     self.step, self.epoch, self.tokens, self.seconds,
                     min(1.0, progress), loss, norm, clipped, rate,
@@ -189,11 +189,13 @@ class Trainer:
             group["lr"] = rate
         return rate
 
-    def _account(self, inputs: Ids, loss: float, norm: float, seconds: float) -> None:
+    def _account(
+        self, inputs: Ids, loss: float, norm: float, clipped: bool, seconds: float
+    ) -> None:
         self.step += 1
         self.tokens += inputs.size
         self.seconds += seconds
-        self.clipped_steps += 0 < self.settings.clip_norm < norm
+        self.clipped_steps += clipped
         self.epoch_loss.losses.append(loss)
         self._norms.append(norm)
 
