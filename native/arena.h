@@ -1,0 +1,64 @@
+// Memory for one call: taken piece by piece, given back all at once, kept for the next call.
+#pragma once
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <new>
+#include <vector>
+
+namespace rnnlab {
+
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { release(); }
+
+  // `count` elements, aligned to 64 bytes, not initialised. Throws std::bad_alloc.
+  template <class T>
+  T* take(int64_t count) {
+    const size_t bytes = (static_cast<size_t>(count > 0 ? count : 1) * sizeof(T) + 63) / 64 * 64;
+    if (chunks_.empty() || used_ + bytes > chunks_.back().size) grow(bytes);
+    char* place = chunks_.back().memory + used_;
+    used_ += bytes;
+    return reinterpret_cast<T*>(place);
+  }
+
+  // Forgets all pieces. Memory that came in several chunks comes as one from then on.
+  void reset() {
+    if (chunks_.size() > 1) {
+      size_t total = 0;
+      for (const Chunk& chunk : chunks_) total += chunk.size;
+      release();
+      grow(total);
+    }
+    used_ = 0;
+  }
+
+ private:
+  struct Chunk {
+    char* memory;
+    size_t size;
+  };
+
+  void grow(size_t bytes) {
+    const size_t least = 1 << 20, size = bytes > least ? bytes : least;
+    void* memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!memory) throw std::bad_alloc();
+    chunks_.push_back({static_cast<char*>(memory), size});
+    used_ = 0;
+  }
+
+  void release() {
+    for (const Chunk& chunk : chunks_) free(chunk.memory);
+    chunks_.clear();
+    used_ = 0;
+  }
+
+  std::vector<Chunk> chunks_;
+  size_t used_ = 0;
+};
+
+}  // namespace rnnlab

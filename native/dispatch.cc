@@ -1,0 +1,42 @@
+// Which kernels this build holds and this processor runs.
+#include "kernels.h"
+
+namespace rnnlab {
+
+#ifdef RNNLAB_X86
+namespace avx512bf16 { extern const Kernels kernels; }
+namespace avx512 { extern const Kernels kernels; }
+namespace avx2 { extern const Kernels kernels; }
+#endif
+namespace portable { extern const Kernels kernels; }
+
+CellShape cell_shape(CellKind cell) {
+  switch (cell) {
+    case CellKind::lstm: return {4, 5, true, false};
+    case CellKind::gru: return {3, 4, false, true};
+    default: return {1, 0, false, false};
+  }
+}
+
+const Kernels* const* available_kernels(int* count) {
+  static const Kernels* found[4];
+  static const int number = [] {
+    int n = 0;
+#ifdef RNNLAB_X86
+    __builtin_cpu_init();
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                        __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) found[n++] = &avx512bf16::kernels;
+    if (avx512) found[n++] = &avx512::kernels;
+    if (avx2) found[n++] = &avx2::kernels;
+#endif
+    found[n++] = &portable::kernels;
+    return n;
+  }();
+  *count = number;
+  return found;
+}
+
+}  // namespace rnnlab

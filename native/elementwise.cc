@@ -1,0 +1,263 @@
+// Tables of token vectors, biases, dropout, sums.
+#include "simd.h"
+
+namespace rnnlab::RNNLAB_ISA_NAMESPACE {
+namespace {
+
+// Dropout's randomness has no state: element n of a mask is a hash of the seed and n, so backward
+// makes the same mask again. The hash is SplitMix64's output function (Steele, Lea and Flood 2014,
+// "Fast splittable pseudorandom number generators", figure 16); an element takes half of its bits.
+class Mask {
+ public:
+  explicit Mask(Dropout d)
+      : seed_(d.seed), threshold_((uint64_t)((double)d.p * 4294967296.0)), scale_(1 / (1 - d.p)) {}
+
+  bool off() const { return threshold_ == 0; }
+
+  RNNLAB_INLINE F apply(F x, int64_t n) const {  // n a multiple of W
+    float factors[W];
+    for (int pair = 0; pair < W / 2; ++pair) {
+      uint64_t z = seed_ + (uint64_t)(n / 2 + pair + 1) * 0x9e3779b97f4a7c15u;
+      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+      z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+      z ^= z >> 31;
+      factors[2 * pair] = (z & 0xffffffffu) < threshold_ ? 0.0f : scale_;
+      factors[2 * pair + 1] = (z >> 32) < threshold_ ? 0.0f : scale_;
+    }
+    F f;
+    memcpy(&f, factors, sizeof(F));
+    return x * f;
+  }
+
+ private:
+  uint64_t seed_, threshold_;
+  float scale_;
+};
+
+RNNLAB_INLINE int64_t mask_index(int64_t block, int64_t rows, int64_t row, int lane) {
+  return (block * rows + row) * kBlock + lane;
+}
+
+template <class P>
+RNNLAB_INLINE void store_rows(void* plain, void* paired, int64_t j, int64_t r, int64_t rows,
+                              int64_t stride, int part, const F (&x)[2]) {
+  using T = typename P::T;
+  T* p = static_cast<T*>(plain) + at<P>(j, r, stride) + part * W;
+  store_plain<P>(p, x[0]);
+  if (r + 1 < rows) store_plain<P>(p + kBlock, x[1]);
+  if (P::pair == 2 && paired)
+    store_pair<P>(static_cast<T*>(paired) + at<P>(j, r, stride) + part_of_pair<P>(part), x[0],
+                  x[1]);
+}
+
+template <class P>
+void gather_as(const float* table, const int32_t* ids, int64_t rows, int64_t C, Dropout dropout,
+               void* plain, void* paired, int64_t stride, Worker& worker) {
+  const Mask mask(dropout);
+  const Range mine = worker.share(rows, 2);
+  for (int64_t r = mine.begin; r < mine.end; r += 2)
+    for (int64_t j = 0; j < blocks(C); ++j) {
+      alignas(64) float x[2][kBlock] = {};
+      const int64_t left = C - j * kBlock;
+      for (int odd = 0; odd < 2 && r + odd < rows; ++odd)
+        memcpy(x[odd], table + ids[r + odd] * C + j * kBlock,
+               (left < kBlock ? left : kBlock) * sizeof(float));
+      for (int part = 0; part < kParts; ++part) {
+        const int lane = part * W;
+        F both[2] = {load(x[0] + lane), load(x[1] + lane)};
+        if (!mask.off())
+          for (int odd = 0; odd < 2; ++odd)
+            both[odd] = mask.apply(both[odd], mask_index(j, even(rows), r + odd, lane));
+        store_rows<P>(plain, paired, j, r, rows, stride, part, both);
+      }
+    }
+}
+
+template <class P>
+void drop_as(const void* in, int64_t in_stride, int64_t rows, int64_t n_blocks, Dropout dropout,
+             void* plain, void* paired, int64_t stride, Worker& worker) {
+  using T = typename P::T;
+  const Mask mask(dropout);
+  const Range mine = worker.share(rows, 2);
+  for (int64_t j = 0; j < n_blocks; ++j)
+    for (int64_t r = mine.begin; r < mine.end; r += 2)
+      for (int part = 0; part < kParts; ++part) {
+        F x[2] = {};
+        for (int odd = 0; odd < 2 && r + odd < rows; ++odd) {
+          const T* from = static_cast<const T*>(in) + at<P>(j, r + odd, in_stride) + part * W;
+          x[odd] = mask.apply(load_plain<P>(from), mask_index(j, even(rows), r + odd, part * W));
+        }
+        store_rows<P>(plain, paired, j, r, rows, stride, part, x);
+      }
+}
+
+template <class P>
+void scatter_as(const void* paired, int64_t stride, const int32_t* ids, int64_t rows,
+                int64_t n_blocks, int64_t entries, float* table, int64_t table_stride,
+                Worker& worker) {
+  using T = typename P::T;
+  const Range mine = worker.share(n_blocks);
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    float* block = table + j * table_stride * kBlock;
+    memset(block, 0, entries * kBlock * sizeof(float));
+    const T* from = static_cast<const T*>(paired) + at<P>(j, 0, stride);
+    int64_t r = 0;
+    for (; r + 1 < rows; r += 2)
+      for (int part = 0; part < kParts; ++part) {
+        F x[2];
+        load_pair<P>(from + r * kBlock + part_of_pair<P>(part), &x[0], &x[1]);
+        for (int odd = 0; odd < 2; ++odd) {
+          float* entry = block + ids[r + odd] * kBlock + part * W;
+          store(entry, load(entry) + x[odd]);
+        }
+      }
+    if constexpr (P::pair == 1)
+      if (r < rows)
+        for (int part = 0; part < kParts; ++part) {
+          float* entry = block + ids[r] * kBlock + part * W;
+          store(entry, load(entry) + load(from + r * kBlock + part * W));
+        }
+  }
+}
+
+template <class P>
+void column_sums_as(const void* paired, int64_t stride, int64_t rows, Axis axis, float* dst,
+                    Worker& worker) {
+  using T = typename P::T;
+  const Range mine = worker.share(axis_blocks(axis));
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    const T* from = static_cast<const T*>(paired) + at<P>(j, 0, stride);
+    const int64_t g = j % axis.gates, first = j / axis.gates * kBlock;
+    for (int part = 0; part < kParts; ++part) {
+      F sum[2] = {};
+      int64_t r = 0;
+      for (; r + 1 < rows; r += 2) {
+        F x[2];
+        load_pair<P>(from + r * kBlock + part_of_pair<P>(part), &x[0], &x[1]);
+        sum[0] += x[0], sum[1] += x[1];
+      }
+      if constexpr (P::pair == 1)
+        if (r < rows) sum[0] += load(from + r * kBlock + part * W);
+      const F all = sum[0] + sum[1];
+      for (int lane = 0; lane < W && first + part * W + lane < axis.size; ++lane)
+        dst[g * axis.size + first + part * W + lane] = all[lane];
+    }
+  }
+}
+
+}  // namespace
+
+void gather(Precision precision, const float* table, const int32_t* ids, int64_t rows, int64_t C,
+            Dropout dropout, void* plain, void* paired, int64_t stride, Worker& worker) {
+  precision == Precision::float32
+      ? gather_as<Float32>(table, ids, rows, C, dropout, plain, paired, stride, worker)
+      : gather_as<BFloat16>(table, ids, rows, C, dropout, plain, paired, stride, worker);
+}
+
+void pack_bias(const float* one, const float* two, Axis axis, bool skip_last, float padding,
+               float* dst, Worker& worker) {
+  const Range mine = worker.share(axis_blocks(axis));
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    const int64_t g = j % axis.gates, first = j / axis.gates * kBlock;
+    for (int64_t lane = 0; lane < kBlock; ++lane) {
+      const int64_t u = first + lane, place = g * axis.size + u;
+      if (u >= axis.size)
+        dst[j * kBlock + lane] = padding;
+      else if (two && !(skip_last && g == axis.gates - 1))
+        dst[j * kBlock + lane] = one[place] + two[place];
+      else
+        dst[j * kBlock + lane] = one[place];
+    }
+  }
+}
+
+void add_bias(float* x, int64_t stride, int64_t rows, int64_t n_blocks, const float* bias,
+              Worker& worker) {
+  const Range mine = worker.share(n_blocks);
+  for (int64_t j = mine.begin; j < mine.end; ++j)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int lane = 0; lane < kBlock; lane += W) {
+        float* place = x + (j * stride + r) * kBlock + lane;
+        store(place, load(place) + load(bias + j * kBlock + lane));
+      }
+}
+
+void drop(Precision precision, const void* in, int64_t in_stride, int64_t rows, int64_t n_blocks,
+          Dropout dropout, void* plain, void* paired, int64_t stride, Worker& worker) {
+  precision == Precision::float32
+      ? drop_as<Float32>(in, in_stride, rows, n_blocks, dropout, plain, paired, stride, worker)
+      : drop_as<BFloat16>(in, in_stride, rows, n_blocks, dropout, plain, paired, stride, worker);
+}
+
+void drop_gradient(float* x, int64_t stride, int64_t rows, int64_t n_blocks, Dropout dropout,
+                   Worker& worker) {
+  const Mask mask(dropout);
+  const Range mine = worker.share(rows);
+  for (int64_t j = 0; j < n_blocks; ++j)
+    for (int64_t r = mine.begin; r < mine.end; ++r)
+      for (int lane = 0; lane < kBlock; lane += W) {
+        float* place = x + (j * stride + r) * kBlock + lane;
+        store(place, mask.apply(load(place), mask_index(j, even(rows), r, lane)));
+      }
+}
+
+void drop_weights(const float* src, float* dst, int64_t n, Dropout dropout, Worker& worker) {
+  const Mask mask(dropout);
+  const Range mine = worker.share(n, W);
+  for (int64_t i = mine.begin; i < mine.end; i += W) {
+    const int64_t left = mine.end - i < W ? mine.end - i : W;
+    F x = {};
+    memcpy(&x, src + i, left * sizeof(float));
+    x = mask.apply(x, i);
+    memcpy(dst + i, &x, left * sizeof(float));
+  }
+}
+
+void scatter(Precision precision, const void* paired, int64_t stride, const int32_t* ids,
+             int64_t rows, int64_t n_blocks, int64_t entries, float* table, int64_t table_stride,
+             Worker& worker) {
+  precision == Precision::float32
+      ? scatter_as<Float32>(paired, stride, ids, rows, n_blocks, entries, table, table_stride,
+                            worker)
+      : scatter_as<BFloat16>(paired, stride, ids, rows, n_blocks, entries, table, table_stride,
+                             worker);
+}
+
+void scatter_rows(const float* src, int64_t stride, const int32_t* ids, int64_t rows, int64_t C,
+                  float* table, Worker& worker) {
+  const Range mine = worker.share(blocks(C));
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    const int64_t left = C - j * kBlock, width = left < kBlock ? left : kBlock;
+    for (int64_t r = 0; r < rows; ++r) {
+      float* entry = table + ids[r] * C + j * kBlock;
+      const float* from = src + (j * stride + r) * kBlock;
+      for (int64_t lane = 0; lane < width; ++lane) entry[lane] += from[lane];
+    }
+  }
+}
+
+void column_sums(Precision precision, const void* paired, int64_t stride, int64_t rows, Axis axis,
+                 float* dst, Worker& worker) {
+  precision == Precision::float32
+      ? column_sums_as<Float32>(paired, stride, rows, axis, dst, worker)
+      : column_sums_as<BFloat16>(paired, stride, rows, axis, dst, worker);
+}
+
+void square_sums(const float* x, int64_t n, double* chunks, Worker& worker) {
+  const Range mine = worker.share((n + kNormChunk - 1) / kNormChunk);
+  for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+    const int64_t begin = chunk * kNormChunk, left = n - begin;
+    const int64_t size = left < kNormChunk ? left : kNormChunk;
+    float sums[64] = {};
+    double total = 0;
+    int64_t i = 0;
+    for (; i + 64 <= size; i += 64)
+      for (int lane = 0; lane < 64; ++lane)
+        sums[lane] += x[begin + i + lane] * x[begin + i + lane];
+    for (int lane = 0; lane < 64; ++lane) total += sums[lane];
+    for (; i < size; ++i) total += (double)x[begin + i] * x[begin + i];
+    chunks[chunk] = total;
+  }
+}
+
+}  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -1,0 +1,43 @@
+// The GRU: r, z = σ, σ of the sums; n = tanh(W_in x + b_in + r (W_hn h' + b_hn));
+// h = (1 - z) n + z h'.
+#include "recurrence.h"
+
+namespace rnnlab::RNNLAB_ISA_NAMESPACE {
+namespace {
+
+struct GRU {
+  static constexpr int gates = 3, stash = 4;  // r, z, n, W_hn h' + b_hn
+  static constexpr bool split = true;
+
+  static RNNLAB_INLINE F forward(const ForwardSite& s) {
+    const F r = sigmoid(s.sum(0) + s.input(0)), z = sigmoid(s.sum(1) + s.input(1));
+    const F hn = s.sum(2) + load(s.bias_hn);
+    const F n = tanh(s.input(2) + r * hn);
+    s.keep(0, r), s.keep(1, z), s.keep(2, n), s.keep(3, hn);
+    return (1.0f - z) * n + z * load(s.h_before);
+  }
+
+  static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<GRU>& d) {
+    const F r = s.kept(0), z = s.kept(1), n = s.kept(2), hn = s.kept(3);
+    const F dn = s.dh * (1.0f - z) * (1.0f - n * n);
+    d.gx[0] = d.g[0] = dn * hn * (r * (1.0f - r));
+    d.gx[1] = d.g[1] = s.dh * (load(s.h_before) - n) * (z * (1.0f - z));
+    d.gx[2] = dn;
+    d.g[2] = dn * r;
+    d.direct = s.dh * z;
+  }
+};
+
+}  // namespace
+
+void gru_forward(Precision precision, const Forward& f, Worker& worker) {
+  precision == Precision::float32 ? run_forward<Float32, GRU>(f, worker)
+                                  : run_forward<BFloat16, GRU>(f, worker);
+}
+
+void gru_backward(Precision precision, const Backward& f, Worker& worker) {
+  precision == Precision::float32 ? run_backward<Float32, GRU>(f, worker)
+                                  : run_backward<BFloat16, GRU>(f, worker);
+}
+
+}  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -1,0 +1,97 @@
+// The output layer, the cross entropy of what it says, and the gradient of that, a few rows at a
+// time: the logits of a text are never in memory as a whole.
+#include "activation.h"
+#include "matrix.h"
+
+#include <math.h>
+
+namespace rnnlab::RNNLAB_ISA_NAMESPACE {
+namespace {
+
+RNNLAB_INLINE float largest(F x) {
+  float m = x[0];
+  for (int lane = 1; lane < W; ++lane) m = x[lane] > m || x[lane] != x[lane] ? x[lane] : m;
+  return m;
+}
+
+RNNLAB_INLINE float total(F x) {
+  float s = 0;
+  for (int lane = 0; lane < W; ++lane) s += x[lane];
+  return s;
+}
+
+// logits of one row at x + block * x_block; they become the probabilities times 1 / `1 / sum`:
+// returns the log of the sum of exponentials, and leaves exp(x - largest) with its sum.
+struct Softmax {
+  float largest, sum;
+};
+
+RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
+                                   const float* bias) {
+  F m = fill(-INFINITY);
+  for (int64_t j = 0; j < v_blocks; ++j)
+    for (int lane = 0; lane < kBlock; lane += W) {
+      const F value = load(x + j * x_block + lane) + load(bias + j * kBlock + lane);
+      store(x + j * x_block + lane, value);
+      m = m > value ? m : value;
+    }
+  const float top = largest(m);
+  F sum = {};
+  for (int64_t j = 0; j < v_blocks; ++j)
+    for (int lane = 0; lane < kBlock; lane += W) {
+      const F e = exp_nonpositive(load(x + j * x_block + lane) - top);
+      store(x + j * x_block + lane, e);
+      sum += e;
+    }
+  return {top, total(sum)};
+}
+
+template <class P>
+void loss_as(const Loss& l, Worker& worker) {
+  using T = typename P::T;
+  const int64_t v_blocks = blocks(l.V), weight_block = l.k_blocks * kBlock * kBlock;
+  constexpr int64_t x_block = kLossRows * kBlock;
+  float* x = l.scratch + worker.index * v_blocks * x_block;
+  const Range mine = worker.share(l.rows, 2);
+  for (int64_t r = mine.begin; r < mine.end; r += kLossRows) {
+    const int64_t n = kLossRows < mine.end - r ? kLossRows : mine.end - r;
+    rows_product<P>(v_blocks, n, static_cast<const T*>(l.features) + r * kBlock,
+                    l.features_stride * kBlock, static_cast<const T*>(l.weights), weight_block,
+                    l.k_blocks, x, x_block, false);
+    float factors[kLossRows];
+    for (int64_t i = 0; i < n; ++i) {
+      float* row = x + i * kBlock;
+      const int32_t target = l.targets[r + i];
+      const bool counts = (r + i) % l.row_batch < l.batch;
+      float* entry = row + target / kBlock * x_block + target % kBlock;
+      const float logit = *entry + l.bias[target];
+      const Softmax s = exponentials(row, x_block, v_blocks, l.bias);
+      l.nats[r + i] = counts ? (float)log(s.sum) + (s.largest - logit) : 0.0f;
+      factors[i] = counts ? l.scale / s.sum : 0.0f;
+      *entry -= s.sum;
+    }
+    if (!l.d_logits) continue;
+    for (int64_t j = 0; j < v_blocks; ++j)
+      for (int64_t i = 0; i < n; i += 2)
+        for (int part = 0; part < kParts; ++part) {
+          F d[2] = {};
+          for (int odd = 0; odd < 2 && i + odd < n; ++odd) {
+            d[odd] = load(x + j * x_block + (i + odd) * kBlock + part * W) * factors[i + odd];
+            store_plain<P>(
+                static_cast<T*>(l.d_logits) + at<P>(j, r + i + odd, l.d_stride) + part * W, d[odd]);
+          }
+          if constexpr (P::pair == 2)
+            store_pair<P>(static_cast<T*>(l.d_logits_paired) + at<P>(j, r + i, l.d_stride) +
+                              part_of_pair<P>(part),
+                          d[0], d[1]);
+        }
+  }
+}
+
+}  // namespace
+
+void loss(Precision precision, const Loss& l, Worker& worker) {
+  precision == Precision::float32 ? loss_as<Float32>(l, worker) : loss_as<BFloat16>(l, worker);
+}
+
+}  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

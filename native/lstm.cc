@@ -1,0 +1,44 @@
+// The LSTM: i, f, g, o = σ, σ, tanh, σ of the sums; c = f c' + i g; h = o tanh(c).
+#include "recurrence.h"
+
+namespace rnnlab::RNNLAB_ISA_NAMESPACE {
+namespace {
+
+struct LSTM {
+  static constexpr int gates = 4, stash = 5;  // i, f, g, o, tanh(c)
+  static constexpr bool split = false;
+
+  static RNNLAB_INLINE F forward(const ForwardSite& s) {
+    const F i = sigmoid(s.sum(0) + s.input(0)), f = sigmoid(s.sum(1) + s.input(1));
+    const F g = tanh(s.sum(2) + s.input(2)), o = sigmoid(s.sum(3) + s.input(3));
+    const F c = f * load(s.c_before) + i * g;
+    const F tanh_c = tanh(c);
+    store(s.c, c);
+    s.keep(0, i), s.keep(1, f), s.keep(2, g), s.keep(3, o), s.keep(4, tanh_c);
+    return o * tanh_c;
+  }
+
+  static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<LSTM>& d) {
+    const F i = s.kept(0), f = s.kept(1), g = s.kept(2), o = s.kept(3), tanh_c = s.kept(4);
+    const F dc = load(s.dc) + s.dh * o * (1.0f - tanh_c * tanh_c);
+    d.g[0] = dc * g * (i * (1.0f - i));
+    d.g[1] = dc * load(s.c_before) * (f * (1.0f - f));
+    d.g[2] = dc * i * (1.0f - g * g);
+    d.g[3] = s.dh * tanh_c * (o * (1.0f - o));
+    store(s.dc, dc * f);
+  }
+};
+
+}  // namespace
+
+void lstm_forward(Precision precision, const Forward& f, Worker& worker) {
+  precision == Precision::float32 ? run_forward<Float32, LSTM>(f, worker)
+                                  : run_forward<BFloat16, LSTM>(f, worker);
+}
+
+void lstm_backward(Precision precision, const Backward& f, Worker& worker) {
+  precision == Precision::float32 ? run_backward<Float32, LSTM>(f, worker)
+                                  : run_backward<BFloat16, LSTM>(f, worker);
+}
+
+}  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

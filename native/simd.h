@@ -1,0 +1,124 @@
+// The vectors of one instruction set. GCC's and Clang's vector types do the arithmetic; only what
+// they have no words for (pairs of bfloat16) is written in intrinsics.
+//
+// RNNLAB_ISA_NAMESPACE names the instruction set a source is compiled for; everything below lives
+// in that namespace or is static, so that no two compilations can be taken for one another.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "kernels.h"
+
+#define RNNLAB_UNROLL _Pragma("GCC unroll 32")
+
+namespace rnnlab::RNNLAB_ISA_NAMESPACE {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;  // floats of a vector
+#elif defined(__AVX2__)
+constexpr int W = 8;
+#else
+constexpr int W = 4;
+#endif
+constexpr int kParts = kBlock / W;  // vectors of a row of a block
+
+typedef float F __attribute__((vector_size(W * 4), may_alias));
+typedef int32_t I __attribute__((vector_size(W * 4), may_alias));
+typedef uint32_t U __attribute__((vector_size(W * 4), may_alias));
+
+static RNNLAB_INLINE F load(const float* p) { return *reinterpret_cast<const F*>(p); }
+static RNNLAB_INLINE void store(float* p, F x) { *reinterpret_cast<F*>(p) = x; }
+static RNNLAB_INLINE F fill(float x) { return F{} + x; }
+
+// The nearest bfloat16 values (ties to even), still as float32; NaN stays NaN.
+static RNNLAB_INLINE U rounded_bits(F x) {
+  const U bits = (U)x;
+  const U rounded = bits + 0x7fff + ((bits >> 16) & 1);
+  return (x == x ? rounded : bits | 0x400000) & 0xffff0000u;
+}
+
+struct Float32 {
+  using T = float;
+  static constexpr int pair = 1;  // rows that lie together in a paired operand
+  static constexpr bool rounds = false;
+  static RNNLAB_INLINE F rounded(F x) { return x; }
+};
+
+#ifdef __AVX512BF16__
+struct BFloat16 {
+  using T = uint16_t;
+  static constexpr int pair = 2;
+  static constexpr bool rounds = true;
+  static RNNLAB_INLINE F rounded(F x) { return (F)rounded_bits(x); }
+};
+#else
+struct BFloat16 {
+  using T = float;
+  static constexpr int pair = 1;
+  static constexpr bool rounds = true;
+  static RNNLAB_INLINE F rounded(F x) { return (F)rounded_bits(x); }
+};
+#endif
+
+// W neighbours of a plain operand.
+template <class P>
+static RNNLAB_INLINE void store_plain(typename P::T* p, F x) {
+  if constexpr (sizeof(typename P::T) == 4) {
+    store(p, P::rounded(x));
+  } else {
+    typedef uint16_t S __attribute__((vector_size(W * 2), may_alias));
+    *reinterpret_cast<S*>(p) = __builtin_convertvector(rounded_bits(x) >> 16, S);
+  }
+}
+
+template <class P>
+static RNNLAB_INLINE F load_plain(const typename P::T* p) {
+  if constexpr (sizeof(typename P::T) == 4) {
+    return load(p);
+  } else {
+    typedef uint16_t S __attribute__((vector_size(W * 2), may_alias));
+    return (F)(__builtin_convertvector(*reinterpret_cast<const S*>(p), U) << 16);
+  }
+}
+
+// Where row r of block j of an operand lies; a paired one is for even r.
+template <class P>
+static RNNLAB_INLINE int64_t at(int64_t j, int64_t r, int64_t stride) {
+  return (j * stride + r) * kBlock;
+}
+
+// Rows r and r + 1 (r even) of a paired operand, W columns of each; p points at row r's first.
+template <class P>
+static RNNLAB_INLINE void store_pair(typename P::T* p, F even, F odd) {
+  if constexpr (P::pair == 1) {
+    store(p, P::rounded(even));
+    store(p + kBlock, P::rounded(odd));
+  } else {
+    *reinterpret_cast<U*>(p) = rounded_bits(even) >> 16 | rounded_bits(odd);
+  }
+}
+
+template <class P>
+static RNNLAB_INLINE void load_pair(const typename P::T* p, F* even, F* odd) {
+  if constexpr (P::pair == 1) {
+    *even = load(p);
+    *odd = load(p + kBlock);
+  } else {
+    const U both = *reinterpret_cast<const U*>(p);
+    *even = (F)(both << 16);
+    *odd = (F)(both & 0xffff0000u);
+  }
+}
+
+// p points at the block row of columns 0 .. 15; this is where columns W * part .. begin.
+template <class P>
+static RNNLAB_INLINE int64_t part_of_pair(int part) {
+  return part * W * P::pair;
+}
+
+}  // namespace rnnlab::RNNLAB_ISA_NAMESPACE
