@@ -18,36 +18,32 @@ static RNNLAB_INLINE Exponential exponential(F x) {
   const F shifted = x * log2_e + magic;
   const F n = shifted - magic;
   const F r = (x - n * ln2_high) - n * ln2_low;
-  F q = fill(1.9875691500e-4f);
-  q = q * r + 1.3981999507e-3f;
-  q = q * r + 8.3334519073e-3f;
-  q = q * r + 4.1665795894e-2f;
-  q = q * r + 1.6666665459e-1f;
-  q = q * r + 5.0000001201e-1f;
+  const F rr = r * r;
+  const F q01 = r * 1.6666665459e-1f + 5.0000001201e-1f;
+  const F q23 = r * 8.3334519073e-3f + 4.1665795894e-2f;
+  const F q45 = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  const F q = (q45 * rr + q23) * rr + q01;
   const U exponent = (U)shifted << 23;  // the integer n sits in the low bits of `shifted`
-  return {(F)(exponent + (127 << 23)), r + r * r * q};
+  return {(F)(exponent + (127 << 23)), r + rr * q};
 }
 
-static RNNLAB_INLINE F clamp(F x, float bound) {  // keeps NaN
-  x = x > bound ? fill(bound) : x;
-  return x < -bound ? fill(-bound) : x;
-}
+static RNNLAB_INLINE F clamp(F x, float bound) { return at_least(-bound, at_most(bound, x)); }
 
 static RNNLAB_INLINE F exp_nonpositive(F x) {
-  const Exponential e = exponential(x < -87.0f ? fill(-87.0f) : x);
+  const Exponential e = exponential(at_least(-87.0f, x));
   return e.scale * e.less1 + e.scale;
 }
 
 static RNNLAB_INLINE F sigmoid(F x) {
   const Exponential e = exponential(clamp(-x, 87.0f));
-  return 1.0f / (e.scale * e.less1 + (e.scale + 1.0f));
+  return inverse(e.scale * e.less1 + (e.scale + 1.0f));
 }
 
 // (e^2x - 1) / (e^2x + 1), with e^2x - 1 computed without cancellation near 0.
 static RNNLAB_INLINE F tanh(F x) {
   const Exponential e = exponential(clamp(x + x, 20.0f));
   const F expm1 = e.scale * e.less1 + (e.scale - 1.0f);
-  return expm1 / (expm1 + 2.0f);
+  return expm1 * inverse(expm1 + 2.0f);
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -96,26 +96,33 @@ void scatter_as(const void* paired, int64_t stride, const int32_t* ids, int64_t 
                 int64_t n_blocks, int64_t entries, float* table, int64_t table_stride,
                 Worker& worker) {
   using T = typename P::T;
+  // A few blocks at a time: additions to the same entry wait for one another within a block.
+  constexpr int64_t together = 4;
   const Range mine = worker.share(n_blocks);
-  for (int64_t j = mine.begin; j < mine.end; ++j) {
-    float* block = table + j * table_stride * kBlock;
-    memset(block, 0, entries * kBlock * sizeof(float));
+  for (int64_t j = mine.begin; j < mine.end; j += together) {
+    const int64_t n = mine.end - j < together ? mine.end - j : together;
+    float* first = table + j * table_stride * kBlock;
+    for (int64_t m = 0; m < n; ++m)
+      memset(first + m * table_stride * kBlock, 0, entries * kBlock * sizeof(float));
     const T* from = static_cast<const T*>(paired) + at<P>(j, 0, stride);
-    int64_t r = 0;
-    for (; r + 1 < rows; r += 2)
-      for (int part = 0; part < kParts; ++part) {
-        F x[2];
-        load_pair<P>(from + r * kBlock + part_of_pair<P>(part), &x[0], &x[1]);
-        for (int odd = 0; odd < 2; ++odd) {
-          float* entry = block + ids[r + odd] * kBlock + part * W;
-          store(entry, load(entry) + x[odd]);
-        }
-      }
-    if constexpr (P::pair == 1)
-      if (r < rows)
+    for (int64_t r = 0; r + 1 < rows; r += 2) {
+      float* even_entry = first + ids[r] * kBlock;
+      float* odd_entry = first + ids[r + 1] * kBlock;
+      for (int64_t m = 0; m < n; ++m)
         for (int part = 0; part < kParts; ++part) {
-          float* entry = block + ids[r] * kBlock + part * W;
-          store(entry, load(entry) + load(from + r * kBlock + part * W));
+          F x[2];
+          load_pair<P>(from + at<P>(m, r, stride) + part_of_pair<P>(part), &x[0], &x[1]);
+          const int64_t place = m * table_stride * kBlock + part * W;
+          store(even_entry + place, load(even_entry + place) + x[0]);
+          store(odd_entry + place, load(odd_entry + place) + x[1]);
+        }
+    }
+    if (P::pair == 1 && rows % 2)
+      for (int64_t m = 0; m < n; ++m)
+        for (int part = 0; part < kParts; ++part) {
+          float* entry = first + (m * table_stride + ids[rows - 1]) * kBlock + part * W;
+          const T* last = from + at<P>(m, rows - 1, stride) + part * W;
+          store(entry, load(entry) + load_plain<P>(last));
         }
   }
 }

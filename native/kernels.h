@@ -78,10 +78,9 @@ struct Forward {
   float* h32;                  // h in float32, rows (t + 1) * h32_step + b, likewise. With
   int64_t h32_step;            //   h32_step = 0 only the latest h is kept. float32: h itself,
   int64_t h32_stride;          //   and h32_step = B.
-  float* c;                    // LSTM: c likewise, or null
-  int64_t c_step, c_stride;
-  float* stash;                // blocked [H / 16][stash arrays][stash_stride][16], or null where
-  int64_t stash_stride;        //   no backward follows
+  float* c;                    // LSTM: c, [t][H / 16][B][16] with that after step t at t + 1;
+  int64_t c_step;              //   c_step 1, or 0 where only the latest is kept
+  float* stash;                // [t][H / 16][stash arrays][B][16], or null: no backward follows
 };
 
 // Backward through one layer; the arrays of Forward as it left them.
@@ -91,9 +90,7 @@ struct Backward {
   const float* h32;            // step is B: every h and c must have been kept (LSTM: h32 unused)
   int64_t h32_stride;
   const float* c;
-  int64_t c_stride;
   const float* stash;
-  int64_t stash_stride;
   const float* d_outputs;      // blocked, rows t * B + b: dL/dh_t from above, or null
   int64_t d_outputs_stride;
   float* dh;                   // blocked [H / 16][B][16]: dL/dh_T in, dL/dh_0 out; stride B

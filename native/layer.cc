@@ -50,13 +50,11 @@ Layer::Layer(How how, CellKind cell, int64_t T, int64_t B, int64_t H, int64_t de
     h32_stride_ = row_stride(keep ? rows + batch_ : batch_);
     h32_ = arena.take<float>(units * h32_stride_ * kBlock);
   }
-  c_step_ = keep ? batch_ : 0;
-  c_stride_ = row_stride(keep ? rows + batch_ : batch_);
-  if (shape_.cell) c_ = arena.take<float>(units * c_stride_ * kBlock);
-  stash_stride_ = row_stride(rows);
+  c_step_ = keep ? 1 : 0;
+  if (shape_.cell) c_ = arena.take<float>((keep ? T + 1 : 1) * units * batch_ * kBlock);
   if (!keep) return;
 
-  stash_ = arena.take<float>(units * shape_.stash * stash_stride_ * kBlock);
+  stash_ = arena.take<float>(T * units * shape_.stash * batch_ * kBlock);
   weights_t_ = how.operand(arena, units, columns * kBlock);
   dg_ = Operand::take(how, arena, columns, rows, true);
   dgx_ = shape_.split ? Operand::take(how, arena, columns, rows, true) : dg_;
@@ -93,14 +91,15 @@ void Layer::set_state(const float* h, const float* c, Worker& worker) const {
   if (how_.precision != Precision::float32)
     k.block(Precision::float32, h, 1, h ? B_ : 0, batch_, H_, h32_, nullptr, h32_stride_, worker);
   if (shape_.cell)
-    k.block(Precision::float32, c, 1, c ? B_ : 0, batch_, H_, c_, nullptr, c_stride_, worker);
+    k.block(Precision::float32, c, 1, c ? B_ : 0, batch_, H_, c_, nullptr, batch_, worker);
 }
 
 void Layer::get_state(int64_t t, float* h, float* c, Worker& worker) const {
   const Kernels& k = *how_.kernels;
   if (h) k.unblock(h32_ + t * h32_step_ * kBlock, h32_stride_, 1, B_, batch_, H_, h, worker);
   if (c && shape_.cell)
-    k.unblock(c_ + t * c_step_ * kBlock, c_stride_, 1, B_, batch_, H_, c, worker);
+    k.unblock(c_ + t * c_step_ * blocks(H_) * batch_ * kBlock, batch_, 1, B_, batch_, H_, c,
+              worker);
 }
 
 void Layer::wrap(int64_t steps, Worker& worker) const {
@@ -132,8 +131,8 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
   f.bias_hn = bias_hn_;
   f.h = h_.plain, f.h_paired = how_.paired() ? h_.paired : nullptr, f.h_stride = h_.stride;
   f.h32 = h32_, f.h32_step = h32_step_, f.h32_stride = h32_stride_;
-  f.c = c_, f.c_step = c_step_, f.c_stride = c_stride_;
-  f.stash = stash_, f.stash_stride = stash_stride_;
+  f.c = c_, f.c_step = c_step_;
+  f.stash = stash_;
   k.forward[static_cast<int>(cell_)](how_.precision, f, worker);
   worker.wait();
 }
@@ -150,8 +149,8 @@ void Layer::backward(const LayerInput& input, const float* d_outputs, int64_t d_
   f.T = T_, f.B = batch_, f.H = H_;
   f.weights = weights_t_;
   f.h32 = h32_, f.h32_stride = h32_stride_;
-  f.c = c_, f.c_stride = c_stride_;
-  f.stash = stash_, f.stash_stride = stash_stride_;
+  f.c = c_;
+  f.stash = stash_;
   f.d_outputs = d_outputs, f.d_outputs_stride = d_stride;
   f.dh = dh_, f.dc = dc_;
   f.dg = dg_.plain, f.dg_paired = how_.paired() ? dg_.paired : nullptr;

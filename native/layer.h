@@ -99,7 +99,7 @@ class Layer {
   int64_t projection_stride_;
   Operand h_;
   float *h32_, *c_, *stash_, *dh_, *dc_;
-  int64_t h32_step_, h32_stride_, c_step_, c_stride_, stash_stride_;
+  int64_t h32_step_, h32_stride_, c_step_;
   Operand dg_, dgx_;
 };
 

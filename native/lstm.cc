@@ -8,14 +8,18 @@ struct LSTM {
   static constexpr int gates = 4, stash = 5;  // i, f, g, o, tanh(c)
   static constexpr bool split = false;
 
-  static RNNLAB_INLINE F forward(const ForwardSite& s) {
+  static RNNLAB_INLINE void gates_of(const ForwardSite& s) {
     const F i = sigmoid(s.sum(0) + s.input(0)), f = sigmoid(s.sum(1) + s.input(1));
     const F g = tanh(s.sum(2) + s.input(2)), o = sigmoid(s.sum(3) + s.input(3));
-    const F c = f * load(s.c_before) + i * g;
-    const F tanh_c = tanh(c);
-    store(s.c, c);
-    s.keep(0, i), s.keep(1, f), s.keep(2, g), s.keep(3, o), s.keep(4, tanh_c);
-    return o * tanh_c;
+    store(s.c, f * load(s.c_before) + i * g);
+    s.leave(3, o);
+    s.keep(0, i), s.keep(1, f), s.keep(2, g), s.keep(3, o);
+  }
+
+  static RNNLAB_INLINE F output(const ForwardSite& s) {
+    const F tanh_c = tanh(load(s.c));
+    s.keep(4, tanh_c);
+    return s.sum(3) * tanh_c;
   }
 
   static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<LSTM>& d) {

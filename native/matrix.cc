@@ -4,46 +4,48 @@
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
-// Where entry (g, u) of an axis lies in torch's layout, or -1 in the padding.
-RNNLAB_INLINE int64_t source(Axis axis, int64_t block, int64_t lane) {
-  const int64_t g = block % axis.gates, u = block / axis.gates * kBlock + lane;
-  return u < axis.size ? (g * axis.size + u) * axis.step : -1;
+// The entries of an axis that share a block: the first `count` lanes, `step` apart in torch's
+// layout.
+struct Run {
+  int64_t first, count, step;
+};
+
+RNNLAB_INLINE Run run_of(Axis axis, int64_t block) {
+  const int64_t g = block % axis.gates, u = block / axis.gates * kBlock, left = axis.size - u;
+  return {(g * axis.size + u) * axis.step, left < kBlock ? left : kBlock, axis.step};
 }
 
-RNNLAB_INLINE F row_of(const float* src, int64_t offset, const int64_t* lanes) {
-  F x;
-  for (int lane = 0; lane < W; ++lane) x[lane] = lanes[lane] < 0 ? 0.0f : src[offset + lanes[lane]];
-  return x;
+// A block of 16 rows and 16 columns from torch's layout; zeros in the padding.
+RNNLAB_INLINE void read_square(const float* src, Run rows, Run columns, float (&square)[16][16]) {
+  src += rows.first + columns.first;
+  if (rows.count < kBlock || columns.count < kBlock) memset(square, 0, sizeof(square));
+  if (columns.step == 1)
+    for (int64_t r = 0; r < rows.count; ++r)
+      memcpy(square[r], src + r * rows.step, columns.count * sizeof(float));
+  else
+    for (int64_t lane = 0; lane < columns.count; ++lane)
+      for (int64_t r = 0; r < rows.count; ++r)
+        square[r][lane] = src[lane * columns.step + r * rows.step];
 }
 
 template <class P>
 void pack_as(const float* src, Axis k, Axis n, void* dst, int64_t stride, Worker& worker) {
   using T = typename P::T;
+  const int64_t k_blocks = axis_blocks(k);
   const bool whole_blocks = stride == 0;
-  const int64_t k_rows = axis_blocks(k) * kBlock;
-  if (whole_blocks) stride = k_rows;
+  if (whole_blocks) stride = k_blocks * kBlock;
   const Range mine = worker.share(axis_blocks(n));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
-    int64_t lanes[kBlock];
-    for (int lane = 0; lane < kBlock; ++lane) lanes[lane] = source(n, j, lane);
-    const bool neighbours = n.step == 1 && lanes[kBlock - 1] >= 0;
-    for (int64_t r = 0; r < k_rows; r += 2) {
-      if (!whole_blocks && r >= k.size) break;
-      for (int part = 0; part < kParts; ++part) {
-        F x[2];
-        for (int odd = 0; odd < 2; ++odd) {
-          const int64_t offset = source(k, (r + odd) / kBlock, (r + odd) % kBlock);
-          if (offset < 0) {
-            x[odd] = F{};
-          } else if (neighbours) {
-            memcpy(&x[odd], src + offset + lanes[0] + part * W, sizeof(F));
-          } else {
-            x[odd] = row_of(src, offset, lanes + part * W);
-          }
-        }
-        store_pair<P>(static_cast<T*>(dst) + at<P>(j, r, stride) + part_of_pair<P>(part), x[0],
-                      x[1]);
-      }
+    const Run columns = run_of(n, j);
+    for (int64_t b = 0; b < k_blocks; ++b) {
+      alignas(64) float square[16][16];
+      const Run rows = run_of(k, b);
+      read_square(src, rows, columns, square);
+      for (int64_t r = 0; r < (whole_blocks ? kBlock : rows.count); r += 2)
+        for (int part = 0; part < kParts; ++part)
+          store_pair<P>(static_cast<T*>(dst) + at<P>(j, b * kBlock + r, stride) +
+                            part_of_pair<P>(part),
+                        load(square[r] + part * W), load(square[r + 1] + part * W));
     }
   }
 }
@@ -98,45 +100,53 @@ void product_as(const Product& p, Worker& worker) {
                   p.bias != nullptr);
 }
 
-// Rows summed at a time: what both operands' share of them takes stays in the cache.
-constexpr int64_t kDeep = 256;
+// Rows summed at a time, and blocks of C's rows computed together: what they take of A, B and C
+// stays in the caches.
+template <class P>
+constexpr int64_t kDeep = 192 * P::pair;
+constexpr int64_t kTogether = 8;
 
 template <class P>
 void outer_product_as(const OuterProduct& p, Worker& worker) {
   using T = typename P::T;
-  constexpr int MR = max_rows(kWideRowsBlocks) < 4 ? 2 : max_rows(kWideRowsBlocks);
-  constexpr int NB = kWideRowsBlocks;
+  constexpr int NB = kWideRowsBlocks, MR = max_rows(NB);
+  static_assert(kBlock % MR == 0, "a tile's rows lie in one block of A");
   const int64_t m_blocks = axis_blocks(p.m), n_blocks = blocks(p.n);
   const bool by_m = m_blocks >= n_blocks;
   const Range ms = by_m ? worker.share(m_blocks) : Range{0, m_blocks};
   const Range ns = by_m ? Range{0, n_blocks} : worker.share(n_blocks);
   alignas(64) float tile[MR * NB * kBlock];
-  for (int64_t r = 0; r < p.rows || r == 0; r += kDeep) {
-    const int64_t deep = kDeep < p.rows - r ? kDeep : p.rows - r;
-    const bool add = p.accumulate || r > 0;
-    for (int64_t j = ns.begin; j < ns.end; j += NB) {
-      const T* b = static_cast<const T*>(p.b) + at<P>(j, r, p.b_stride);
-      const int64_t nb = NB < ns.end - j ? NB : ns.end - j;
-      for (int64_t m = ms.begin; m < ms.end; ++m) {
-        for (int64_t lane = 0; lane < kBlock && source(p.m, m, lane) >= 0; lane += MR) {
-          const T* a = static_cast<const T*>(p.a) + at<P>(m, r, p.a_stride) + lane * P::pair;
-          if (nb == NB)
-            tile_of<P, Walk::rows, MR, NB>(a, 0, b, p.b_stride * kBlock, deep / P::pair, tile,
-                                           NB * kBlock, kBlock, false);
-          else
-            tile_of<P, Walk::rows, MR, 1>(a, 0, b, p.b_stride * kBlock, deep / P::pair, tile,
-                                          NB * kBlock, kBlock, false);
-          const int64_t left = p.n - j * kBlock;
-          const int64_t width = left < nb * kBlock ? left : nb * kBlock;
-          for (int i = 0; i < MR; ++i) {
-            const int64_t place = source(p.m, m, lane + i);
-            if (place < 0) break;
-            float* c = p.c + place + j * kBlock;
-            const float* from = tile + i * NB * kBlock;
-            if (add)
-              for (int64_t n = 0; n < width; ++n) c[n] += from[n];
+  for (int64_t group = ms.begin; group < ms.end; group += kTogether) {
+    const int64_t group_end = group + kTogether < ms.end ? group + kTogether : ms.end;
+    for (int64_t r = 0; r < p.rows; r += kDeep<P>) {
+      const int64_t deep = kDeep<P> < p.rows - r ? kDeep<P> : p.rows - r, steps = deep / P::pair;
+      const bool add = p.accumulate || r > 0;
+      for (int64_t j = ns.begin; j < ns.end; j += NB) {
+        const T* b = static_cast<const T*>(p.b) + at<P>(j, r, p.b_stride);
+        const int64_t b_block = p.b_stride * kBlock;
+        const int64_t left = p.n - j * kBlock, nb = NB < ns.end - j ? NB : ns.end - j;
+        const int64_t width = left < nb * kBlock ? left : nb * kBlock;
+        for (int64_t m = group; m < group_end; ++m) {
+          const Run rows = run_of(p.m, m);
+          const T* a = static_cast<const T*>(p.a) + at<P>(m, r, p.a_stride);
+          for (int64_t lane = 0; lane < rows.count; lane += MR) {
+            float* c = p.c + rows.first + lane * rows.step + j * kBlock;
+            if (width == NB * kBlock && lane + MR <= rows.count) {
+              tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, c,
+                                             rows.step, kBlock, add);
+              continue;
+            }
+            if (nb == NB)
+              tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, tile,
+                                             NB * kBlock, kBlock, false);
             else
-              for (int64_t n = 0; n < width; ++n) c[n] = from[n];
+              tile_of<P, Walk::rows, MR, 1>(a + lane * P::pair, 0, b, b_block, steps, tile,
+                                            NB * kBlock, kBlock, false);
+            for (int i = 0; i < MR && lane + i < rows.count; ++i)
+              for (int64_t n = 0; n < width; ++n) {
+                const float value = tile[i * NB * kBlock + n];
+                c[i * rows.step + n] = add ? c[i * rows.step + n] + value : value;
+              }
           }
         }
       }
@@ -154,13 +164,16 @@ void pack(Precision precision, const float* src, Axis k, Axis n, void* dst, int6
 
 void unpack(const float* src, int64_t stride, Axis k, Axis n, float* dst, Worker& worker) {
   const Range mine = worker.share(axis_blocks(n));
-  for (int64_t j = mine.begin; j < mine.end; ++j)
-    for (int64_t lane = 0; lane < kBlock; ++lane) {
-      const int64_t column = source(n, j, lane);
-      if (column < 0) break;
-      for (int64_t r = 0; r < k.size; ++r)
-        dst[source(k, r / kBlock, r % kBlock) + column] = src[(j * stride + r) * kBlock + lane];
-    }
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    const Run columns = run_of(n, j);
+    for (int64_t lane = 0; lane < columns.count; ++lane)
+      for (int64_t b = 0; b < axis_blocks(k); ++b) {
+        const Run rows = run_of(k, b);
+        float* to = dst + rows.first + columns.first + lane * columns.step;
+        for (int64_t r = 0; r < rows.count; ++r)
+          to[r * rows.step] = src[(j * stride + b * kBlock + r) * kBlock + lane];
+      }
+  }
 }
 
 void block(Precision precision, const float* src, int64_t T, int64_t B, int64_t row_batch,
@@ -192,6 +205,18 @@ void outer_product(Precision precision, const OuterProduct& p, Worker& worker) {
                                   : outer_product_as<BFloat16>(p, worker);
 }
 
+// Keeps the compiler from knowing what is in a register.
+template <class Vector>
+RNNLAB_INLINE void opaque(Vector& x) {
+#if defined(__x86_64__) || defined(__i386__)
+  asm volatile("" : "+v"(x));
+#elif defined(__aarch64__)
+  asm volatile("" : "+w"(x));
+#else
+  asm volatile("" : "+m"(x));
+#endif
+}
+
 double bare_multiply_adds(Precision precision, int64_t steps) {
   constexpr int sums = 12;  // enough to hide the latency, few enough for 16 registers
   F sum[sums] = {};
@@ -201,7 +226,7 @@ double bare_multiply_adds(Precision precision, int64_t steps) {
     for (int64_t n = 0; n < steps; ++n) {
       RNNLAB_UNROLL
       for (int i = 0; i < sums; ++i) sum[i] = (F)_mm512_dpbf16_ps((__m512)sum[i], x, x);
-      asm volatile("" : "+v"(x));
+      opaque(x);
     }
   } else
 #endif
@@ -209,8 +234,8 @@ double bare_multiply_adds(Precision precision, int64_t steps) {
     F x = fill(0.5f);
     for (int64_t n = 0; n < steps; ++n) {
       RNNLAB_UNROLL
-      for (int i = 0; i < sums; ++i) sum[i] += x * x;
-      asm volatile("" : "+m"(x));
+      for (int i = 0; i < sums; ++i) sum[i] = sum[i] * x + x;
+      opaque(x);
     }
   }
   volatile float sink = 0;

@@ -108,8 +108,14 @@ static void tile_of(const typename P::T* a, int64_t a_block, const typename P::T
     for (int j = 0; j < NB; ++j)
       RNNLAB_UNROLL
       for (int p = 0; p < kParts; ++p) {
-        float* place = c + i * c_row + j * c_block + p * W;
-        store(place, add ? load(place) + sum[i][j][p] : sum[i][j][p]);
+        float* place = c + i * c_row + j * c_block + p * W;  // maybe in torch's layout, unaligned
+        F value = sum[i][j][p];
+        if (add) {
+          F there;
+          memcpy(&there, place, sizeof(F));
+          value += there;
+        }
+        memcpy(place, &value, sizeof(F));
       }
 }
 

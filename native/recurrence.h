@@ -25,9 +25,11 @@ static RNNLAB_INLINE Shares shares(const Worker& worker, int64_t B, int64_t unit
   return {false, worker.share(B, row_step), {0, unit_blocks}};
 }
 
-// What a cell's forward sees of one row and W units.
+// What a cell's forward sees of one row and W units. It comes in two halves, gates() and output(),
+// each done for all rows of a tile before the next: the chains of dependent operations of several
+// rows then overlap, where one after the other they would make the processor wait.
 struct ForwardSite {
-  const float* sums;     // W_h h, gate g at sums + g * 16
+  float* sums;           // W_h h, gate g at sums + g * 16; `gates` leaves here what `output` needs
   const float* x;        // W_i x + biases, gate g at x + g * x_gate
   int64_t x_gate;
   const float* bias_hn;
@@ -39,6 +41,7 @@ struct ForwardSite {
 
   RNNLAB_INLINE F sum(int gate) const { return load(sums + gate * kBlock); }
   RNNLAB_INLINE F input(int gate) const { return load(x + gate * x_gate); }
+  RNNLAB_INLINE void leave(int gate, F value) const { store(sums + gate * kBlock, value); }
   RNNLAB_INLINE void keep(int array, F value) const {
     if (stash) store(stash + array * stash_array, value);
   }
@@ -77,7 +80,7 @@ static void run_forward(const Forward& f, Worker& worker) {
   T* plain = static_cast<T*>(f.h);
   T* paired = static_cast<T*>(f.h_paired);
   alignas(64) float tile[8 * G * units_of_tile * kBlock];
-  alignas(64) float scratch_c[kBlock];
+  ForwardSite first[units_of_tile];
 
   for (int64_t t = f.begin; t < f.end; ++t) {
     for (int64_t u = mine.units.begin; u < mine.units.end; u += units_of_tile) {
@@ -87,6 +90,33 @@ static void run_forward(const Forward& f, Worker& worker) {
       for (int64_t r = mine.rows.begin; r < mine.rows.end; r += step) {
         const int64_t n = step < mine.rows.end - r ? step : mine.rows.end - r;
         constexpr int tile_row = G * units_of_tile * kBlock;
+        for (int64_t v = 0; v < units; ++v) {
+          // Where row r of this block lies in each array; later rows follow, 16 elements each.
+          const int64_t j = u + v, row = t * f.B + r;
+          ForwardSite& site = first[v];
+          site.sums = tile + v * G * kBlock;
+          site.x = f.projection + (j * G * f.projection_stride + (f.ids ? 0 : row)) * kBlock;
+          site.x_gate = f.projection_stride * kBlock;
+          site.bias_hn = f.bias_hn + j * kBlock;
+          site.h_before = f.h32 + (j * f.h32_stride + t * f.h32_step + r) * kBlock;
+          site.c_before = f.c + ((t * f.c_step * k_blocks + j) * f.B + r) * kBlock;
+          site.c = f.c + (((t + 1) * f.c_step * k_blocks + j) * f.B + r) * kBlock;
+          site.stash =
+              f.stash ? f.stash + ((t * k_blocks + j) * Cell::stash * f.B + r) * kBlock : nullptr;
+          site.stash_array = f.B * kBlock;
+          // These lines arrive while the product below is computed.
+          for (int64_t i = 0; i < n; ++i) {
+            for (int g = 0; g < G; ++g)
+              fetch(site.x + g * site.x_gate + (f.ids ? f.ids[row + i] : i) * kBlock);
+            if (f.c) fetch(site.c_before + i * kBlock), fetch_to_write(site.c + i * kBlock);
+            if (f.stash)
+              for (int a = 0; a < Cell::stash; ++a)
+                fetch_to_write(site.stash + a * site.stash_array + i * kBlock);
+            fetch_to_write(plain + at<P>(j, row + f.B + i, f.h_stride));
+            if (P::pair == 2 && paired && i % 2 == 0)
+              fetch_to_write(paired + at<P>(j, row + f.B + i, f.h_stride));
+          }
+        }
         int64_t done = 0;
         for (; done + panel <= units * G; done += panel)
           tile_of_rows<P, panel>(n, plain + (t * f.B + r) * kBlock, f.h_stride * kBlock,
@@ -98,40 +128,32 @@ static void run_forward(const Forward& f, Worker& worker) {
                              tile + done * kBlock, tile_row, kBlock, false);
 
         for (int64_t v = 0; v < units; ++v) {
-          const int64_t j = u + v;  // block of units
+          const int64_t j = u + v, row = t * f.B + r, place = at<P>(j, row + f.B, f.h_stride);
+          float* h32 = f.h32 + (j * f.h32_stride + (t + 1) * f.h32_step + r) * kBlock;
+          const auto site_of = [&](int64_t i, int part) {
+            const int64_t moved = i * kBlock + part * W;
+            ForwardSite site = first[v];
+            site.sums += i * tile_row + part * W;
+            site.x += f.ids ? f.ids[row + i] * kBlock + part * W : moved;
+            site.bias_hn += part * W;
+            site.h_before += moved, site.c_before += moved, site.c += moved;
+            if (site.stash) site.stash += moved;
+            return site;
+          };
+          for (int64_t i = 0; i < n; ++i)
+            for (int part = 0; part < kParts; ++part) Cell::gates_of(site_of(i, part));
           for (int64_t i = 0; i < n; i += 2) {
             for (int part = 0; part < kParts; ++part) {
               F h[2] = {};
-              const int lane = part * W;
               for (int odd = 0; odd < 2; ++odd) {
                 if (i + odd >= n) break;
-                const int64_t b = r + i + odd, row = t * f.B + b;
-                const int64_t x_row = f.ids ? f.ids[row] : row;
-                ForwardSite site;
-                site.sums = tile + (i + odd) * tile_row + v * G * kBlock + lane;
-                site.x = f.projection + (j * G * f.projection_stride + x_row) * kBlock + lane;
-                site.x_gate = f.projection_stride * kBlock;
-                site.bias_hn = f.bias_hn ? f.bias_hn + j * kBlock + lane : nullptr;
-                site.h_before =
-                    f.h32 + (j * f.h32_stride + t * f.h32_step + b) * kBlock + lane;
-                site.c_before = f.c ? f.c + (j * f.c_stride + t * f.c_step + b) * kBlock + lane
-                                    : scratch_c;
-                site.c = f.c ? f.c + (j * f.c_stride + (t + 1) * f.c_step + b) * kBlock + lane
-                             : scratch_c;
-                site.stash =
-                    f.stash ? f.stash + (j * Cell::stash * f.stash_stride + row) * kBlock + lane
-                            : nullptr;
-                site.stash_array = f.stash_stride * kBlock;
-                h[odd] = Cell::forward(site);
-                if constexpr (P::rounds)
-                  store(f.h32 + (j * f.h32_stride + (t + 1) * f.h32_step + b) * kBlock + lane,
-                        h[odd]);
-                store_plain<P>(plain + at<P>(j, (t + 1) * f.B + b, f.h_stride) + lane, h[odd]);
+                const int64_t moved = (i + odd) * kBlock + part * W;
+                h[odd] = Cell::output(site_of(i + odd, part));
+                if constexpr (P::rounds) store(h32 + moved, h[odd]);
+                store_plain<P>(plain + place + moved, h[odd]);
               }
               if (P::pair == 2 && paired)
-                store_pair<P>(paired + at<P>(j, (t + 1) * f.B + r + i, f.h_stride) +
-                                  part_of_pair<P>(part),
-                              h[0], h[1]);
+                store_pair<P>(paired + place + i * kBlock + part_of_pair<P>(part), h[0], h[1]);
             }
           }
         }
@@ -153,50 +175,80 @@ static void run_backward(const Backward& f, Worker& worker) {
   T* plain_x = static_cast<T*>(f.dgx);
   T* paired_x = static_cast<T*>(f.dgx_paired);
 
-  for (int64_t t = f.T - 1; t >= 0; --t) {
-    for (int64_t j = mine.units.begin; j < mine.units.end; ++j) {
-      for (int64_t b = mine.rows.begin; b < mine.rows.end; b += 2) {
-        for (int part = 0; part < kParts; ++part) {
-          GateGradients<Cell> gradients[2] = {};
-          const int lane = part * W;
-          for (int odd = 0; odd < 2 && b + odd < mine.rows.end; ++odd) {
-            const int64_t row = t * f.B + b + odd;
-            float* dh = f.dh + (j * f.B + b + odd) * kBlock + lane;
-            BackwardSite site;
-            site.dh = load(dh);
-            if (f.d_outputs)
-              site.dh += load(f.d_outputs + (j * f.d_outputs_stride + row) * kBlock + lane);
-            site.h_before = f.h32 + (j * f.h32_stride + row) * kBlock + lane;
-            site.h = site.h_before + f.B * kBlock;
-            site.c_before = f.c ? f.c + (j * f.c_stride + row) * kBlock + lane : nullptr;
-            site.dc = f.dc ? f.dc + (j * f.B + b + odd) * kBlock + lane : nullptr;
-            site.stash = f.stash + (j * Cell::stash * f.stash_stride + row) * kBlock + lane;
-            site.stash_array = f.stash_stride * kBlock;
-            Cell::backward(site, gradients[odd]);
-            if constexpr (Cell::split) store(dh, gradients[odd].direct);
-            for (int g = 0; g < G; ++g) {
-              const int64_t place = at<P>(j * G + g, row, f.dg_stride) + lane;
-              store_plain<P>(plain + place, gradients[odd].g[g]);
-              if (Cell::split && plain_x) store_plain<P>(plain_x + place, gradients[odd].gx[g]);
-            }
+  const int64_t b = mine.rows.begin, rows = mine.rows.end - b;
+
+  // The gate gradients of time step t for block j, from dL/dh_t.
+  const auto gradients_of_gates = [&](int64_t t, int64_t j) {
+    const int64_t row = t * f.B + mine.rows.begin;
+    float* dh = f.dh + (j * f.B + mine.rows.begin) * kBlock;
+    const float* d_outputs =
+        f.d_outputs ? f.d_outputs + (j * f.d_outputs_stride + row) * kBlock : nullptr;
+    BackwardSite first;
+    first.h_before = f.h32 + (j * f.h32_stride + row) * kBlock;
+    first.h = first.h_before + f.B * kBlock;
+    first.c_before = f.c + ((t * unit_blocks + j) * f.B + mine.rows.begin) * kBlock;
+    first.dc = f.dc + (j * f.B + mine.rows.begin) * kBlock;
+    first.stash =
+        f.stash + ((t * unit_blocks + j) * Cell::stash * f.B + mine.rows.begin) * kBlock;
+    first.stash_array = f.B * kBlock;
+    const int64_t place = at<P>(j * G, row, f.dg_stride), gate = f.dg_stride * kBlock;
+    for (int64_t i = 0; i < rows; i += 2) {
+      for (int part = 0; part < kParts; ++part) {
+        GateGradients<Cell> gradients[2] = {};
+        for (int odd = 0; odd < 2; ++odd) {
+          if (i + odd >= rows) break;
+          const int64_t moved = (i + odd) * kBlock + part * W;
+          BackwardSite site = first;
+          site.dh = load(dh + moved);
+          if (d_outputs) site.dh += load(d_outputs + moved);
+          site.h += moved, site.h_before += moved, site.c_before += moved, site.dc += moved;
+          site.stash += moved;
+          Cell::backward(site, gradients[odd]);
+          if constexpr (Cell::split) store(dh + moved, gradients[odd].direct);
+          for (int g = 0; g < G; ++g) {
+            store_plain<P>(plain + place + g * gate + moved, gradients[odd].g[g]);
+            if constexpr (Cell::split)
+              store_plain<P>(plain_x + place + g * gate + moved, gradients[odd].gx[g]);
           }
-          if constexpr (P::pair == 2)
-            for (int g = 0; g < G; ++g) {
-              const int64_t place =
-                  at<P>(j * G + g, t * f.B + b, f.dg_stride) + part_of_pair<P>(part);
-              store_pair<P>(paired + place, gradients[0].g[g], gradients[1].g[g]);
-              if constexpr (Cell::split)
-                store_pair<P>(paired_x + place, gradients[0].gx[g], gradients[1].gx[g]);
-            }
         }
+        if constexpr (P::pair == 2)
+          for (int g = 0; g < G; ++g) {
+            const int64_t there = place + g * gate + i * kBlock + part_of_pair<P>(part);
+            store_pair<P>(paired + there, gradients[0].g[g], gradients[1].g[g]);
+            if constexpr (Cell::split)
+              store_pair<P>(paired_x + there, gradients[0].gx[g], gradients[1].gx[g]);
+          }
       }
     }
+  };
+  const auto fetch_stash = [&](int64_t t, int64_t j) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = t * f.B + b + i;
+      for (int a = 0; a < Cell::stash; ++a)
+        fetch(f.stash + (((t * unit_blocks + j) * Cell::stash + a) * f.B + b + i) * kBlock);
+      if (f.c) fetch(f.c + ((t * unit_blocks + j) * f.B + b + i) * kBlock);
+      if (!f.c) fetch(f.h32 + (j * f.h32_stride + row) * kBlock);
+      if (f.d_outputs) fetch(f.d_outputs + (j * f.d_outputs_stride + row) * kBlock);
+      if (P::pair == 2 && i % 2 == 0)
+        for (int g = 0; g < G; ++g)
+          fetch_to_write(paired + at<P>(j * G + g, row, f.dg_stride));
+    }
+  };
+
+  for (int64_t j = mine.units.begin; j < mine.units.end; ++j) gradients_of_gates(f.T - 1, j);
+  for (int64_t t = f.T - 1; t >= 0; --t) {
     if (mine.by_units) worker.wait();
-    const int64_t b = mine.rows.begin, j = mine.units.begin;
-    rows_product<P>(mine.units.end - j, mine.rows.end - b, plain + (t * f.B + b) * kBlock,
-                    f.dg_stride * kBlock, static_cast<const T*>(f.weights) + j * weight_block,
-                    weight_block, k_blocks, f.dh + (j * f.B + b) * kBlock, f.B * kBlock,
-                    Cell::split);
+    for (int64_t j = mine.units.begin; j < mine.units.end; j += kWideRowsBlocks) {
+      const int64_t left = mine.units.end - j;
+      const int64_t units = left < kWideRowsBlocks ? left : kWideRowsBlocks;
+      if (t > 0)
+        for (int64_t v = 0; v < units; ++v) fetch_stash(t - 1, j + v);
+      rows_product<P>(units, rows, plain + (t * f.B + b) * kBlock, f.dg_stride * kBlock,
+                      static_cast<const T*>(f.weights) + j * weight_block, weight_block, k_blocks,
+                      f.dh + (j * f.B + b) * kBlock, f.B * kBlock, Cell::split);
+      if (t > 0)
+        for (int64_t v = 0; v < units; ++v) gradients_of_gates(t - 1, j + v);
+    }
   }
 }
 

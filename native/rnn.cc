@@ -9,7 +9,9 @@ struct RNN {
   static constexpr int gates = 1, stash = 0;
   static constexpr bool split = false;
 
-  static RNNLAB_INLINE F forward(const ForwardSite& s) {
+  static RNNLAB_INLINE void gates_of(const ForwardSite&) {}
+
+  static RNNLAB_INLINE F output(const ForwardSite& s) {
     const F sum = s.sum(0) + s.input(0);
     if constexpr (relu) return sum < 0.0f ? F{} : sum;
     return tanh(sum);
