@@ -160,6 +160,7 @@ template <class P>
 static void rows_product(int64_t nb, int64_t rows, const typename P::T* a, int64_t a_block,
                          const typename P::T* b, int64_t b_block, int64_t count, float* c,
                          int64_t c_block, bool add) {
+  if (rows <= 0) return;
   // With few rows many columns keep the multipliers busy; with many, tall tiles load less.
   if (rows <= max_rows(kMaxBlocks))
     panel_product<P, kMaxBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, add);

@@ -468,7 +468,7 @@ bool Reader::generate(int64_t* ids, const uint8_t* known, const double* uniforms
                       const Choice& choice) {
   const int64_t V = shape_.vocabulary, stride = row_stride(B_);
   for (int64_t i = 0; i < (steps + 1) * B_; ++i)
-    if (known[i]) copy_ids(ids + i, 1, 1, 1, V, ids_ + i);
+    if (i < B_ || known[i]) copy_ids(ids + i, 1, 1, 1, V, ids_ + i);
   // Where the whole batch only reads, it reads in one go.
   int64_t reading = 0;
   while (reading + 1 < steps &&

@@ -78,8 +78,8 @@ class Reader {
   // Sum of -ln p over (steps, B) targets, the state carried on; steps <= T.
   double score(const int64_t* ids, const int64_t* targets, int64_t steps);
 
-  // Reads ids[0 .. steps - 1] of ids (steps + 1, B); wherever known (steps + 1, B) is 0 the next
-  // token is chosen and written, with uniforms (steps + 1, B) in [0, 1) for the draws. Returns
+  // Reads ids[0 .. steps - 1] of ids (steps + 1, B), the first of which is given. Wherever known
+  // (steps + 1, B) is 0 from ids[1] on, the next token is chosen and written, with uniforms (steps + 1, B) in [0, 1) for the draws. Returns
   // false where logits were NaN.
   bool generate(int64_t* ids, const uint8_t* known, const double* uniforms, int64_t steps,
                 const Choice&);

@@ -3,13 +3,14 @@
 import torch
 
 from rnnlab.engines.builtin import Builtin
-from rnnlab.engines.engine import Engine
+from rnnlab.engines.engine import Dropouts, Engine, Network, Reader
+from rnnlab.engines.native import Native
 from rnnlab.engines.textbook import Textbook
 from rnnlab.errors import UnavailableError, unknown
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Textbook(), Builtin())}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Textbook(), Builtin(), Native())}
 
-__all__ = ["ENGINES", "Engine", "choose_engine"]
+__all__ = ["ENGINES", "Dropouts", "Engine", "Network", "Reader", "choose_engine"]
 
 
 def choose_engine(name: str, cell: str, device: torch.device) -> tuple[Engine, str]:

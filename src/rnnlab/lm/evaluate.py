@@ -8,7 +8,7 @@ windows:W  the text is cut into windows of W targets, and each starts from a zer
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from rnnlab.engines import Engine
 from rnnlab.errors import UsageError
 from rnnlab.lm.model import LanguageModel, evaluating
 from rnnlab.lm.precision import autocast
+
+Piece = tuple[Tensor, Tensor, bool]
+"""Inputs (T, B), targets (T, B), and whether they start from a zero state."""
 
 CHUNK_TOKENS = 16_384
 """Targets in one forward pass; bounds memory, leaves the result as it is."""
@@ -73,31 +76,52 @@ def total_nats(
         raise UsageError(f"context: {error}") from None
     if len(ids) < 2:
         raise UsageError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-    device = model.output.weight.device
-    tokens = torch.from_numpy(ids).to(device)
+    tokens = torch.from_numpy(ids)
     rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
+    pieces = list(rows)
+    total = _read(model, engine, pieces, precision)
+    return _step_through(model, engine, pieces, precision) if total is None else total
+
+
+def _read(
+    model: LanguageModel, engine: Engine, pieces: Sequence[Piece], precision: str
+) -> float | None:
+    """Let the engine's own reader score the pieces; None where it has none."""
+    total, reader, shape = 0.0, None, torch.Size((0, 0))
+    for inputs, targets, fresh in pieces:
+        if fresh and inputs.shape != shape:
+            shape = inputs.shape
+            reader = engine.reader(model.network(), shape[1], shape[0], precision)
+        elif fresh and reader:
+            reader.reset()
+        if reader is None:
+            return None
+        total += reader.score(inputs.numpy(), targets.numpy())
+    return total
+
+
+def _step_through(
+    model: LanguageModel, engine: Engine, pieces: Sequence[Piece], precision: str
+) -> float:
+    device = model.output.weight.device
     total, state = 0.0, model.zero_state(1)
     with torch.inference_mode(), evaluating(model), autocast(precision, device):
-        for inputs, targets, fresh in rows:  # (T, B)
+        for inputs, targets, fresh in pieces:
             if fresh:
                 state = model.zero_state(inputs.shape[1])
-            logits, state = model(inputs, state, engine)
+            logits, state = model(inputs.to(device), state, engine)
             losses = F.cross_entropy(
-                logits.float().flatten(0, 1), targets.flatten(), reduction="none"
+                logits.float().flatten(0, 1), targets.to(device).flatten(), reduction="none"
             )
             total += float(losses.double().sum())
     return total
 
 
-Rows = Iterator[tuple[Tensor, Tensor, bool]]
-"""Inputs (T, B), targets (T, B), and whether they start from a zero state."""
-
-
-def _carried(tokens: Tensor) -> Rows:
+def _carried(tokens: Tensor) -> Iterator[Piece]:
     return _pieces(tokens[:-1, None], tokens[1:, None])
 
 
-def _windows(tokens: Tensor, size: int) -> Rows:
+def _windows(tokens: Tensor, size: int) -> Iterator[Piece]:
     count = len(tokens) - 1
     whole = count // size * size
     inputs, targets = tokens[:whole].view(-1, size), tokens[1 : whole + 1].view(-1, size)
@@ -107,7 +131,7 @@ def _windows(tokens: Tensor, size: int) -> Rows:
     yield from _pieces(tokens[whole:-1, None], tokens[whole + 1 :, None])
 
 
-def _pieces(inputs: Tensor, targets: Tensor) -> Rows:
+def _pieces(inputs: Tensor, targets: Tensor) -> Iterator[Piece]:
     for start in range(0, len(inputs), CHUNK_TOKENS):
         part = slice(start, start + CHUNK_TOKENS)
         yield inputs[part], targets[part], start == 0

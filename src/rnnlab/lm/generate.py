@@ -3,6 +3,7 @@
 Legend: B prefixes side by side, V vocabulary size, P prefix length.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,12 +12,18 @@ from torch import Tensor
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
-from rnnlab.engines import Engine
+from rnnlab.engines import Engine, Reader
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 from rnnlab.lm.precision import autocast
 
 IMPOSSIBLE = float("-inf")
+
+PIECE_TOKENS = 256
+"""Longest piece that an engine's own reader writes in one call."""
+
+PIECE_SECONDS = 0.02
+"""A piece that takes longer is not followed by a longer one."""
 
 
 def generate_ids(
@@ -37,10 +44,31 @@ def generate_ids(
     """
     if not prefixes:
         return
+    capacity = min(PIECE_TOKENS, max(map(len, prefixes)) + settings.length)
+    reader = engine.reader(model.network(), len(prefixes), capacity, precision)
+    if reader is None:
+        yield from _step_through(model, engine, prefixes, settings, forbidden, precision)
+    else:
+        yield from _write(reader, prefixes, settings, forbidden)
+
+
+def _streams(settings: GenerationSettings, rows: int) -> list[np.random.Generator]:
+    return [np.random.default_rng((settings.seed, row)) for row in range(rows)]
+
+
+def _step_through(
+    model: LanguageModel,
+    engine: Engine,
+    prefixes: Sequence[Ids],
+    settings: GenerationSettings,
+    forbidden: int | None,
+    precision: str,
+) -> Iterator[list[int | None]]:
+    """Write with one forward pass a token."""
     device = model.output.weight.device
     lengths = [len(prefix) for prefix in prefixes]
     shortest = min(lengths)
-    streams = [np.random.default_rng((settings.seed, row)) for row in range(len(prefixes))]
+    streams = _streams(settings, len(prefixes))
     inputs = torch.from_numpy(np.stack([p[:shortest] for p in prefixes], axis=1))  # (P, B)
     state = model.zero_state(len(prefixes))
     for position in range(shortest, max(lengths) + settings.length):
@@ -61,6 +89,49 @@ def generate_ids(
         inputs = torch.tensor([tokens])  # (1, B)
 
 
+def _write(
+    reader: Reader, prefixes: Sequence[Ids], settings: GenerationSettings, forbidden: int | None
+) -> Iterator[list[int | None]]:
+    """Write with one call a piece; pieces grow while they are quick, so nobody waits for text.
+
+    The draws are those of `_step_through`: one number a token from the row's own stream.
+    """
+    rows = range(len(prefixes))
+    shortest = min(map(len, prefixes))
+    total = max(map(len, prefixes)) + settings.length
+    ids = np.zeros((total, len(prefixes)), np.int64)
+    known = np.ones(ids.shape, np.bool_)
+    uniforms = np.zeros(ids.shape)
+    for row, stream in zip(rows, _streams(settings, len(prefixes)), strict=True):
+        prefix = prefixes[row]
+        own = slice(len(prefix), len(prefix) + settings.length)
+        ids[: len(prefix), row] = prefix
+        known[own, row] = False
+        if settings.temperature:
+            uniforms[own, row] = stream.random(settings.length)
+    done, size = 0, shortest  # tokens read, tokens to read next
+    while done < total - 1:
+        size = min(size, reader.num_steps, total - 1 - done)
+        began = time.perf_counter()
+        piece = slice(done, done + size + 1)
+        sound = reader.write(
+            ids[piece], known[piece], uniforms[piece],
+            temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p,
+            forbidden=-1 if forbidden is None else forbidden,
+        )  # fmt: skip
+        if not sound:
+            raise _unsound()
+        for position in range(max(done + 1, shortest), done + size + 1):
+            yield [None if known[position, row] else int(ids[position, row]) for row in rows]
+        done += size
+        if time.perf_counter() - began < PIECE_SECONDS:
+            size *= 2
+
+
+def _unsound() -> DivergenceError:
+    return DivergenceError("the model's output is NaN; its weights are beyond use")
+
+
 def choose(
     logits: Tensor,
     settings: GenerationSettings,
@@ -74,7 +145,7 @@ def choose(
     arXiv:1904.09751, section 3.1). Raises DivergenceError for logits that are NaN.
     """
     if logits.isnan().any():
-        raise DivergenceError("the model's output is NaN; its weights are beyond use")
+        raise _unsound()
     if forbidden is not None:
         logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
     if settings.temperature == 0:

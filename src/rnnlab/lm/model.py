@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rnnlab.cells import CELLS, Cell, State, Weights
 from rnnlab.config import ModelSettings
-from rnnlab.engines import Engine
+from rnnlab.engines import Dropouts, Engine, Network
 from rnnlab.lm.dropout import dropout
 from rnnlab.lm.initializers import initialize
 
@@ -95,6 +95,21 @@ class LanguageModel(nn.Module):
         """Map ids (T, B) and a state to logits (T, B, V) and the next state."""
         values, last = self.features(ids, state, engine)
         return self.output(values), last
+
+    def network(self) -> Network:
+        """Return the parameters as an engine takes a whole model."""
+        settings = self.settings
+        return Network(
+            self.recurrent.cell,
+            None if self.embedding is None else self.embedding.weight,
+            tuple(self.recurrent.weights()),
+            self.output.weight,
+            self.output.bias,
+            Dropouts(
+                settings.input_dropout, settings.layer_dropout, settings.weight_dropout,
+                settings.dropout,
+            ),
+        )  # fmt: skip
 
     def num_parameters(self) -> int:
         """Count what is learned; tied weights once."""

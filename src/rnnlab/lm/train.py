@@ -105,6 +105,7 @@ class Trainer:
         self.evaluate = evaluate
         self.device = model.output.weight.device
         self.optimizer = make_optimizer(settings, model.parameters())
+        self.fused_step = engine.training_step(model.network(), precision)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0
         self.seconds = 0.0
@@ -161,16 +162,26 @@ class Trainer:
 
         Returns the mean loss in nats, the gradient's norm before clipping, the detached state.
         """
+        if self.fused_step:
+            limit = self.settings.clip_norm
+            nats, length, state = self.fused_step(inputs, targets, state, limit)
+        else:
+            nats, length, state = self._gradients(inputs, targets, state)
+        if not (math.isfinite(perplexity(nats)) and math.isfinite(length)):
+            raise self._divergence(nats, length)
+        self.optimizer.step()
+        return nats, length, state
+
+    def _gradients(
+        self, inputs: Ids, targets: Ids, state: ModelState
+    ) -> tuple[float, float, ModelState]:
+        """Leave clipped gradients by autograd; see `TrainingStep` for what it returns."""
         loss, state = self.loss(inputs, targets, state)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        nats, length = loss.item(), norm.item()
-        if not (math.isfinite(perplexity(nats)) and math.isfinite(length)):
-            raise self._divergence(nats, length)
-        self.optimizer.step()
-        return nats, length, detached(state)
+        return loss.item(), norm.item(), detached(state)
 
     def loss(self, inputs: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
         """Mean cross entropy in nats over a batch (T, B), and the state after it."""
