@@ -71,7 +71,8 @@ def test_unknown_engine(cli: Cli, text_file: Path) -> None:
     check(
         cli("train", "--corpus", str(text_file), "--engine", "builtn"),
         2,
-        "unknown engine 'builtn'; did you mean 'builtin'? (choices: textbook, builtin, auto)",
+        "unknown engine 'builtn'; did you mean 'builtin'? "
+        "(choices: textbook, builtin, native, auto)",
     )
 
 

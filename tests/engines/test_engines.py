@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from rnnlab.cells import CELLS, Weights
-from rnnlab.engines import ENGINES, Engine, choose_engine
+from rnnlab.engines import ENGINES, Engine, choose_engine, native
 from rnnlab.engines.builtin import _dense
 from rnnlab.errors import UnavailableError, UsageError
 from rnnlab.lm.model import RecurrentLayers
@@ -25,6 +25,13 @@ SHAPES = [  # T, B, I, H, L
 ]
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5}
 CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def without_kernels(monkeypatch):
+    """A machine where the kernels were not compiled."""
+    monkeypatch.setattr(native, "_module", lambda: ModuleNotFoundError("no rnnlab._native"))
+
 
 each_cell = pytest.mark.parametrize("name", CELLS)
 each_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=list(ENGINES))
@@ -162,10 +169,67 @@ def test_builtin_refuses_a_state_that_its_kernels_would_read_beyond(name, shape)
         )
 
 
-def test_auto_says_what_it_takes():
+@pytest.mark.parametrize("level", native.instruction_sets())
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_auto_takes_native_where_its_level_is_fast(monkeypatch, level, precision):
+    monkeypatch.setenv("RNNLAB_ISA", level)
+    engine, reason = choose_engine("auto", "lstm", CPU, precision)
+    if precision in native.FAST.get(level, ()):
+        assert engine is ENGINES["native"]
+        assert reason == f"auto: the fastest on {level} in {precision}"
+    else:
+        assert engine is ENGINES["builtin"]
+        assert reason == f"auto: faster than native on {level} in {precision}"
+
+
+def test_auto_takes_builtin_where_there_are_no_kernels(without_kernels):
     engine, reason = choose_engine("auto", "lstm", CPU)
     assert engine is ENGINES["builtin"]
-    assert reason == "auto: trains as fast as textbook or faster"
+    assert reason == "auto: native cannot run here, see `rnnlab engines`"
+
+
+def test_native_is_for_the_cpu():
+    with pytest.raises(UnavailableError) as caught:
+        choose_engine("native", "lstm", torch.device("cuda"))
+    assert str(caught.value) == (
+        "engine 'native' cannot run here: its kernels are for the CPU, not for cuda"
+    )
+    assert choose_engine("auto", "lstm", torch.device("cuda"))[0] is ENGINES["builtin"]
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            None,
+            "for lack of a C++ compiler; install one (Debian: apt install g++, Fedora: dnf "
+            "install gcc-c++) and then rnnlab again",
+        ),
+        ("/bin/c++", "a C++ compiler is here now (/bin/c++), so install rnnlab again"),
+    ],
+)
+def test_missing_kernels_say_why_and_how_to_get_them(monkeypatch, without_kernels, found, words):
+    monkeypatch.setattr(native.shutil, "which", lambda name: found)
+    with pytest.raises(UnavailableError) as caught:
+        choose_engine("native", "lstm", CPU)
+    assert str(caught.value).startswith("engine 'native' cannot run here: its kernels were not")
+    assert words in str(caught.value)
+
+
+def test_kernels_that_do_not_load_say_so(monkeypatch):
+    monkeypatch.setattr(native, "_module", lambda: ImportError("libgomp.so.1: no such file"))
+    with pytest.raises(
+        UnavailableError, match=r"but do not load: libgomp\.so\.1: no such"
+    ):
+        choose_engine("native", "lstm", CPU)
+
+
+def test_unknown_level_is_refused_with_the_choices(monkeypatch):
+    monkeypatch.setenv("RNNLAB_ISA", "avx2000")
+    with pytest.raises(
+        UsageError, match=r"^unknown RNNLAB_ISA level 'avx2000'.* \(choices: "
+    ):
+        choose_engine("auto", "lstm", CPU)
 
 
 @each_cell
@@ -178,7 +242,8 @@ def test_unknown_engine_is_refused_with_the_choices():
     with pytest.raises(UsageError) as caught:
         choose_engine("bultin", "lstm", CPU)
     assert str(caught.value) == (
-        "unknown engine 'bultin'; did you mean 'builtin'? (choices: textbook, builtin, auto)"
+        "unknown engine 'bultin'; did you mean 'builtin'? "
+        "(choices: textbook, builtin, native, auto)"
     )
 
 

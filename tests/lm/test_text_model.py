@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
-from rnnlab.engines import ENGINES
+from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
 from rnnlab.lm.text_model import TextModel, scored_characters
 
@@ -30,7 +30,8 @@ def make(make_model):
         tokenizer = options.pop("tokenizer", TOKENIZERS[kind])
         model = make_model(tokenizer.size, init="normal", init_std=0.8, **options)
         about = {"data": DataSettings(preprocessing=rule).model_dump(mode="json")}
-        return TextModel(model, tokenizer, rule, ENGINES["builtin"], about=about)
+        engine, _ = choose_engine("auto", "lstm", torch.device("cpu"))
+        return TextModel(model, tokenizer, rule, engine, about=about)
 
     return build
 
@@ -276,7 +277,7 @@ def test_load_refuses_an_unknown_engine_and_a_missing_device(make, tmp_path, mon
     make().save(tmp_path)
     with pytest.raises(UsageError) as caught:
         TextModel.load(tmp_path, machine=MachineSettings(engine="cuda"))
-    assert str(caught.value) == "unknown engine 'cuda' (choices: textbook, builtin, auto)"
+    assert str(caught.value) == "unknown engine 'cuda' (choices: textbook, builtin, native, auto)"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UnavailableError, match="device 'cuda' is not available"):
         TextModel.load(tmp_path, machine=MachineSettings(device="cuda"))
@@ -310,5 +311,5 @@ def test_precision_holds_for_writing_and_scoring(make, output_types):
 def test_repr_names_tokenizer_and_engine_above_the_layers(make):
     model = make()
     first, rest = repr(model).split("\n", 1)
-    assert first == f"CharTokenizer({model.tokenizer.size} tokens), engine builtin"
+    assert first == f"CharTokenizer({model.tokenizer.size} tokens), engine {model.engine.name}"
     assert rest == repr(model.model)

@@ -4,7 +4,7 @@ import torch
 
 from rnnlab.engines.builtin import Builtin
 from rnnlab.engines.engine import Dropouts, Engine, Network, Reader
-from rnnlab.engines.native import Native
+from rnnlab.engines.native import FAST, Native, instruction_set
 from rnnlab.engines.textbook import Textbook
 from rnnlab.errors import UnavailableError, unknown
 
@@ -13,14 +13,22 @@ ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Textbook(), Bui
 __all__ = ["ENGINES", "Dropouts", "Engine", "Network", "Reader", "choose_engine"]
 
 
-def choose_engine(name: str, cell: str, device: torch.device) -> tuple[Engine, str]:
+def choose_engine(
+    name: str, cell: str, device: torch.device, precision: str = "float32"
+) -> tuple[Engine, str]:
     """Return the engine asked for, or with `auto` the fastest that fits, and the reason in words.
 
     Raises UsageError for an unknown name; UnavailableError where the engine asked for by name
     cannot run this cell here. Only `auto` ever chooses another.
     """
     if name == "auto":
-        return ENGINES["builtin"], "auto: trains as fast as textbook or faster"
+        native = ENGINES["native"]
+        if native.fault(cell, device):
+            return ENGINES["builtin"], "auto: native cannot run here, see `rnnlab engines`"
+        level = instruction_set()
+        if precision not in FAST.get(level, ()):
+            return ENGINES["builtin"], f"auto: faster than native on {level} in {precision}"
+        return native, f"auto: the fastest on {level} in {precision}"
     if name not in ENGINES:
         raise unknown("engine", name, [*ENGINES, "auto"])
     engine = ENGINES[name]

@@ -97,6 +97,10 @@ class Engine(ABC):
         """Say why this engine cannot run `cell` on `device`, or None if it can."""
         return None
 
+    def level(self) -> str:
+        """Say which of several ways this machine's processor is used in, if there are several."""
+        return ""
+
     def training_step(self, network: Network, precision: str) -> TrainingStep | None:
         """Return a fused training step for these parameters, or None: go through autograd."""
         return None

@@ -23,6 +23,10 @@ from rnnlab.errors import UnavailableError, unknown
 
 ISA_VARIABLE = "RNNLAB_ISA"
 
+FAST = {"avx512bf16": ("float32", "bfloat16"), "avx512": ("float32",)}
+"""Instruction set -> precisions in which these kernels train faster than torch's, measured with
+`rnnlab bench`. A level without bfloat16 arithmetic computes it as float32, and no faster."""
+
 
 @cache
 def _module() -> ModuleType | ImportError:
@@ -111,6 +115,11 @@ class Native(Engine):
             cell.name, "bfloat16" if autocast else "float32", inputs, *weights, *state
         )
         return outputs, tuple(last)
+
+    def level(self) -> str:
+        """See `Engine.level`."""
+        others = [name for name in instruction_sets() if name != instruction_set()]
+        return f"{instruction_set()} ({ISA_VARIABLE} also takes {', '.join(others)})"
 
     def training_step(self, network: Network, precision: str) -> TrainingStep | None:
         """See `Engine.training_step`."""

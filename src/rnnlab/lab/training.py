@@ -37,7 +37,8 @@ def train(
     if directory is not None:
         check_new(Path(directory))
     device = set_up(settings.machine)
-    engine, why = choose_engine(settings.machine.engine, settings.model.cell, device)
+    machine = settings.machine
+    engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
     dataset = load_dataset(settings.data)
     batches = dataset.batches(settings.data)
     settings = resolve(settings, dataset, engine.name, device)

@@ -54,7 +54,7 @@ class TextModel:
         device = set_up(machine)
         folder = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
-        engine, _ = choose_engine(machine.engine, model.settings.cell, device)
+        engine, _ = choose_engine(machine.engine, model.settings.cell, device, machine.precision)
         try:
             rule = DataSettings(**about["data"]).preprocessing
         except (KeyError, TypeError, UsageError) as error:
