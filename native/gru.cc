@@ -9,20 +9,23 @@ struct GRU {
   static constexpr int gates = 3, stash = 4;  // r, z, n, W_hn h' + b_hn
   static constexpr bool split = true;
 
-  static RNNLAB_INLINE void gates_of(const ForwardSite& s) {
+  template <class P>
+  static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
     const F r = sigmoid(s.sum(0) + s.input(0)), z = sigmoid(s.sum(1) + s.input(1));
     const F hn = s.sum(2) + load(s.bias_hn);
     s.leave(1, z), s.leave(2, s.input(2) + r * hn);
     s.keep(0, r), s.keep(1, z), s.keep(3, hn);
   }
 
-  static RNNLAB_INLINE F output(const ForwardSite& s) {
+  template <class P>
+  static RNNLAB_INLINE F output(const ForwardSite<P>& s) {
     const F z = s.sum(1), n = tanh(s.sum(2));
     s.keep(2, n);
     return (1.0f - z) * n + z * load(s.h_before);
   }
 
-  static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<GRU>& d) {
+  template <class P>
+  static RNNLAB_INLINE void backward(const BackwardSite<P>& s, GateGradients<GRU>& d) {
     const F r = s.kept(0), z = s.kept(1), n = s.kept(2), hn = s.kept(3);
     const F dn = s.dh * (1.0f - z) * (1.0f - n * n);
     d.gx[0] = d.g[0] = dn * hn * (r * (1.0f - r));

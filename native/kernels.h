@@ -80,17 +80,18 @@ struct Forward {
   int64_t h32_stride;          //   and h32_step = B.
   float* c;                    // LSTM: c, [t][H / 16][B][16] with that after step t at t + 1;
   int64_t c_step;              //   c_step 1, or 0 where only the latest is kept
-  float* stash;                // [t][H / 16][stash arrays][B][16], or null: no backward follows
+  void* stash;                 // [t][H / 16][stash arrays][B][16] in the precision of an operand,
+                               //   or null: no backward follows
 };
 
 // Backward through one layer; the arrays of Forward as it left them.
 struct Backward {
   int64_t T, B, H;
   const void* weights;         // paired operand, rows gated (G, H), columns H: weight_hh transposed
-  const float* h32;            // step is B: every h and c must have been kept (LSTM: h32 unused)
+  const float* h32;            // step is B: every h and c must have been kept (LSTM: h32 is not read)
   int64_t h32_stride;
   const float* c;
-  const float* stash;
+  const void* stash;
   const float* d_outputs;      // blocked, rows t * B + b: dL/dh_t from above, or null
   int64_t d_outputs_stride;
   float* dh;                   // blocked [H / 16][B][16]: dL/dh_T in, dL/dh_0 out; stride B

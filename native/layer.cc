@@ -25,12 +25,12 @@ Operand Operand::from_row(const How& how, int64_t row) const {
 }
 
 Layer::Layer(How how, CellKind cell, int64_t T, int64_t B, int64_t H, int64_t dense_input,
-             bool keep, bool input_gradient, Arena& arena)
+             bool keep, bool keep_exact, bool input_gradient, Arena& arena)
     : how_(how), cell_(cell), shape_(cell_shape(cell)), T_(T), B_(B),
       batch_(keep ? how.row_batch(B) : B), H_(H), dense_input_(dense_input), keep_(keep),
       weights_t_(nullptr), input_weights_(nullptr), input_weights_t_(nullptr), bias_hn_(nullptr),
-      projection_(nullptr), projection_stride_(0), c_(nullptr), stash_(nullptr), dh_(nullptr),
-      dc_(nullptr) {
+      projection_(nullptr), projection_stride_(0), c_(nullptr), dh_(nullptr), dc_(nullptr),
+      stash_(nullptr) {
   const int64_t units = blocks(H), columns = shape_.gates * units, rows = T * batch_;
   weights_ = how.operand(arena, columns, units * kBlock);
   bias_ = arena.take<float>(columns * kBlock);
@@ -46,15 +46,16 @@ Layer::Layer(How how, CellKind cell, int64_t T, int64_t B, int64_t H, int64_t de
     h32_step_ = batch_;
     h32_stride_ = h_.stride;
   } else {
-    h32_step_ = keep ? batch_ : 0;
-    h32_stride_ = row_stride(keep ? rows + batch_ : batch_);
+    const bool all = keep_exact || (keep && cell != CellKind::lstm);
+    h32_step_ = all ? batch_ : 0;
+    h32_stride_ = row_stride(all ? rows + batch_ : batch_);
     h32_ = arena.take<float>(units * h32_stride_ * kBlock);
   }
   c_step_ = keep ? 1 : 0;
   if (shape_.cell) c_ = arena.take<float>((keep ? T + 1 : 1) * units * batch_ * kBlock);
   if (!keep) return;
 
-  stash_ = arena.take<float>(T * units * shape_.stash * batch_ * kBlock);
+  stash_ = how.operand(arena, units * shape_.stash, T * batch_);
   weights_t_ = how.operand(arena, units, columns * kBlock);
   dg_ = Operand::take(how, arena, columns, rows, true);
   dgx_ = shape_.split ? Operand::take(how, arena, columns, rows, true) : dg_;

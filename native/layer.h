@@ -56,9 +56,10 @@ struct LayerInput {
 
 class Layer {
  public:
-  // keep: everything that backward needs. input_gradient: backward will be asked for dL/dx.
+  // keep: everything that backward needs. keep_exact: every h in float32 too, for outputs32.
+  // input_gradient: backward will be asked for dL/dx.
   Layer(How, CellKind, int64_t T, int64_t B, int64_t H, int64_t dense_input, bool keep,
-        bool input_gradient, Arena&);
+        bool keep_exact, bool input_gradient, Arena&);
 
   // Packs the weights. With weight dropout, `weight_hh` is a masked copy of the caller's.
   void prepare(const LayerWeights&, Worker&) const;
@@ -83,7 +84,7 @@ class Layer {
   const Operand& gate_gradients() const { return dgx_; }
 
   Operand outputs() const;  // rows t * row_batch + b
-  const float* outputs32(int64_t* stride) const;  // the same in float32; needs keep
+  const float* outputs32(int64_t* stride) const;  // the same in float32; needs keep_exact
   int64_t rows() const { return T_ * batch_; }
   int64_t row_batch() const { return batch_; }
   Axis gates(int64_t step) const { return {shape_.gates, H_, step}; }
@@ -98,7 +99,8 @@ class Layer {
   float *bias_, *bias_hn_, *projection_;
   int64_t projection_stride_;
   Operand h_;
-  float *h32_, *c_, *stash_, *dh_, *dc_;
+  float *h32_, *c_, *dh_, *dc_;
+  void* stash_;
   int64_t h32_step_, h32_stride_, c_step_;
   Operand dg_, dgx_;
 };

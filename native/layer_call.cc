@@ -8,7 +8,7 @@ LayerCall::LayerCall(How how, CellKind cell, int64_t T, int64_t B, int64_t H, in
                      bool ids, bool keep, int threads)
     : how_(how), T_(T), B_(B), H_(H), I_(input_size), ids_(ids), keep_(keep), threads_(threads),
       // The exact state is wanted of every step, which only a layer that keeps all has.
-      layer_(how, cell, T, B, H, ids ? 0 : input_size, true, keep && !ids, arena_) {
+      layer_(how, cell, T, B, H, ids ? 0 : input_size, true, true, keep && !ids, arena_) {
   const int64_t rows = layer_.rows(), columns = axis_blocks(layer_.gates(1));
   const int64_t stride = row_stride(rows);
   if (ids) {

@@ -8,7 +8,8 @@ struct LSTM {
   static constexpr int gates = 4, stash = 5;  // i, f, g, o, tanh(c)
   static constexpr bool split = false;
 
-  static RNNLAB_INLINE void gates_of(const ForwardSite& s) {
+  template <class P>
+  static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
     const F i = sigmoid(s.sum(0) + s.input(0)), f = sigmoid(s.sum(1) + s.input(1));
     const F g = tanh(s.sum(2) + s.input(2)), o = sigmoid(s.sum(3) + s.input(3));
     store(s.c, f * load(s.c_before) + i * g);
@@ -16,13 +17,15 @@ struct LSTM {
     s.keep(0, i), s.keep(1, f), s.keep(2, g), s.keep(3, o);
   }
 
-  static RNNLAB_INLINE F output(const ForwardSite& s) {
+  template <class P>
+  static RNNLAB_INLINE F output(const ForwardSite<P>& s) {
     const F tanh_c = tanh(load(s.c));
     s.keep(4, tanh_c);
     return s.sum(3) * tanh_c;
   }
 
-  static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<LSTM>& d) {
+  template <class P>
+  static RNNLAB_INLINE void backward(const BackwardSite<P>& s, GateGradients<LSTM>& d) {
     const F i = s.kept(0), f = s.kept(1), g = s.kept(2), o = s.kept(3), tanh_c = s.kept(4);
     const F dc = load(s.dc) + s.dh * o * (1.0f - tanh_c * tanh_c);
     d.g[0] = dc * g * (i * (1.0f - i));

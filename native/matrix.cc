@@ -22,6 +22,14 @@ RNNLAB_INLINE void read_square(const float* src, Run rows, Run columns, float (&
   if (columns.step == 1)
     for (int64_t r = 0; r < rows.count; ++r)
       memcpy(square[r], src + r * rows.step, columns.count * sizeof(float));
+  else if (rows.step == 1 && rows.count == kBlock && columns.count == kBlock)
+    for (int64_t i = 0; i < kBlock; i += W)
+      for (int64_t j = 0; j < kBlock; j += W) {
+        F x[W];
+        for (int k = 0; k < W; ++k) memcpy(&x[k], src + (j + k) * columns.step + i, sizeof(F));
+        transpose(x);
+        for (int k = 0; k < W; ++k) store(square[i + k] + j, x[k]);
+      }
   else
     for (int64_t lane = 0; lane < columns.count; ++lane)
       for (int64_t r = 0; r < rows.count; ++r)

@@ -84,24 +84,7 @@ static void tile_of(const typename P::T* a, int64_t a_block, const typename P::T
                     int64_t b_block, int64_t count, float* c, int64_t c_row, int64_t c_block,
                     bool add) {
   F sum[MR][NB][kParts] = {};
-  if constexpr (MR <= 2 && kParts == 1 && walk == Walk::columns) {
-    // Few rows: two independent sums each, so that additions need not wait for one another.
-    F other[MR][NB][kParts] = {};
-    constexpr int64_t line = kBlock * kBlock;
-    int64_t n = 0;
-    for (; n + 1 < count; n += 2) {
-      multiply<P, walk, MR, NB>(a + n * a_block, 0, b + n * line, b_block, 1, sum);
-      multiply<P, walk, MR, NB>(a + (n + 1) * a_block, 0, b + (n + 1) * line, b_block, 1, other);
-    }
-    if (n < count)
-      multiply<P, walk, MR, NB>(a + n * a_block, 0, b + n * line, b_block, 1, sum);
-    RNNLAB_UNROLL
-    for (int i = 0; i < MR; ++i)
-      RNNLAB_UNROLL
-      for (int j = 0; j < NB; ++j) sum[i][j][0] += other[i][j][0];
-  } else {
-    multiply<P, walk, MR, NB>(a, a_block, b, b_block, count, sum);
-  }
+  multiply<P, walk, MR, NB>(a, a_block, b, b_block, count, sum);
   RNNLAB_UNROLL
   for (int i = 0; i < MR; ++i)
     RNNLAB_UNROLL

@@ -74,7 +74,7 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
   std::vector<float*> masked(L, nullptr);
   for (int64_t l = 0; l < L; ++l) {
     const int64_t dense = l ? H : table ? 0 : E;
-    layers.emplace_back(how_, shape_.cell, T, B, H, dense, true, dense > 0, arena_);
+    layers.emplace_back(how_, shape_.cell, T, B, H, dense, true, false, dense > 0, arena_);
     if (dropouts.weight > 0) masked[l] = arena_.take<float>(gates.gates * H * H);
     if (!l) continue;
     inputs[l].size = H;
@@ -328,7 +328,8 @@ Reader::Reader(How how, NetworkShape shape, const NetworkWeights& weights, int64
     inputs_[0].size = E;
   }
   for (int64_t l = 0; l < L; ++l) {
-    layers_.emplace_back(how_, shape_.cell, T, B, H, l ? H : table ? 0 : E, false, false, arena_);
+    layers_.emplace_back(how_, shape_.cell, T, B, H, l ? H : table ? 0 : E, false, false, false,
+                         arena_);
     if (l) inputs_[l].x = layers_[l - 1].outputs(), inputs_[l].size = H;
   }
   team(threads_, [&](Worker& worker) {

@@ -28,6 +28,7 @@ static RNNLAB_INLINE Shares shares(const Worker& worker, int64_t B, int64_t unit
 // What a cell's forward sees of one row and W units. It comes in two halves, gates() and output(),
 // each done for all rows of a tile before the next: the chains of dependent operations of several
 // rows then overlap, where one after the other they would make the processor wait.
+template <class P>
 struct ForwardSite {
   float* sums;           // W_h h, gate g at sums + g * 16; `gates` leaves here what `output` needs
   const float* x;        // W_i x + biases, gate g at x + g * x_gate
@@ -36,28 +37,29 @@ struct ForwardSite {
   const float* h_before;
   const float* c_before;
   float* c;
-  float* stash;          // array a at stash + a * stash_array, or null
+  typename P::T* stash;  // array a at stash + a * stash_array, or null
   int64_t stash_array;
 
   RNNLAB_INLINE F sum(int gate) const { return load(sums + gate * kBlock); }
   RNNLAB_INLINE F input(int gate) const { return load(x + gate * x_gate); }
   RNNLAB_INLINE void leave(int gate, F value) const { store(sums + gate * kBlock, value); }
   RNNLAB_INLINE void keep(int array, F value) const {
-    if (stash) store(stash + array * stash_array, value);
+    if (stash) store_plain<P>(stash + array * stash_array, value);
   }
 };
 
 // ... and its backward. dh is dL/dh_t complete.
+template <class P>
 struct BackwardSite {
   F dh;
   const float* h;
   const float* h_before;
   const float* c_before;
   float* dc;
-  const float* stash;
+  const typename P::T* stash;
   int64_t stash_array;
 
-  RNNLAB_INLINE F kept(int array) const { return load(stash + array * stash_array); }
+  RNNLAB_INLINE F kept(int array) const { return load_plain<P>(stash + array * stash_array); }
 };
 
 template <class Cell>
@@ -79,8 +81,9 @@ static void run_forward(const Forward& f, Worker& worker) {
   const int64_t step = rows > 0 ? tile_rows(rows, panel) : 1;
   T* plain = static_cast<T*>(f.h);
   T* paired = static_cast<T*>(f.h_paired);
+  T* stash = static_cast<T*>(f.stash);
   alignas(64) float tile[8 * G * units_of_tile * kBlock];
-  ForwardSite first[units_of_tile];
+  ForwardSite<P> first[units_of_tile];
 
   for (int64_t t = f.begin; t < f.end; ++t) {
     for (int64_t u = mine.units.begin; u < mine.units.end; u += units_of_tile) {
@@ -93,7 +96,7 @@ static void run_forward(const Forward& f, Worker& worker) {
         for (int64_t v = 0; v < units; ++v) {
           // Where row r of this block lies in each array; later rows follow, 16 elements each.
           const int64_t j = u + v, row = t * f.B + r;
-          ForwardSite& site = first[v];
+          ForwardSite<P>& site = first[v];
           site.sums = tile + v * G * kBlock;
           site.x = f.projection + (j * G * f.projection_stride + (f.ids ? 0 : row)) * kBlock;
           site.x_gate = f.projection_stride * kBlock;
@@ -102,18 +105,19 @@ static void run_forward(const Forward& f, Worker& worker) {
           site.c_before = f.c + ((t * f.c_step * k_blocks + j) * f.B + r) * kBlock;
           site.c = f.c + (((t + 1) * f.c_step * k_blocks + j) * f.B + r) * kBlock;
           site.stash =
-              f.stash ? f.stash + ((t * k_blocks + j) * Cell::stash * f.B + r) * kBlock : nullptr;
+              stash ? stash + ((t * k_blocks + j) * Cell::stash * f.B + r) * kBlock : nullptr;
           site.stash_array = f.B * kBlock;
           // These lines arrive while the product below is computed.
           for (int64_t i = 0; i < n; ++i) {
             for (int g = 0; g < G; ++g)
               fetch(site.x + g * site.x_gate + (f.ids ? f.ids[row + i] : i) * kBlock);
             if (f.c) fetch(site.c_before + i * kBlock), fetch_to_write(site.c + i * kBlock);
-            if (f.stash)
+            if (P::pair == 2 && i % 2 == 1) continue;  // two rows share a line
+            if (stash)
               for (int a = 0; a < Cell::stash; ++a)
                 fetch_to_write(site.stash + a * site.stash_array + i * kBlock);
             fetch_to_write(plain + at<P>(j, row + f.B + i, f.h_stride));
-            if (P::pair == 2 && paired && i % 2 == 0)
+            if (P::pair == 2 && paired)
               fetch_to_write(paired + at<P>(j, row + f.B + i, f.h_stride));
           }
         }
@@ -132,7 +136,7 @@ static void run_forward(const Forward& f, Worker& worker) {
           float* h32 = f.h32 + (j * f.h32_stride + (t + 1) * f.h32_step + r) * kBlock;
           const auto site_of = [&](int64_t i, int part) {
             const int64_t moved = i * kBlock + part * W;
-            ForwardSite site = first[v];
+            ForwardSite<P> site = first[v];
             site.sums += i * tile_row + part * W;
             site.x += f.ids ? f.ids[row + i] * kBlock + part * W : moved;
             site.bias_hn += part * W;
@@ -172,6 +176,7 @@ static void run_backward(const Backward& f, Worker& worker) {
   const Shares mine = shares(worker, f.B, unit_blocks, P::pair);
   T* plain = static_cast<T*>(f.dg);
   T* paired = static_cast<T*>(f.dg_paired);
+  const T* stash = static_cast<const T*>(f.stash);
   T* plain_x = static_cast<T*>(f.dgx);
   T* paired_x = static_cast<T*>(f.dgx_paired);
 
@@ -183,13 +188,12 @@ static void run_backward(const Backward& f, Worker& worker) {
     float* dh = f.dh + (j * f.B + mine.rows.begin) * kBlock;
     const float* d_outputs =
         f.d_outputs ? f.d_outputs + (j * f.d_outputs_stride + row) * kBlock : nullptr;
-    BackwardSite first;
+    BackwardSite<P> first;
     first.h_before = f.h32 + (j * f.h32_stride + row) * kBlock;
     first.h = first.h_before + f.B * kBlock;
     first.c_before = f.c + ((t * unit_blocks + j) * f.B + mine.rows.begin) * kBlock;
     first.dc = f.dc + (j * f.B + mine.rows.begin) * kBlock;
-    first.stash =
-        f.stash + ((t * unit_blocks + j) * Cell::stash * f.B + mine.rows.begin) * kBlock;
+    first.stash = stash + ((t * unit_blocks + j) * Cell::stash * f.B + b) * kBlock;
     first.stash_array = f.B * kBlock;
     const int64_t place = at<P>(j * G, row, f.dg_stride), gate = f.dg_stride * kBlock;
     for (int64_t i = 0; i < rows; i += 2) {
@@ -198,7 +202,7 @@ static void run_backward(const Backward& f, Worker& worker) {
         for (int odd = 0; odd < 2; ++odd) {
           if (i + odd >= rows) break;
           const int64_t moved = (i + odd) * kBlock + part * W;
-          BackwardSite site = first;
+          BackwardSite<P> site = first;
           site.dh = load(dh + moved);
           if (d_outputs) site.dh += load(d_outputs + moved);
           site.h += moved, site.h_before += moved, site.c_before += moved, site.dc += moved;
@@ -224,12 +228,13 @@ static void run_backward(const Backward& f, Worker& worker) {
   const auto fetch_stash = [&](int64_t t, int64_t j) {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t row = t * f.B + b + i;
-      for (int a = 0; a < Cell::stash; ++a)
-        fetch(f.stash + (((t * unit_blocks + j) * Cell::stash + a) * f.B + b + i) * kBlock);
       if (f.c) fetch(f.c + ((t * unit_blocks + j) * f.B + b + i) * kBlock);
       if (!f.c) fetch(f.h32 + (j * f.h32_stride + row) * kBlock);
       if (f.d_outputs) fetch(f.d_outputs + (j * f.d_outputs_stride + row) * kBlock);
-      if (P::pair == 2 && i % 2 == 0)
+      if (P::pair == 2 && i % 2 == 1) continue;  // two rows share a line
+      for (int a = 0; a < Cell::stash; ++a)
+        fetch(stash + (((t * unit_blocks + j) * Cell::stash + a) * f.B + b + i) * kBlock);
+      if constexpr (P::pair == 2)
         for (int g = 0; g < G; ++g)
           fetch_to_write(paired + at<P>(j * G + g, row, f.dg_stride));
     }

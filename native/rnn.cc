@@ -9,15 +9,18 @@ struct RNN {
   static constexpr int gates = 1, stash = 0;
   static constexpr bool split = false;
 
-  static RNNLAB_INLINE void gates_of(const ForwardSite&) {}
+  template <class P>
+  static RNNLAB_INLINE void gates_of(const ForwardSite<P>&) {}
 
-  static RNNLAB_INLINE F output(const ForwardSite& s) {
+  template <class P>
+  static RNNLAB_INLINE F output(const ForwardSite<P>& s) {
     const F sum = s.sum(0) + s.input(0);
     if constexpr (relu) return sum < 0.0f ? F{} : sum;
     return tanh(sum);
   }
 
-  static RNNLAB_INLINE void backward(const BackwardSite& s, GateGradients<RNN>& d) {
+  template <class P>
+  static RNNLAB_INLINE void backward(const BackwardSite<P>& s, GateGradients<RNN>& d) {
     const F h = load(s.h);
     if constexpr (relu) {
       d.g[0] = h > 0.0f ? s.dh : F{};

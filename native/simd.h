@@ -76,6 +76,50 @@ static RNNLAB_INLINE U rounded_bits(F x) {
   return (x == x ? rounded : bits | 0x400000) & 0xffff0000u;
 }
 
+// A square of W x W floats, turned over its diagonal, by exchanging ever smaller quarters.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define RNNLAB_SHUFFLES
+#endif
+#endif
+
+#ifdef RNNLAB_SHUFFLES
+template <int... lane>
+struct Lanes {};
+template <int n, int... lane>
+struct FirstLanes : FirstLanes<n - 1, n - 1, lane...> {};
+template <int... lane>
+struct FirstLanes<0, lane...> {
+  using type = Lanes<lane...>;
+};
+
+template <int d, int... k>
+static RNNLAB_INLINE void exchange(F& a, F& b, Lanes<k...>) {
+  const F low = __builtin_shufflevector(a, b, (k & d ? W + (k ^ d) : k)...);
+  const F high = __builtin_shufflevector(a, b, (k & d ? W + k : (k | d))...);
+  a = low, b = high;
+}
+
+template <int d = W / 2>
+static RNNLAB_INLINE void transpose(F (&x)[W]) {
+  if constexpr (d > 0) {
+    RNNLAB_UNROLL
+    for (int i = 0; i < W; ++i)
+      if (!(i & d)) exchange<d>(x[i], x[i | d], typename FirstLanes<W>::type());
+    transpose<d / 2>(x);
+  }
+}
+#else
+static inline void transpose(F (&x)[W]) {
+  for (int i = 0; i < W; ++i)
+    for (int j = 0; j < i; ++j) {
+      const float there = x[i][j];
+      x[i][j] = x[j][i];
+      x[j][i] = there;
+    }
+}
+#endif
+
 struct Float32 {
   using T = float;
   static constexpr int pair = 1;  // rows that lie together in a paired operand
