@@ -33,10 +33,17 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 	@echo "Setting up .venv, once; this takes a minute or two."
 	@$(PYTHON) -m venv .venv
 
-.venv/installed: pyproject.toml | .venv/bin/python
+# native/ is compiled where that is possible; everything else works without it.
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h)
+SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.find_spec("rnnlab._native")' 2>/dev/null \
+  || echo "native/ could not be compiled and is left out; CONTRIBUTING.md says how to see why."
+
+.venv/installed: $(BUILT_FROM) | .venv/bin/python
 	@$(PIP) --editable .
+	$(SAY_IF_NOT_COMPILED)
 	@touch $@
 
-.venv/installed-dev: pyproject.toml | .venv/bin/python
+.venv/installed-dev: $(BUILT_FROM) | .venv/bin/python
 	@$(PIP) --editable '.[dev]'
-	@touch $@
+	$(SAY_IF_NOT_COMPILED)
+	@touch .venv/installed $@

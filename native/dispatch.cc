@@ -3,8 +3,10 @@
 
 namespace rnnlab {
 
-#ifdef RNNLAB_X86
+#ifdef RNNLAB_HAS_AVX512BF16  // a compiler may be too old for it
 namespace avx512bf16 { extern const Kernels kernels; }
+#endif
+#ifdef RNNLAB_X86
 namespace avx512 { extern const Kernels kernels; }
 namespace avx2 { extern const Kernels kernels; }
 #endif
@@ -28,7 +30,9 @@ const Kernels* const* available_kernels(int* count) {
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                         __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#ifdef RNNLAB_HAS_AVX512BF16
     if (avx512 && __builtin_cpu_supports("avx512bf16")) found[n++] = &avx512bf16::kernels;
+#endif
     if (avx512) found[n++] = &avx512::kernels;
     if (avx2) found[n++] = &avx2::kernels;
 #endif

@@ -57,11 +57,11 @@ def why_missing(error: ImportError) -> str:
         )
     return (
         f"its kernels were not compiled when rnnlab was installed; a C++ compiler is here now "
-        f"({compiler}), so install rnnlab again; in its sources, {REBUILD} shows what fails"
+        f"({compiler}), so install rnnlab again; in its sources, `{REBUILD}` shows what fails"
     )
 
 
-REBUILD = "pip install --no-deps --force-reinstall --verbose ."
+REBUILD = "RNNLAB_REQUIRE_NATIVE=1 pip install --verbose --no-deps --force-reinstall ."
 
 
 def instruction_sets() -> list[str]:
