@@ -8,11 +8,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 from command_line import RNNLAB, TINY, Cli, made_up_text
 from safetensors.numpy import load_file
 
 from rnnlab.cli import COMMANDS
 from rnnlab.config import RECIPES, Settings
+from rnnlab.engines import choose_engine
 
 
 def test_help_names_every_command_and_every_setting(cli: Cli) -> None:
@@ -115,7 +117,8 @@ def test_flags_override_the_config_file(
 
 def test_auto_is_resolved_in_the_record(trained: tuple[Path, str]) -> None:
     recorded = tomllib.loads((trained[0] / "config.toml").read_text())
-    assert (recorded["engine"], recorded["device"], recorded["threads"]) == ("builtin", "cpu", 1)
+    fastest = choose_engine("auto", "lstm", torch.device("cpu"))[0].name
+    assert (recorded["engine"], recorded["device"], recorded["threads"]) == (fastest, "cpu", 1)
     assert Path(recorded["corpus"][0]).is_absolute()
 
 
@@ -323,19 +326,23 @@ def test_engines_says_which_are_ready(cli: Cli) -> None:
     lines = cli("engines").stdout.splitlines()
     assert "textbook  ready" in lines
     assert "builtin   ready" in lines
+    assert any(line.startswith(("native    ready: ", "native    not here: ")) for line in lines)
+    assert lines[-1].startswith("auto      ")
 
 
 def test_bench_prints_one_json_object(cli: Cli) -> None:
     done = cli("bench", "--hidden-size", "16", "--batch-size", "4", "--num-steps", "5",
-               "--rounds", "2", "--seconds", "0.05", "--cell", "gru", "--json")  # fmt: skip
+               "--rounds", "2", "--seconds", "0.01", "--cell", "gru",
+               "--engine", "textbook", "builtin", "--json")  # fmt: skip
     result = json.loads(done.stdout)
+    assert done.stderr == ""
     assert result.keys() == {"training", "generation", "machine"}
     rows = {row["engine"]: row for row in result["training"]}
     assert rows.keys() == {"textbook", "builtin"}
     assert rows["builtin"]["ratio_to_builtin"] == 1
     assert {
         "cell", "engine", "precision", "hidden_size", "batch_size", "num_steps",
-        "tokens_per_second", "ratio_to_builtin",
+        "tokens_per_second", "ratio_to_builtin", "share_of_peak",
     } <= rows["textbook"].keys()  # fmt: skip
     assert all(row["microseconds_per_character"] > 0 for row in result["generation"])
 

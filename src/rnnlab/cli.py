@@ -144,17 +144,17 @@ def engines() -> None:
     write_engines()
 
 
-def bench(settings: BenchSettings, json: bool = False) -> None:
+def bench(settings: BenchSettings, json: bool = False, plot: str = "") -> None:
     """Time engines side by side: training steps and generation, interleaved, medians.
 
     Args:
         settings: what is measured.
         json: print one JSON object instead of tables.
+        plot: also draw the figures into this file (.svg, .pdf or .png).
     """
-    from rnnlab.lab.bench import bench
-    from rnnlab.lab.writing import write_bench
+    from rnnlab.lab.bench_display import write_bench
 
-    write_bench(bench(settings), as_json=json)
+    write_bench(settings, as_json=json, plot=plot)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

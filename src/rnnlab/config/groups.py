@@ -221,7 +221,8 @@ class MachineSettings(SettingsGroup):
     """How it is computed; none of this enters the model."""
 
     engine: str = Field(
-        "auto", description="textbook, builtin or auto: how cells run (`rnnlab engines`)"
+        "auto",
+        description="textbook, builtin, native or auto: how cells run (`rnnlab engines`)",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
     precision: Literal["float32", "bfloat16"] = Field(
@@ -260,7 +261,9 @@ class BenchSettings(SettingsGroup):
         ("lstm",), min_length=1, description="recurrent cells"
     )
     engine: tuple[str, ...] = Field(
-        ("textbook", "builtin"), description="engines; builtin is always there as the yardstick"
+        (),
+        description="engines, or literal (the lab report's written-out LSTM); none named: all that "
+        "run here; builtin is always there as the yardstick",
     )
     precision: tuple[Literal["float32", "bfloat16"], ...] = Field(
         ("float32",), min_length=1, description="number formats"
@@ -275,7 +278,7 @@ class BenchSettings(SettingsGroup):
     rounds: int = Field(
         7, ge=1, description="times each variant is measured, after one that does not count"
     )
-    seconds: float = Field(1.0, gt=0, description="length of one measurement of training [s]")
+    seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")
 
 
 def _faults(error: ValidationError) -> Iterator[str]:

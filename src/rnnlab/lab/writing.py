@@ -4,21 +4,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
-from rnnlab.engines import ENGINES
+from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import UsageError
-from rnnlab.lab.display import evaluation_tables, plain_table
+from rnnlab.lab.display import evaluation_tables
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
 from rnnlab.lm.text_model import TextModel
 
-PIPE_WIDTH = 100
-"""Columns where the output is no terminal, which has a width of its own."""
+PRECISIONS = ("float32", "bfloat16")
 
 
 def notice(text: str) -> None:
@@ -97,46 +95,14 @@ def write_engines() -> None:
     """Print the engines, and whether each runs here."""
     device = choose_device("auto")
     for engine in ENGINES.values():
-        fault = engine.fault("lstm", device)
-        print(f"{engine.name:<10}{f'not here: {fault}' if fault else 'ready'}")
+        if fault := engine.fault("lstm", device):
+            print(f"{engine.name:<10}not here: {fault}")
+        else:
+            level = engine.level()
+            print(f"{engine.name:<10}ready{f': {level}' if level else ''}")
         print(f"{'':<10}{engine.about}")
-    print(f"{'auto':<10}builtin")
-
-
-def write_bench(result: dict[str, Any], *, as_json: bool) -> None:
-    """Print a benchmark as tables or as one JSON object."""
-    if as_json:
-        print(json.dumps(result, indent=2))
-        return
-    machine = result["machine"]
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    console.print(f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}")
-    table = plain_table(
-        "training: whole steps, medians; ratio to builtin",
-        ("cell", "engine", "precision", "H, B, T"),
-        ("k tokens/s", "range", "ratio"),
-    )
-    for row in result["training"]:
-        low, high = row["tokens_per_second_range"]
-        table.add_row(
-            row["cell"], row["engine"], row["precision"],
-            f"{row['hidden_size']}, {row['batch_size']}, {row['num_steps']}",
-            f"{row['tokens_per_second'] / 1000:.1f}", f"{low / 1000:.1f} .. {high / 1000:.1f}",
-            f"{row['ratio_to_builtin']:.2f}",
-        )  # fmt: skip
-    console.print(table)
-    table = plain_table(
-        "generation: greedy, one sequence, medians",
-        ("cell", "engine", "precision", "H"),
-        ("µs/character", "range"),
-    )
-    for row in result["generation"]:
-        low, high = row["microseconds_per_character_range"]
-        table.add_row(
-            row["cell"], row["engine"], row["precision"], str(row["hidden_size"]),
-            f"{row['microseconds_per_character']:,.0f}", f"{low:,.0f} .. {high:,.0f}",
-        )  # fmt: skip
-    console.print(table)
+    chosen = {p: choose_engine("auto", "lstm", device, p)[0].name for p in PRECISIONS}
+    print(f"{'auto':<10}{', '.join(f'{name} for {p}' for p, name in chosen.items())}")
 
 
 def _write(text: str) -> None:
