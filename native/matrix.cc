@@ -111,7 +111,7 @@ void product_as(const Product& p, Worker& worker) {
 // Rows summed at a time, and blocks of C's rows computed together: what they take of A, B and C
 // stays in the caches.
 template <class P>
-constexpr int64_t kDeep = 192 * P::pair;
+constexpr int64_t kDeep = 1024 * P::pair;
 constexpr int64_t kTogether = 8;
 
 template <class P>

@@ -18,9 +18,10 @@ struct Shares {
 
 static RNNLAB_INLINE Shares shares(const Worker& worker, int64_t B, int64_t unit_blocks,
                                    int64_t row_step) {
-  // A worker with few rows would read all weights for little arithmetic.
+  // A worker with few rows would read all weights for little arithmetic; one with few units would
+  // spend more on waiting than it gains from having fewer weights to read.
   const bool by_units = worker.count > 1 && unit_blocks >= worker.count &&
-                        (B < 12 * worker.count || unit_blocks > 24);
+                        (B < 12 * worker.count || unit_blocks >= 4 * worker.count);
   if (by_units) return {true, {0, B}, worker.share(unit_blocks)};
   return {false, worker.share(B, row_step), {0, unit_blocks}};
 }
