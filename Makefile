@@ -1,11 +1,12 @@
 # make demo   set everything up, train a small model on a real book, let it write
 # make test   set everything up, check style and types, run the tests
+# make sanitize   run the kernels under address and thread sanitizers, and valgrind where it is
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo test clean
+.PHONY: demo test sanitize clean
 
 demo: .venv/installed
 	@$(BIN)/rnnlab train --config demo --run-dir $(RUN)
@@ -21,6 +22,9 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+sanitize:
+	native/tests/run.sh
 
 clean:
 	rm -rf .venv

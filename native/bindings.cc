@@ -180,6 +180,7 @@ double bare_multiply_adds(const std::string& isa, const std::string& precision, 
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // autograd may hold a LayerCall until the very end
   using release = nb::call_guard<nb::gil_scoped_release>;
   m.def("instruction_sets", &instruction_sets);
   m.def("bare_multiply_adds", &bare_multiply_adds, release());
