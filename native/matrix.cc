@@ -227,7 +227,8 @@ RNNLAB_INLINE void opaque(Vector& x) {
 
 double bare_multiply_adds(Precision precision, int64_t steps) {
   constexpr int sums = 12;  // enough to hide the latency, few enough for 16 registers
-  F sum[sums] = {};
+  F sum[sums];
+  for (int i = 0; i < sums; ++i) sum[i] = fill(static_cast<float>(i));  // not to be merged
 #ifdef __AVX512BF16__
   if (precision == Precision::bfloat16) {
     __m512bh x = (__m512bh)_mm512_set1_epi16(0x3f80);
