@@ -218,17 +218,13 @@ def test_missing_kernels_say_why_and_how_to_get_them(monkeypatch, without_kernel
 
 def test_kernels_that_do_not_load_say_so(monkeypatch):
     monkeypatch.setattr(native, "_module", lambda: ImportError("libgomp.so.1: no such file"))
-    with pytest.raises(
-        UnavailableError, match=r"but do not load: libgomp\.so\.1: no such"
-    ):
+    with pytest.raises(UnavailableError, match=r"but do not load: libgomp\.so\.1: no such"):
         choose_engine("native", "lstm", CPU)
 
 
 def test_unknown_level_is_refused_with_the_choices(monkeypatch):
     monkeypatch.setenv("RNNLAB_ISA", "avx2000")
-    with pytest.raises(
-        UsageError, match=r"^unknown RNNLAB_ISA level 'avx2000'.* \(choices: "
-    ):
+    with pytest.raises(UsageError, match=r"^unknown RNNLAB_ISA level 'avx2000'.* \(choices: "):
         choose_engine("auto", "lstm", CPU)
 
 

@@ -23,9 +23,13 @@ from rnnlab.errors import UnavailableError, unknown
 
 ISA_VARIABLE = "RNNLAB_ISA"
 
-FAST = {"avx512bf16": ("float32", "bfloat16"), "avx512": ("float32",)}
+FAST = {
+    "avx512bf16": ("float32", "bfloat16"),
+    "avx512": ("float32",),
+    "avx2": ("float32",),
+}
 """Instruction set -> precisions in which these kernels train faster than torch's, measured with
-`rnnlab bench`. A level without bfloat16 arithmetic computes it as float32, and no faster."""
+`rnnlab bench` (benchmarks/README.md). Without bfloat16 arithmetic it is computed as float32."""
 
 
 @cache

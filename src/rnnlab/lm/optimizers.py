@@ -28,7 +28,7 @@ OPTIMIZERS: dict[str, Maker] = {
         parameters, rate, momentum=settings.momentum, weight_decay=settings.weight_decay
     ),
     "adagrad": lambda parameters, settings, rate: optim.Adagrad(
-        parameters, rate, weight_decay=settings.weight_decay
+        parameters, rate, weight_decay=settings.weight_decay, fused=True
     ),
 }
 
