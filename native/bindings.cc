@@ -10,7 +10,8 @@
 
 #include "call.h"
 #include "layer_call.h"
-#include "network.h"
+#include "reader.h"
+#include "training_step.h"
 
 namespace nb = nanobind;
 using namespace rnnlab;

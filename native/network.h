@@ -1,5 +1,4 @@
-// The whole language model over the kernels: a training step, a score, a text. Each is one call in
-// which one team of threads goes from the token ids to the result.
+// A language model's sizes and arrays, as training_step.h and reader.h take them.
 #pragma once
 
 #include <vector>
@@ -30,74 +29,6 @@ struct NetworkGradients {
 // (B, H) each, one a layer; c is null but for the LSTM.
 struct NetworkState {
   std::vector<float*> h, c;
-};
-
-struct Dropouts {
-  float input, layer, weight, output;
-};
-
-struct StepResult {
-  double nats;           // mean over the batch
-  double gradient_norm;  // before clipping
-};
-
-// Forward, loss, backward through a batch of T x B tokens, and clipping.
-class TrainingStep {
- public:
-  TrainingStep(How how, NetworkShape shape) : how_(how), shape_(shape) {}
-
-  // ids, targets: (T, B), checked against the vocabulary (std::out_of_range). The state is read
-  // and then overwritten by that after the batch. Gradients are overwritten; where their norm
-  // exceeds clip_norm > 0 they are scaled to it.
-  StepResult run(const NetworkWeights&, const NetworkGradients&, const int64_t* ids,
-                 const int64_t* targets, int64_t T, int64_t B, const NetworkState&, Dropouts,
-                 uint64_t seed, double clip_norm, int threads);
-
- private:
-  How how_;
-  NetworkShape shape_;
-  Arena arena_;
-};
-
-struct Choice {
-  double temperature;  // 0: the likeliest
-  int64_t top_k;       // 0: all
-  double top_p;
-  int64_t forbidden;   // never chosen; -1: none
-};
-
-// Reads B sequences with fixed weights, which are packed once.
-class Reader {
- public:
-  Reader(How, NetworkShape, const NetworkWeights&, int64_t B, int64_t T, bool project_table,
-         int threads);
-
-  void set_state(const NetworkState&);
-  void get_state(const NetworkState&);
-
-  // Sum of -ln p over (steps, B) targets, the state carried on; steps <= T.
-  double score(const int64_t* ids, const int64_t* targets, int64_t steps);
-
-  // Reads ids[0 .. steps - 1] of ids (steps + 1, B), the first of which is given. Wherever known
-  // (steps + 1, B) is 0 from ids[1] on, the next token is chosen and written, with uniforms (steps + 1, B) in [0, 1) for the draws. Returns
-  // false where logits were NaN.
-  bool generate(int64_t* ids, const uint8_t* known, const double* uniforms, int64_t steps,
-                const Choice&);
-
- private:
-  void read(int64_t begin, int64_t end, Worker&);
-
-  How how_;
-  NetworkShape shape_;
-  int64_t B_, T_;
-  int threads_;
-  Arena arena_;
-  std::vector<Layer> layers_;
-  std::vector<LayerInput> inputs_;
-  float* own_embedding_;
-  void* output_weights_;
-  float *output_bias_, *nats_, *scratch_, *logits_;
-  int32_t *ids_, *targets_;
 };
 
 }  // namespace rnnlab

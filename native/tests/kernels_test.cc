@@ -17,7 +17,8 @@
 #include <vector>
 
 #include "../layer_call.h"
-#include "../network.h"
+#include "../reader.h"
+#include "../training_step.h"
 
 using namespace rnnlab;
 

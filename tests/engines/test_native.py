@@ -6,16 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_oracle import BUILTIN, LEVELS, NATIVE, TEXTBOOK, TOLERANCE, needs_kernels
 
 from rnnlab.cells import CELLS, Weights
-from rnnlab.engines import ENGINES
-from rnnlab.engines.native import instruction_set, instruction_sets
+from rnnlab.engines.native import instruction_set
 from rnnlab.errors import UsageError
 
-NATIVE, TEXTBOOK, BUILTIN = ENGINES["native"], ENGINES["textbook"], ENGINES["builtin"]
-FAULT = NATIVE.fault("lstm", torch.device("cpu"))
-LEVELS = [] if FAULT else instruction_sets()
-pytestmark = pytest.mark.skipif(FAULT is not None, reason=f"kernels were not compiled: {FAULT}")
+pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
 
 SHAPES = [  # T, B, I, H: sizes that no vector width divides; two threads share sequences or units
     (1, 1, 1, 1),
@@ -35,24 +32,9 @@ SHAPES = [  # T, B, I, H: sizes that no vector width divides; two threads share 
     (35, 9, 31, 17),
 ]
 FEW_SHAPES = [(1, 3, 5, 13), (5, 5, 13, 31), (3, 25, 5, 20), (4, 40, 3, 48), (5, 3, 5, 200)]
-TOLERANCE = 2e-6
 
 each_cell = pytest.mark.parametrize("name", CELLS)
 each_input = pytest.mark.parametrize("ids", [False, True], ids=["floats", "ids"])
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(params=LEVELS)
-def level(request, monkeypatch):
-    monkeypatch.setenv("RNNLAB_ISA", request.param)
-    return request.param
 
 
 def sample(name, shape, *, ids=False, seed=0, scale=1.0):

@@ -1,0 +1,197 @@
+"""Scoring and writing on the compiled kernels against the textbook."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from native_oracle import (
+    NATIVE,
+    TEXTBOOK,
+    batch_of,
+    build,
+    each_cell,
+    needs_kernels,
+)
+
+from rnnlab.config import GenerationSettings
+from rnnlab.lm import evaluate
+from rnnlab.lm.evaluate import total_nats
+from rnnlab.lm.generate import generate_ids
+
+pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
+
+
+READERS = [
+    (7, {}),
+    (60, {"num_layers": 2, "hidden_size": 33, "embedding_size": 17}),
+    (300, {"cell": "gru", "hidden_size": 20}),
+    (7, {"cell": "gru", "input": "one-hot", "num_layers": 2}),
+    (28, {"cell": "rnn", "tie_weights": True, "hidden_size": 13, "embedding_size": 13}),
+    (2, {"cell": "rnn-relu", "input": "one-hot"}),
+    (1, {"cell": "rnn-relu"}),
+]
+each_reader = pytest.mark.parametrize(("V", "options"), READERS, ids=str)
+
+
+def sharp(V, options, seed=0):
+    model = build(V, seed=seed, **options)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2)
+        model.output.weight.mul_(3)
+    return model
+
+
+def exact_nats(model, ids, window):
+    model = deepcopy(model).double().eval()
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(ids) - 1, window):
+            piece = torch.from_numpy(ids[start : start + window + 1])[:, None]
+            logits, _ = model(piece[:-1], model.zero_state(1), TEXTBOOK)
+            total += F.cross_entropy(logits.flatten(0, 1), piece[1:, 0], reduction="sum").item()
+    return total
+
+
+@each_reader
+@pytest.mark.parametrize("context", ["carried", "windows:20", "windows:7", "windows:1"])
+def test_nats_of_a_text_equal_the_textbooks(level, V, options, context):
+    model, ids = sharp(V, options), batch_of(V, (151,))[0]
+    torch.set_num_threads(2)
+    nats = total_nats(model, NATIVE, ids, context)
+    window = 150 if context == "carried" else int(context[8:])
+    assert nats == pytest.approx(exact_nats(model, ids, window), rel=1e-6, abs=1e-6)
+
+
+@each_reader
+@pytest.mark.parametrize("chunk", [1, 2, 13, 64])
+def test_pieces_of_any_size_give_the_same_nats(level, monkeypatch, V, options, chunk):
+    model, ids = sharp(V, options), batch_of(V, (151,))[0]
+    whole = total_nats(model, NATIVE, ids, "carried")
+    monkeypatch.setattr(evaluate, "CHUNK_TOKENS", chunk)
+    assert total_nats(model, NATIVE, ids, "carried") == pytest.approx(whole, rel=1e-6, abs=1e-6)
+
+
+@each_cell
+def test_bfloat16_reader_is_near_the_textbook(level, cell):
+    model, ids = build(60, cell=cell, hidden_size=64, num_layers=2), batch_of(60, (301,))[0]
+    exact = exact_nats(model, ids, 300)
+    for context in ("carried", "windows:7"):
+        exact = exact_nats(model, ids, 300 if context == "carried" else 7)
+        found = total_nats(model, NATIVE, ids, context, "bfloat16")
+        assert found != exact
+        assert found == pytest.approx(exact, rel=2e-3)
+
+
+@pytest.mark.parametrize("input_", ["one-hot", "embedding"])
+@pytest.mark.parametrize("steps", [1, 40])
+def test_a_reader_keeps_the_weights_it_was_made_with(input_, steps):
+    model = build(30, input=input_, num_layers=2)  # 2 steps: no table; 80 tokens: a table
+    inputs, targets = batch_of(30, (steps, 2))
+    reader = NATIVE.reader(model.network(), 2, steps, "float32")
+    before = reader.score(inputs, targets)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    reader.reset()
+    assert reader.score(inputs, targets) == before
+    fresh = NATIVE.reader(model.network(), 2, steps, "float32")
+    assert fresh.score(inputs, targets) != before
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4, 2)])
+def test_a_reader_refuses_pieces_that_it_has_no_room_for(shape):
+    model = build(7)
+    reader = NATIVE.reader(model.network(), 3, 4, "float32")
+    message = rf"^ids must be at most 4 steps of 3 sequences, not \({shape[0]}, {shape[1]}\)$"
+    with pytest.raises(ValueError, match=message):
+        reader.score(*batch_of(7, shape))
+    choice = {"temperature": 0, "top_k": 0, "top_p": 1.0, "forbidden": -1}
+    ids = np.zeros((shape[0] + 1, shape[1]), np.int64)
+    with pytest.raises(ValueError, match=message):
+        reader.write(ids, ids == 0, ids * 0.5, **choice)
+    with pytest.raises(ValueError, match=r"^ids must be contiguous int64"):
+        reader.write(np.zeros((3, 3), np.int32), ids == 0, ids * 0.5, **choice)
+    with pytest.raises(ValueError, match=r"^known and uniforms must be \(3, 3\) as ids are$"):
+        reader.write(np.zeros((3, 3), np.int64), ids == 0, ids * 0.5, **choice)
+
+
+PREFIXES = [np.array(ids) for ids in ([3, 1, 4, 1, 5], [2], [0, 6, 0], [6, 5])]
+CHOICES = [
+    {"temperature": 0},
+    {"temperature": 1.0, "seed": 1},
+    {"temperature": 0.4, "seed": 2},
+    {"temperature": 2.5, "seed": 3},
+    {"temperature": 1.5, "top_k": 3},
+    {"temperature": 1.5, "top_k": 1},
+    {"temperature": 1.5, "top_p": 0.7},
+    {"temperature": 1.2, "top_p": 1e-9},
+    {"temperature": 1.7, "top_k": 5, "top_p": 0.8, "seed": 4},
+]
+
+
+def texts(model, engine, forbidden=None, prefixes=PREFIXES, **options):
+    wanted = GenerationSettings(**{"length": 40} | options)
+    return list(generate_ids(model, engine, prefixes, wanted, forbidden))
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_layers": 2},
+        {"cell": "gru", "input": "one-hot"},
+        {"cell": "rnn", "hidden_size": 40},
+        {"cell": "rnn-relu", "init": "orthogonal"},
+    ],
+    ids=str,
+)
+def test_tokens_written_are_the_textbooks(level, options, choice):
+    model = sharp(11, options)
+    exact = deepcopy(model).double()
+    torch.set_num_threads(2)
+    found = texts(model, NATIVE, **choice)
+    assert found == texts(exact, TEXTBOOK, **choice)
+    likely = next(token for token in found[6] if token is not None)
+    assert texts(model, NATIVE, likely, **choice) == texts(exact, TEXTBOOK, likely, **choice)
+    assert all(likely not in row for row in texts(model, NATIVE, likely, **choice))
+
+
+def test_one_long_text_of_a_large_vocabulary_is_the_textbooks(level):
+    """Longer than the longest piece, so that several calls carry it on."""
+    model = sharp(300, {"num_layers": 2, "hidden_size": 33})
+    choice = {"length": 700, "temperature": 1.0, "top_k": 40, "prefixes": [np.arange(20)]}
+    found = texts(model, NATIVE, **choice)
+    assert found == texts(deepcopy(model).double(), TEXTBOOK, **choice)
+    assert len(found) == 700
+
+
+def test_prefix_longer_than_a_piece(level):
+    model, prefix = sharp(28, {"cell": "gru"}), batch_of(28, (600,))[0]
+    choice = {"length": 10, "temperature": 1.0, "prefixes": [prefix, prefix[:599], prefix[:300]]}
+    assert texts(model, NATIVE, **choice) == texts(deepcopy(model).double(), TEXTBOOK, **choice)
+
+
+def test_tokens_come_before_the_whole_text_is_written(monkeypatch):
+    model, sizes = build(7), []
+    make = type(NATIVE).reader
+
+    def watched(*args):
+        reader = make(NATIVE, *args)
+        write = reader.write
+        reader.write = lambda ids, *rest, **choice: (
+            sizes.append(len(ids) - 1) or write(ids, *rest, **choice)
+        )
+        return reader
+
+    monkeypatch.setattr(NATIVE, "reader", watched)
+    stream = generate_ids(model, NATIVE, PREFIXES[1:2], GenerationSettings(length=600))
+    taken = [next(stream)]
+    assert sizes == [1]
+    taken += [next(stream)]
+    assert len(sizes) == 2
+    assert len(taken + list(stream)) == 600
+    assert sum(sizes) == 600
+    assert max(sizes) <= 256
