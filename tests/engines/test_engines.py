@@ -194,7 +194,8 @@ def test_native_is_for_the_cpu():
     assert str(caught.value) == (
         "engine 'native' cannot run here: its kernels are for the CPU, not for cuda"
     )
-    assert choose_engine("auto", "lstm", torch.device("cuda"))[0] is ENGINES["builtin"]
+    chosen = choose_engine("auto", "lstm", torch.device("cuda"))
+    assert chosen == (ENGINES["builtin"], "auto: native is for the CPU")
 
 
 @pytest.mark.parametrize(

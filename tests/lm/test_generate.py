@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.config import GenerationSettings
+from rnnlab.config import GenerationSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.generate import beam_search, choose, generate_ids
+from rnnlab.lm.model import LanguageModel
 
 ENGINE, TEXTBOOK = ENGINES["builtin"], ENGINES["textbook"]
 PREFIXES = [np.array(ids) for ids in ([3, 1, 4, 1, 5], [2], [0, 6, 0], [6, 5])]
@@ -243,3 +244,13 @@ def test_logits_that_are_nan_are_refused():
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergenceError, match="the model's output is NaN"):
             choose(logits, GenerationSettings(temperature=temperature), [np.random.default_rng(0)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_beam_search_says_when_the_output_is_nan(engine):
+    model = LanguageModel(ModelSettings(hidden_size=4, embedding_size=3), 5)
+    with torch.no_grad():
+        model.output.bias.fill_(torch.nan)
+    settings = GenerationSettings(beam_width=2, length=3)
+    with pytest.raises(DivergenceError, match=r"^the model's output is NaN"):
+        beam_search(model, ENGINES[engine], np.array([1]), settings)

@@ -23,6 +23,8 @@ def choose_engine(
     """
     if name == "auto":
         native = ENGINES["native"]
+        if device.type != "cpu":
+            return ENGINES["builtin"], "auto: native is for the CPU"
         if native.fault(cell, device):
             return ENGINES["builtin"], "auto: native cannot run here, see `rnnlab engines`"
         level = instruction_set()

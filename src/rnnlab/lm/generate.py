@@ -176,7 +176,8 @@ def beam_search(
 ) -> list[int]:
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
-    Keeps the `beam_width` likeliest texts of each length; all beams run as one batch.
+    Keeps the `beam_width` likeliest texts of each length; all beams run as one batch. Raises
+    DivergenceError where the model's output is NaN.
     """
     device = model.output.weight.device
     inputs = torch.from_numpy(prefix)[:, None]  # (P, 1)
@@ -187,6 +188,8 @@ def beam_search(
         for _ in range(settings.length):
             logits, state = model(inputs.to(device), state, engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
+            if steps.isnan().any():
+                raise _unsound()
             if forbidden is not None:
                 steps[:, forbidden] = IMPOSSIBLE
             paths = (scores[:, None] + steps).flatten()
