@@ -43,23 +43,28 @@ CellKind cell_kind(const std::string& cell) {
   throw std::invalid_argument("no kernels for the cell " + cell);
 }
 
+// weight_ih, weight_hh, bias_ih, bias_hh from address `first` on.
+template <class Layer>
+Layer layer(const Addresses& a, int64_t first) {
+  return {pointer<float>(a.at(first)), pointer<float>(a.at(first + 1)),
+          pointer<float>(a.at(first + 2)), pointer<float>(a.at(first + 3))};
+}
+
 // embedding or 0; weight_ih, weight_hh, bias_ih, bias_hh of each layer; output weight and bias.
+template <class Network, class Layer>
+Network network(const Addresses& a, int64_t layers) {
+  Network n{pointer<float>(a.at(0)), {}, pointer<float>(a.at(1 + 4 * layers)),
+            pointer<float>(a.at(2 + 4 * layers))};
+  for (int64_t l = 0; l < layers; ++l) n.layers.push_back(layer<Layer>(a, 1 + 4 * l));
+  return n;
+}
+
 NetworkWeights network_weights(const Addresses& a, int64_t layers) {
-  NetworkWeights w{pointer<float>(a.at(0)), {}, pointer<float>(a.at(1 + 4 * layers)),
-                   pointer<float>(a.at(2 + 4 * layers))};
-  for (int64_t l = 0; l < layers; ++l)
-    w.layers.push_back({pointer<float>(a[1 + 4 * l]), pointer<float>(a[2 + 4 * l]),
-                        pointer<float>(a[3 + 4 * l]), pointer<float>(a[4 + 4 * l])});
-  return w;
+  return network<NetworkWeights, LayerWeights>(a, layers);
 }
 
 NetworkGradients network_gradients(const Addresses& a, int64_t layers) {
-  NetworkGradients g{pointer<float>(a.at(0)), {}, pointer<float>(a.at(1 + 4 * layers)),
-                     pointer<float>(a.at(2 + 4 * layers))};
-  for (int64_t l = 0; l < layers; ++l)
-    g.layers.push_back({pointer<float>(a[1 + 4 * l]), pointer<float>(a[2 + 4 * l]),
-                        pointer<float>(a[3 + 4 * l]), pointer<float>(a[4 + 4 * l])});
-  return g;
+  return network<NetworkGradients, LayerGradients>(a, layers);
 }
 
 // h and c (or 0) of each layer.
@@ -70,11 +75,6 @@ NetworkState network_state(const Addresses& a, int64_t layers) {
     state.c.push_back(pointer<float>(a.at(2 * l + 1)));
   }
   return state;
-}
-
-LayerWeights layer_weights(const Addresses& a) {
-  return {pointer<float>(a.at(0)), pointer<float>(a.at(1)), pointer<float>(a.at(2)),
-          pointer<float>(a.at(3))};
 }
 
 // Two Python threads may hold the same object; its buffers serve one call at a time.
@@ -118,10 +118,6 @@ struct PyReader {
     const std::lock_guard<std::mutex> lock(mutex);
     reader.set_state(network_state(state, layers));
   }
-  void get_state(const Addresses& state) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    reader.get_state(network_state(state, layers));
-  }
   double score(Address ids, Address targets, int64_t steps) {
     const std::lock_guard<std::mutex> lock(mutex);
     return reader.score(pointer<int64_t>(ids), pointer<int64_t>(targets), steps);
@@ -144,16 +140,14 @@ struct PyLayerCall {
 
   void forward(const Addresses& weights, Address x, Address ids, Address h, Address c,
                Address outputs, Address last_h, Address last_c) {
-    call.forward(layer_weights(weights), pointer<float>(x), pointer<int64_t>(ids),
+    call.forward(layer<LayerWeights>(weights, 0), pointer<float>(x), pointer<int64_t>(ids),
                  pointer<float>(h), pointer<float>(c), pointer<float>(outputs),
                  pointer<float>(last_h), pointer<float>(last_c));
   }
   void backward(Address d_outputs, Address d_h, Address d_c, const Addresses& gradients,
                 Address dx, Address d_h0, Address d_c0) {
-    const LayerGradients g{pointer<float>(gradients.at(0)), pointer<float>(gradients.at(1)),
-                           pointer<float>(gradients.at(2)), pointer<float>(gradients.at(3))};
-    call.backward(pointer<float>(d_outputs), pointer<float>(d_h), pointer<float>(d_c), g,
-                  pointer<float>(dx), pointer<float>(d_h0), pointer<float>(d_c0));
+    call.backward(pointer<float>(d_outputs), pointer<float>(d_h), pointer<float>(d_c),
+                  layer<LayerGradients>(gradients, 0), pointer<float>(dx), pointer<float>(d_h0), pointer<float>(d_c0));
   }
 };
 
@@ -204,7 +198,6 @@ NB_MODULE(_native, m) {
            nb::arg("weights"), nb::arg("batch_size"), nb::arg("num_steps"),
            nb::arg("project_table"), nb::arg("threads"))
       .def("set_state", &PyReader::set_state)
-      .def("get_state", &PyReader::get_state)
       .def("score", &PyReader::score, release(), nb::arg("ids"), nb::arg("targets"),
            nb::arg("steps"))
       .def("generate", &PyReader::generate, release(), nb::arg("ids"), nb::arg("known"),

@@ -12,14 +12,6 @@ namespace avx2 { extern const Kernels kernels; }
 #endif
 namespace portable { extern const Kernels kernels; }
 
-CellShape cell_shape(CellKind cell) {
-  switch (cell) {
-    case CellKind::lstm: return {4, 5, true, false};
-    case CellKind::gru: return {3, 4, false, true};
-    default: return {1, 0, false, false};
-  }
-}
-
 const Kernels* const* available_kernels(int* count) {
   static const Kernels* found[4];
   static const int number = [] {

@@ -5,8 +5,7 @@ namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
 // Dropout's randomness has no state: element n of a mask is a hash of the seed and n, so backward
-// makes the same mask again. The hash is SplitMix64's output function (Steele, Lea and Flood 2014,
-// "Fast splittable pseudorandom number generators", figure 16); an element takes half of its bits.
+// makes the same mask again. An element takes half of the bits of the hash.
 class Mask {
  public:
   explicit Mask(Dropout d)
@@ -17,10 +16,7 @@ class Mask {
   RNNLAB_INLINE F apply(F x, int64_t n) const {  // n a multiple of W
     float factors[W];
     for (int pair = 0; pair < W / 2; ++pair) {
-      uint64_t z = seed_ + (uint64_t)(n / 2 + pair + 1) * 0x9e3779b97f4a7c15u;
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-      z ^= z >> 31;
+      const uint64_t z = random_bits(seed_, (uint64_t)(n / 2 + pair));
       factors[2 * pair] = (z & 0xffffffffu) < threshold_ ? 0.0f : scale_;
       factors[2 * pair + 1] = (z >> 32) < threshold_ ? 0.0f : scale_;
     }

@@ -6,8 +6,7 @@ namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
 struct GRU {
-  static constexpr int gates = 3, stash = 4;  // r, z, n, W_hn h' + b_hn
-  static constexpr bool split = true;
+  static constexpr CellShape shape = cell_shape(CellKind::gru);
 
   template <class P>
   static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
@@ -38,14 +37,6 @@ struct GRU {
 
 }  // namespace
 
-void gru_forward(Precision precision, const Forward& f, Worker& worker) {
-  precision == Precision::float32 ? run_forward<Float32, GRU>(f, worker)
-                                  : run_forward<BFloat16, GRU>(f, worker);
-}
-
-void gru_backward(Precision precision, const Backward& f, Worker& worker) {
-  precision == Precision::float32 ? run_backward<Float32, GRU>(f, worker)
-                                  : run_backward<BFloat16, GRU>(f, worker);
-}
+extern const CellKernels gru = cell_kernels<GRU>;
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -38,7 +38,6 @@ namespace rnnlab {
 enum class Precision { float32 = 0, bfloat16 = 1 };
 enum class CellKind { rnn = 0, rnn_relu = 1, gru = 2, lstm = 3 };
 constexpr int kCells = 4;
-constexpr int kPrecisions = 2;
 constexpr int64_t kBlock = 16;  // columns of a block
 
 static inline int64_t blocks(int64_t columns) { return (columns + kBlock - 1) / kBlock; }
@@ -63,6 +62,14 @@ struct CellShape {
   bool cell;    // has a cell state c
   bool split;   // the input's gate gradients differ from the state's (GRU)
 };
+
+static constexpr CellShape cell_shape(CellKind cell) {
+  switch (cell) {
+    case CellKind::lstm: return {4, 5, true, false};   // i, f, g, o, tanh(c)
+    case CellKind::gru: return {3, 4, false, true};    // r, z, n, W_hn h + b_hn
+    default: return {1, 0, false, false};
+  }
+}
 
 // One layer forward over time steps. Rows of a batch must be even in number where h_paired is given.
 struct Forward {
@@ -123,7 +130,6 @@ struct OuterProduct {
   int64_t b_stride, n;
   int64_t rows;                // summed over; even
   float* c;                    // (m, n)
-  bool accumulate;             // add to C
 };
 
 // Mean cross entropy of the output layer, and its gradient.
@@ -147,6 +153,21 @@ constexpr int64_t kLossRows = 8;
 struct Dropout {
   float p;                     // probability of a zero; the others are divided by 1 - p
   uint64_t seed;
+};
+
+// The output function of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
+// generators", figure 16): element n of the stream of a seed.
+static RNNLAB_INLINE uint64_t random_bits(uint64_t seed, uint64_t n) {
+  uint64_t z = seed + (n + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+// A cell over time.
+struct CellKernels {
+  void (*forward)(Precision, const Forward&, Worker&);
+  void (*backward)(Precision, const Backward&, Worker&);
 };
 
 // Every member runs on all workers of a team, each of which does its share; no member waits for
@@ -177,8 +198,7 @@ struct Kernels {
 
   void (*product)(Precision, const Product&, Worker&);
   void (*outer_product)(Precision, const OuterProduct&, Worker&);
-  void (*forward[kCells])(Precision, const Forward&, Worker&);
-  void (*backward[kCells])(Precision, const Backward&, Worker&);
+  const CellKernels* cells[kCells];
   void (*loss)(Precision, const Loss&, Worker&);
 
   // Blocked float32 table of `entries` rows: table[ids[r]] = sum of the operand's rows r.
@@ -207,8 +227,6 @@ struct Kernels {
   double (*bare_multiply_adds)(Precision, int64_t steps);
 };
 constexpr int64_t kNormChunk = 16384;
-
-CellShape cell_shape(CellKind);
 
 // The tables that this build holds and this processor runs, the fastest first.
 const Kernels* const* available_kernels(int* count);

@@ -69,7 +69,7 @@ void Layer::prepare(const LayerWeights& w, Worker& worker) const {
   const Kernels& k = *how_.kernels;
   const Axis units{1, H_, 1};
   k.pack(how_.precision, w.weight_hh, units, gates(H_), weights_, 0, worker);
-  pack_input_bias(w, bias_, worker);
+  pack_input_bias(k, shape_, H_, w, bias_, worker);
   if (shape_.split)
     k.pack_bias(w.bias_hh + (shape_.gates - 1) * H_, nullptr, units, false, 0.0f, bias_hn_, worker);
   if (dense_input_)
@@ -81,8 +81,9 @@ void Layer::prepare(const LayerWeights& w, Worker& worker) const {
            input_weights_t_, 0, worker);
 }
 
-void Layer::pack_input_bias(const LayerWeights& w, float* bias, Worker& worker) const {
-  how_.kernels->pack_bias(w.bias_ih, w.bias_hh, gates(1), shape_.split, 0.0f, bias, worker);
+void pack_input_bias(const Kernels& kernels, CellShape shape, int64_t H, const LayerWeights& w,
+                     float* bias, Worker& worker) {
+  kernels.pack_bias(w.bias_ih, w.bias_hh, {shape.gates, H, 1}, shape.split, 0.0f, bias, worker);
 }
 
 void Layer::set_state(const float* h, const float* c, Worker& worker) const {
@@ -134,7 +135,7 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
   f.h32 = h32_, f.h32_step = h32_step_, f.h32_stride = h32_stride_;
   f.c = c_, f.c_step = c_step_;
   f.stash = stash_;
-  k.forward[static_cast<int>(cell_)](how_.precision, f, worker);
+  k.cells[static_cast<int>(cell_)]->forward(how_.precision, f, worker);
   worker.wait();
 }
 
@@ -157,16 +158,16 @@ void Layer::backward(const LayerInput& input, const float* d_outputs, int64_t d_
   f.dg = dg_.plain, f.dg_paired = how_.paired() ? dg_.paired : nullptr;
   if (shape_.split) f.dgx = dgx_.plain, f.dgx_paired = how_.paired() ? dgx_.paired : nullptr;
   f.dg_stride = dg_.stride;
-  k.backward[static_cast<int>(cell_)](how_.precision, f, worker);
+  k.cells[static_cast<int>(cell_)]->backward(how_.precision, f, worker);
   worker.wait();
   k.outer_product(how_.precision,
                   {dg_.paired, dg_.stride, gates(H_), h_.paired, h_.stride, H_, rows(),
-                   gradients.weight_hh, false},
+                   gradients.weight_hh},
                   worker);
   if (!input.ids)
     k.outer_product(how_.precision,
                     {dgx_.paired, dgx_.stride, gates(dense_input_), input.x.paired,
-                     input.x.stride, dense_input_, rows(), gradients.weight_ih, false},
+                     input.x.stride, dense_input_, rows(), gradients.weight_ih},
                     worker);
   k.column_sums(how_.precision, dg_.paired, dg_.stride, rows(), gates(1), gradients.bias_hh,
                 worker);
@@ -175,10 +176,10 @@ void Layer::backward(const LayerInput& input, const float* d_outputs, int64_t d_
   worker.wait();
 }
 
-void Layer::input_gradient(int64_t size, float* dx, int64_t stride, Worker& worker) const {
+void Layer::input_gradient(float* dx, int64_t stride, Worker& worker) const {
   how_.kernels->product(how_.precision,
                         {dgx_.plain, dgx_.stride, rows(), input_weights_t_,
-                         axis_blocks(gates(1)), blocks(size), nullptr, dx, stride},
+                         axis_blocks(gates(1)), blocks(dense_input_), nullptr, dx, stride},
                         worker);
   worker.wait();
 }

@@ -51,8 +51,11 @@ struct LayerInput {
   const float* table = nullptr;     // blocked, columns gated (G, H): W_ih x + biases by id
   int64_t table_stride = 0;
   Operand x;                        // rows t * row_batch + b
-  int64_t size = 0;                 // I
 };
+
+// Everything of the biases that is added once a token: [gated (G, H)][16].
+void pack_input_bias(const Kernels&, CellShape, int64_t H, const LayerWeights&, float* bias,
+                     Worker&);
 
 class Layer {
  public:
@@ -63,8 +66,6 @@ class Layer {
 
   // Packs the weights. With weight dropout, `weight_hh` is a masked copy of the caller's.
   void prepare(const LayerWeights&, Worker&) const;
-  // Everything of the biases that is added once a token: [gated (G, H)][16].
-  void pack_input_bias(const LayerWeights&, float* bias, Worker&) const;
   // (B, H) in torch's layout; null means zeros. Rows are those before time step 0.
   void set_state(const float* h, const float* c, Worker&) const;
   // The state after time step t - 1.
@@ -78,7 +79,7 @@ class Layer {
   void backward(const LayerInput&, const float* d_outputs, int64_t d_stride, const float* d_h,
                 const float* d_c, const LayerGradients&, Worker&) const;
   // After backward: dL/dx, blocked float32; and the gradient of the initial state, (B, H).
-  void input_gradient(int64_t size, float* dx, int64_t stride, Worker&) const;
+  void input_gradient(float* dx, int64_t stride, Worker&) const;
   void state_gradient(float* h, float* c, Worker&) const;
   // After backward: the gradient of W_ih x + b_ih.
   const Operand& gate_gradients() const { return dgx_; }

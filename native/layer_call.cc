@@ -6,21 +6,16 @@ namespace rnnlab {
 
 LayerCall::LayerCall(How how, CellKind cell, int64_t T, int64_t B, int64_t H, int64_t input_size,
                      bool ids, bool keep, int threads)
-    : how_(how), T_(T), B_(B), H_(H), I_(input_size), ids_(ids), keep_(keep), threads_(threads),
-      // The exact state is wanted of every step, which only a layer that keeps all has.
-      layer_(how, cell, T, B, H, ids ? 0 : input_size, true, true, keep && !ids, arena_) {
-  const int64_t rows = layer_.rows(), columns = axis_blocks(layer_.gates(1));
-  const int64_t stride = row_stride(rows);
+    : how_(how), T_(T), B_(B), H_(H), I_(input_size), ids_(ids), threads_(threads),
+      layer_(how, cell, T, B, H, ids ? 0 : input_size, keep, true, keep && !ids, arena_) {
+  const int64_t rows = layer_.rows(), stride = row_stride(rows);
   if (ids) {
     own_ids_ = arena_.take<int32_t>(rows);
-    input_.table_stride = row_stride(I_);
-    table_ = arena_.take<float>(columns * input_.table_stride * kBlock);
-    bias_ = arena_.take<float>(columns * kBlock);
-    input_.ids = own_ids_, input_.table = table_;
+    table_.emplace(*how.kernels, cell, H, I_, 0, keep, arena_);
+    input_ = table_->input(own_ids_);
   } else {
     input_.x = Operand::take(how, arena_, blocks(I_), rows, keep);
   }
-  input_.size = I_;
   if (!keep) return;
   d_outputs_ = arena_.take<float>(blocks(H) * stride * kBlock);
   if (!ids) dx_ = arena_.take<float>(blocks(I_) * stride * kBlock);
@@ -36,16 +31,12 @@ void LayerCall::forward(const LayerWeights& weights, const float* x, const int64
     layer_.prepare(weights, worker);
     layer_.set_state(h, c, worker);
     if (ids_) {
-      k.pack(Precision::float32, weights.weight_ih, {1, I_, 1}, layer_.gates(I_), table_,
-             input_.table_stride, worker);
-      layer_.pack_input_bias(weights, bias_, worker);
-      worker.wait();
-      k.add_bias(table_, input_.table_stride, I_, axis_blocks(layer_.gates(1)), bias_, worker);
+      table_->project(weights, nullptr, worker);
     } else {
       k.block(how_.precision, x, T_, B_, batch, I_, input_.x.plain, input_.x.paired,
               input_.x.stride, worker);
+      worker.wait();
     }
-    worker.wait();
     layer_.forward(input_, 0, T_, worker);
     int64_t stride;
     const float* exact = layer_.outputs32(&stride);
@@ -66,15 +57,10 @@ void LayerCall::backward(const float* d_outputs, const float* d_h, const float* 
     layer_.backward(input_, d_outputs ? d_outputs_ : nullptr, stride, d_h, d_c, gradients, worker);
     layer_.state_gradient(d_h0, d_c0, worker);
     if (ids_) {
-      const Operand& d_gates = layer_.gate_gradients();
-      worker.wait();
-      k.scatter(how_.precision, d_gates.paired, d_gates.stride, own_ids_, rows,
-                axis_blocks(layer_.gates(1)), I_, table_, input_.table_stride, worker);
-      worker.wait();
-      k.unpack(table_, input_.table_stride, {1, I_, 1}, layer_.gates(I_), gradients.weight_ih,
-               worker);
+      table_->gradient(how_, layer_.gate_gradients(), own_ids_, rows, gradients.weight_ih, nullptr,
+                       worker);
     } else if (dx) {
-      layer_.input_gradient(I_, dx_, stride, worker);
+      layer_.input_gradient(dx_, stride, worker);
       k.unblock(dx_, stride, T_, B_, batch, I_, dx, worker);
     }
   });

@@ -2,7 +2,9 @@
 // an engine is without the fused step.
 #pragma once
 
-#include "layer.h"
+#include <optional>
+
+#include "token_table.h"
 
 namespace rnnlab {
 
@@ -26,13 +28,13 @@ class LayerCall {
   How how_;
   int64_t T_, B_, H_, I_;
   bool ids_;
-  bool keep_;
   int threads_;
   Arena arena_;
   Layer layer_;
+  std::optional<TokenTable> table_;
   LayerInput input_;
   int32_t* own_ids_ = nullptr;
-  float *table_ = nullptr, *bias_ = nullptr, *d_outputs_ = nullptr, *dx_ = nullptr;
+  float *d_outputs_ = nullptr, *dx_ = nullptr;
 };
 
 }  // namespace rnnlab

@@ -5,8 +5,7 @@ namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
 struct LSTM {
-  static constexpr int gates = 4, stash = 5;  // i, f, g, o, tanh(c)
-  static constexpr bool split = false;
+  static constexpr CellShape shape = cell_shape(CellKind::lstm);
 
   template <class P>
   static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
@@ -38,14 +37,6 @@ struct LSTM {
 
 }  // namespace
 
-void lstm_forward(Precision precision, const Forward& f, Worker& worker) {
-  precision == Precision::float32 ? run_forward<Float32, LSTM>(f, worker)
-                                  : run_forward<BFloat16, LSTM>(f, worker);
-}
-
-void lstm_backward(Precision precision, const Backward& f, Worker& worker) {
-  precision == Precision::float32 ? run_backward<Float32, LSTM>(f, worker)
-                                  : run_backward<BFloat16, LSTM>(f, worker);
-}
+extern const CellKernels lstm = cell_kernels<LSTM>;
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

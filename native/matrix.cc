@@ -128,7 +128,7 @@ void outer_product_as(const OuterProduct& p, Worker& worker) {
     const int64_t group_end = group + kTogether < ms.end ? group + kTogether : ms.end;
     for (int64_t r = 0; r < p.rows; r += kDeep<P>) {
       const int64_t deep = kDeep<P> < p.rows - r ? kDeep<P> : p.rows - r, steps = deep / P::pair;
-      const bool add = p.accumulate || r > 0;
+      const bool add = r > 0;
       for (int64_t j = ns.begin; j < ns.end; j += NB) {
         const T* b = static_cast<const T*>(p.b) + at<P>(j, r, p.b_stride);
         const int64_t b_block = p.b_stride * kBlock;

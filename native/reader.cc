@@ -12,12 +12,11 @@ namespace rnnlab {
 
 Reader::Reader(How how, NetworkShape shape, const NetworkWeights& weights, int64_t B, int64_t T,
                bool project_table, int threads)
-    : how_(how), shape_(shape), B_(B), T_(T), threads_(threads), own_embedding_(nullptr) {
+    : how_(how), shape_(shape), B_(B), threads_(threads), own_embedding_(nullptr) {
   const Kernels& k = *how_.kernels;
   const int64_t L = shape_.layers, H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
-  const int64_t G = cell_shape(shape_.cell).gates, columns = G * blocks(H), units = blocks(H);
+  const int64_t units = blocks(H);
   const bool table = E == 0 || project_table;
-  const int64_t stride = row_stride(V);
   ids_ = arena_.take<int32_t>((T + 1) * B);
   targets_ = arena_.take<int32_t>(T * B);
   nats_ = arena_.take<float>(T * B);
@@ -27,26 +26,17 @@ Reader::Reader(How how, NetworkShape shape, const NetworkWeights& weights, int64
   logits_ = arena_.take<float>(blocks(V) * row_stride(B) * kBlock);
   inputs_.resize(L);
   layers_.reserve(L);
-  float *projected = nullptr, *bias = nullptr;
-  Operand entries;
-  void* table_weights = nullptr;
   if (table) {
-    projected = arena_.take<float>(columns * stride * kBlock);
-    bias = arena_.take<float>(columns * kBlock);
-    inputs_[0].ids = ids_, inputs_[0].table = projected, inputs_[0].table_stride = stride;
-    if (E) {
-      entries = Operand::take(how_, arena_, blocks(E), V, false);
-      table_weights = how_.operand(arena_, columns, blocks(E) * kBlock);
-    }
+    table_.emplace(k, shape_.cell, H, V, E, false, arena_);
+    inputs_[0] = table_->input(ids_);
   } else {
     own_embedding_ = arena_.take<float>(V * E);
     inputs_[0].x = Operand::take(how_, arena_, blocks(E), T * B, false);
-    inputs_[0].size = E;
   }
   for (int64_t l = 0; l < L; ++l) {
     layers_.emplace_back(how_, shape_.cell, T, B, H, l ? H : table ? 0 : E, false, false, false,
                          arena_);
-    if (l) inputs_[l].x = layers_[l - 1].outputs(), inputs_[l].size = H;
+    if (l) inputs_[l].x = layers_[l - 1].outputs();
   }
   team(threads_, [&](Worker& worker) {
     for (int64_t l = 0; l < L; ++l) {
@@ -60,23 +50,7 @@ Reader::Reader(How how, NetworkShape shape, const NetworkWeights& weights, int64
       memcpy(own_embedding_ + mine.begin, weights.embedding + mine.begin,
              (mine.end - mine.begin) * sizeof(float));
     }
-    if (!table) return;
-    const LayerWeights& w = weights.layers[0];
-    layers_[0].pack_input_bias(w, bias, worker);
-    if (E) {
-      k.pack(how_.precision, w.weight_ih, {1, E, 1}, {G, H, E}, table_weights, 0, worker);
-      k.block(how_.precision, weights.embedding, 1, V, V, E, entries.plain, entries.paired,
-              entries.stride, worker);
-      worker.wait();
-      k.product(how_.precision,
-                {entries.plain, entries.stride, V, table_weights, blocks(E), columns, bias,
-                 projected, stride},
-                worker);
-    } else {
-      k.pack(Precision::float32, w.weight_ih, {1, V, 1}, {G, H, V}, projected, stride, worker);
-      worker.wait();
-      k.add_bias(projected, stride, V, columns, bias, worker);
-    }
+    if (table_) table_->project(weights.layers[0], weights.embedding, worker);
   });
 }
 
@@ -84,13 +58,6 @@ void Reader::set_state(const NetworkState& state) {
   team(1, [&](Worker& worker) {
     for (size_t l = 0; l < layers_.size(); ++l)
       layers_[l].set_state(state.h[l], state.c[l], worker);
-  });
-}
-
-void Reader::get_state(const NetworkState& state) {
-  team(1, [&](Worker& worker) {
-    for (size_t l = 0; l < layers_.size(); ++l)
-      layers_[l].get_state(0, state.h[l], state.c[l], worker);
   });
 }
 

@@ -1,7 +1,10 @@
 // A language model that reads, scores and writes: one call takes many time steps.
 #pragma once
 
+#include <optional>
+
 #include "network.h"
+#include "token_table.h"
 
 namespace rnnlab {
 
@@ -19,7 +22,6 @@ class Reader {
          int threads);
 
   void set_state(const NetworkState&);
-  void get_state(const NetworkState&);
 
   // Sum of -ln p over (steps, B) targets, the state carried on; steps <= T.
   double score(const int64_t* ids, const int64_t* targets, int64_t steps);
@@ -35,10 +37,11 @@ class Reader {
 
   How how_;
   NetworkShape shape_;
-  int64_t B_, T_;
+  int64_t B_;
   int threads_;
   Arena arena_;
   std::vector<Layer> layers_;
+  std::optional<TokenTable> table_;
   std::vector<LayerInput> inputs_;
   float* own_embedding_;
   void* output_weights_;

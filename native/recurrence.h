@@ -65,15 +65,15 @@ struct BackwardSite {
 
 template <class Cell>
 struct GateGradients {
-  F g[Cell::gates];    // of W_hh h + b_hh
-  F gx[Cell::gates];   // of W_ih x + b_ih, where it differs
+  F g[Cell::shape.gates];    // of W_hh h + b_hh
+  F gx[Cell::shape.gates];   // of W_ih x + b_ih, where it differs
   F direct;            // part of dL/dh_(t-1) that does not pass through W_hh
 };
 
 template <class P, class Cell>
 static void run_forward(const Forward& f, Worker& worker) {
   using T = typename P::T;
-  constexpr int G = Cell::gates;
+  constexpr int G = Cell::shape.gates;
   constexpr int units_of_tile = G == 1 ? kMaxBlocks : 1;
   constexpr int panel = G * units_of_tile < kMaxBlocks ? G * units_of_tile : kMaxBlocks;
   const int64_t k_blocks = blocks(f.H), weight_block = k_blocks * kBlock * kBlock;
@@ -106,7 +106,7 @@ static void run_forward(const Forward& f, Worker& worker) {
           site.c_before = f.c + ((t * f.c_step * k_blocks + j) * f.B + r) * kBlock;
           site.c = f.c + (((t + 1) * f.c_step * k_blocks + j) * f.B + r) * kBlock;
           site.stash =
-              stash ? stash + ((t * k_blocks + j) * Cell::stash * f.B + r) * kBlock : nullptr;
+              stash ? stash + ((t * k_blocks + j) * Cell::shape.stash * f.B + r) * kBlock : nullptr;
           site.stash_array = f.B * kBlock;
           // These lines arrive while the product below is computed.
           for (int64_t i = 0; i < n; ++i) {
@@ -115,7 +115,7 @@ static void run_forward(const Forward& f, Worker& worker) {
             if (f.c) fetch(site.c_before + i * kBlock), fetch_to_write(site.c + i * kBlock);
             if (P::pair == 2 && i % 2 == 1) continue;  // two rows share a line
             if (stash)
-              for (int a = 0; a < Cell::stash; ++a)
+              for (int a = 0; a < Cell::shape.stash; ++a)
                 fetch_to_write(site.stash + a * site.stash_array + i * kBlock);
             fetch_to_write(plain + at<P>(j, row + f.B + i, f.h_stride));
             if (P::pair == 2 && paired)
@@ -171,7 +171,7 @@ static void run_forward(const Forward& f, Worker& worker) {
 template <class P, class Cell>
 static void run_backward(const Backward& f, Worker& worker) {
   using T = typename P::T;
-  constexpr int G = Cell::gates;
+  constexpr int G = Cell::shape.gates;
   const int64_t unit_blocks = blocks(f.H), k_blocks = G * unit_blocks;
   const int64_t weight_block = k_blocks * kBlock * kBlock;
   const Shares mine = shares(worker, f.B, unit_blocks, P::pair);
@@ -194,7 +194,7 @@ static void run_backward(const Backward& f, Worker& worker) {
     first.h = first.h_before + f.B * kBlock;
     first.c_before = f.c + ((t * unit_blocks + j) * f.B + mine.rows.begin) * kBlock;
     first.dc = f.dc + (j * f.B + mine.rows.begin) * kBlock;
-    first.stash = stash + ((t * unit_blocks + j) * Cell::stash * f.B + b) * kBlock;
+    first.stash = stash + ((t * unit_blocks + j) * Cell::shape.stash * f.B + b) * kBlock;
     first.stash_array = f.B * kBlock;
     const int64_t place = at<P>(j * G, row, f.dg_stride), gate = f.dg_stride * kBlock;
     for (int64_t i = 0; i < rows; i += 2) {
@@ -209,10 +209,10 @@ static void run_backward(const Backward& f, Worker& worker) {
           site.h += moved, site.h_before += moved, site.c_before += moved, site.dc += moved;
           site.stash += moved;
           Cell::backward(site, gradients[odd]);
-          if constexpr (Cell::split) store(dh + moved, gradients[odd].direct);
+          if constexpr (Cell::shape.split) store(dh + moved, gradients[odd].direct);
           for (int g = 0; g < G; ++g) {
             store_plain<P>(plain + place + g * gate + moved, gradients[odd].g[g]);
-            if constexpr (Cell::split)
+            if constexpr (Cell::shape.split)
               store_plain<P>(plain_x + place + g * gate + moved, gradients[odd].gx[g]);
           }
         }
@@ -220,7 +220,7 @@ static void run_backward(const Backward& f, Worker& worker) {
           for (int g = 0; g < G; ++g) {
             const int64_t there = place + g * gate + i * kBlock + part_of_pair<P>(part);
             store_pair<P>(paired + there, gradients[0].g[g], gradients[1].g[g]);
-            if constexpr (Cell::split)
+            if constexpr (Cell::shape.split)
               store_pair<P>(paired_x + there, gradients[0].gx[g], gradients[1].gx[g]);
           }
       }
@@ -233,8 +233,8 @@ static void run_backward(const Backward& f, Worker& worker) {
       if (!f.c) fetch(f.h32 + (j * f.h32_stride + row) * kBlock);
       if (f.d_outputs) fetch(f.d_outputs + (j * f.d_outputs_stride + row) * kBlock);
       if (P::pair == 2 && i % 2 == 1) continue;  // two rows share a line
-      for (int a = 0; a < Cell::stash; ++a)
-        fetch(stash + (((t * unit_blocks + j) * Cell::stash + a) * f.B + b + i) * kBlock);
+      for (int a = 0; a < Cell::shape.stash; ++a)
+        fetch(stash + (((t * unit_blocks + j) * Cell::shape.stash + a) * f.B + b + i) * kBlock);
       if constexpr (P::pair == 2)
         for (int g = 0; g < G; ++g)
           fetch_to_write(paired + at<P>(j * G + g, row, f.dg_stride));
@@ -251,11 +251,26 @@ static void run_backward(const Backward& f, Worker& worker) {
         for (int64_t v = 0; v < units; ++v) fetch_stash(t - 1, j + v);
       rows_product<P>(units, rows, plain + (t * f.B + b) * kBlock, f.dg_stride * kBlock,
                       static_cast<const T*>(f.weights) + j * weight_block, weight_block, k_blocks,
-                      f.dh + (j * f.B + b) * kBlock, f.B * kBlock, Cell::split);
+                      f.dh + (j * f.B + b) * kBlock, f.B * kBlock, Cell::shape.split);
       if (t > 0)
         for (int64_t v = 0; v < units; ++v) gradients_of_gates(t - 1, j + v);
     }
   }
 }
+
+template <class Cell>
+static void forward(Precision precision, const Forward& f, Worker& worker) {
+  precision == Precision::float32 ? run_forward<Float32, Cell>(f, worker)
+                                  : run_forward<BFloat16, Cell>(f, worker);
+}
+
+template <class Cell>
+static void backward(Precision precision, const Backward& f, Worker& worker) {
+  precision == Precision::float32 ? run_backward<Float32, Cell>(f, worker)
+                                  : run_backward<BFloat16, Cell>(f, worker);
+}
+
+template <class Cell>
+constexpr CellKernels cell_kernels{forward<Cell>, backward<Cell>};
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

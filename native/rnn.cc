@@ -6,8 +6,7 @@ namespace {
 
 template <bool relu>
 struct RNN {
-  static constexpr int gates = 1, stash = 0;
-  static constexpr bool split = false;
+  static constexpr CellShape shape = cell_shape(relu ? CellKind::rnn_relu : CellKind::rnn);
 
   template <class P>
   static RNNLAB_INLINE void gates_of(const ForwardSite<P>&) {}
@@ -32,24 +31,7 @@ struct RNN {
 
 }  // namespace
 
-void rnn_forward(Precision precision, const Forward& f, Worker& worker) {
-  precision == Precision::float32 ? run_forward<Float32, RNN<false>>(f, worker)
-                                  : run_forward<BFloat16, RNN<false>>(f, worker);
-}
-
-void rnn_backward(Precision precision, const Backward& f, Worker& worker) {
-  precision == Precision::float32 ? run_backward<Float32, RNN<false>>(f, worker)
-                                  : run_backward<BFloat16, RNN<false>>(f, worker);
-}
-
-void rnn_relu_forward(Precision precision, const Forward& f, Worker& worker) {
-  precision == Precision::float32 ? run_forward<Float32, RNN<true>>(f, worker)
-                                  : run_forward<BFloat16, RNN<true>>(f, worker);
-}
-
-void rnn_relu_backward(Precision precision, const Backward& f, Worker& worker) {
-  precision == Precision::float32 ? run_backward<Float32, RNN<true>>(f, worker)
-                                  : run_backward<BFloat16, RNN<true>>(f, worker);
-}
+extern const CellKernels rnn = cell_kernels<RNN<false>>;
+extern const CellKernels rnn_relu = cell_kernels<RNN<true>>;
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -17,14 +17,7 @@ void pack_bias(const float*, const float*, Axis, bool, float, float*, Worker&);
 void add_bias(float*, int64_t, int64_t, int64_t, const float*, Worker&);
 void product(Precision, const Product&, Worker&);
 void outer_product(Precision, const OuterProduct&, Worker&);
-void rnn_forward(Precision, const Forward&, Worker&);
-void rnn_backward(Precision, const Backward&, Worker&);
-void rnn_relu_forward(Precision, const Forward&, Worker&);
-void rnn_relu_backward(Precision, const Backward&, Worker&);
-void gru_forward(Precision, const Forward&, Worker&);
-void gru_backward(Precision, const Backward&, Worker&);
-void lstm_forward(Precision, const Forward&, Worker&);
-void lstm_backward(Precision, const Backward&, Worker&);
+extern const CellKernels rnn, rnn_relu, gru, lstm;
 void loss(Precision, const Loss&, Worker&);
 void scatter(Precision, const void*, int64_t, const int32_t*, int64_t, int64_t, int64_t, float*,
              int64_t, Worker&);
@@ -46,8 +39,7 @@ const Kernels kernels = {
     false,
 #endif
     pack, unpack, block, unblock, gather, pack_bias, add_bias, product, outer_product,
-    {rnn_forward, rnn_relu_forward, gru_forward, lstm_forward},
-    {rnn_backward, rnn_relu_backward, gru_backward, lstm_backward},
+    {&rnn, &rnn_relu, &gru, &lstm},
     loss, scatter, scatter_rows, column_sums, drop, drop_gradient, drop_weights, square_sums,
     bare_multiply_adds,
 };

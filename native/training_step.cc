@@ -3,17 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include <optional>
+
 #include "call.h"
+#include "token_table.h"
 
 namespace rnnlab {
 namespace {
-
-uint64_t mixed(uint64_t seed, uint64_t site) {
-  uint64_t z = seed + (site + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
 
 void zero(float* x, int64_t n, const Worker& worker) {
   const Range mine = worker.share(n, 16);
@@ -22,8 +18,6 @@ void zero(float* x, int64_t n, const Worker& worker) {
 
 }  // namespace
 
-// With fewer entries than tokens it is less work to project each entry of the vocabulary once than
-// to project every token; with one-hot input the projection is the weight itself.
 StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradients& gradients,
                              const int64_t* ids, const int64_t* targets, int64_t T, int64_t B,
                              const NetworkState& state, Dropouts dropouts, uint64_t seed,
@@ -32,7 +26,6 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
   const int64_t L = shape_.layers, H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
   const int64_t batch = how_.row_batch(B), rows = T * batch, units = blocks(H);
   const bool table = E == 0 || (V <= rows && dropouts.input == 0);
-  const How exact{how_.kernels, Precision::float32};  // the table of an embedding is small
   arena_.reset();
 
   int32_t* own_ids = arena_.take<int32_t>(rows);
@@ -41,25 +34,13 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
   copy_ids(targets, T, B, batch, V, own_targets);
 
   // Input.
-  const int64_t columns = cell_shape(shape_.cell).gates * units;
-  const Axis gates{cell_shape(shape_.cell).gates, H, E ? E : V};
+  const Axis gates{cell_shape(shape_.cell).gates, H, 1};
   std::vector<LayerInput> inputs(L);
-  float *projected = nullptr, *d_projected = nullptr, *table_bias = nullptr, *d_embedded = nullptr;
-  Operand entries;
-  void *table_weights = nullptr, *table_weights_t = nullptr;
-  const int64_t table_stride = row_stride(V);
-  inputs[0].size = E;
+  std::optional<TokenTable> tokens;
+  float* d_embedded = nullptr;
   if (table) {
-    projected = arena_.take<float>(columns * table_stride * kBlock);
-    d_projected = arena_.take<float>(columns * table_stride * kBlock);
-    table_bias = arena_.take<float>(columns * kBlock);
-    inputs[0].ids = own_ids, inputs[0].table = projected, inputs[0].table_stride = table_stride;
-    if (E) {
-      entries = Operand::take(exact, arena_, blocks(E), V, true);
-      table_weights = exact.operand(arena_, columns, blocks(E) * kBlock);
-      table_weights_t = exact.operand(arena_, blocks(E), columns * kBlock);
-      d_embedded = arena_.take<float>(blocks(E) * table_stride * kBlock);
-    }
+    tokens.emplace(k, shape_.cell, H, V, E, true, arena_);
+    inputs[0] = tokens->input(own_ids);
   } else {
     inputs[0].x = Operand::take(how_, arena_, blocks(E), rows, true);
     d_embedded = arena_.take<float>(blocks(E) * row_stride(rows) * kBlock);
@@ -74,7 +55,6 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
     layers.emplace_back(how_, shape_.cell, T, B, H, dense, true, false, dense > 0, arena_);
     if (dropouts.weight > 0) masked[l] = arena_.take<float>(gates.gates * H * H);
     if (!l) continue;
-    inputs[l].size = H;
     inputs[l].x = dropouts.layer > 0 ? Operand::take(how_, arena_, units, rows, true)
                                      : layers[l - 1].outputs();
   }
@@ -121,7 +101,7 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
   }
 
   StepResult result{};
-  const auto dropout = [&](float p, int site) { return Dropout{p, mixed(seed, site)}; };
+  const auto dropout = [&](float p, int site) { return Dropout{p, random_bits(seed, site)}; };
   enum { input_site, output_site, first_layer_site };
   const auto layer_site = [&](int64_t l) { return static_cast<int>(first_layer_site + 2 * l); };
 
@@ -145,30 +125,14 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
     k.pack_bias(weights.output_bias, nullptr, vocabulary, false, -INFINITY, output_bias, worker);
 
     // Input.
-    const LayerWeights& w0 = weights.layers[0];
-    if (table) {
-      layers[0].pack_input_bias(w0, table_bias, worker);
-      if (E) {
-        k.pack(Precision::float32, w0.weight_ih, {1, E, 1}, gates, table_weights, 0, worker);
-        k.pack(Precision::float32, w0.weight_ih, gates, {1, E, 1}, table_weights_t, 0, worker);
-        k.block(Precision::float32, weights.embedding, 1, V, V, E, entries.plain, nullptr,
-                entries.stride, worker);
-        worker.wait();
-        k.product(Precision::float32,
-                  {entries.plain, entries.stride, V, table_weights, blocks(E), columns, table_bias,
-                   projected, table_stride},
-                  worker);
-      } else {
-        k.pack(Precision::float32, w0.weight_ih, {1, V, 1}, gates, projected, table_stride, worker);
-        worker.wait();
-        k.add_bias(projected, table_stride, V, columns, table_bias, worker);
-      }
+    if (tokens) {
+      tokens->project(weights.layers[0], weights.embedding, worker);
     } else {
       k.gather(how_.precision, weights.embedding, own_ids, rows, E,
                dropout(dropouts.input, input_site), inputs[0].x.plain, inputs[0].x.paired,
                inputs[0].x.stride, worker);
+      worker.wait();
     }
-    worker.wait();
 
     // Forward.
     for (int64_t l = 0; l < L; ++l) {
@@ -202,7 +166,7 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
               worker);
     k.outer_product(how_.precision,
                     {d_logits.paired, d_logits.stride, {1, V, H}, features.paired, features.stride,
-                     H, rows, gradients.output_weight, false},
+                     H, rows, gradients.output_weight},
                     worker);
     k.column_sums(how_.precision, d_logits.paired, d_logits.stride, rows, vocabulary,
                   gradients.output_bias, worker);
@@ -221,7 +185,7 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
         k.drop_weights(gradients.layers[l].weight_hh, gradients.layers[l].weight_hh,
                        gates.gates * H * H, dropout(dropouts.weight, layer_site(l) + 1), worker);
       if (l) {
-        layers[l].input_gradient(H, d_outputs, d_stride, worker);
+        layers[l].input_gradient(d_outputs, d_stride, worker);
         if (dropouts.layer > 0) {
           k.drop_gradient(d_outputs, d_stride, rows, units,
                           dropout(dropouts.layer, layer_site(l)), worker);
@@ -232,34 +196,12 @@ StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradien
     }
 
     // Gradient of the input.
-    const Operand& d_gates = layers[0].gate_gradients();
     if (E && !tied) zero(gradients.embedding, V * E, worker);
-    if (table) {
-      k.scatter(how_.precision, d_gates.paired, d_gates.stride, own_ids, rows, columns, V,
-                d_projected, table_stride, worker);
-      worker.wait();
-      if (E) {
-        k.outer_product(Precision::float32,
-                        {d_projected, table_stride, gates, entries.paired, entries.stride, E, V,
-                         gradients.layers[0].weight_ih, false},
-                        worker);
-        k.product(Precision::float32,
-                  {d_projected, table_stride, V, table_weights_t, columns, blocks(E), nullptr,
-                   d_embedded, table_stride},
-                  worker);
-        worker.wait();
-        // Each entry of the table is a row of its own.
-        const Range mine = worker.share(V);
-        for (int64_t v = mine.begin; v < mine.end; ++v)
-          for (int64_t e = 0; e < E; ++e)
-            gradients.embedding[v * E + e] +=
-                d_embedded[(e / kBlock * table_stride + v) * kBlock + e % kBlock];
-      } else {
-        k.unpack(d_projected, table_stride, {1, V, 1}, gates, gradients.layers[0].weight_ih,
-                 worker);
-      }
+    if (tokens) {
+      tokens->gradient(how_, layers[0].gate_gradients(), own_ids, rows,
+                       gradients.layers[0].weight_ih, gradients.embedding, worker);
     } else {
-      layers[0].input_gradient(E, d_embedded, d_stride, worker);
+      layers[0].input_gradient(d_embedded, d_stride, worker);
       if (dropouts.input > 0) {
         k.drop_gradient(d_embedded, d_stride, rows, blocks(E), dropout(dropouts.input, input_site),
                         worker);
