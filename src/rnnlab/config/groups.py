@@ -16,6 +16,8 @@ from pydantic import (
 
 from rnnlab.errors import UsageError
 
+Precision = Literal["float32", "bfloat16"]
+
 DEFAULT_SECONDS = 120.0
 """The training budget of a run that names none."""
 
@@ -225,9 +227,7 @@ class MachineSettings(SettingsGroup):
         description="textbook, builtin, native or auto: how cells run (`rnnlab engines`)",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: autocast, weights stay float32"
-    )
+    precision: Precision = Field("float32", description="bfloat16: autocast, weights stay float32")
     threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: as torch chooses")
 
 
@@ -265,7 +265,7 @@ class BenchSettings(SettingsGroup):
         description="engines, or literal (the lab report's written-out LSTM); none named: all that "
         "run here; builtin is always there as the yardstick",
     )
-    precision: tuple[Literal["float32", "bfloat16"], ...] = Field(
+    precision: tuple[Precision, ...] = Field(
         ("float32",), min_length=1, description="number formats"
     )
     hidden_size: tuple[PositiveInt, ...] = Field(

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-
-Ids = NDArray[np.int64]
+from rnnlab.data.tokenizer import Ids
 
 
 class Dropouts(NamedTuple):

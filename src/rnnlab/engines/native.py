@@ -22,6 +22,7 @@ from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep
 from rnnlab.errors import UnavailableError, unknown
 
 ISA_VARIABLE = "RNNLAB_ISA"
+REBUILD = "RNNLAB_REQUIRE_NATIVE=1 pip install --verbose --no-deps --force-reinstall ."
 
 FAST = {
     "avx512bf16": ("float32", "bfloat16"),
@@ -63,9 +64,6 @@ def why_missing(error: ImportError) -> str:
         f"its kernels were not compiled when rnnlab was installed; a C++ compiler is here now "
         f"({compiler}), so install rnnlab again; in its sources, `{REBUILD}` shows what fails"
     )
-
-
-REBUILD = "RNNLAB_REQUIRE_NATIVE=1 pip install --verbose --no-deps --force-reinstall ."
 
 
 def instruction_sets() -> list[str]:
@@ -151,19 +149,24 @@ def check(cell: Cell, weights: Weights, inputs: Tensor, state: State) -> None:
     if inputs.shape[0] == 0 or inputs.shape[1] == 0:
         raise ValueError(f"inputs must hold at least one step and one sequence, not {inputs.shape}")
     G, B = cell.num_gates, inputs.shape[1]
-    shapes = Weights(*[(rows, I), (G * H, H), (rows,), (rows,)])  # type: ignore[arg-type]
-    for name, tensor, wanted_shape in zip(Weights._fields, weights, shapes, strict=True):
-        if tuple(tensor.shape) != tuple(wanted_shape):
-            raise ValueError(f"{name} must be {tuple(wanted_shape)}, not {tuple(tensor.shape)}")
+    shapes = ((rows, I), (G * H, H), (rows,), (rows,))
+    for name, tensor, shape in zip(Weights._fields, weights, shapes, strict=True):
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} must be {shape}, not {tuple(tensor.shape)}")
     if any(part.shape != (B, H) for part in state) or len(state) != len(cell.state_names):
         parts = ", ".join(str(tuple(part.shape)) for part in state)
         raise ValueError(f"each part of the state must be {(B, H)}, not {parts}")
     for tensor in (*weights, *state):
-        if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
-            raise TypeError(
-                f"engine 'native' computes float32 tensors on the CPU, not {tensor.dtype} on "
-                f"{tensor.device.type}"
-            )
+        check_type(tensor, "tensors")
+
+
+def check_type(tensor: Tensor, what: str) -> None:
+    """Raise TypeError where the kernels cannot compute with a tensor; `what` it is, in words."""
+    if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+        raise TypeError(
+            f"engine 'native' computes float32 {what} on the CPU, not {tensor.dtype} on "
+            f"{tensor.device.type}"
+        )
 
 
 def address(tensor: Tensor | None) -> int:

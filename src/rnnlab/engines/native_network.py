@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import State
-from rnnlab.engines.engine import Ids, Network
-from rnnlab.engines.native import address, instruction_set, kernels
+from rnnlab.data.tokenizer import Ids
+from rnnlab.engines.engine import Network
+from rnnlab.engines.native import address, check_type, instruction_set, kernels
 
 
 def _sizes(network: Network) -> tuple[str, int, int, int, int]:
@@ -30,11 +31,7 @@ def _sizes(network: Network) -> tuple[str, int, int, int, int]:
             continue
         if tuple(parameter.shape) != shape:
             raise ValueError(f"a parameter must be {shape}, not {tuple(parameter.shape)}")
-        if parameter.dtype != torch.float32 or parameter.device.type != "cpu":
-            raise TypeError(
-                f"engine 'native' computes float32 parameters on the CPU, not {parameter.dtype} on "
-                f"{parameter.device.type}"
-            )
+        check_type(parameter, "parameters")
         if not parameter.is_contiguous():
             raise ValueError(f"a parameter {shape} is not contiguous")
     return network.cell.name, len(network.layers), H, V, E
@@ -105,8 +102,7 @@ class NativeReader:
 
     def __init__(self, network: Network, batch_size: int, num_steps: int, precision: str) -> None:
         cell, layers, H, V, E = _sizes(network)
-        self.shape = (layers, len(network.cell.state_names), batch_size, H)
-        self.num_steps = num_steps
+        self.num_layers, self.batch_size, self.num_steps = layers, batch_size, num_steps
         # Projecting every entry of the vocabulary once pays where more tokens than that follow.
         project = batch_size * num_steps >= V
         self.reader = kernels().Reader(
@@ -117,8 +113,7 @@ class NativeReader:
 
     def reset(self) -> None:
         """See `Reader.reset`."""
-        layers, _, _, _ = self.shape
-        self.reader.set_state([0, 0] * layers)
+        self.reader.set_state([0, 0] * self.num_layers)
 
     def score(self, ids: Ids, targets: Ids) -> float:
         """See `Reader.score`; raises ValueError for a misfit, IndexError for an id beyond V."""
@@ -145,10 +140,9 @@ class NativeReader:
 
     def _piece(self, ids: Ids) -> Ids:
         ids = _batch(ids)
-        batch_size = self.shape[2]
-        if ids.shape[1] != batch_size or len(ids) > self.num_steps:
+        if ids.shape[1] != self.batch_size or len(ids) > self.num_steps:
             raise ValueError(
-                f"ids must be at most {self.num_steps} steps of {batch_size} sequences, "
+                f"ids must be at most {self.num_steps} steps of {self.batch_size} sequences, "
                 f"not {ids.shape}"
             )
         return ids

@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
-from rnnlab.config import GenerationSettings
+from rnnlab.config import GenerationSettings, Precision
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
 from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import UsageError
@@ -15,8 +16,6 @@ from rnnlab.lab.display import evaluation_tables
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
 from rnnlab.lm.text_model import TextModel
-
-PRECISIONS = ("float32", "bfloat16")
 
 
 def notice(text: str) -> None:
@@ -101,7 +100,7 @@ def write_engines() -> None:
             level = engine.level()
             print(f"{engine.name:<10}ready{f': {level}' if level else ''}")
         print(f"{'':<10}{engine.about}")
-    chosen = {p: choose_engine("auto", "lstm", device, p)[0].name for p in PRECISIONS}
+    chosen = {p: choose_engine("auto", "lstm", device, p)[0].name for p in get_args(Precision)}
     print(f"{'auto':<10}{', '.join(f'{name} for {p}' for p, name in chosen.items())}")
 
 
