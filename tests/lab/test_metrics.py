@@ -8,7 +8,8 @@ import pytest
 
 from rnnlab.config import DataSettings, TrainingSettings
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.lab.metrics import MetricsLog, read_metrics
+from rnnlab.lab.metrics import MetricsLog
+from rnnlab.lab.run_files import read_metrics
 from rnnlab.lm.train import Milestone, Step
 
 

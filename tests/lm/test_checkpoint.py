@@ -1,11 +1,8 @@
 """The model folder: what goes in comes out to the bit; damage is named, never loaded."""
 
 import json
-import math
-import os
 import struct
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +14,7 @@ from hypothesis import strategies as st
 from rnnlab.config import ModelSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.errors import ModelFolderError, UsageError
-from rnnlab.lm.checkpoint import find_model, load_model, save_model, write_atomically, write_json
+from rnnlab.lm.checkpoint import find_model, load_model, save_model
 from rnnlab.lm.model import LanguageModel
 
 TEXT = "über the sea,\nthe naïve 🙂 sea\n" * 3
@@ -234,35 +231,6 @@ def test_damage_that_a_library_finds_is_refused_with_its_words(folder, damage, s
     message = refusal(folder)
     assert message.startswith(start.format(folder))
     assert len(message) > len(start.format(folder))
-
-
-@pytest.mark.parametrize("fault", [(os, "fsync"), (Path, "replace")], ids=["flush", "rename"])
-def test_write_that_fails_leaves_the_old_content_and_no_other_file(tmp_path, monkeypatch, fault):
-    def fail(*_):
-        raise OSError(28, "No space left on device")
-
-    file = tmp_path / "file"
-    write_atomically(file, b"old")
-    monkeypatch.setattr(*fault, fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(file, b"new and longer")
-    assert file.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_write_replaces_the_whole_file(tmp_path):
-    for content in (b"long content", b"short", b""):
-        write_atomically(tmp_path / "file", content)
-        assert (tmp_path / "file").read_bytes() == content
-        assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_json_holds_null_for_what_json_lacks_and_text_as_it_is(tmp_path):
-    write_json(tmp_path / "x.json", {"ä": [1.5, math.nan, (math.inf, 2)], "b": {"c": -math.inf}})
-    text = (tmp_path / "x.json").read_text(encoding="utf-8")
-    assert "ä" in text
-    assert text.endswith("}\n")
-    assert json.loads(text) == {"ä": [1.5, None, [None, 2]], "b": {"c": None}}
 
 
 def touch(*files):

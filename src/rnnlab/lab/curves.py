@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.lab.metrics import read_metrics
+from rnnlab.lab.run_files import read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

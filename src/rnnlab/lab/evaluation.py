@@ -1,6 +1,5 @@
 """Evaluation records: a model's score on a text, beside what simple methods reach on it."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from rnnlab.data.dataset import Dataset
@@ -36,7 +35,7 @@ def evaluate_texts(
                     characters=score.characters,
                     unknown_tokens=score.unknown_tokens,
                     nats_per_token=nats,
-                    bits_per_character=score.nats / math.log(2) / score.characters,
+                    bits_per_character=score.bits_per_character,
                     perplexity=perplexity(nats),
                     checkpoint=checkpoint,
                     baselines=beside,

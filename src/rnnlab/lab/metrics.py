@@ -8,19 +8,18 @@ from typing import Any
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
-from rnnlab.lm.checkpoint import finite
+from rnnlab.data.files import finite
+from rnnlab.lab.run_files import METRICS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
-
-FILE = "metrics.jsonl"
 
 
 class MetricsLog:
     """Appends to metrics.jsonl; each line is flushed, so a killed run keeps what it had."""
 
     def __init__(self, directory: Path, dataset: Dataset, settings: TrainingSettings) -> None:
-        self._file = directory / FILE
+        self._file = directory / METRICS
         self._settings = settings
         self._pending: list[Step] = []
         self._lines_due = 0
@@ -94,11 +93,3 @@ class MetricsLog:
     def _write(self, record: Mapping[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(finite(record), allow_nan=False) + "\n")
-
-
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Read metrics.jsonl; a run that has not logged yet has no lines."""
-    file = directory / FILE
-    if not file.is_file():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

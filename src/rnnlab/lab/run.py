@@ -9,7 +9,6 @@ result.json      training summary, final evaluations beside their baselines
 curves.svg       the learning curves
 """
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from typing import Any
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.lab.curves import draw_curves
-from rnnlab.lab.metrics import read_metrics
+from rnnlab.lab.run_files import CONFIG, RESULT, read_json, read_metrics
 from rnnlab.lm.text_model import TextModel
 
 
@@ -33,23 +32,19 @@ class Run:
     def open(cls, directory: str | Path) -> "Run":
         """Open a run directory; raises UsageError where `directory` is none."""
         path = Path(directory)
-        if not (path / "config.toml").is_file():
+        if not (path / CONFIG).is_file():
             raise UsageError(f"{path} is no run directory: it has no config.toml")
         return cls(path)
 
     @property
     def settings(self) -> Settings:
         """What was asked for, resolved."""
-        return Settings.from_toml(self.directory / "config.toml")
+        return Settings.from_toml(self.directory / CONFIG)
 
     @property
     def result(self) -> dict[str, Any]:
         """Content of result.json; raises RunDirectoryError while training has not ended."""
-        file = self.directory / "result.json"
-        try:
-            return dict(json.loads(file.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{file}: no result to read: {error}") from None
+        return read_json(self.directory / RESULT)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

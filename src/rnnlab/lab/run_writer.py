@@ -6,12 +6,13 @@ from pathlib import Path
 
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
+from rnnlab.data.files import write_atomically, write_json
 from rnnlab.errors import DivergenceError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
-from rnnlab.lm.checkpoint import save_weights, write_atomically, write_json
+from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step, Trainer
@@ -97,6 +98,10 @@ class RunWriter:
             "format": RESULT_FORMAT,
             "training": trainer.summary() | machine,
             "model": {"parameters": self.model.model.num_parameters()},
+            "data": {
+                "vocabulary": self.dataset.tokenizer.size,
+                "tokens": {name: len(part.ids) for name, part in self.dataset.splits.items()},
+            },
             "evaluations": [record.to_dict() for record in records],
         }
         write_json(self.directory / "result.json", result)

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -36,27 +37,11 @@ def train(
     display = display or Display(quiet=True)
     if directory is not None:
         check_new(Path(directory))
-    device = set_up(settings.machine)
-    machine = settings.machine
-    engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
-    dataset = load_dataset(settings.data)
-    batches = dataset.batches(settings.data)
-    settings = resolve(settings, dataset, engine.name, device)
-    torch.manual_seed(settings.training.seed)
-    model = LanguageModel(settings.model, dataset.tokenizer.size).to(device)
-    about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
-    text_model = TextModel(
-        model, dataset.tokenizer, settings.data.preprocessing, engine,
-        settings.machine.precision, about,
-    )  # fmt: skip
-    trainer = Trainer(
-        model, engine, batches, settings.training,
-        precision=settings.machine.precision,
-        evaluate=_validation(text_model, dataset, settings),
-    )  # fmt: skip
+    ready = prepare(settings)
+    trainer, settings = ready.trainer, ready.settings
     run = Run(make_directory(directory, settings))
-    writer = RunWriter(run.directory, text_model, dataset, settings)
-    display.begin(dataset, text_model, settings, why, run.directory)
+    writer = RunWriter(run.directory, ready.model, ready.dataset, settings)
+    display.begin(ready.dataset, ready.model, settings, ready.why, run.directory)
     try:
         with stopping_on_signals(trainer):
             for event in trainer.run():
@@ -73,6 +58,41 @@ def train(
     run.model = writer.finish(trainer)
     display.end(run.result, run.metrics, run.directory)
     return run
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that stands ready before the first step."""
+
+    settings: Settings
+    """Resolved."""
+    dataset: Dataset
+    model: TextModel
+    trainer: Trainer
+    why: str
+    """Why this engine."""
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Load the text, make model and trainer; nothing is written. Raises as `train` does."""
+    machine = settings.machine
+    device = set_up(machine)
+    engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
+    dataset = load_dataset(settings.data)
+    batches = dataset.batches(settings.data)
+    settings = resolve(settings, dataset, engine.name, device)
+    torch.manual_seed(settings.training.seed)
+    model = LanguageModel(settings.model, dataset.tokenizer.size).to(device)
+    about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
+    text_model = TextModel(
+        model, dataset.tokenizer, settings.data.preprocessing, engine, machine.precision, about
+    )
+    trainer = Trainer(
+        model, engine, batches, settings.training,
+        precision=machine.precision,
+        evaluate=_validation(text_model, dataset, settings),
+    )  # fmt: skip
+    return Prepared(settings, dataset, text_model, trainer, why)
 
 
 def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.device) -> Settings:

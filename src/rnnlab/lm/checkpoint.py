@@ -1,12 +1,9 @@
-"""The model folder: config.json, model.safetensors, tokenizer.json. No pickle is read or written.
+"""The model folder: config.json, model.safetensors, tokenizer.json.
 
-Each file is written under a temporary name, flushed and renamed, so that a reader meets the old
-content or the new one, never a part.
+No pickle is read or written.
 """
 
 import json
-import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +12,13 @@ import safetensors.torch
 from torch import Tensor
 
 from rnnlab.config import ModelSettings
+from rnnlab.data.files import write_atomically, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.lm.model import LanguageModel
 
 FORMAT = 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-
-
-def write_atomically(file: Path, content: bytes) -> None:
-    """Replace `file` by `content` as a whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(file: Path, content: object) -> None:
-    """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
-    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(file, f"{text}\n".encode())
-
-
-def finite(content: object) -> object:
-    """Copy nested dicts and lists with None for every NaN or infinite number."""
-    if isinstance(content, dict):
-        return {key: finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def save_model(

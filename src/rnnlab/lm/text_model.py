@@ -1,5 +1,6 @@
 """A language model with all that stands between it and text: rule, tokenizer, engine, precision."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,11 @@ class Score:
     tokens: int
     characters: int
     unknown_tokens: int
+
+    @property
+    def bits_per_character(self) -> float:
+        """Nats as bits, over the characters that the tokens stand for."""
+        return self.nats / math.log(2) / self.characters
 
 
 @dataclass

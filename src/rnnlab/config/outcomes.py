@@ -1,0 +1,57 @@
+"""What an experiment can measure of a run: every outcome, defined once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One figure of a run, and how two of them are compared."""
+
+    name: str
+    label: str
+    """For tables and axes, with the unit."""
+    scale: Literal["difference", "ratio"]
+    """Two values are compared by a - b, or by a / b (then it is logarithms that are averaged)."""
+    better: Literal["lower", "higher"]
+    digits: int
+    """Decimals that are shown."""
+    timed: bool = False
+    """Measured by the clock: taken from the timing rounds, where an experiment has them."""
+
+
+OUTCOMES: dict[str, Outcome] = {
+    outcome.name: outcome
+    for outcome in (
+        Outcome(
+            "held_out_bits_per_character", "held-out bits/character, last weights",
+            "difference", "lower", 3,
+        ),
+        Outcome(
+            "best_held_out_bits_per_character", "held-out bits/character, best weights",
+            "difference", "lower", 3,
+        ),
+        Outcome(
+            "overfitting_bits_per_character",
+            "overfitting: rise of held-out bits/character from its lowest to the end",
+            "difference", "lower", 3,
+        ),
+        Outcome("training_perplexity", "training perplexity", "ratio", "lower", 3),
+        Outcome("tokens_per_second", "tokens/s", "ratio", "higher", 0, timed=True),
+        Outcome("training_seconds", "training [s]", "ratio", "lower", 1, timed=True),
+        Outcome("prediction_seconds", "prediction [s]", "ratio", "lower", 4, timed=True),
+        Outcome(
+            "initial_gradient_decay", "gradient over 30 steps, at initialisation [decades]",
+            "difference", "lower", 2,
+        ),
+        Outcome(
+            "gradient_decay", "gradient over 30 steps, after training [decades]",
+            "difference", "lower", 2,
+        ),
+    )
+}  # fmt: skip
+"""By name. held-out: the test split, or where there is none the validation split, context carried.
+
+decay: |log10(norm of dL_T/dh_(T-30) / norm of dL_T/dh_T)|, 0 where a gradient neither vanishes nor
+explodes on its way back through 30 time steps.
+"""

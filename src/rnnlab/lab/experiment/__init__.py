@@ -1,0 +1,1 @@
+"""Experiments: a file with a question becomes runs, and runs become an answer."""

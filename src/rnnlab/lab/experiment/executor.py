@@ -1,0 +1,34 @@
+"""What every executor is: a way to have the runs of an experiment done."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rnnlab.lab.experiment.job import Job
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run."""
+
+    job: Job
+    kind: Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
+    """failed: not ended, may be tried again; elsewhere: another process is making this run."""
+    detail: str = ""
+    """started: where; failed, diverged, pruned: why."""
+
+
+class Executor(ABC):
+    """Has jobs done, several at once.
+
+    Each run ends up as a directory of the store exactly once; one that is cut off leaves none that
+    counts.
+    """
+
+    slots: int
+    """Runs at once."""
+
+    @abstractmethod
+    def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
+        """Take a job whenever a slot is free; yield what happens, until all have ended."""

@@ -1,0 +1,31 @@
+"""What a worker is told of the run that it is to make."""
+
+from dataclasses import dataclass
+
+from rnnlab.config import Settings
+from rnnlab.lab.experiment.plan import Plan, PlannedRun
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be made; plain data, so that it can cross to another machine."""
+
+    id: str
+    name: str
+    """For people: variant and seed."""
+    settings: Settings
+    phrases: tuple[str, ...] = ()
+    phrase_length: int = 100
+    gradient_flow: bool = False
+
+    @classmethod
+    def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":
+        """The job of a planned run; `threads` where the settings name none."""
+        settings = run.settings
+        if not settings.machine.threads:
+            settings = settings.changed(threads=threads)
+        asked = plan.settings
+        return cls(
+            run.id, f"{run.variant}, seed {run.seed}", settings,
+            asked.phrases, asked.phrase_length, asked.gradient_flow,
+        )  # fmt: skip

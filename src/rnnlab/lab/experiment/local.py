@@ -1,0 +1,113 @@
+"""Runs on this machine: every run a process of its own, several at once."""
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from rnnlab.errors import RnnlabError
+from rnnlab.lab.experiment.executor import Event, Executor
+from rnnlab.lab.experiment.job import Job
+from rnnlab.lab.experiment.store import Store
+
+# A server that has imported torch once forks a fresh process for each run: as clean as a new
+# interpreter, without its two seconds of imports.
+PROCESSES = get_context("forkserver")
+
+Message = tuple[str, str]
+"""Kind of the event, detail."""
+
+
+class LocalExecutor(Executor):
+    """Worker processes of this machine."""
+
+    def __init__(self, store: Store, slots: int) -> None:
+        self.store = store
+        self.slots = slots
+        self._busy: dict[Connection, tuple[Job, BaseProcess]] = {}
+
+    def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
+        """See `Executor.run`; where it is left early, the runs that it is in are ended at once."""
+        PROCESSES.set_forkserver_preload(["rnnlab.lab.experiment.perform"])
+        try:
+            more = True
+            while more or self._busy:
+                while more and len(self._busy) < self.slots:
+                    job = next(jobs, None)
+                    if job is None:
+                        more = False
+                    else:
+                        self._start(job)
+                        yield Event(job, "started", "here")
+                for pipe in wait(list(self._busy)):
+                    assert isinstance(pipe, Connection)
+                    yield self._end(pipe)
+        finally:
+            for _, process in self._busy.values():
+                process.kill()
+                process.join()
+            self._busy.clear()
+
+    def _start(self, job: Job) -> None:
+        mine, theirs = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=work, args=(job, self.store.folder, theirs), daemon=True)
+        process.start()
+        theirs.close()  # so that the pipe ends with the process
+        self._busy[mine] = (job, process)
+
+    def _end(self, pipe: Connection) -> Event:
+        job, process = self._busy.pop(pipe)
+        try:
+            kind, detail = pipe.recv()
+        except EOFError:
+            process.join()
+            code = process.exitcode or 0
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            detail = f"its process ended with {how}" + (
+                "; was there enough memory?" if code == -9 else ""
+            )
+            return Event(job, "failed", detail)
+        process.join()
+        return Event(job, kind, detail)
+
+
+def work(job: Job, folder: Path, answer: Connection) -> None:
+    """Make one run; runs in the worker process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the experiment, which ends us
+    answer.send(attempt(job, Store(folder)))
+
+
+def attempt(job: Job, store: Store) -> Message:
+    """Make one run in its place in the store, if no one else does; tells failures."""
+    from rnnlab.lab.experiment.perform import perform
+
+    with store.claim(job.id) as mine:
+        if not mine:
+            return "elsewhere", ""
+        try:
+            if ended := store.ended(job.id):
+                return ended.status, ended.reason
+            store.clear(job.id)
+            ended = perform(job, store.directory(job.id))
+            return ended.status, ended.reason
+        except RnnlabError as error:
+            return "failed", str(error)
+        except OSError as error:
+            return "failed", f"{error.filename or 'input or output'}: {error.strerror or error}"
+        except Exception as error:
+            file = store.keep_failure(job.id, traceback.format_exc())
+            return "failed", f"{type(error).__name__}: {error} (all of it: {file})"
+
+
+def _end_with_parent() -> None:
+    """Do not outlive an experiment that was killed: its successor would meet this run half done."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,100 @@
+"""One run of an experiment, done: trained, measured, and marked as ended."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rnnlab.config import Settings
+from rnnlab.data.files import write_json
+from rnnlab.errors import DivergenceError, RunDirectoryError
+from rnnlab.lab.experiment.job import Job
+from rnnlab.lab.experiment.store import OUTCOME, OUTCOME_FORMAT, Ended
+from rnnlab.lab.gradient_flow import decay, gradient_norms
+from rnnlab.lab.run import Run
+from rnnlab.lab.training import prepare, train
+from rnnlab.lm.text_model import TextModel
+
+GRADIENT_STEPS = 50
+"""Time steps that the gradient is followed back."""
+
+
+def perform(job: Job, directory: Path) -> Ended:
+    """Train and measure into a new run directory; its outcome.json is written last.
+
+    Raises what training raises, but for DivergenceError, which is an outcome; RunDirectoryError
+    where a signal ended training, which is none.
+    """
+    began = perf_counter()
+    found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
+    flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}
+    try:
+        run = train(job.settings, directory)
+    except DivergenceError as error:
+        ended = Ended("diverged", str(error).partition(". ")[0])
+    else:
+        if (reason := run.result["training"]["stopped_by"]) in ("SIGINT", "SIGTERM"):
+            raise RunDirectoryError(f"training was ended by {reason}; it will be run again")
+        ended = Ended("finished")
+        found = _measure(job, run, flow)
+    content = {
+        "format": OUTCOME_FORMAT,
+        "id": job.id,
+        "status": ended.status,
+        "reason": ended.reason,
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": perf_counter() - began,
+        **found,
+    }
+    write_json(directory / OUTCOME, content)
+    return ended
+
+
+def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
+    """All outcomes of a finished run."""
+    result, training = run.result, run.result["training"]
+    outcomes = {
+        "training_perplexity": training["perplexity"],
+        "tokens_per_second": training["tokens_per_second"],
+        "training_seconds": training["seconds"],
+    }
+    ready = prepare(run.settings)
+    last = TextModel.load(run.directory, "last", run.settings.machine)
+    split = next((name for name in ("test", "validation") if name in ready.dataset.splits), None)
+    if split:
+        best = next(
+            record
+            for record in result["evaluations"]
+            if record["split"] == split and record["context"] == "carried"
+        )
+        outcomes["best_held_out_bits_per_character"] = best["bits_per_character"]
+        score = last.score(ready.dataset.splits[split].text)
+        outcomes["held_out_bits_per_character"] = score.bits_per_character
+    held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
+    if held_out:
+        outcomes["overfitting_bits_per_character"] = held_out[-1] - min(held_out)
+    if job.gradient_flow:
+        ids = ready.dataset.splits["train"].ids
+        flow = {**flow, "trained": gradient_norms(last.model, ids, GRADIENT_STEPS)}
+        outcomes["initial_gradient_decay"] = decay(flow["initial"])
+        outcomes["gradient_decay"] = decay(flow["trained"])
+    texts: list[str] = []
+    if job.phrases:
+        started = perf_counter()
+        texts = continued(last, job.phrases, job.phrase_length)
+        outcomes["prediction_seconds"] = perf_counter() - started
+    outcomes = {name: value for name, value in outcomes.items() if value is not None}
+    return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow}
+
+
+def _gradient_flow(settings: Settings) -> list[float]:
+    """Of the model before its first step."""
+    ready = prepare(settings)
+    ids = ready.dataset.splits["train"].ids
+    return gradient_norms(ready.model.model, ids, GRADIENT_STEPS)
+
+
+def continued(model: TextModel, phrases: Sequence[str], length: int) -> list[str]:
+    """Continue each phrase greedily, one after the other, as someone who reads them would."""
+    return [model.generate(phrase, length=length, temperature=0) for phrase in phrases]

@@ -1,0 +1,213 @@
+"""An experiment file becomes a plan: variants times seeds, each with all its settings."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnlab.config import Settings, find_config
+from rnnlab.config.experiment import (
+    ClaimSettings,
+    ComparisonSettings,
+    DrawSettings,
+    ExperimentSettings,
+    Range,
+    VariantSettings,
+    quickened,
+)
+from rnnlab.errors import UsageError, suggest, unknown
+
+NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror")
+"""Settings that say where a run is computed or shown, not what it is."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a plan: a variant with a seed."""
+
+    variant: str
+    seed: int
+    settings: Settings
+
+    @property
+    def id(self) -> str:
+        """The name of its run directory: a hash of all settings that decide what comes out."""
+        return settings_id(self.settings)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment file asks for, all names resolved."""
+
+    name: str
+    settings: ExperimentSettings
+    variants: tuple[VariantSettings, ...]
+    claims: tuple[ClaimSettings, ...]
+    base: Settings
+    runs: tuple[PlannedRun, ...]
+    """Seed by seed, all variants of the first seed first: an early end leaves whole rounds."""
+
+    @property
+    def reference(self) -> str:
+        """The variant that the others are compared with."""
+        return self.settings.reference or (self.variants[0].name if self.variants else "")
+
+    def variant_settings(self, name: str, seed: int = 0) -> Settings:
+        """All settings of a variant's run."""
+        change = next(v.change for v in self.variants if v.name == name)
+        return self.base.changed(f"variant {name!r}", **change, seed=seed)
+
+
+def settings_id(settings: Settings) -> str:
+    """Twelve hexadecimal digits that stand for the settings of a run as they were asked for.
+
+    SHA-256 of the settings that differ from their default, in JSON, sorted by name, without those
+    that only say where a run is computed or shown. Two runs with one id are the same run. A setting
+    that a later version adds leaves the ids of earlier runs as they are.
+    """
+    defaults = Settings().flat()
+    asked = {
+        name: value
+        for name, value in settings.flat().items()
+        if name not in NOT_IN_THE_ID and value != defaults[name]
+    }
+    text = json.dumps(asked, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_plan(file: Path, *, quick: bool = False) -> Plan:
+    """Read an experiment file; raises UsageError, one line a fault, that begins with the file."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: not TOML: {error}") from None
+    return make_plan(content, file.resolve().parent.name, str(file), quick=quick)
+
+
+def make_plan(content: Mapping[str, Any], name: str, where: str, *, quick: bool = False) -> Plan:
+    """Make a plan from a file's content; see `read_plan`."""
+    names = list(ExperimentSettings.model_fields)
+    for key in content:
+        if key not in names:
+            raise UsageError(f"{where}: unknown key {key!r}{suggest(key, names)}")
+    try:
+        settings = ExperimentSettings(**(quickened(content) if quick else content))
+        base = _base(settings.base)
+        variants = _variants(settings)
+        _check_seeds(base, settings)
+        claims = settings.claim or _default_claims(settings, variants)
+        _check_names(settings, [variant.name for variant in variants], claims)
+        runs = tuple(
+            PlannedRun(
+                variant.name, seed,
+                base.changed(f"variant {variant.name!r}", **variant.change, seed=seed),
+            )
+            for seed in settings.seeds
+            for variant in variants
+        )  # fmt: skip
+    except UsageError as error:
+        lines = str(error).splitlines()
+        raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
+    return Plan(name, settings, variants, claims, base, runs)
+
+
+def _base(values: Mapping[str, Any]) -> Settings:
+    values = dict(values)
+    config = values.pop("config", "")
+    start = Settings.from_toml(find_config(config)) if config else Settings()
+    base = start.changed("base", **values)
+    if base.data.corpus == ("auto",):
+        raise UsageError("base: corpus = 'auto' is another text on another machine; name a corpus")
+    return base
+
+
+def _check_seeds(base: Settings, settings: ExperimentSettings) -> None:
+    if "seed" in settings.base:
+        raise UsageError("base: seed belongs in seeds, which every variant is run with")
+    training = base.training
+    changes = [variant.change for variant in settings.variant] + [dict(settings.grid or {})]
+    budgets = ("num_epochs", "max_tokens", "max_seconds")
+    if not (training.num_epochs or training.max_tokens or training.max_seconds) and not any(
+        name in change for name in budgets for change in changes
+    ):
+        raise UsageError(f"base: no budget per run; set one of {', '.join(budgets)}")
+
+
+def _variants(settings: ExperimentSettings) -> tuple[VariantSettings, ...]:
+    if settings.grid is not None:
+        names = list(settings.grid)
+        changes = [
+            dict(zip(names, values, strict=True)) for values in product(*settings.grid.values())
+        ]
+    elif settings.random is not None:
+        changes = list(_draws(settings.random))
+    else:
+        changes = []
+    named = tuple(VariantSettings(name=change_name(c), change=c) for c in changes)
+    for variant in settings.variant or named:
+        if "seed" in variant.change:
+            raise UsageError(f"variant {variant.name!r}: seed belongs in seeds")
+    return settings.variant or named
+
+
+def change_name(change: Mapping[str, Any]) -> str:
+    """Name a variant by what it changes: `cell=gru, hidden_size=128`."""
+    shown = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in change.values())
+    return ", ".join(f"{name}={value}" for name, value in zip(change, shown, strict=True))
+
+
+def _draws(draws: DrawSettings) -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(draws.seed)
+    for _ in range(draws.count):
+        yield {name: _draw(rng, span) for name, span in draws.settings.items()}
+
+
+def _draw(rng: np.random.Generator, span: Range) -> Any:
+    if span.choices:
+        return span.choices[int(rng.integers(len(span.choices)))]
+    low, high = span.bounds
+    if span.whole:
+        return int(rng.integers(int(low), int(high) + 1))
+    if span.log:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return float(rng.uniform(low, high))
+
+
+def _default_claims(
+    settings: ExperimentSettings, variants: tuple[VariantSettings, ...]
+) -> tuple[ClaimSettings, ...]:
+    """Where a file makes no claim: every variant against the reference, by the first outcome."""
+    reference = settings.reference or (variants[0].name if variants else "")
+    return tuple(
+        ClaimSettings(
+            comparison=(
+                ComparisonSettings(
+                    variant=variant.name, against=reference, outcome=settings.outcomes[0]
+                ),
+            )
+        )
+        for variant in variants
+        if variant.name != reference
+    )
+
+
+def _check_names(
+    settings: ExperimentSettings, variants: list[str], claims: tuple[ClaimSettings, ...]
+) -> None:
+    if settings.reference and settings.reference not in variants:
+        raise unknown("reference", settings.reference, variants)
+    for claim in claims:
+        for comparison in claim.comparison:
+            for name in (comparison.variant, comparison.against):
+                if isinstance(name, str) and name not in variants:
+                    raise UsageError(f"claim: {unknown('variant', name, variants)}")
+            if comparison.variant == comparison.against:
+                raise UsageError(f"claim: variant {comparison.variant!r} against itself")

@@ -1,0 +1,76 @@
+"""What an experiment's run directories hold, read back; needs no torch.
+
+runs/ID/           a run directory, see `rnnlab.lab.run`; ID is `plan.settings_id`
+runs/ID/outcome.json  written last: a run that has it has ended, and is never run again
+timing.jsonl       one line a measurement of speed
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rnnlab.lab.experiment.plan import Plan
+
+Status = Literal["finished", "diverged", "failed", "pruned", "missing"]
+"""diverged, pruned: ended early, for good; failed: will be tried again; missing: not run yet."""
+
+Points = list[tuple[float, float]]
+"""(x, y), x ascending."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of an experiment."""
+
+    id: str
+    variant: str
+    seed: int
+    status: Status
+    reason: str = ""
+    """Why it did not finish."""
+    outcomes: dict[str, float] = field(default_factory=dict)
+    """By the names of `OUTCOMES`; timed ones as the run itself met them."""
+    curves: dict[str, Points] = field(default_factory=dict)
+    """`training`: (epochs, nats per token); `held_out`: (epochs, bits per character)."""
+    baselines: dict[str, float] = field(default_factory=dict)
+    """Held-out bits per character by method, on the text of `held_out_bits_per_character`."""
+    gradient_flow: dict[str, list[float]] = field(default_factory=dict)
+    """`initial`, `trained`: norm of dL_T/dh_(T-k), k = 0, 1, …"""
+    texts: list[str] = field(default_factory=list)
+    """The experiment's phrases, continued."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Content of config.toml, resolved."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """Content of environment.json."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One measurement of a variant's speed."""
+
+    variant: str
+    round: int
+    outcomes: dict[str, float]
+    """The timed ones of `OUTCOMES`."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """All that a report is made of."""
+
+    plan: Plan
+    runs: list[RunRecord]
+    """In the plan's order, with those that are missing."""
+    timings: list[Timing] = field(default_factory=list)
+    timing_environment: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    """The command that makes the experiment again."""
+
+    def values(self, variant: str, outcome: str) -> dict[int, float]:
+        """A variant's figures: by seed, or a timed one by round where speed was measured apart."""
+        from rnnlab.config.outcomes import OUTCOMES
+
+        if OUTCOMES[outcome].timed and self.timings:
+            own = [timing for timing in self.timings if timing.variant == variant]
+            return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
+        runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
+        return {run.seed: run.outcomes[outcome] for run in runs if outcome in run.outcomes}

@@ -1,0 +1,92 @@
+"""Where an experiment's runs are kept: which have ended, and who may do the next one.
+
+FOLDER/runs/ID/    a run directory; ID is `plan.settings_id`
+FOLDER/runs/.locks/ID  held by the process that is making this run; the system frees it when that
+                   process ends, however it ends
+FOLDER/failures/ID.txt  what a run that failed had to say
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rnnlab.data.files import write_atomically
+from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.run_files import read_json
+
+OUTCOME = "outcome.json"
+OUTCOME_FORMAT = 1
+
+EndedStatus = Literal["finished", "diverged", "pruned"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run came to its end, for good."""
+
+    status: EndedStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of one experiment."""
+
+    folder: Path
+
+    def directory(self, run_id: str) -> Path:
+        """Where a run's directory is, or will be."""
+        return self.folder / "runs" / run_id
+
+    def outcome(self, run_id: str) -> dict[str, Any] | None:
+        """Content of a run's outcome.json; None where it has not ended.
+
+        Raises RunDirectoryError where it is damaged or a newer version wrote it.
+        """
+        file = self.directory(run_id) / OUTCOME
+        if not file.is_file():
+            return None
+        content = read_json(file)
+        if content.get("format") != OUTCOME_FORMAT:
+            raise RunDirectoryError(
+                f"{file}: format {content.get('format')!r} is not known; this version of rnnlab "
+                f"reads format {OUTCOME_FORMAT}. The run is kept as it is; use the version that "
+                "made it, or move the directory away to have it run again"
+            )
+        return content
+
+    def ended(self, run_id: str) -> Ended | None:
+        """How a run ended; None where it has not. Raises as `outcome` does."""
+        content = self.outcome(run_id)
+        return Ended(content["status"], content["reason"]) if content else None
+
+    @contextmanager
+    def claim(self, run_id: str) -> Iterator[bool]:
+        """Try to be the one who makes a run; yields False where another process does already."""
+        locks = self.folder / "runs" / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(locks / run_id, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(descriptor)
+
+    def clear(self, run_id: str) -> None:
+        """Remove what a run that was cut off has left; the claim must be held."""
+        shutil.rmtree(self.directory(run_id), ignore_errors=True)
+
+    def keep_failure(self, run_id: str, text: str) -> Path:
+        """Write down why a run failed; returns the file."""
+        file = self.folder / "failures" / f"{run_id}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, text.encode())
+        return file

@@ -1,0 +1,26 @@
+"""The files of a run directory, read back; needs no torch. What is in them: `rnnlab.lab.run`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnlab.errors import RunDirectoryError
+
+CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
+METRICS = "metrics.jsonl"
+
+
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Read metrics.jsonl; a run that has not logged yet has no lines."""
+    file = directory / METRICS
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object; raises RunDirectoryError where there is none."""
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunDirectoryError(f"{file}: no {file.stem} to read: {error}") from None
