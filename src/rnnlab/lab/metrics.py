@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,16 @@ from rnnlab.lm.train import Milestone, Step
 class MetricsLog:
     """Appends to metrics.jsonl; each line is flushed, so a killed run keeps what it had."""
 
-    def __init__(self, directory: Path, dataset: Dataset, settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        also: Callable[[dict[str, Any]], None] = lambda line: None,
+    ) -> None:
+        """`also` is handed every line after it has been written."""
         self._file = directory / METRICS
+        self._also = also
         self._settings = settings
         self._pending: list[Step] = []
         self._lines_due = 0
@@ -90,6 +98,8 @@ class MetricsLog:
         self._pending = []
         self._logged_seconds, self._logged_tokens = last.seconds, last.tokens
 
-    def _write(self, record: Mapping[str, Any]) -> None:
+    def _write(self, record: dict[str, Any]) -> None:
+        text = json.dumps(finite(record), allow_nan=False)
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite(record), allow_nan=False) + "\n")
+            file.write(text + "\n")
+        self._also(json.loads(text))

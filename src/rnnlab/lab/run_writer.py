@@ -12,6 +12,7 @@ from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
+from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -28,6 +29,7 @@ class RunWriter:
     model: TextModel
     dataset: Dataset
     settings: Settings
+    mirrors: Mirrors
     has_best: bool = False
     log: MetricsLog = field(init=False)
 
@@ -35,7 +37,9 @@ class RunWriter:
         """Write what is known before the first step."""
         write_atomically(self.directory / "config.toml", self.settings.to_toml().encode())
         write_json(self.directory / "environment.json", environment())
-        self.log = MetricsLog(self.directory, self.dataset, self.settings.training)
+        self.log = MetricsLog(
+            self.directory, self.dataset, self.settings.training, self.mirrors.line
+        )
 
     def step(self, event: Step) -> None:
         """Count a step; a line is written where one is due."""
@@ -61,24 +65,26 @@ class RunWriter:
             return ""
         with (self.directory / "samples.txt").open("a", encoding="utf-8") as file:
             file.write(f"--- step {event.step}\n{sample}\n")
+        self.mirrors.sample(event.step, sample)
         return sample
 
-    def finish(self, trainer: Trainer) -> TextModel:
+    def finish(self, trainer: Trainer, *, evaluate: bool = True) -> TextModel:
         """Save the last weights, evaluate the best ones, write result.json and the curves."""
         self.log.close()
         self._save("last")
         self._write_result(trainer)  # so that nothing is lost if evaluation is interrupted
         chosen = "best" if self.has_best else "last"
         model = TextModel.load(self.directory, chosen, self.settings.machine)
-        records = evaluate_splits(
-            model,
-            self.dataset,
-            self.dataset.held_out,
-            CONTEXTS,
-            checkpoint=chosen,
-            baselines=dataset_baselines(self.dataset),
-        )
-        self._write_result(trainer, records)
+        if evaluate:
+            records = evaluate_splits(
+                model,
+                self.dataset,
+                self.dataset.held_out,
+                CONTEXTS,
+                checkpoint=chosen,
+                baselines=dataset_baselines(self.dataset),
+            )
+            self._write_result(trainer, records)
         save_curves(self.directory)
         return model
 

@@ -15,6 +15,7 @@ from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.engines import choose_engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lab.display import Display
+from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.run import Run, check_new, make_directory
 from rnnlab.lab.run_writer import RunWriter
 from rnnlab.lm.evaluate import total_nats
@@ -24,15 +25,24 @@ from rnnlab.lm.precision import set_up
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step, Trainer
 
+StopWhen = Callable[[float, float], str]
+"""Of the share of the budget that is used and the held-out bits per character: why to end, or ''.
+"""
+
 
 def train(
-    settings: Settings, directory: str | Path | None = None, display: Display | None = None
+    settings: Settings,
+    directory: str | Path | None = None,
+    display: Display | None = None,
+    stop_when: StopWhen | None = None,
 ) -> Run:
     """Train as `settings` say and leave a complete run directory.
 
     Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
     trained; DivergenceError with the last good checkpoint kept. A first Ctrl-C or SIGTERM ends
     training after the current step, and all that follows training is still done.
+
+    stop_when: asked at every held-out evaluation; a run that it ends is not evaluated any further.
     """
     display = display or Display(quiet=True)
     if directory is not None:
@@ -40,22 +50,31 @@ def train(
     ready = prepare(settings)
     trainer, settings = ready.trainer, ready.settings
     run = Run(make_directory(directory, settings))
-    writer = RunWriter(run.directory, ready.model, ready.dataset, settings)
-    display.begin(ready.dataset, ready.model, settings, ready.why, run.directory)
-    try:
-        with stopping_on_signals(trainer):
-            for event in trainer.run():
-                if isinstance(event, Step):
-                    writer.step(event)
-                    display.step(event)
-                else:
-                    sample = writer.milestone(event)
-                    display.milestone(event, writer.log.bits_per_character(event), sample)
-    except DivergenceError as error:
-        raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
-    finally:
-        display.end_of_training()
-    run.model = writer.finish(trainer)
+    given_up = ""
+    progress = 0.0
+    with Mirrors(run.directory, settings) as mirrors:
+        writer = RunWriter(run.directory, ready.model, ready.dataset, settings, mirrors)
+        display.begin(ready.dataset, ready.model, settings, ready.why, run.directory)
+        try:
+            with stopping_on_signals(trainer):
+                for event in trainer.run():
+                    if isinstance(event, Step):
+                        writer.step(event)
+                        display.step(event)
+                        progress = event.progress
+                    else:
+                        sample = writer.milestone(event)
+                        bits = writer.log.bits_per_character(event)
+                        display.milestone(event, bits, sample)
+                        if stop_when and bits is not None:
+                            given_up = stop_when(progress, bits)
+                            if given_up:
+                                trainer.stop(given_up)
+        except DivergenceError as error:
+            raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
+        finally:
+            display.end_of_training()
+        run.model = writer.finish(trainer, evaluate=not given_up)
     display.end(run.result, run.metrics, run.directory)
     return run
 
@@ -76,6 +95,7 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Load the text, make model and trainer; nothing is written. Raises as `train` does."""
     machine = settings.machine
+    check_mirrors(machine.mirror)
     device = set_up(machine)
     engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
     dataset = load_dataset(settings.data)
