@@ -147,10 +147,29 @@ class TimingSettings(SettingsGroup):
     threads: int = Field(0, ge=0, description="CPU threads, 0: one a core")
 
 
+class ExecutionSettings(SettingsGroup):
+    """Where an experiment's runs are made; none of this enters them."""
+
+    executor: Literal["local", "ray"] = Field(
+        "local", description="processes of this machine, or a Ray cluster"
+    )
+    workers: int = Field(0, ge=0, le=4096, description="runs at once, 0: as many as cores allow")
+    run_threads: int = Field(0, ge=0, le=4096, description="CPU threads of a run, 0: one")
+    address: str = Field(
+        "", description="ray: HOST:PORT of the cluster's head; empty: a cluster of this machine"
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.address and self.executor != "ray":
+            raise ValueError("address needs executor = 'ray'")
+        return self
+
+
 class ExperimentSettings(SettingsGroup):
     """A question, the runs that answer it, and what is said of them."""
 
-    question: str = Field(min_length=1, description="what the experiment is to find out")
+    question: str = Field(description="what the experiment is to find out")
     title: str = Field("", description="of the report; default: the folder's name")
     source: str = Field("", description="where the figures reported elsewhere come from")
     note: str = Field("", description="what a reader must know of the protocol")
@@ -160,7 +179,7 @@ class ExperimentSettings(SettingsGroup):
     quick: dict[str, Any] = Field(
         {}, description="what --quick changes: seeds, timing (a table), any base setting"
     )
-    seeds: Seeds = Field(tuple(range(6)), min_length=1, description="a number, or a list of seeds")
+    seeds: Seeds = Field(tuple(range(6)), description="a number, or a list of seeds")
     variant: tuple[VariantSettings, ...] = ()
     grid: dict[str, tuple[Scalar | list[Any], ...]] | None = Field(
         None, description="every combination of these values is a variant"
@@ -191,6 +210,10 @@ class ExperimentSettings(SettingsGroup):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _check_outcomes(self.outcomes)
+        if not self.question.strip():
+            raise ValueError("question is empty; say what the experiment is to find out")
+        if not self.seeds:
+            raise ValueError("seeds must be a number of at least 1, or a list of seeds")
         kinds = {
             "variant": bool(self.variant), "grid": self.grid is not None,
             "random": self.random is not None, "search": self.search is not None,
@@ -219,9 +242,9 @@ class ExperimentSettings(SettingsGroup):
 
 
 def quickened(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply an experiment's `quick` table to its content."""
-    quick = dict(values.get("quick", {}))
+    """Apply an experiment's `quick` table to its content, and take the table away."""
     changed = dict(values)
+    quick = dict(changed.pop("quick", {}))
     if "seeds" in quick:
         changed["seeds"] = quick.pop("seeds")
     if timing := quick.pop("timing", None):

@@ -1,9 +1,4 @@
-"""What an experiment's run directories hold, read back; needs no torch.
-
-runs/ID/           a run directory, see `rnnlab.lab.run`; ID is `plan.settings_id`
-runs/ID/outcome.json  written last: a run that has it has ended, and is never run again
-timing.jsonl       one line a measurement of speed
-"""
+"""All that a report is made of; needs no torch."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

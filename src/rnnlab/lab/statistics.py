@@ -1,0 +1,201 @@
+"""What a few paired numbers show, and what they cannot: t intervals, t tests, Holm, power.
+
+Pairs are given as their differences, one a seed, and every function is of one sample of them.
+All rest on Student's t, which is exact for normal values however few they are; a percentile
+bootstrap is not (its 95% interval of three values covers 75%). Values that agree to twelve digits
+count as equal: they have no spread, a t statistic of them is 0 or infinite, never NaN.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import chdtr, stdtr, stdtrit
+
+Alternative = Literal["two-sided", "less", "greater"]
+
+POWER = 0.8
+"""Share of experiments in which a detectable difference is shown."""
+
+ROUNDING = 1e-12
+"""Relative spread under which values are equal but for rounding."""
+
+_Z = np.linspace(-9.0, 9.0, 1801)
+"""Standard normal deviates; means over them by the trapezoid rule are right to 1e-6."""
+
+_WEIGHTS = np.exp(-(_Z**2) / 2) * (_Z[1] - _Z[0]) / math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and how well it is known."""
+
+    mean: float
+    half: float | None
+    """Half the width of the t interval: mean ± half; None for one value."""
+    deviation: float | None
+    """Standard deviation (n - 1) of the values; None for one value."""
+    count: int
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Lower and upper end; None for one value."""
+        return None if self.half is None else (self.mean - self.half, self.mean + self.half)
+
+
+def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Estimate a mean: x̄ ± t s / √n, t the quantile of n - 1 degrees of freedom (Student 1908).
+
+    Of paired differences it is the paired t interval. No spread gives an interval of no width.
+    Raises ValueError for no values and for values that are not finite.
+    """
+    mean, deviation = _mean_and_deviation(values, least=1)
+    count = len(values)
+    if count == 1:
+        return Estimate(mean, None, None, 1)
+    t = float(stdtrit(count - 1, (1 + confidence) / 2))
+    return Estimate(mean, t * deviation / math.sqrt(count), deviation, count)
+
+
+def t_test(
+    differences: Sequence[float], shift: float = 0.0, alternative: Alternative = "two-sided"
+) -> float:
+    """Return p of the paired t test that the true mean difference is `shift`.
+
+    `alternative` is what is to be shown: that it is less, greater, or (two-sided) other than that.
+    Without spread p is that of an infinite t: 0 or 1; where the differences are `shift`, of t = 0.
+    Raises ValueError for fewer than two values and for values that are not finite.
+    """
+    mean, deviation = _mean_and_deviation(differences, least=2)
+    if deviation:
+        t = (mean - shift) / deviation * math.sqrt(len(differences))
+    elif math.isclose(mean, shift, rel_tol=ROUNDING):
+        t = 0.0
+    else:
+        t = math.copysign(math.inf, mean - shift)
+    freedom = len(differences) - 1
+    if alternative == "two-sided":
+        return float(2 * stdtr(freedom, -abs(t)))
+    return float(stdtr(freedom, t if alternative == "less" else -t))
+
+
+def equivalence_test(differences: Sequence[float], margin: float) -> float:
+    """Return p of two one-sided tests: that -margin < true mean difference < margin.
+
+    It is the larger p of the two (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657).
+    Raises ValueError for a margin that is not positive, else as `t_test`.
+    """
+    if not margin > 0:
+        raise ValueError(f"an equivalence margin must be above 0, not {margin:g}")
+    return max(t_test(differences, -margin, "greater"), t_test(differences, margin, "less"))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values so that all at most α together are wrong with a chance of at most α.
+
+    Sorted, the j-th of m, j = 0, 1, …, becomes max over i <= j of (m - i) p_i, at most 1; whatever
+    the dependence between the tests (Holm 1979, Scand. J. Statist. 6:65). Order is kept.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
+    """Return the largest p with which each test would still be shown, the others as they are.
+
+    That is level / (m - r), r the number of others that are shown where this one is not.
+    """
+    levels = []
+    for i in range(len(p_values)):
+        others = holm([*p_values[:i], math.inf, *p_values[i + 1 :]])
+        shown = sum(p <= level for j, p in enumerate(others) if j != i)
+        levels.append(level / (len(p_values) - shown))
+    return levels
+
+
+def effect_size(differences: Sequence[float]) -> float | None:
+    """Return d_z = J(n - 1) x̄ / s, the mean difference in standard deviations (Cohen 1988).
+
+    J(k) = Γ(k/2) / (√(k/2) Γ((k - 1)/2)) makes it unbiased (Hedges 1981, J. Educ. Stat. 6:107).
+    None where it is not defined: under three values, where J is 0, and without spread.
+    """
+    mean, deviation = _mean_and_deviation(differences, least=1)
+    if len(differences) < 3 or not deviation:
+        return None
+    half = (len(differences) - 1) / 2
+    correction = math.exp(math.lgamma(half) - math.lgamma(half - 0.5)) / math.sqrt(half)
+    return correction * mean / deviation
+
+
+def detectable_difference(deviation: float, count: int, level: float = 0.05) -> float:
+    """Return the true mean difference that a two-sided t test shows in four of five experiments.
+
+    `deviation` is the standard deviation of the differences, taken as known, `count` their number.
+    Solves P(|T| > t) = 0.8, t the two-sided critical value at `level`, T noncentral t with
+    noncentrality δ √n / σ.
+    """
+    return _noncentrality(count - 1, level) * deviation / math.sqrt(count)
+
+
+def detectable_margin(deviation: float, count: int, level: float = 0.05) -> float:
+    """Return the margin within which two equal variants are shown to be equivalent, as often.
+
+    Solves P(|x̄| + t s / √n < margin) = 0.8 where the true difference is 0, t the one-sided critical
+    value at `level`.
+    """
+    return _standard_margin(count - 1, level) * deviation / math.sqrt(count)
+
+
+# With a standard normal Z = (x̄ - δ) √n / σ and, independent of it, (n - 1) s² / σ² distributed as
+# chi-squared with n - 1 degrees of freedom, both powers are the mean over Z of P(s / σ < a bound).
+
+
+@cache
+def _noncentrality(freedom: int, level: float) -> float:
+    t = float(stdtrit(freedom, 1 - level / 2))
+    return _solve(freedom, t, lambda shift: np.abs(_Z + shift) / t)
+
+
+@cache
+def _standard_margin(freedom: int, level: float) -> float:
+    t = float(stdtrit(freedom, 1 - level))
+    return _solve(freedom, t, lambda margin: np.maximum(margin - np.abs(_Z), 0) / t)
+
+
+def _solve(freedom: int, t: float, bound: Callable[[float], NDArray[np.float64]]) -> float:
+    """Find where s / σ stays under `bound` with a chance of `POWER`."""
+
+    def missing(x: float) -> float:
+        return float(_WEIGHTS @ chdtr(freedom, freedom * bound(x) ** 2)) - POWER
+
+    return float(brentq(missing, 0.0, 2 * t + 10))
+
+
+def _mean_and_deviation(values: Sequence[float], least: int) -> tuple[float, float]:
+    """Deviation 0 for one value, and where values differ by rounding only."""
+    if len(values) < least:
+        raise ValueError(f"at least {least} values are needed, not {len(values)}")
+    for value in values:
+        if not math.isfinite(value):
+            raise ValueError(f"values must be finite, not {value}")
+    size = max(map(abs, values)) or 1.0
+    scaled = [value / size for value in values]  # whose squares neither overflow nor vanish
+    mean = math.fsum(scaled) / len(scaled)
+    squares = math.fsum((value - mean) ** 2 for value in scaled)
+    deviation = math.sqrt(squares / max(1, len(scaled) - 1))
+    return mean * size, 0.0 if deviation <= ROUNDING else deviation * size
+
+
+__all__ = [
+    "POWER", "Alternative", "Estimate", "detectable_difference", "detectable_margin", "effect_size",
+    "equivalence_test", "estimate_mean", "holm", "holm_levels", "t_test",
+]  # fmt: skip
