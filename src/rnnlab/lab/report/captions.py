@@ -1,0 +1,40 @@
+"""What stands beside the plots, so that they can be read without asking."""
+
+from rnnlab.config.outcomes import OUTCOMES
+from rnnlab.lab.experiment.records import Records
+
+
+def curves(records: Records) -> str:
+    """How to read the learning curves."""
+    plan = records.plan
+    number = [variant.name for variant in plan.variants].index(plan.reference) + 1
+    return (
+        "Means over the seeds that finished, with 95% t intervals as bands. Held-out figures are "
+        f"of the validation split, context {plan.base.training.validation_context}; the dashed "
+        "level is what an n-gram reaches on the text that Table 1 is measured on. Training "
+        "perplexity is a geometric mean on a logarithmic axis. All plots have the same axes; "
+        "losses of the first steps may lie above them. Lines end in the number of their variant; "
+        f"a thin grey one is {number}, {plan.reference}, for comparison."
+    )
+
+
+def speed(records: Records) -> str:
+    """How to read the plot of speed against quality."""
+    quality = next(
+        o for o in map(OUTCOMES.get, records.plan.settings.outcomes) if o and not o.timed
+    )
+    where = "to the lower right" if quality.better == "lower" else "to the upper right"
+    return (
+        f"Tokens trained on in a second, logarithmic, against {quality.label}; means with their "
+        f"95% t intervals. What is fast and good lies {where}."
+    )
+
+
+FLOW = (
+    "How much the loss at time T says about the state k steps before it: the norm of the gradient "
+    "by that state, a mean over stretches of the training text, on a logarithmic axis. Lines are "
+    "geometric means over the seeds, bands reach from the smallest to the largest. A straight line "
+    "down is a gradient that vanishes exponentially."
+)
+
+SAMPLES = "Each variant's first seed, its last weights: always the likeliest token."

@@ -1,0 +1,167 @@
+"""All that a report says, in its order and in words; how it looks is for others to decide."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rnnlab.lab.experiment.records import Records, RunRecord
+from rnnlab.lab.experiment.verdicts import ClaimVerdict, Verdict
+from rnnlab.lab.report.numbers import counted, listed, span
+from rnnlab.lab.report.protocol import Facts, base_settings, machine, protocol
+from rnnlab.lab.report.tables import OutcomeTable, outcome_table
+
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not shown")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a report shows beside its own sections; both are taken as they are, not escaped."""
+
+    title: str
+    html: str
+    markdown: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a variant wrote."""
+
+    number: int
+    variant: str
+    seed: int
+    texts: tuple[tuple[str, str], ...]
+    """Phrase, and how it went on."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Runs of a variant that have no figures, for one reason."""
+
+    variant: str
+    seeds: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """A report."""
+
+    title: str
+    question: str
+    extent: str
+    """How many runs, and how they ended."""
+    verdicts: Sequence[ClaimVerdict]
+    tally: str
+    """How many claims have which verdict."""
+    table: OutcomeTable
+    remarks: tuple[str, ...]
+    """How to read the table."""
+    samples: tuple[Sample, ...]
+    unfinished: tuple[Unfinished, ...]
+    protocol: Facts
+    machine: Facts
+    base_settings: list[tuple[str, str, bool]]
+    command: str
+    sections: Sequence[Section]
+
+
+def gather(
+    records: Records, verdicts: Sequence[ClaimVerdict], sections: Sequence[Section] = ()
+) -> Content:
+    """Bring records and verdicts into the order in which they are read."""
+    plan = records.plan
+    table = outcome_table(records)
+    return Content(
+        title=plan.settings.title or plan.name,
+        question=plan.settings.question,
+        extent=_extent(records),
+        verdicts=verdicts,
+        tally=_tally(verdicts),
+        table=table,
+        remarks=tuple(_remarks(records, table)),
+        samples=tuple(_samples(records)),
+        unfinished=tuple(_unfinished(records.runs)),
+        protocol=protocol(records, verdicts),
+        machine=machine(records),
+        base_settings=base_settings(records),
+        command=records.command,
+        sections=sections,
+    )
+
+
+def _extent(records: Records) -> str:
+    plan = records.plan
+    statuses = Counter(run.status for run in records.runs)
+    finished = statuses.pop("finished", 0)
+    parts = [f"{finished:,} finished", *(f"{n:,} {status}" for status, n in statuses.items())]
+    return (
+        f"{counted(len(plan.variants), 'variant')}, {counted(len(plan.settings.seeds), 'seed')} "
+        f"each; {counted(len(records.runs), 'run')}: {', '.join(parts)}"
+    )
+
+
+def _tally(verdicts: Sequence[ClaimVerdict]) -> str:
+    counts = Counter(claim.verdict for claim in verdicts)
+    words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    return f"{counted(len(verdicts), 'claim')}: {', '.join(words)}." if verdicts else ""
+
+
+def _remarks(records: Records, table: OutcomeTable) -> list[str]:
+    settings = records.plan.settings
+    timed = any(column.timed for column in table.columns)
+    apart = timed and bool(records.timings)
+    several = len(settings.seeds) > 1
+    remarks = []
+    over = [("over the seeds", several), ("of speed over the rounds of its measurement", apart)]
+    if several or apart:
+        where = listed([words for words, there in over if there])
+        remarks.append(f"Means ± half a 95% t interval, {where}.")
+    if not several:
+        remarks.append("One seed: nothing is known of how much the figures vary with it.")
+    ratios = [column.label for column in table.columns if column.scale == "ratio"]
+    if ratios and (several or apart):
+        remarks.append(
+            f"Of {listed(ratios)} the mean is geometric and the interval relative; "
+            "×/÷ says by which factor it reaches up and down."
+        )
+    remarks.append(
+        "Bold: the best of its column, marked only where it is shown to be better than every other "
+        "variant (paired t tests, corrected for their number)."
+        if table.has_best()
+        else "In no column is one variant shown to be better than every other, so none is marked."
+    )
+    if any(variant.reported for variant in records.plan.variants):
+        source = f": {settings.source.rstrip('.')}" if settings.source else ""
+        remarks.append(f"Figures that are called reported come from elsewhere{source}.")
+    if any(title == "Baselines" for title, _ in table.groups):
+        remarks.append("Baselines learn from the same training text and are measured on the same "
+                       "held-out text.")  # fmt: skip
+    return remarks
+
+
+def _samples(records: Records) -> list[Sample]:
+    phrases = records.plan.settings.phrases
+    samples = []
+    for index, variant in enumerate(records.plan.variants, start=1):
+        run = next((r for r in records.runs if r.variant == variant.name and r.texts), None)
+        if run:
+            texts = tuple(_after(phrase, t) for phrase, t in zip(phrases, run.texts, strict=False))
+            samples.append(Sample(index, variant.name, run.seed, texts))
+    return samples
+
+
+def _after(phrase: str, text: str) -> tuple[str, str]:
+    """A text that begins with its phrase, in two; one that reads it otherwise, as a whole."""
+    return (phrase, text[len(phrase) :]) if text.startswith(phrase) else ("", text)
+
+
+def _unfinished(runs: Sequence[RunRecord]) -> list[Unfinished]:
+    seeds: dict[tuple[str, str, str], list[int]] = {}
+    for run in runs:
+        if run.status != "finished":
+            seeds.setdefault((run.variant, run.status, run.reason), []).append(run.seed)
+    return [
+        Unfinished(variant, span(own), status, reason)
+        for (variant, status, reason), own in seeds.items()
+    ]

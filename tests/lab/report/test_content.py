@@ -1,0 +1,74 @@
+"""What a report says, before it is laid out."""
+
+from dataclasses import replace
+
+import pytest
+from made_up_records import made_up_plan, made_up_records
+
+from rnnlab.lab.experiment.records import Records, RunRecord
+from rnnlab.lab.experiment.verdicts import ClaimVerdict
+from rnnlab.lab.report.content import gather
+
+
+def test_extent_and_tally_count_everything(records: Records, verdicts: list[ClaimVerdict]) -> None:
+    content = gather(records, verdicts)
+    assert content.extent == "12 variants, 6 seeds each; 72 runs: 71 finished, 1 diverged"
+    assert content.tally == "4 claims: 1 supported, 1 contradicted, 2 not shown."
+    assert gather(records, []).tally == ""
+
+
+def test_title_is_the_folder_s_name_where_the_file_has_none() -> None:
+    made = made_up_records(made_up_plan(title="", seeds=1), points=3)
+    assert gather(made, []).title == "small_lstm"
+
+
+def test_unfinished_runs_are_listed_by_variant_and_reason(records: Records) -> None:
+    plan = records.plan
+    runs = [RunRecord(run.id, run.variant, run.seed, "missing") for run in plan.runs]
+    runs[0] = replace(runs[0], status="failed", reason="no space left on device")
+    found = gather(Records(plan, runs), []).unfinished
+    assert len(found) == 13
+    assert (found[0].variant, found[0].seeds, found[0].status) == ("LSTM", "0", "failed")
+    assert found[0].reason == "no space left on device"
+    (rest,) = [each for each in found[1:] if each.variant == "LSTM"]
+    assert (rest.seeds, rest.status) == ("1 to 5", "missing")
+    assert gather(records, []).unfinished[0].seeds == "3"
+
+
+def test_samples_are_of_the_first_seed_that_has_any(records: Records) -> None:
+    first = replace(records.runs[0], texts=[], status="diverged")
+    samples = gather(replace(records, runs=[first, *records.runs[1:]]), []).samples
+    assert [(each.number, each.variant, each.seed) for each in samples[:2]] == [
+        (1, "LSTM", 1), (2, "GRU", 0),
+    ]  # fmt: skip
+    for phrase, rest in samples[0].texts:
+        assert phrase in records.plan.settings.phrases
+        assert rest.startswith(" ")
+
+
+def test_a_phrase_that_was_read_otherwise_is_not_told_from_the_rest(records: Records) -> None:
+    first = replace(records.runs[0], texts=["time-traveller, he said"])
+    samples = gather(replace(records, runs=[first, *records.runs[1:]]), []).samples
+    assert samples[0].texts == (("", "time-traveller, he said"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "not_said"),
+    [
+        ({}, "t interval, over the seeds and of speed over the rounds", "One seed"),
+        ({"timing": None}, "t interval, over the seeds.", "rounds"),
+        ({"seeds": 1, "timing": None}, "One seed: nothing is known", "Means"),
+        (
+            {"seeds": 1},
+            "t interval, of speed over the rounds of its measurement.",
+            "over the seeds",
+        ),
+    ],
+)
+def test_remarks_say_what_the_table_shows(
+    changes: dict[str, object], said: str, not_said: str
+) -> None:
+    remarks = " ".join(gather(made_up_records(made_up_plan(**changes), points=3), []).remarks)
+    assert said in remarks
+    assert not_said not in remarks
+    assert ("Bold: the best" in remarks) == ("seeds" not in changes or "timing" not in changes)
