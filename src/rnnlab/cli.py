@@ -25,6 +25,7 @@ from rnnlab.config import (
     TrainingSettings,
     find_config,
 )
+from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.errors import RnnlabError, unknown
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
@@ -157,8 +158,87 @@ def bench(settings: BenchSettings, json: bool = False, plot: str = "") -> None:
     write_bench(settings, as_json=json, plot=plot)
 
 
+def experiment(
+    file: tyro.conf.Positional[Path],
+    execution: ExecutionSettings,
+    output: str = "",
+    quick: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run an experiment file: variants times seeds, then verdicts and a report.
+
+    What has been run before is not run again, so the same command goes on after a stop, and after
+    the file was given more seeds or variants.
+
+    Args:
+        file: experiment.toml: the question, the variants, the claims.
+        execution: where runs are made.
+        output: folder for runs and report; default: the file's own, with --quick its subfolder.
+        quick: the small version that the file describes under quick, to see that it works.
+        quiet: print nothing but errors.
+    """
+    from rnnlab.lab.experiment.conduct import conduct
+    from rnnlab.lab.experiment.folder import open_folder
+    from rnnlab.lab.experiment.progress import Progress
+
+    plan, folder = open_folder(file, output, quick=quick)
+    command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
+    conduct(plan, folder, execution, Progress(quiet=quiet), command)
+
+
+def reproduce(
+    name: tyro.conf.Positional[str],
+    execution: ExecutionSettings,
+    output: str = "",
+    quick: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run an experiment that comes with rnnlab: lab-report, its tables reported beside measured.
+
+    Args:
+        name: lab-report.
+        execution: where runs are made.
+        output: folder for runs and report; default: experiments/NAME.
+        quick: one seed, fewer epochs, a few minutes: to see that it works.
+        quiet: print nothing but errors.
+    """
+    from rnnlab.lab.experiment.conduct import conduct
+    from rnnlab.lab.experiment.folder import open_folder, shipped
+    from rnnlab.lab.experiment.progress import Progress
+
+    flag = "quick" if quick else ""
+    default = Path("experiments", name.replace("-", "_"), flag)
+    plan, folder = open_folder(shipped(name), output or str(default), quick=quick)
+    command = f"rnnlab reproduce {name}{' --quick' if quick else ''}"
+    conduct(plan, folder, execution, Progress(quiet=quiet), command)
+
+
+def report(folder: tyro.conf.Positional[Path]) -> None:
+    """Write an experiment's report again, from what its folder holds.
+
+    Args:
+        folder: of an experiment that has been run, with its experiment.toml.
+    """
+    from rnnlab.lab.experiment.conduct import write_up
+    from rnnlab.lab.experiment.folder import reopen
+
+    write_up(reopen(folder), folder)
+    print(folder / "report.html")
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (train, generate, evaluate, corpora, engines, bench)
+    command.__name__: command
+    for command in (
+        train,
+        generate,
+        evaluate,
+        experiment,
+        reproduce,
+        report,
+        corpora,
+        engines,
+        bench,
+    )
 }
 
 

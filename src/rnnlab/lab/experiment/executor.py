@@ -16,7 +16,17 @@ class Event:
     kind: Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
     """failed: not ended, may be tried again; elsewhere: another process is making this run."""
     detail: str = ""
-    """started: where; failed, diverged, pruned: why."""
+    """started: where; failed, diverged, pruned: why, in its last line."""
+
+    @property
+    def last_line(self) -> str:
+        """What of the detail fits beside other events."""
+        return self.detail.splitlines()[-1] if self.detail else ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run now has its outcome, for good."""
+        return self.kind in ("finished", "diverged", "pruned")
 
 
 class Executor(ABC):

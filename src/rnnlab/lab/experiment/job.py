@@ -1,9 +1,19 @@
 """What a worker is told of the run that it is to make."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rnnlab.config import Settings
 from rnnlab.lab.experiment.plan import Plan, PlannedRun
+
+
+@dataclass(frozen=True)
+class TrialLink:
+    """The trial of a search that a run belongs to; see `rnnlab.lab.experiment.study`."""
+
+    journal: Path
+    study: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,8 @@ class Job:
     phrases: tuple[str, ...] = ()
     phrase_length: int = 100
     gradient_flow: bool = False
+    trial: TrialLink | None = None
+    """Where the run tells how it gets on, and is told whether it is hopeless."""
 
     @classmethod
     def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":

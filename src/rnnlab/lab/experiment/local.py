@@ -15,9 +15,14 @@ from rnnlab.lab.experiment.executor import Event, Executor
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.store import Store
 
-# A server that has imported torch once forks a fresh process for each run: as clean as a new
-# interpreter, without its two seconds of imports.
+# A server that has imported everything once forks a fresh process for each run: as clean as a new
+# interpreter, without its five seconds of imports.
 PROCESSES = get_context("forkserver")
+IMPORTED = [
+    "rnnlab.lab.experiment.perform",
+    "torch._dynamo",  # which the first optimizer would import
+    "matplotlib.backends.backend_svg",
+]
 
 Message = tuple[str, str]
 """Kind of the event, detail."""
@@ -33,17 +38,14 @@ class LocalExecutor(Executor):
 
     def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
         """See `Executor.run`; where it is left early, the runs that it is in are ended at once."""
-        PROCESSES.set_forkserver_preload(["rnnlab.lab.experiment.perform"])
+        PROCESSES.set_forkserver_preload(IMPORTED)
         try:
-            more = True
-            while more or self._busy:
-                while more and len(self._busy) < self.slots:
-                    job = next(jobs, None)
-                    if job is None:
-                        more = False
-                    else:
-                        self._start(job)
-                        yield Event(job, "started", "here")
+            while True:
+                while len(self._busy) < self.slots and (job := next(jobs, None)):
+                    self._start(job)
+                    yield Event(job, "started", "here")
+                if not self._busy:
+                    return
                 for pipe in wait(list(self._busy)):
                     assert isinstance(pipe, Connection)
                     yield self._end(pipe)
@@ -100,9 +102,8 @@ def attempt(job: Job, store: Store) -> Message:
             return "failed", str(error)
         except OSError as error:
             return "failed", f"{error.filename or 'input or output'}: {error.strerror or error}"
-        except Exception as error:
-            file = store.keep_failure(job.id, traceback.format_exc())
-            return "failed", f"{type(error).__name__}: {error} (all of it: {file})"
+        except Exception:
+            return "failed", traceback.format_exc().strip()
 
 
 def _end_with_parent() -> None:

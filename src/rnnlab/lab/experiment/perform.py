@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import Settings
 from rnnlab.data.files import write_json
@@ -16,6 +16,9 @@ from rnnlab.lab.run import Run
 from rnnlab.lab.training import prepare, train
 from rnnlab.lm.text_model import TextModel
 
+if TYPE_CHECKING:
+    from rnnlab.lab.experiment.pruning import Pruning
+
 GRADIENT_STEPS = 50
 """Time steps that the gradient is followed back."""
 
@@ -24,20 +27,26 @@ def perform(job: Job, directory: Path) -> Ended:
     """Train and measure into a new run directory; its outcome.json is written last.
 
     Raises what training raises, but for DivergenceError, which is an outcome; RunDirectoryError
-    where a signal ended training, which is none.
+    where a signal ended training, which is none. A run of a search may be found hopeless, and ends
+    early as pruned.
     """
     began = perf_counter()
     found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
     flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}
+    pruning = _pruning(job)
     try:
-        run = train(job.settings, directory)
+        run = train(job.settings, directory, stop_when=pruning)
     except DivergenceError as error:
         ended = Ended("diverged", str(error).partition(". ")[0])
     else:
         if (reason := run.result["training"]["stopped_by"]) in ("SIGINT", "SIGTERM"):
             raise RunDirectoryError(f"training was ended by {reason}; it will be run again")
-        ended = Ended("finished")
-        found = _measure(job, run, flow)
+        if pruning and pruning.reason:
+            ended = Ended("pruned", pruning.reason)
+            found |= {"outcomes": _measure_training(run), "gradient_flow": flow}
+        else:
+            ended = Ended("finished")
+            found = _measure(job, run, flow)
     content = {
         "format": OUTCOME_FORMAT,
         "id": job.id,
@@ -51,14 +60,28 @@ def perform(job: Job, directory: Path) -> Ended:
     return ended
 
 
-def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
-    """All outcomes of a finished run."""
-    result, training = run.result, run.result["training"]
-    outcomes = {
+def _pruning(job: Job) -> "Pruning | None":
+    if job.trial is None:
+        return None
+    from rnnlab.lab.experiment.pruning import Pruning
+
+    return Pruning(job.trial, job.settings.training.num_evaluations)
+
+
+def _measure_training(run: Run) -> dict[str, Any]:
+    """Outcomes that training itself leaves."""
+    training = run.result["training"]
+    return {
         "training_perplexity": training["perplexity"],
         "tokens_per_second": training["tokens_per_second"],
         "training_seconds": training["seconds"],
     }
+
+
+def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
+    """All outcomes of a finished run."""
+    result = run.result
+    outcomes = _measure_training(run)
     ready = prepare(run.settings)
     last = TextModel.load(run.directory, "last", run.settings.machine)
     split = next((name for name in ("test", "validation") if name in ready.dataset.splits), None)
@@ -72,7 +95,7 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         score = last.score(ready.dataset.splits[split].text)
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
-    if held_out:
+    if held_out and None not in held_out:  # which stands for infinite
         outcomes["overfitting_bits_per_character"] = held_out[-1] - min(held_out)
     if job.gradient_flow:
         ids = ready.dataset.splits["train"].ids

@@ -19,7 +19,6 @@ from rnnlab.config.experiment import (
     ExperimentSettings,
     Range,
     VariantSettings,
-    quickened,
 )
 from rnnlab.errors import UsageError, suggest, unknown
 
@@ -81,25 +80,29 @@ def settings_id(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_plan(file: Path, *, quick: bool = False) -> Plan:
+def read_plan(file: Path) -> Plan:
     """Read an experiment file; raises UsageError, one line a fault, that begins with the file."""
+    return make_plan(read_content(file), file.resolve().parent.name, str(file))
+
+
+def read_content(file: Path) -> dict[str, Any]:
+    """Read an experiment file's TOML; raises UsageError where there is none."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{file}: not TOML: {error}") from None
-    return make_plan(content, file.resolve().parent.name, str(file), quick=quick)
 
 
-def make_plan(content: Mapping[str, Any], name: str, where: str, *, quick: bool = False) -> Plan:
+def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     """Make a plan from a file's content; see `read_plan`."""
     names = list(ExperimentSettings.model_fields)
     for key in content:
         if key not in names:
             raise UsageError(f"{where}: unknown key {key!r}{suggest(key, names)}")
     try:
-        settings = ExperimentSettings(**(quickened(content) if quick else content))
+        settings = ExperimentSettings(**content)
         base = _base(settings.base)
         variants = _variants(settings)
         _check_seeds(base, settings)
@@ -174,10 +177,11 @@ def _draw(rng: np.random.Generator, span: Range) -> Any:
     if span.choices:
         return span.choices[int(rng.integers(len(span.choices)))]
     low, high = span.bounds
+    if span.log:
+        value = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return round(value) if span.whole else value
     if span.whole:
         return int(rng.integers(int(low), int(high) + 1))
-    if span.log:
-        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
     return float(rng.uniform(low, high))
 
 

@@ -84,9 +84,21 @@ class Store:
         """Remove what a run that was cut off has left; the claim must be held."""
         shutil.rmtree(self.directory(run_id), ignore_errors=True)
 
-    def keep_failure(self, run_id: str, text: str) -> Path:
-        """Write down why a run failed; returns the file."""
-        file = self.folder / "failures" / f"{run_id}.txt"
+    def failure(self, run_id: str) -> str:
+        """Why a run failed when it was last tried, in a line; empty where it did not."""
+        file = self._failure(run_id)
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        return lines[-1] if lines else ""
+
+    def keep_failure(self, run_id: str, text: str) -> None:
+        """Write down why a run failed."""
+        file = self._failure(run_id)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text.encode())
-        return file
+
+    def forget_failure(self, run_id: str) -> None:
+        """A run that failed once has ended now."""
+        self._failure(run_id).unlink(missing_ok=True)
+
+    def _failure(self, run_id: str) -> Path:
+        return self.folder / "failures" / f"{run_id}.txt"

@@ -1,0 +1,174 @@
+"""An experiment from file to report: what has not ended is run, then timed, then written up."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnnlab.config.experiment import ExecutionSettings
+from rnnlab.data.files import write_json
+from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.experiment.collect import TIMING, collect, read_archive, write_archive
+from rnnlab.lab.experiment.executor import Event, Executor
+from rnnlab.lab.experiment.job import Job
+from rnnlab.lab.experiment.plan import Plan
+from rnnlab.lab.experiment.progress import Progress
+from rnnlab.lab.experiment.records import Records
+from rnnlab.lab.experiment.store import Store
+from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
+from rnnlab.lab.report.write import write_report
+from rnnlab.lab.run_files import read_json
+
+SAME_FAILURES = 3
+"""Runs in a row that may fail for the same reason before no more are begun."""
+
+POLL_SECONDS = 2.0
+"""How often runs that another process is making are looked at again."""
+
+
+def conduct(
+    plan: Plan, folder: Path, execution: ExecutionSettings, progress: Progress, command: str
+) -> Records:
+    """Run, time and write up an experiment; what has ended before is not run again.
+
+    Raises UnavailableError where the executor, or the package of a search, is not here;
+    RunDirectoryError where runs failed, after the others have ended and the report is written.
+    """
+    store = Store(folder)
+    executor = make_executor(store, execution)
+    tally = Tally(store, progress)
+    try:
+        run = _run_search if plan.settings.search else _run_plan
+        run(plan, executor, execution.run_threads or 1, tally)
+        if plan.settings.timing and not tally.failed:
+            _time(known(plan, folder), store, progress)
+    except KeyboardInterrupt:
+        progress.interrupted()
+        raise
+    finally:
+        progress.end()
+        records, verdicts = write_up(plan, folder, command)
+    progress.summary(records, verdicts, folder)
+    if tally.failed:
+        raise RunDirectoryError(
+            f"{len(tally.failed)} runs failed and will be tried again by the same command; all "
+            "others are kept:\n"
+            + "\n".join(f"{event.job.name}: {event.last_line}" for event in tally.failed)
+        )
+    return records
+
+
+def write_up(plan: Plan, folder: Path, command: str = "") -> tuple[Records, list[ClaimVerdict]]:
+    """Write archive and report from what the folder holds; needs no torch."""
+    records = collect(known(plan, folder), Store(folder), command)
+    verdicts = judge(records)
+    sections = []
+    if plan.settings.search:
+        from rnnlab.lab.report.search import search_sections
+
+        sections = search_sections(records)
+    write_archive(records, folder)
+    write_report(records, verdicts, folder, sections)
+    return records, verdicts
+
+
+def known(plan: Plan, folder: Path) -> Plan:
+    """The plan itself; that of a search with the variants it has suggested so far."""
+    if not plan.settings.search:
+        return plan
+    from rnnlab.lab.experiment.searched import searched_plan
+
+    return searched_plan(plan, folder)
+
+
+def make_executor(store: Store, execution: ExecutionSettings) -> Executor:
+    """The executor asked for."""
+    if execution.executor == "ray":
+        from rnnlab.lab.experiment.ray_cluster import RayExecutor
+
+        return RayExecutor(store, execution.address, execution.workers)
+    from rnnlab.lab.experiment.local import LocalExecutor
+
+    cores = os.cpu_count() or 1
+    return LocalExecutor(store, execution.workers or max(1, cores // (execution.run_threads or 1)))
+
+
+@dataclass
+class Tally:
+    """What became of the runs that this process has had made."""
+
+    store: Store
+    progress: Progress
+    failed: list[Event] = field(default_factory=list)
+    elsewhere: list[Job] = field(default_factory=list)
+    """Runs that other processes are making."""
+
+    def take(self, event: Event) -> None:
+        """Count an event, and write down a failure."""
+        self.progress.event(event)
+        if event.kind == "elsewhere":
+            self.elsewhere.append(event.job)
+        elif event.kind == "failed":
+            self.failed.append(event)
+            try:
+                self.store.keep_failure(event.job.id, event.detail)
+            except OSError:  # the disk may be what failed
+                return
+        elif event.has_ended:
+            self.store.forget_failure(event.job.id)
+
+    def unless_hopeless(self, jobs: Iterator[Job]) -> Iterator[Job]:
+        """Hand out jobs while the last ones did not all fail for one reason, as the next would."""
+        while not self._hopeless and (job := next(jobs, None)):
+            yield job
+
+    @property
+    def _hopeless(self) -> bool:
+        reasons = [event.last_line for event in self.failed[-SAME_FAILURES:]]
+        return len(reasons) == SAME_FAILURES and len(set(reasons)) == 1
+
+
+def _run_plan(plan: Plan, executor: Executor, threads: int, tally: Tally) -> None:
+    """Have all runs of a plan made that have not ended."""
+    store = tally.store
+    archived, _ = read_archive(store.folder)
+    jobs = {run.id: Job.of(run, plan, threads) for run in plan.runs}
+    todo = [job for id_, job in jobs.items() if not store.ended(id_) and id_ not in archived]
+    kept = jobs.keys() - {job.id for job in todo}
+    tally.progress.begin(plan, store, len(jobs), kept, executor.slots)
+    while todo:
+        tally.elsewhere = []
+        for event in executor.run(tally.unless_hopeless(iter(todo))):
+            tally.take(event)
+        todo = [job for job in tally.elsewhere if not store.ended(job.id)]
+        if todo:
+            time.sleep(POLL_SECONDS)
+
+
+def _run_search(plan: Plan, executor: Executor, threads: int, tally: Tally) -> None:
+    """Have the trials of a search made."""
+    from rnnlab.lab.experiment.search import Search
+
+    store, search = tally.store, plan.settings.search
+    assert search is not None
+    with Search(plan, store, threads) as trials:
+        kept = {run.id for run in known(plan, store.folder).runs if store.ended(run.id)}
+        tally.progress.begin(plan, store, search.count, kept, executor.slots)
+        for event in executor.run(tally.unless_hopeless(trials.jobs())):
+            trials.tell(event)
+            tally.take(event)
+
+
+def _time(plan: Plan, store: Store, progress: Progress) -> None:
+    """Measure speed, unless it has been for these very variants."""
+    from rnnlab.lab.experiment.timing import measure
+
+    file = store.folder / TIMING
+    variants = {variant.name for variant in plan.variants}
+    if file.is_file():
+        measured = {timing["variant"] for timing in read_json(file).get("timings", [])}
+        if variants <= measured:
+            return
+    assert plan.settings.timing is not None
+    write_json(file, measure(plan, plan.settings.timing, progress.measuring))
