@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import chdtr, stdtr, stdtrit
 
 Alternative = Literal["two-sided", "less", "greater"]
@@ -172,12 +171,15 @@ def _standard_margin(freedom: int, level: float) -> float:
 
 
 def _solve(freedom: int, t: float, bound: Callable[[float], NDArray[np.float64]]) -> float:
-    """Find where s / σ stays under `bound` with a chance of `POWER`."""
-
-    def missing(x: float) -> float:
-        return float(_WEIGHTS @ chdtr(freedom, freedom * bound(x) ** 2)) - POWER
-
-    return float(brentq(missing, 0.0, 2 * t + 10))
+    """Find by bisection where s / σ stays under `bound` with a chance of `POWER`."""
+    low, high = 0.0, 2 * t + 10
+    while high - low > ROUNDING * high:
+        middle = (low + high) / 2
+        if _WEIGHTS @ chdtr(freedom, freedom * bound(middle) ** 2) < POWER:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _mean_and_deviation(values: Sequence[float], least: int) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,16 @@ from rnnlab.lab.experiment.store import Store
 @pytest.fixture
 def file(content: dict[str, Any], tmp_path: Path) -> Path:
     return write(tmp_path / "pets" / "experiment.toml", content)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that a few runs fill."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def write(file: Path, content: dict[str, Any]) -> Path:
@@ -114,7 +127,10 @@ def test_runs_that_fail_are_told_and_tried_again(
     assert "Traceback" not in done.stderr
     error = done.stderr.replace("\n", " ")
     assert "2 runs failed and will be tried again by the same command; all others are kept" in error
-    assert f"corpus={text}, seed 0: corpus '{text}' is neither a named corpus nor a file" in error
+    assert (
+        f"corpus={text}, seed 0; corpus={text}, seed 1: corpus '{text}' is neither a named corpus"
+        in error
+    )
     kept = made(file.parent)
     assert len(kept) == 2
     assert "neither a named corpus" in (file.parent / "report.md").read_text(encoding="utf-8")
@@ -196,9 +212,48 @@ def test_report_and_its_help_need_no_torch(cli: Cli, file: Path) -> None:
         f"folder = Path({str(file.parent)!r}); write_up(reopen(folder), folder); "
         "assert 'torch' not in sys.modules"
     )
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"missing|not run", (file.parent / "report.md").read_text(encoding="utf-8"))
+
+
+def test_a_search_is_run_and_written_up_and_goes_on(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    del content["grid"]
+    space = {"hidden_size": {"low": 4, "high": 24}, "cell": {"choices": ["lstm", "gru"]}}
+    content["search"] = {"settings": space, "count": 3}
+    write(file, content)
+    done = cli("experiment", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "searched = 3 runs; 2 at once" in done.stdout
+    first = made(file.parent)
+    assert len(first) == 3
+    content["search"]["count"] = 4
+    more = cli("experiment", str(write(file, content)))
+    assert more.returncode == 0, more.stderr
+    assert "searched = 4 runs, 3 of them done before" in more.stdout
+    second = made(file.parent)
+    assert {id_: second[id_] for id_ in first} == first
+    assert len(second) == 4
+    assert "hidden_size" in (file.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_full_disk_ends_the_experiment_with_what_was_made(
+    cli: Cli, file: Path, content: dict[str, Any], small_disk: Path
+) -> None:
+    """Two runs fit, the others do not; once there is room the same command goes on."""
+    full = write(small_disk / "pets" / "experiment.toml", content | {"seeds": 20})
+    done = cli("experiment", str(full), "--workers", "1")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+    kept = made(full.parent)
+    assert kept
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    write(full, content | {"seeds": 4})
+    again = cli("experiment", str(full))
+    assert again.returncode == 0, again.stderr
+    after = made(full.parent)
+    assert len(after) >= 8
+    assert {id_: after[id_] for id_ in kept} == kept

@@ -72,9 +72,15 @@ def read_archive(folder: Path) -> tuple[dict[str, RunRecord], str]:
             f"format {ARCHIVE_FORMAT}. The file is kept as it is"
         )
     try:
-        return {run["id"]: RunRecord(**run) for run in content["runs"]}, content["command"]
+        runs = [RunRecord(**run) for run in content["runs"]]
+        return {run.id: replace(run, curves=_pairs(run.curves)) for run in runs}, content["command"]
     except (KeyError, TypeError) as error:
         raise RunDirectoryError(f"{file}: no records to read: {error!r}") from None
+
+
+def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:
+    """JSON has no pairs, only lists."""
+    return {name: [(x, y) for x, y in points] for name, points in curves.items()}
 
 
 def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:

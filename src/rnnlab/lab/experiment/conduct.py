@@ -51,10 +51,13 @@ def conduct(
         records, verdicts = write_up(plan, folder, command)
     progress.summary(records, verdicts, folder)
     if tally.failed:
+        reasons: dict[str, list[str]] = {}
+        for event in tally.failed:
+            reasons.setdefault(event.last_line, []).append(event.job.name)
         raise RunDirectoryError(
             f"{len(tally.failed)} runs failed and will be tried again by the same command; all "
             "others are kept:\n"
-            + "\n".join(f"{event.job.name}: {event.last_line}" for event in tally.failed)
+            + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
         )
     return records
 

@@ -105,7 +105,7 @@ class Progress:
         statuses = Counter(run.status for run in records.runs)
         shown = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         self.console.print(f"runs      {shown}")
-        for verdict in verdicts:
+        for verdict in verdicts if statuses["finished"] else ():
             self.console.print(f"\n{verdict.verdict.upper()}: {verdict.text}", markup=False)
             for compared in verdict.compared:
                 self.console.print(f"  {compared.sentence}", markup=False)

@@ -13,12 +13,12 @@ STARTUP = 5
 
 
 class Pruning:
-    """Median rule (Golovin et al. 2017, Google Vizier, 3.2.1).
+    """Median stopping rule (Golovin et al. 2017, 3.2.2, without its running averages).
 
     A run ends where its best held-out figure so far is worse than the median of what the finished
-    runs of the search had at that share of their budgets. Optuna's documentation recommends
-    Hyperband beside TPE, but only for many more trials than the few dozen of a search here: each of
-    its brackets learns for itself.
+    runs of the search had at the same share of their budgets. With TPE, Optuna's documentation
+    prefers Hyperband, but for many more trials than the few dozen of a search here: each of its
+    brackets has to learn for itself.
     """
 
     def __init__(self, link: TrialLink, num_evaluations: int) -> None:

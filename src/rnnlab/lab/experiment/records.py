@@ -32,8 +32,8 @@ class RunRecord:
     """`initial`, `trained`: norm of dL_T/dh_(T-k), k = 0, 1, …"""
     texts: list[str] = field(default_factory=list)
     """The experiment's phrases, continued."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Content of config.toml, resolved."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """`corpus_sha256`; `tokens` by split."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Content of environment.json."""
 

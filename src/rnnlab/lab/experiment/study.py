@@ -21,7 +21,7 @@ import numpy as np
 
 from rnnlab.config.experiment import Range, SearchSettings
 from rnnlab.config.outcomes import OUTCOMES
-from rnnlab.errors import UnavailableError
+from rnnlab.errors import RunDirectoryError, UnavailableError
 from rnnlab.lab.experiment.plan import Plan, PlannedRun, change_name, settings_id
 
 try:
@@ -125,8 +125,8 @@ class Study:
     def tell(self, trial: Trial, value: float | None) -> None:
         """End a trial: with its figure, or with none where it ended early.
 
-        TPE ranks those without behind all others, and so keeps away from them. What is told as FAIL
-        it ignores (Optuna's `TrialState`), and might go there again.
+        One without is PRUNED, also where it diverged: TPE ranks it behind all others and so keeps
+        away from it. A trial in state FAIL it would ignore, and might suggest the like again.
         """
         if value is None:
             self._study.tell(trial.number, state=TrialState.PRUNED)
@@ -151,10 +151,14 @@ class Journal(JournalFileBackend):
     a line off.
     """
 
+    def __init__(self, file: Path) -> None:
+        super().__init__(str(file))
+        self._file = file
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append whole lines, which are on the disk when this returns."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with Path(self._file_path).open("ab+") as stream:
+        with self._file.open("ab+") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - 1))
@@ -167,9 +171,15 @@ class Journal(JournalFileBackend):
 
 
 def open_journal(file: Path) -> JournalStorage:
-    """Open a journal, or begin it."""
+    """Open a journal, or begin it; raises RunDirectoryError where it is none."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return JournalStorage(Journal(str(file)))
+    try:
+        return JournalStorage(Journal(file))
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise RunDirectoryError(
+            f"{file}: no journal of a search to read: {error!r}. It is kept as it is; move it away "
+            "to begin the search anew, with the runs that there are"
+        ) from None
 
 
 def read_trials(plan: Plan, folder: Path) -> list[Trial]:
@@ -205,9 +215,9 @@ def study_name(plan: Plan) -> str:
 def importances(
     search: SearchSettings, figures: Sequence[tuple[dict[str, Any], float]]
 ) -> dict[str, float]:
-    """How much each setting has to do with what is in the best tenth; all of them together are 1.
+    """How much each setting has to do with being in the best tenth; all of them together are 1.
 
-    PED-ANOVA (Watanabe et al. 2023, algorithm 1). figures: settings of trials, and their outcomes.
+    PED-ANOVA (Watanabe et al. 2023). figures: settings of trials, and their outcomes.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study, space = optuna.create_study(direction=direction(search)), distributions(search)
