@@ -18,6 +18,7 @@ demo: .venv/installed
 	@echo "Let it write on: $(BIN)/rnnlab generate $(RUN) --prefix 'the time machine'"
 
 test: .venv/installed-dev
+	@tests/system-packages.sh
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -103,7 +103,8 @@ def test_unknown_command(cli: Cli) -> None:
         cli("trian"),
         2,
         "unknown command 'trian'; did you mean 'train'? "
-        "(choices: train, generate, evaluate, corpora, engines, bench)",
+        "(choices: train, generate, evaluate, experiment, reproduce, report, corpora, engines, "
+        "bench)",
     )
 
 

@@ -13,7 +13,10 @@ from rnnlab.lab.experiment.plan import Plan, make_plan, read_content, read_plan
 REPORT = Path(__file__).parents[2] / "shared" / "lab_report.toml"
 
 
-@pytest.mark.parametrize("file", sorted(SHIPPED.glob("*.toml")), ids=lambda file: file.stem)
+FILES = [*SHIPPED.glob("*.toml"), *Path(__file__).parents[1].glob("experiments/*/experiment.toml")]
+
+
+@pytest.mark.parametrize("file", sorted(FILES), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_it_can_be_planned_in_both_sizes(file: Path) -> None:
     full = read_plan(file)
     small = make_plan(quickened(read_content(file)), file.stem, str(file))

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +23,15 @@ DATA = os.environ.get("RNNLAB_DATA") or str(ROOT.parent / "shared" / "data")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("readme")
+    folder = tmp_path_factory.mktemp("readme")
+    for file in ROOT.glob("experiments/*/experiment.toml"):
+        shutil.copytree(file.parent, folder / "experiments" / file.parent.name)
+    return folder
 
 
-def test_there_are_five_commands() -> None:
+def test_there_are_these_commands() -> None:
     assert [command[0] for command in COMMANDS] == [
-        "train", "generate", "evaluate", "bench", "train",
+        "train", "generate", "evaluate", "bench", "train", "experiment",
     ]  # fmt: skip
 
 

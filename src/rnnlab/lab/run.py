@@ -7,6 +7,7 @@ checkpoint/      model folders: best (on the validation split) and last
 samples.txt      what the model wrote after each evaluation
 result.json      training summary, final evaluations beside their baselines
 curves.svg       the learning curves
+tensorboard/     events, with mirror tensorboard
 """
 
 from contextlib import suppress

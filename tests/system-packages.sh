@@ -1,0 +1,15 @@
+#!/bin/sh
+# What the tests need beside Python packages: a browser, and the command `ip` for test hosts.
+set -eu
+missing=""
+command -v chromium >/dev/null || missing="$missing chromium"
+command -v ip >/dev/null || missing="$missing iproute2"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  # shellcheck disable=SC2086
+  apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+  echo "The tests need:$missing. Install what your system calls so, for instance as root: apt-get install$missing" >&2
+fi
