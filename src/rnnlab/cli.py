@@ -219,8 +219,8 @@ def report(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: of an experiment that has been run, with its experiment.toml.
     """
-    from rnnlab.lab.experiment.conduct import write_up
     from rnnlab.lab.experiment.folder import reopen
+    from rnnlab.lab.experiment.write_up import write_up
 
     write_up(reopen(folder), folder)
     print(folder / "report.html")

@@ -23,9 +23,9 @@ def write_atomically(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(file: Path, content: object, *, indent: int | None = 2) -> None:
+def write_json(file: Path, content: object) -> None:
     """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
-    text = json.dumps(finite(content), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(file, f"{text}\n".encode())
 
 

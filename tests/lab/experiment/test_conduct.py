@@ -207,7 +207,7 @@ def test_a_folder_of_another_experiment_is_not_overwritten(
 
 def test_report_and_its_help_need_no_torch(cli: Cli, file: Path) -> None:
     code = (
-        "import sys; from rnnlab.lab.experiment.conduct import write_up; "
+        "import sys; from rnnlab.lab.experiment.write_up import write_up; "
         "from rnnlab.lab.experiment.folder import reopen; from pathlib import Path; "
         f"folder = Path({str(file.parent)!r}); write_up(reopen(folder), folder); "
         "assert 'torch' not in sys.modules"

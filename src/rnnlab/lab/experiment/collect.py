@@ -1,15 +1,16 @@
 """From an experiment's folder to its records; needs no torch.
 
-A run is read from its directory in runs/, or where that is not at hand from records.json, which
-holds the records of an earlier call: small enough to be kept beside a report, while runs/ is not.
+A run that has ended stays as it is, so its record is made from its directory once and then kept in
+records.json: small enough to stay beside a report, while runs/ is not.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnnlab.data.files import write_json
+from rnnlab.data.files import write_atomically
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.plan import Plan, PlannedRun
 from rnnlab.lab.experiment.records import Points, Records, RunRecord, Timing
@@ -54,9 +55,9 @@ def write_archive(records: Records, folder: Path) -> Path:
     content = {
         "format": ARCHIVE_FORMAT,
         "command": records.command,
-        "runs": [asdict(run) for run in ended],
+        "runs": [vars(run) for run in ended],
     }
-    write_json(file, content, indent=None)
+    write_atomically(file, json.dumps(content, allow_nan=False).encode())
     return file
 
 
@@ -84,10 +85,10 @@ def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:
 
 
 def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:
+    if run.id in archived:
+        return replace(archived[run.id], variant=run.variant, seed=run.seed)
     outcome = store.outcome(run.id)
     if outcome is None:
-        if run.id in archived:
-            return replace(archived[run.id], variant=run.variant, seed=run.seed)
         failure = store.failure(run.id)
         return RunRecord(run.id, run.variant, run.seed, "failed" if failure else "missing", failure)
     directory = store.directory(run.id)

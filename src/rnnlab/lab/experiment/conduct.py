@@ -9,15 +9,14 @@ from pathlib import Path
 from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.data.files import write_json
 from rnnlab.errors import RunDirectoryError
-from rnnlab.lab.experiment.collect import TIMING, collect, read_archive, write_archive
+from rnnlab.lab.experiment.collect import TIMING, read_archive
 from rnnlab.lab.experiment.executor import Event, Executor
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.plan import Plan
 from rnnlab.lab.experiment.progress import Progress
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.store import Store
-from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
-from rnnlab.lab.report.write import write_report
+from rnnlab.lab.experiment.write_up import known, write_up
 from rnnlab.lab.run_files import read_json
 
 SAME_FAILURES = 3
@@ -60,29 +59,6 @@ def conduct(
             + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
         )
     return records
-
-
-def write_up(plan: Plan, folder: Path, command: str = "") -> tuple[Records, list[ClaimVerdict]]:
-    """Write archive and report from what the folder holds; needs no torch."""
-    records = collect(known(plan, folder), Store(folder), command)
-    verdicts = judge(records)
-    sections = []
-    if plan.settings.search:
-        from rnnlab.lab.report.search import search_sections
-
-        sections = search_sections(records)
-    write_archive(records, folder)
-    write_report(records, verdicts, folder, sections)
-    return records, verdicts
-
-
-def known(plan: Plan, folder: Path) -> Plan:
-    """The plan itself; that of a search with the variants it has suggested so far."""
-    if not plan.settings.search:
-        return plan
-    from rnnlab.lab.experiment.searched import searched_plan
-
-    return searched_plan(plan, folder)
 
 
 def make_executor(store: Store, execution: ExecutionSettings) -> Executor:

@@ -5,6 +5,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class PlannedRun:
     seed: int
     settings: Settings
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of its run directory: a hash of all settings that decide what comes out."""
         return settings_id(self.settings)
