@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+from command_line import Cli
 
 from rnnlab.config.experiment import quickened
 from rnnlab.lab.experiment.folder import SHIPPED, shipped
@@ -76,3 +78,24 @@ def test_rows_figures_phrases_and_claims_are_those_of_the_report(plan: Plan) -> 
     assert list(plan.settings.phrases) == report["defaults"]["phrases"]
     claims = [claim.text.split(" ", 1)[1] for claim in plan.claims if claim.text[1] == "."]
     assert claims == [claim["text"] for claim in report["claim"]]
+
+
+def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
+    """All of it at its smallest, on a text that is always at hand."""
+    content = read_content(shipped("lab-report"))
+    content["phrase_length"] = 5
+    content["base"] |= {"corpus": "python-reference", "num_evaluations": 1, "sample_length": 0}
+    content["quick"] = {"seeds": 1, "num_epochs": 1, "timing": {"rounds": 1, "seconds": 0.01}}
+    file = tmp_path / "experiment.toml"
+    file.write_text(tomli_w.dumps(content), encoding="utf-8")
+    done = cli("experiment", str(file), "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "runs      36 finished" in done.stdout
+    report = (tmp_path / "quick" / "report.md").read_text(encoding="utf-8")
+    for variant in content["variant"]:
+        assert variant["name"] in report
+    for claim in content["claim"]:
+        assert claim["text"].split(". ", 1)[1][:30] in report
+    for figure in ("298,764", "28,158", "0.3679", "165.3"):  # reported
+        assert figure in report
+    assert "the time traveller tells the narrator" in report

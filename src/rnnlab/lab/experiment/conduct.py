@@ -35,11 +35,12 @@ def conduct(
     RunDirectoryError where runs failed, after the others have ended and the report is written.
     """
     store = Store(folder)
-    executor = make_executor(store, execution)
     tally = Tally(store, progress)
+    threads = execution.run_threads or 1
     try:
-        run = _run_search if plan.settings.search else _run_plan
-        run(plan, executor, execution.run_threads or 1, tally)
+        with make_executor(store, execution, threads) as executor:
+            run = _run_search if plan.settings.search else _run_plan
+            run(plan, executor, threads, tally)
         if plan.settings.timing and not tally.failed:
             _time(known(plan, folder), store, progress)
     except KeyboardInterrupt:
@@ -61,16 +62,15 @@ def conduct(
     return records
 
 
-def make_executor(store: Store, execution: ExecutionSettings) -> Executor:
-    """The executor asked for."""
+def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> Executor:
+    """The executor asked for, for runs of so many threads."""
     if execution.executor == "ray":
         from rnnlab.lab.experiment.ray_cluster import RayExecutor
 
-        return RayExecutor(store, execution.address, execution.workers)
+        return RayExecutor(store, execution.address, execution.workers, threads)
     from rnnlab.lab.experiment.local import LocalExecutor
 
-    cores = os.cpu_count() or 1
-    return LocalExecutor(store, execution.workers or max(1, cores // (execution.run_threads or 1)))
+    return LocalExecutor(store, execution.workers or max(1, (os.cpu_count() or 1) // threads))
 
 
 @dataclass

@@ -3,9 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from rnnlab.lab.experiment.job import Job
+
+Kind = Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
+"""failed: not ended, may be tried again; elsewhere: another process is making this run."""
 
 
 @dataclass(frozen=True)
@@ -13,8 +16,7 @@ class Event:
     """Something that happened to a run."""
 
     job: Job
-    kind: Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
-    """failed: not ended, may be tried again; elsewhere: another process is making this run."""
+    kind: Kind
     detail: str = ""
     """started: where; failed, diverged, pruned: why, in its last line."""
 
@@ -42,3 +44,13 @@ class Executor(ABC):
     @abstractmethod
     def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
         """Take a job whenever a slot is free; yield what happens, until all have ended."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the runs in flight, and give back what was held for more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

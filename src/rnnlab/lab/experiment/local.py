@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rnnlab.errors import RnnlabError
-from rnnlab.lab.experiment.executor import Event, Executor
+from rnnlab.lab.experiment.executor import Event, Executor, Kind
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.store import Store
 
@@ -23,9 +23,6 @@ IMPORTED = [
     "torch._dynamo",  # which the first optimizer would import
     "matplotlib.backends.backend_svg",
 ]
-
-Message = tuple[str, str]
-"""Kind of the event, detail."""
 
 
 class LocalExecutor(Executor):
@@ -50,10 +47,14 @@ class LocalExecutor(Executor):
                     assert isinstance(pipe, Connection)
                     yield self._end(pipe)
         finally:
-            for _, process in self._busy.values():
-                process.kill()
-                process.join()
-            self._busy.clear()
+            self.close()
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        for _, process in self._busy.values():
+            process.kill()
+            process.join()
+        self._busy.clear()
 
     def _start(self, job: Job) -> None:
         mine, theirs = PROCESSES.Pipe(duplex=False)
@@ -85,8 +86,8 @@ def work(job: Job, folder: Path, answer: Connection) -> None:
     answer.send(attempt(job, Store(folder)))
 
 
-def attempt(job: Job, store: Store) -> Message:
-    """Make one run in its place in the store, if no one else does; tells failures."""
+def attempt(job: Job, store: Store) -> tuple[Kind, str]:
+    """Make one run in its place in the store, if no one else does; returns an event's content."""
     from rnnlab.lab.experiment.perform import perform
 
     with store.claim(job.id) as mine:
