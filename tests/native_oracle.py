@@ -16,6 +16,9 @@ NATIVE, TEXTBOOK, BUILTIN = ENGINES["native"], ENGINES["textbook"], ENGINES["bui
 FAULT = NATIVE.fault("lstm", torch.device("cpu"))
 LEVELS = [] if FAULT else instruction_sets()
 needs_kernels = pytest.mark.skipif(FAULT is not None, reason=f"kernels were not compiled: {FAULT}")
+# torch's own kernels compute bfloat16 only on processors with AVX-512; its matrix products, which
+# the textbook is made of, do so everywhere.
+TORCHS_BFLOAT16 = BUILTIN if torch.ops.mkldnn._is_mkldnn_bf16_supported() else TEXTBOOK
 
 CELLS = ["rnn", "rnn-relu", "gru", "lstm"]
 TOLERANCE = 2e-6

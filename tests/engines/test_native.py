@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_oracle import BUILTIN, LEVELS, NATIVE, TEXTBOOK, TOLERANCE, needs_kernels
+from native_oracle import LEVELS, NATIVE, TEXTBOOK, TOLERANCE, TORCHS_BFLOAT16, needs_kernels
 
 from rnnlab.cells import CELLS, Weights
 from rnnlab.engines.native import instruction_set
@@ -377,7 +377,7 @@ def mean_square_error(engine, name, shape):
 @each_cell
 @pytest.mark.parametrize("shape", [(20, 8, 64, 64), (35, 32, 28, 128), (25, 16, 100, 200)], ids=str)
 def test_bfloat16_is_as_exact_as_torchs(level, name, shape):
-    torchs = mean_square_error(BUILTIN, name, shape)
+    torchs = mean_square_error(TORCHS_BFLOAT16, name, shape)
     assert 1e-4 < mean_square_error(NATIVE, name, shape) <= 1.2 * torchs
 
 

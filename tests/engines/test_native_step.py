@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from native_oracle import (
-    BUILTIN,
     NATIVE,
+    TORCHS_BFLOAT16,
     assert_same_gradients,
     assert_same_state,
     batch_of,
@@ -110,7 +110,7 @@ def test_bfloat16_step_is_as_exact_as_torchs(level, cell):
     natively(model, batch, state, precision="bfloat16")
     torchs = deepcopy(model)
     with torch.autocast("cpu", torch.bfloat16):
-        logits, _ = torchs(torch.from_numpy(batch[0]), state, BUILTIN)
+        logits, _ = torchs(torch.from_numpy(batch[0]), state, TORCHS_BFLOAT16)
     torchs.zero_grad()
     F.cross_entropy(logits.float().flatten(0, 1), torch.from_numpy(batch[1]).flatten()).backward()
 
