@@ -113,8 +113,7 @@ def test_unknown_command(cli: Cli) -> None:
     [
         ("learning_rat = 1.0", "unknown setting 'learning_rat'; did you mean 'learning_rate'?"),
         ("batch_size = 0", "batch_size must be greater than or equal to 1, not 0"),
-        ("batch_size = 'many'", "batch_size must be a valid integer, unable to parse string as an "
-         "integer, not 'many'"),
+        ("batch_size = 'many'", "batch_size must be a whole number, not 'many'"),
         ("cell = 'lstn'", "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstn'"),
         ("split = [0.9, 0.2, 0.1]", "split needs three shares that sum to 1 (0.9 0.05 0.05) or "
          "three whole numbers of characters (10000 2500 2500), the first above 0, not 0.9 0.2 0.1"),

@@ -146,7 +146,7 @@ SPLIT_RULE = (
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number, not nan"),
         ({"seed": 2**63}, f"seed must be less than {2**63}, not {2**63}"),
         ({"cell": "lstmm"}, "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstmm'"),
-        ({"corpus": 3}, "corpus must be a valid tuple, not 3"),
+        ({"corpus": 3}, "corpus must be a list of values, not 3"),
         ({"split": (0.5, 0.5, 0.5)}, SPLIT_RULE + "0.5 0.5 0.5"),
         ({"split": (0, 0.5, 0.5)}, SPLIT_RULE + "0 0.5 0.5"),
         ({"split": (1.2, -0.1, -0.1)}, SPLIT_RULE + "1.2 -0.1 -0.1"),
@@ -156,7 +156,7 @@ SPLIT_RULE = (
             "validation_context: a context rule is 'carried' or 'windows:N' with N >= 1, "
             "not 'windows:0'",
         ),
-        ({"validation_context": 256}, "validation_context must be a valid string, not 256"),
+        ({"validation_context": 256}, "validation_context must be text, not 256"),
         (
             {"tie_weights": True, "input": "one-hot"},
             "tie_weights needs input = 'embedding'; one-hot has nothing to share",

@@ -171,7 +171,7 @@ def experiment(
     the file was given more seeds or variants.
 
     Args:
-        file: experiment.toml: the question, the variants, the claims.
+        file: experiment.toml, or its folder: the question, the variants, the claims.
         execution: where runs are made.
         output: folder for runs and report; default: the file's own, with --quick its subfolder.
         quick: the small version that the file describes under quick, to see that it works.
@@ -219,11 +219,9 @@ def report(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: of an experiment that has been run, with its experiment.toml.
     """
-    from rnnlab.lab.experiment.folder import reopen
-    from rnnlab.lab.experiment.write_up import write_up
+    from rnnlab.lab.experiment.write_up import write_again
 
-    write_up(reopen(folder), folder)
-    print(folder / "report.html")
+    print(write_again(folder))
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -88,7 +88,7 @@ class SearchSettings(DrawSettings):
 
     count: int = Field(50, ge=1, description="trials, by all processes together")
     outcome: str = Field(
-        "best_held_out_bits_per_character", description="what is to be made as good as possible"
+        "validation_bits_per_character", description="what is to be made as good as possible"
     )
     prune: bool = Field(True, description="end runs that fall behind the median at a milestone")
 
@@ -154,7 +154,7 @@ class ExecutionSettings(SettingsGroup):
         "local", description="processes of this machine, or a Ray cluster"
     )
     workers: int = Field(0, ge=0, le=4096, description="runs at once, 0: as many as cores allow")
-    run_threads: int = Field(0, ge=0, le=4096, description="CPU threads of a run, 0: one")
+    run_threads: int = Field(1, ge=1, le=4096, description="CPU threads of a run")
     address: str = Field(
         "", description="ray: HOST:PORT of the cluster's head; empty: a cluster of this machine"
     )

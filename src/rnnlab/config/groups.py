@@ -1,7 +1,9 @@
 """Every setting, defined once: name, type, default, range, unit, one line of help."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from contextvars import ContextVar
+from itertools import groupby
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,8 +15,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
-from rnnlab.errors import UsageError
+from rnnlab.errors import UsageError, suggest
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -44,6 +47,22 @@ def check_context(value: str) -> str:
 Context = Annotated[str, AfterValidator(check_context)]
 
 
+Place = tuple[str | int, ...]
+"""Where something stands in a file: keys, and positions in lists."""
+
+
+class InnerFaults(ValueError):
+    """Faults of a group in a group; pydantic hands a ValueError on to the group around it."""
+
+    def __init__(self, faults: tuple[tuple[Place, str], ...]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+_building: ContextVar[bool] = ContextVar("_building", default=False)
+"""Whether a group around is being built, which will say where a fault is."""
+
+
 class SettingsGroup(BaseModel):
     """Settings that one part of rnnlab takes; immutable, unknown names refused.
 
@@ -52,11 +71,21 @@ class SettingsGroup(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    groups: ClassVar[dict[str, type["SettingsGroup"]]] = {}
+    """Parts that no message names, since names are unique over all of them."""
+
     def __init__(self, **values: Any) -> None:
+        inner, token = _building.get(), _building.set(True)
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UsageError("\n".join(_faults(error))) from None
+            faults = tuple(_faults(type(self), error))
+            if inner:
+                raise InnerFaults(faults) from None
+            lines = (f"{_spelled(place)}: {rule}" if place else rule for place, rule in faults)
+            raise UsageError("\n".join(lines)) from None
+        finally:
+            _building.reset(token)
 
 
 class DataSettings(SettingsGroup):
@@ -284,19 +313,82 @@ class BenchSettings(SettingsGroup):
     seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
-    """Turn pydantic's report into one line a setting: name, rule, value."""
-    for fault in error.errors():
-        name = ".".join(str(part) for part in fault["loc"])
-        rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        rule = rule.replace("should be", "must be")
-        if fault["type"] == "value_error":
-            yield f"{name}: {rule}" if name else rule
+KINDS = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list of values",
+    "list": "a list of values",
+    "dict": "a table",
+    "model": "a table",
+}
+"""What something must be, by the first word of pydantic's name for the error."""
+
+
+def _faults(group: type[SettingsGroup], error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Turn pydantic's report into places and rules; nothing else words it."""
+    for place, alike in groupby(error.errors(), key=_place):
+        faults = list(alike)
+        inner = faults[0].get("ctx", {}).get("error")
+        if isinstance(inner, InnerFaults):
+            outer = () if place[0] in group.groups else place
+            yield from ((outer + within, rule) for within, rule in inner.faults)
         else:
-            yield f"{name} {rule}, not {_words(fault['input'])}"
+            cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
+            yield place[:cut], _rule(_spelled(place[cut:]), faults, group)
+
+
+def _place(fault: ErrorDetails) -> Place:
+    """Where it is, without the type that was tried of several."""
+    *outer, last = place = fault["loc"] or ("",)
+    return tuple(outer) if last in ("", "str", "int", "float", "bool", "list[any]") else place
+
+
+def _rule(name: str, faults: list[ErrorDetails], group: type[SettingsGroup]) -> str:
+    """Say what is wrong with a value; `faults`: by each type of a union."""
+    kind, value = faults[0]["type"], faults[0]["input"]
+    match kind:
+        case "value_error":
+            rule = faults[0]["msg"].removeprefix("Value error, ")
+            return f"{name}: {rule}" if name else rule
+        case "missing":
+            return f"{name} is missing"
+        case "too_short" | "string_too_short":
+            return f"{name} is empty"
+        case "extra_forbidden":
+            keys = list(group.model_fields)
+            hint = suggest(name, keys) or f" (choices: {', '.join(keys)})"
+            return f"unknown key {name!r}{hint}"
+        case "tuple_type" if isinstance(value, dict):
+            return f"{name} must be a list, not one table"
+        case "dict_type" | "model_type" if isinstance(value, list):
+            return f"{name} must be one table, not a list"
+    kinds = dict.fromkeys(
+        KINDS.get(fault["type"].split("_")[0]) or fault["msg"].removeprefix("Input should be ")
+        for fault in faults
+    )
+    if "a number" in kinds:
+        kinds.pop("a whole number", None)
+    *most, last = kinds
+    rule = f"{', '.join(most)} or {last}" if most else last
+    return f"{name} must be {rule}, not {_words(value)}"
+
+
+def _spelled(place: Place) -> str:
+    """Spell out a place: `random.settings.dropout`, `claim 1, comparison 2`."""
+    text = separator = ""
+    for part in place:
+        if isinstance(part, int):
+            text, separator = f"{text} {part + 1}", ", "
+        else:
+            text, separator = f"{text}{separator}{part}", "."
+    return text
 
 
 def _words(value: object) -> str:
     if isinstance(value, tuple | list):
-        return " ".join(_words(item) for item in value)
+        return " ".join(_words(item) for item in value) or "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else repr(value)

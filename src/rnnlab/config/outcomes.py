@@ -32,6 +32,10 @@ OUTCOMES: dict[str, Outcome] = {
             "difference", "lower", 3,
         ),
         Outcome(
+            "validation_bits_per_character", "validation bits/character, best moment",
+            "difference", "lower", 3,
+        ),
+        Outcome(
             "overfitting_bits_per_character",
             "overfitting: rise of held-out bits/character from its lowest to the end",
             "difference", "lower", 3,
@@ -51,6 +55,7 @@ OUTCOMES: dict[str, Outcome] = {
     )
 }  # fmt: skip
 """By name. held-out: the test split, or where there is none the validation split, context carried.
+validation: the lowest figure of a training's own evaluations; what chooses may look at this one.
 
 decay: |log10(norm of dL_T/dh_(T-30) / norm of dL_T/dh_T)|, 0 where a gradient neither vanishes nor
 explodes on its way back through 30 time steps.

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.lab.experiment.collect import ARCHIVE, collect, read_archive, write_archive
+from rnnlab.lab.experiment.archive import ARCHIVE, Archive, read_archive, write_archive
+from rnnlab.lab.experiment.collect import collect
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.local import LocalExecutor
 from rnnlab.lab.experiment.store import Store
@@ -19,7 +20,7 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
     plan, store = make(seeds=1, gradient_flow=True, phrases=["The cat"]), Store(tmp_path)
     list(LocalExecutor(store, 1).run(iter([Job.of(plan.runs[0], plan, 1)])))
     store.keep_failure(plan.runs[1].id, "no luck")
-    records = collect(plan, store, "the command")
+    records = collect(plan, store, Archive(), "the command")
     first, second = records.runs
     assert (second.status, second.reason) == ("failed", "no luck")
     run, outcome = Run.open(store.directory(first.id)), store.outcome(first.id)
@@ -38,11 +39,10 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
     assert first.data["tokens"] == run.result["data"]["tokens"]
     assert any(name.endswith("-gram") for name in first.baselines)
 
-    write_archive(records, tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / ARCHIVE).write_bytes((tmp_path / ARCHIVE).read_bytes())
-    again = collect(plan, Store(elsewhere))
+    write_archive(Archive({first.id: first}, records.command), elsewhere)
+    again = collect(plan, Store(elsewhere), read_archive(elsewhere))
     assert again.runs[0] == first
     assert again.runs[1].status == "missing"
     assert again.command == "the command"
@@ -50,12 +50,25 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
 
 def test_a_renamed_variant_finds_its_archived_run(make: Any, tmp_path: Path) -> None:
     plan = make(grid=None, variant=[{"name": "old"}], seeds=1)
-    records = collect(plan, Store(tmp_path))
-    done = replace(records.runs[0], status="finished", outcomes={"training_perplexity": 2.0})
-    write_archive(replace(records, runs=[done]), tmp_path)
+    (missing,) = collect(plan, Store(tmp_path), Archive()).runs
+    done = replace(missing, status="finished", outcomes={"training_perplexity": 2.0})
+    write_archive(Archive({done.id: done}), tmp_path)
     renamed = make(grid=None, variant=[{"name": "new"}], seeds=1)
-    (found,) = collect(renamed, Store(tmp_path)).runs
+    (found,) = collect(renamed, Store(tmp_path), read_archive(tmp_path)).runs
     assert (found.variant, found.outcomes) == ("new", {"training_perplexity": 2.0})
+
+
+def test_every_look_at_complete_verdicts_is_remembered(make: Any, tmp_path: Path) -> None:
+    archive = Archive()
+    for seeds, looks in ((2, [2]), (2, [2]), (3, [2, 3]), (4, [2, 3])):
+        plan = make(grid=None, variant=[{"name": "a"}], seeds=seeds)
+        records = collect(plan, Store(tmp_path), archive)
+        if seeds < 4:  # of the last look no run is there
+            done = {run.id: replace(run, status="finished") for run in records.runs}
+            archive = replace(archive, runs=done)
+        records = collect(plan, Store(tmp_path), archive)
+        assert records.looks == looks
+        archive = replace(archive, looks=records.looks)
 
 
 @pytest.mark.parametrize(

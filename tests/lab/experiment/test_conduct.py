@@ -2,15 +2,18 @@
 
 import json
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
-from command_line import Cli
+from command_line import RNNLAB, Cli
 
 from rnnlab.lab.experiment.plan import read_plan
 from rnnlab.lab.experiment.store import Store
@@ -68,7 +71,7 @@ def test_an_experiment_is_run_and_written_up_and_then_goes_on_from_what_is_there
         for t in timings
     )
 
-    again = cli("experiment", str(file))
+    again = cli("experiment", str(folder))
     assert again.returncode == 0, again.stderr
     assert "4 runs, 4 of them done before" in again.stdout
     assert made(folder) == first
@@ -104,6 +107,69 @@ def test_records_are_enough_to_go_on_without_the_run_directories(
     assert [run["seed"] for run in runs] == [0, 0, 1, 1, 2, 2]
 
 
+def test_records_that_the_file_no_longer_asks_for_are_kept(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    assert cli("experiment", str(file)).returncode == 0
+    shutil.rmtree(file.parent / "runs")
+    write(file, content | {"seeds": 1, "grid": {"cell": ["rnn"]}})
+    assert cli("report", str(file.parent)).returncode == 1  # nothing of this has been run
+    write(file, content | {"seeds": 1})
+    assert cli("report", str(file.parent)).returncode == 0
+    write(file, content)
+    done = cli("experiment", str(file))
+    assert "4 runs, 4 of them done before" in done.stdout
+
+
+def test_a_text_that_has_changed_is_refused(
+    cli: Cli, file: Path, content: dict[str, Any], text_file: Path
+) -> None:
+    """And its path is relative to the experiment's file, wherever the command is given."""
+    text = file.parent / "text.txt"
+    text.write_bytes(text_file.read_bytes())
+    content["base"]["corpus"] = "text.txt"
+    write(file, content | {"seeds": 1})
+    done = cli("experiment", str(file), cwd="/")
+    assert done.returncode == 0, done.stderr
+    text.write_bytes(text_file.read_bytes()[::-1])
+    write(file, content)
+    changed = cli("experiment", str(file))
+    assert changed.returncode == 1
+    assert changed.stderr.startswith(
+        "rnnlab: error: corpus text.txt has changed since runs were made of it (SHA-256 was "
+    )
+    assert len(made(file.parent)) == 2
+    text.write_bytes(text_file.read_bytes())
+    assert cli("experiment", str(file)).returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(cli: Cli, file: Path) -> None:
+    (file.parent / "runs").write_text("a file where the folder should be")
+    done = cli("experiment", str(file))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"rnnlab: error: experiment folder '{file.parent}' cannot be written: Not a directory; "
+        "give another --output\n"
+    )
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_experiment_that_is_stopped_keeps_what_has_ended(
+    cli: Cli, file: Path, content: dict[str, Any], sign: signal.Signals
+) -> None:
+    write(file, content | {"seeds": 50})
+    process = subprocess.Popen(
+        [RNNLAB, "experiment", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not made(file.parent):
+        time.sleep(0.05)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "rnnlab: error: interrupted\n")
+    assert "runs are left; the same command goes on with them" in out
+    assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
+
+
 def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
@@ -118,24 +184,20 @@ def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
 
 
 def test_runs_that_fail_are_told_and_tried_again(
-    cli: Cli, file: Path, content: dict[str, Any], text_file: Path, tmp_path: Path
+    cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
-    text = tmp_path / "later.txt"
-    content["grid"] = {"corpus": [str(text_file), str(text)]}
-    done = cli("experiment", str(write(file, content)))
+    content["grid"] = {"engine": ["builtin", "native"]}
+    done = cli("experiment", str(write(file, content)), env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     error = done.stderr.replace("\n", " ")
     assert "2 runs failed and will be tried again by the same command; all others are kept" in error
-    assert (
-        f"corpus={text}, seed 0; corpus={text}, seed 1: corpus '{text}' is neither a named corpus"
-        in error
-    )
+    reason = "unknown RNNLAB_ISA level 'avx3'"
+    assert f"engine=native, seed 0; engine=native, seed 1: {reason}" in error
     kept = made(file.parent)
     assert len(kept) == 2
-    assert "neither a named corpus" in (file.parent / "report.md").read_text(encoding="utf-8")
+    assert reason in (file.parent / "report.md").read_text(encoding="utf-8")
 
-    text.write_bytes(text_file.read_bytes())
     again = cli("experiment", str(file))
     assert again.returncode == 0, again.stderr
     assert {id_: made(file.parent)[id_] for id_ in kept} == kept
@@ -146,10 +208,23 @@ def test_runs_that_fail_are_told_and_tried_again(
 def test_the_same_failure_three_times_in_a_row_begins_no_more(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
-    content["base"]["corpus"] = str(file.parent / "nowhere.txt")
-    done = cli("experiment", str(write(file, content | {"seeds": 9})), "--workers", "1")
+    content["base"]["engine"] = "native"
+    write(file, content | {"seeds": 9})
+    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
     assert "3 runs failed" in done.stderr
+
+
+def test_a_text_that_is_not_there_is_refused_before_anything_is_run(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["base"]["corpus"] = "nowhere.txt"
+    done = cli("experiment", str(write(file, content)))
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "rnnlab: error: corpus 'nowhere.txt' is neither a named corpus nor a file"
+    )
+    assert "finished" not in done.stdout
 
 
 def test_quick_has_a_folder_of_its_own(cli: Cli, file: Path, content: dict[str, Any]) -> None:

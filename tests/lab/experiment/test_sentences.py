@@ -1,5 +1,6 @@
 """The wording of sentences, one of each kind."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,11 @@ AGAINST = ", contrary to the claim."
 OFTEN = " in four of five such experiments."
 FIVE_PERCENT = (
     "v1: training perplexity 2.093 against 1.993 of v0, 1.050 times "
-    "(95% interval 1.039 to 1.061, 6 seeds, "
+    "(95% interval 1.039 to 1.061, 6 seeds, effect size 4.2, "
 )
 HALF_A_TENTH = (
     "v1: held-out bits/character (last weights) 2.050 against 2.000 of v0, a difference of +0.050 "
-    "(95% interval +0.040 to +0.060, 6 seeds, "
+    "(95% interval +0.040 to +0.060, 6 seeds, effect size 4.3, "
 )
 
 
@@ -88,8 +89,9 @@ def test_differences(expect: str, margin: float, ending: str) -> None:
 def test_no_difference() -> None:
     for expect in ("different", "lower", "higher"):
         assert compare(0.001, expect=expect).sentence.endswith(
-            "a difference of +0.001 (95% interval -0.009 to +0.011, 6 seeds, p = 0.81 after Holm): "
-            f"no difference is shown; a difference of 0.014 would have been seen{OFTEN}"
+            "a difference of +0.001 (95% interval -0.009 to +0.011, 6 seeds, effect size 0.1, "
+            "p = 0.81 after Holm): no difference is shown; a difference of 0.014 would have been "
+            f"seen{OFTEN}"
         )
     assert compare(1.001, outcome=PERPLEXITY).sentence.endswith(
         f"no difference is shown; a factor of 1.014 would have been seen{OFTEN}"
@@ -108,8 +110,8 @@ def test_a_fixed_value() -> None:
     made = plan([{"against": 1.1, "outcome": PERPLEXITY, "expect": "higher"}], seeds=3)
     assert judge(records(made, figures))[0].compared[0].sentence == (
         "v1: training perplexity 1.149 against a fixed 1.100, 1.04 times "
-        "(95% interval 0.94 to 1.16, 3 seeds, p = 0.22 after Holm): no difference is shown; "
-        "a factor of 1.15 would have been seen in four of five such experiments."
+        "(95% interval 0.94 to 1.16, 3 seeds, effect size 0.6, p = 0.22 after Holm): no difference "
+        "is shown; a factor of 1.15 would have been seen in four of five such experiments."
     )
 
 
@@ -126,9 +128,19 @@ def test_seeds_left_out() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.1, 0, 2.2, 2.15, 0, 2.12]}}
     assert judged(figures).sentence == (
         "v1: held-out bits/character (last weights) 2.143 against 2.000 of v0, a difference of "
-        "+0.143 (95% interval +0.073 to +0.212, 4 seeds, p = 0.0072 after Holm): shown to be "
-        "higher. 2 of 6 seeds left out: v1 diverged."
+        "+0.143 (95% interval +0.073 to +0.212, 4 seeds, effect size 2.4, p = 0.0072 after Holm): "
+        "shown to be higher. 2 of 6 seeds left out: v1 diverged."
     )
+
+
+def test_two_seeds_say_what_they_rest_on() -> None:
+    figures = {"v0": {BITS: [2.0, 2.1]}, "v1": {BITS: [2.5, 2.6001]}}
+    assert judged(figures, seeds=2).sentence.endswith(
+        ": shown to be higher. With two seeds all of this rests on the assumption that differences "
+        "are normally distributed."
+    )
+    assert "effect size" not in judged(figures, seeds=2).sentence
+    assert "normally" not in compare(0.05).sentence
 
 
 def test_one_seed() -> None:
@@ -183,7 +195,7 @@ def test_speeds(outcome: str, factor: float, size: float, found: str) -> None:
     [claim] = judge(Records(plan([{"outcome": outcome}]), [], timings))
     sentence = claim.compared[0].sentence
     assert sentence.startswith(f"v1: {found} (95% interval ")
-    assert ", 3 rounds, p " in sentence
+    assert ", 3 rounds, effect size " in sentence
 
 
 @pytest.mark.parametrize(
@@ -201,7 +213,13 @@ def test_large_and_small_figures_keep_two_digits() -> None:
     small = replace(compare(0.05), estimate=4e-5, interval=(-1e-5, 9e-5))
     assert "+0.000040 (95% interval -0.000010 to +0.000090" in in_words(small)
     large = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e150, interval=(0.0, float("inf")))
-    assert "1e+150 times (95% interval 0.00 to inf" in in_words(large)
+    assert "over 10⁷ times (95% interval 0.00 to over 10⁷" in in_words(large)
+    far = replace(compare(0.05), mean=9e100, estimate=9e100, interval=(-1e300, math.inf))
+    assert "over 10⁷ against 2.000 of v0, a difference of over 10⁷ (95% interval under -10⁷" in (
+        in_words(far)
+    )
+    tiny = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e-200, interval=(0.0, 1e-190))
+    assert "0.000000000 times" in in_words(tiny)
 
 
 @pytest.mark.parametrize(

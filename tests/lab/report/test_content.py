@@ -6,7 +6,8 @@ import pytest
 from made_up_records import made_up_plan, made_up_records
 
 from rnnlab.lab.experiment.records import Records, RunRecord
-from rnnlab.lab.experiment.verdicts import ClaimVerdict
+from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
+from rnnlab.lab.report import captions
 from rnnlab.lab.report.content import gather
 
 
@@ -50,6 +51,33 @@ def test_a_phrase_that_was_read_otherwise_is_not_told_from_the_rest(records: Rec
     first = replace(records.runs[0], texts=["time-traveller, he said"])
     samples = gather(replace(records, runs=[first, *records.runs[1:]]), []).samples
     assert samples[0].texts == (("", "time-traveller, he said"),)
+
+
+def test_a_quick_version_says_so(records: Records, verdicts: list[ClaimVerdict]) -> None:
+    quick = replace(records, command=f"{records.command} --quick")
+    assert gather(quick, verdicts).warning == (
+        "Quick version: 6 seeds, 100 epochs, to see that it works; draw no conclusions."
+    )
+    assert gather(records, verdicts).warning == ""
+
+
+def test_comparisons_that_nobody_claimed_are_not_called_claims() -> None:
+    made = made_up_records(made_up_plan(claim=[]), points=3)
+    assert gather(made, judge(made)).tally.startswith("11 comparisons: ")
+
+
+def test_remarks_say_what_the_marks_and_the_intervals_are_not(
+    records: Records, verdicts: list[ClaimVerdict]
+) -> None:
+    remarks = " ".join(gather(records, verdicts).remarks)
+    assert "a level of 5% of their own" in remarks
+    assert "did not finish are compared on the seeds they have" in remarks
+    assert "whose intervals overlap may still be shown to differ" in remarks
+    assert captions.SHARED not in remarks
+    whole = replace(records, runs=[r for r in records.runs if r.variant != "learning rate 5"])
+    assert "did not finish" not in " ".join(gather(whole, []).remarks)
+    assert "overlap" not in " ".join(gather(records, []).remarks)
+    assert captions.SHARED in gather(replace(records, timings=[]), []).remarks
 
 
 @pytest.mark.parametrize(

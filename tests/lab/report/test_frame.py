@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlab.lab.report.frame import HEIGHT, LEFT, RIGHT, WIDTH, Frame, Scale, linear, logarithmic
+from rnnlab.lab.report.frame import (
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    Frame,
+    Scale,
+    linear,
+    logarithmic,
+    near,
+)
 
 
 def test_places_are_even_on_their_scale() -> None:
@@ -20,6 +30,32 @@ def test_a_frame_places_the_ends_of_its_scales_in_its_corners() -> None:
     (x0, y0), (x1, y1) = frame.place([0, 5], [1, 3])
     assert (x0, x1) == (LEFT, WIDTH - RIGHT)
     assert 0 < y0 < y1 < HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([2.0, 2.1, 2.3, 9e100, 8e90], [2.0, 2.1, 2.3]),
+        ([2.0, 9e100], [2.0, 9e100]),
+        ([2.0, 2.001, 2.4], [2.0, 2.001, 2.4]),
+        ([0.9, 1.4, 4.8, 6.1, 0.9, 1.0, 0.8], [0.9, 1.4, 4.8, 6.1, 0.9, 1.0, 0.8]),
+    ],
+    ids=["far off", "only two", "near all the same", "wide apart"],
+)
+def test_an_axis_is_made_without_what_would_squash_the_others(
+    values: list[float], kept: list[float]
+) -> None:
+    assert near(values) == kept
+    assert near([1e5, 1.1e5, 1.2e5, 1e-40, 9e99], log=True) == [1e5, 1.1e5, 1.2e5]
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(["linear", "log"]))
+def test_everything_has_a_place(value: float, kind: str) -> None:
+    scale = Scale("", 1, 3) if kind == "linear" else Scale("", 1, 3, "log")
+    share = float(scale.share([value])[0])
+    assert (share < 0) == (value < 1)
+    assert (share > 1) == (value > 3)
+    assert math.isfinite(share)
 
 
 @given(

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
+from rnnlab.lab.report import captions
 from rnnlab.lab.report.content import Section, gather
 from rnnlab.lab.report.markdown import LINE, escaped, markdown_page
 from rnnlab.lab.report.tables import outcome_table
@@ -78,9 +79,7 @@ def test_every_figure_stands_in_its_row(page: str, records: Records) -> None:
 
 def test_the_best_is_bold(page: str) -> None:
     rows = [line for line in page.splitlines() if line.startswith("|") and "**" in line]
-    assert [row.split("|")[2].strip() for row in rows if "±" in row] == [
-        "512 units", "512 units, dropout 0.5",
-    ]  # fmt: skip
+    assert [row.split("|")[2].strip() for row in rows if "±" in row] == ["512 units"]
 
 
 def test_columns_line_up_as_text(page: str) -> None:
@@ -144,6 +143,12 @@ def test_no_text_breaks_the_page(
     assert kinds <= {
         "text", "text_special", "softbreak", "strong_open", "strong_close", "em_open", "em_close",
     }  # fmt: skip
+
+
+def test_a_quick_version_and_figures_elsewhere_are_mentioned(records: Records, page: str) -> None:
+    assert captions.ELSEWHERE in page
+    quick = markdown_page(gather(replace(records, command="rnnlab experiment f --quick"), []))
+    assert quick.splitlines()[2].startswith("**Quick version: 6 seeds")
 
 
 def test_sections_are_taken_as_they_are(records: Records) -> None:

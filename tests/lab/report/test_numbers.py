@@ -18,8 +18,13 @@ def test_figures_have_their_decimals_and_separators() -> None:
     assert number(142_600.4, 0) == "142,600"
     assert number(2.0487, 3) == "2.049"
     assert number(-0.0004, 2) == "0.00"
-    assert number(3.2e9, 3) == "3.2e+09"
     assert number(3.2e9, 0) == "3,200,000,000"
+
+
+def test_what_is_too_large_to_mean_anything_says_only_that() -> None:
+    assert number(9e100, 3) == "> 10⁷"
+    assert number(-9e100, 3) == "< -10⁷"
+    assert number(1e200, 0) == "> 10¹⁴"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +35,8 @@ def test_figures_have_their_decimals_and_separators() -> None:
         (1.0234, "± 2.3%"),
         (1.1, "± 10.0%"),
         (1.31, "×/÷ 1.31"),
-        (1234.5, "×/÷ 1.23e+03"),
+        (321.4, "×/÷ 321"),
+        (1.42e287, "×/÷ > 1,000"),
     ],
 )
 def test_half_an_interval_of_a_ratio(factor: float, words: str) -> None:

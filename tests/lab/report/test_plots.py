@@ -7,6 +7,7 @@ import pytest
 from made_up_records import VARIANTS, made_up_plan, made_up_records
 
 from rnnlab.lab.experiment.records import Records
+from rnnlab.lab.report import captions
 from rnnlab.lab.report.plots import (
     Illustration,
     gradient_flow,
@@ -53,10 +54,17 @@ def test_every_variant_is_drawn_once_in_parts_that_can_be_told_apart() -> None:
     assert all(drawn.count(number) == 1 for number in range(2, 37))
 
 
-def test_the_n_gram_stands_in_the_plots_only_where_it_is_one_figure(records: Records) -> None:
-    assert labels(learning_curves(records)[0].plots[0]).endswith("6-gram 2.140")
-    first = replace(records.runs[0], baselines={"5-gram": 2.3})
-    mixed = replace(records, runs=[first, *records.runs[1:]])
+def test_the_n_gram_stands_in_the_plots_only_where_it_is_of_their_split_and_one_figure(
+    records: Records,
+) -> None:
+    plan = made_up_plan(base={**records.plan.settings.base, "split": (0.9, 0.1, 0.0)}, seeds=2)
+    untested = made_up_records(plan, points=3)
+    assert labels(learning_curves(untested)[0].plots[0]).endswith("6-gram 2.140")
+    assert "dashed level" in captions.curves(untested)
+    assert "gram" not in learning_curves(records)[0].plots[0], "it is of the test split"
+    assert "dashed level" not in captions.curves(records)
+    first = replace(untested.runs[0], baselines={"5-gram": 2.3})
+    mixed = replace(untested, runs=[first, *untested.runs[1:]])
     assert "gram" not in learning_curves(mixed)[0].plots[0]
 
 
@@ -89,6 +97,31 @@ def test_gradient_flow_has_both_stages_and_survives_a_vanished_norm(records: Rec
         "norm of dL(T)/dh(T−k), after training against time steps back, k",
     ]
     assert "LSTM 1e-200" in labels(made[0].plots[0])
+
+
+def test_speed_is_drawn_only_where_it_is_asked_for(records: Records) -> None:
+    outcomes = ("held_out_bits_per_character", "training_seconds")
+    settings = records.plan.settings.model_copy(update={"outcomes": outcomes})
+    assert (
+        speed_and_quality(replace(records, plan=replace(records.plan, settings=settings))) is None
+    )
+    assert captions.SHARED not in captions.speed(records)
+    assert captions.SHARED in captions.speed(replace(records, timings=[]))
+
+
+def test_an_outlier_does_not_squash_the_others_to_a_line(records: Records) -> None:
+    """It stands hollow on the edge, and the ticks are of the others."""
+    far = "held_out_bits_per_character"
+    runs = [
+        replace(run, outcomes={**run.outcomes, far: 9e100}) if run.variant == "GRU" else run
+        for run in records.runs
+    ]
+    made, plain = speed_and_quality(replace(records, runs=runs)), speed_and_quality(records)
+    assert made is not None
+    assert plain is not None
+    assert ">2.3</text>" in made.plots[0]
+    assert "fill: none; stroke: var(--series-1)" in made.plots[0]
+    assert "fill: none; stroke: var(--series-1); stroke-width: 1.2" not in plain.plots[0]
 
 
 @pytest.mark.parametrize("outcomes", [["tokens_per_second"], ["gradient_decay"]])

@@ -66,6 +66,29 @@ def test_comparisons_are_counted_once(records: Records, verdicts: list[ClaimVerd
     assert "Holm" not in dict(protocol(records, verdicts[2:3]))["Comparisons"]
 
 
+def test_what_the_intervals_are_not_of_is_said(records: Records) -> None:
+    said = dict(protocol(records, []))["One text"]
+    assert "one and the same test text of 8,529 tokens" in said
+    assert "nothing of other texts" in said
+    other = replace(records.runs[0], data={"tokens": {"train": 3, "test": 4}})
+    mixed = replace(records, runs=[other, *records.runs[1:]])
+    assert "the same test text; they" in dict(protocol(mixed, []))["One text"]
+    assert "same training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
+
+
+def test_verdicts_that_were_looked_at_before_are_named(
+    records: Records, verdicts: list[ClaimVerdict]
+) -> None:
+    def said(looks: list[int]) -> str:
+        return dict(protocol(replace(records, looks=looks), verdicts))["Comparisons"]
+
+    assert said([3, 4, 6]).endswith(
+        "; verdicts were made with 3 seeds, then with 4 and 6: the 5% hold for a number of seeds "
+        "that is fixed beforehand"
+    )
+    assert said([6]) == said([])
+
+
 def test_speed_says_how_it_was_measured(records: Records) -> None:
     assert "7 rounds" in dict(protocol(records, []))["Speed"]
     own = dict(protocol(replace(records, timings=[]), []))["Speed"]

@@ -12,6 +12,7 @@ import pytest
 from made_up_search import BEST, SPACE, figure, go_through, search_plan
 
 from rnnlab.config import Settings
+from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.lab.experiment.records import Records, RunRecord
 from rnnlab.lab.experiment.search import Search
 from rnnlab.lab.experiment.searched import searched_plan
@@ -25,13 +26,16 @@ CONTENT: dict[str, Any] = {
 }
 
 
+LABEL = OUTCOMES[BEST].label
+
+
 def limited(settings: Settings) -> float | None:
     """Runs at a learning rate above 0.1 diverge."""
     return None if settings.training.learning_rate > 0.1 else figure(settings)
 
 
 def searched(folder: Path, count: int, space: dict[str, Any] = SPACE) -> Records:
-    plan, store = search_plan(CONTENT, count, space), Store(folder)
+    plan, store = search_plan(CONTENT, count, space, outcome=BEST), Store(folder)
     go_through(Search(plan, store), limited)
     found = searched_plan(plan, folder)
     runs = []
@@ -65,7 +69,7 @@ def test_the_best_settings_can_be_trained_with(
 ) -> None:
     name, value = best(records)
     finished = sum(run.status == "finished" for run in records.runs)
-    sentence = f"The best of {finished} finished trials: {value:.3f} (held-out bits/character, "
+    sentence = f"The best of {finished} finished trials: {value:.3f} ({LABEL})."
     assert sentence in section.html
     assert sentence in section.markdown
     toml = re.findall(r"```toml\n(.*?)```", section.markdown, re.DOTALL)[0]
@@ -94,7 +98,7 @@ def test_there_is_a_plot_a_setting(records: Records, section: Section) -> None:
     name, value = best(records)
     change = next(v.change for v in records.plan.variants if v.name == name)
     assert [plot.attrib["aria-label"].split(": ")[0] for plot in plots] == [
-        f"held-out bits/character, best weights against {setting}; the best" for setting in SPACE
+        f"{LABEL} against {setting}; the best" for setting in SPACE
     ]
     assert f"{value:.4g} at {change['hidden_size']}" in plots[1].attrib["aria-label"]
     assert {"lstm", "gru"} <= {text.text for text in plots[3].iter("text")}

@@ -67,7 +67,11 @@ def test_a_spread_beyond_floating_point_is_still_a_cell() -> None:
     made = recorded({"A": [1e300, 1.0], "B": [2.0, 2.1]}, "training_perplexity", seeds=2)
     cell = outcome_table(made).groups[0][1][0].cells[0]
     assert cell is not None
-    assert (cell.mean, cell.spread) == ("1e+150", "×/÷ 1.01e+304")
+    assert (cell.mean, cell.spread) == ("> 10⁷", "")
+    wide = recorded({"A": [300.0, 1.0], "B": [2.0, 2.1]}, "training_perplexity", seeds=2)
+    cell = outcome_table(wide).groups[0][1][0].cells[0]
+    assert cell is not None
+    assert (cell.mean, cell.spread) == ("17.321", "×/÷ > 1,000")
 
 
 def test_what_is_missing_is_counted() -> None:
@@ -150,6 +154,33 @@ def test_nothing_is_marked_where_the_second_best_may_be_as_good() -> None:
     close = {"A": shifted(2.0), "B": shifted(2.001, 1), "C": shifted(2.2, 2)}
     assert shown_best(recorded(close), OUTCOMES[HELD_OUT]) is None
     assert not outcome_table(recorded(close)).has_best()
+
+
+def test_marks_are_corrected_for_columns_too() -> None:
+    """p = 0.004 two-sided is enough for one column of two variants, not for twenty."""
+    figures = {"A": [2.0] * 6, "B": [2.01, 2.05, 2.04, 2.02, 2.03, 2.08]}
+    assert 0.004 < stats.ttest_rel(figures["A"], figures["B"]).pvalue < 0.05
+    made = recorded(figures)
+    assert shown_best(made, OUTCOMES[HELD_OUT]) == "A"
+    many = made.plan.settings.model_copy(update={"outcomes": tuple(OUTCOMES)[:1] * 20})
+    wider = replace(made, plan=replace(made.plan, settings=many))
+    assert shown_best(wider, OUTCOMES[HELD_OUT]) is None
+
+
+def test_random_draws_stand_in_the_order_of_the_first_outcome() -> None:
+    draws = {"settings": {"dropout": {"low": 0.0, "high": 0.5}}, "count": 5}
+    made = made_up_records(made_up_plan(variant=[], claim=[], random=draws, seeds=2), points=3)
+    runs = [
+        replace(run, status="failed") if run.variant == made.plan.reference else run
+        for run in made.runs
+    ]
+    made = replace(made, runs=runs)
+    rows = outcome_table(made).groups[0][1]
+    means = [row.cells[0].mean for row in rows if row.cells[0]]
+    assert means == sorted(means)
+    assert len(means) == 4
+    assert rows[-1].name == made.plan.reference
+    assert {row.change for row in rows} == {""}, "names say it already"
 
 
 def test_a_higher_speed_is_better() -> None:

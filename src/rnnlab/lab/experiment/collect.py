@@ -1,24 +1,16 @@
-"""From an experiment's folder to its records; needs no torch.
+"""From an experiment's folder to its records; needs no torch."""
 
-A run that has ended stays as it is, so its record is made from its directory once and then kept in
-records.json: small enough to stay beside a report, while runs/ is not.
-"""
-
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnnlab.data.files import write_atomically
-from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.experiment.archive import Archive
 from rnnlab.lab.experiment.plan import Plan, PlannedRun
 from rnnlab.lab.experiment.records import Points, Records, RunRecord, Timing
 from rnnlab.lab.experiment.store import Store
 from rnnlab.lab.run_files import ENVIRONMENT, RESULT, read_json, read_metrics
 
-ARCHIVE = "records.json"
-ARCHIVE_FORMAT = 1
 TIMING = "timing.json"
 
 CURVES = {
@@ -28,13 +20,16 @@ CURVES = {
 """Curve and figure of each kind of line in metrics.jsonl."""
 
 
-def collect(plan: Plan, store: Store, command: str = "") -> Records:
-    """Read what there is of a plan's runs.
+def collect(plan: Plan, store: Store, archive: Archive, command: str = "") -> Records:
+    """Read what there is of a plan's runs: from the archive, or else from run directories.
 
     Raises RunDirectoryError for a file that is damaged or written by a newer version.
     """
-    archived, kept_command = read_archive(store.folder)
-    runs = [_record(run, store, archived) for run in plan.runs]
+    runs = [_record(run, store, archive.runs) for run in plan.runs]
+    looks = list(archive.looks)
+    seeds = len(plan.settings.seeds)
+    if all(run.has_ended for run in runs) and looks[-1:] != [seeds]:
+        looks.append(seeds)
     timing = store.folder / TIMING
     measured = read_json(timing) if timing.is_file() else {}
     variants = {variant.name for variant in plan.variants}
@@ -44,44 +39,9 @@ def collect(plan: Plan, store: Store, command: str = "") -> Records:
         runs,
         [each for each in timings if each.variant in variants],
         measured.get("environment", {}),
-        command or kept_command,
+        command or archive.command,
+        looks,
     )
-
-
-def write_archive(records: Records, folder: Path) -> Path:
-    """Write records.json: every run that has ended."""
-    file = folder / ARCHIVE
-    ended = [run for run in records.runs if run.status not in ("missing", "failed")]
-    content = {
-        "format": ARCHIVE_FORMAT,
-        "command": records.command,
-        "runs": [vars(run) for run in ended],
-    }
-    write_atomically(file, json.dumps(content, allow_nan=False).encode())
-    return file
-
-
-def read_archive(folder: Path) -> tuple[dict[str, RunRecord], str]:
-    """Read records.json: records by run id, and the command; empty where there is none."""
-    file = folder / ARCHIVE
-    if not file.is_file():
-        return {}, ""
-    content = read_json(file)
-    if content.get("format") != ARCHIVE_FORMAT:
-        raise RunDirectoryError(
-            f"{file}: format {content.get('format')!r} is not known; this version of rnnlab reads "
-            f"format {ARCHIVE_FORMAT}. The file is kept as it is"
-        )
-    try:
-        runs = [RunRecord(**run) for run in content["runs"]]
-        return {run.id: replace(run, curves=_pairs(run.curves)) for run in runs}, content["command"]
-    except (KeyError, TypeError) as error:
-        raise RunDirectoryError(f"{file}: no records to read: {error!r}") from None
-
-
-def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:
-    """JSON has no pairs, only lists."""
-    return {name: [(x, y) for x, y in points] for name, points in curves.items()}
 
 
 def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:

@@ -1,21 +1,26 @@
 """An experiment from file to report: what has not ended is run, then timed, then written up."""
 
 import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.data.files import write_json
 from rnnlab.errors import RunDirectoryError
-from rnnlab.lab.experiment.collect import TIMING, read_archive
+from rnnlab.lab.experiment.archive import read_archive
+from rnnlab.lab.experiment.collect import TIMING, collect
 from rnnlab.lab.experiment.executor import Event, Executor
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.plan import Plan
 from rnnlab.lab.experiment.progress import Progress
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.store import Store
+from rnnlab.lab.experiment.texts import check_texts
 from rnnlab.lab.experiment.write_up import known, write_up
 from rnnlab.lab.run_files import read_json
 
@@ -31,22 +36,30 @@ def conduct(
 ) -> Records:
     """Run, time and write up an experiment; what has ended before is not run again.
 
-    Raises UnavailableError where the executor, or the package of a search, is not here;
-    RunDirectoryError where runs failed, after the others have ended and the report is written.
+    Raises, before anything is run, UnavailableError where the executor, or the package of a search,
+    is not here, CorpusError where a text is not, RunDirectoryError where the folder cannot be
+    written or a text has changed; RunDirectoryError where runs failed, after the others have ended
+    and the report is written. Ctrl-C and SIGTERM end it with all that has ended kept.
     """
     store = Store(folder)
+    store.prepare()
+    records = collect(known(plan, folder), store, read_archive(folder))
+    if execution.executor == "local":  # a cluster's nodes may have what this machine lacks
+        check_texts(records)
     tally = Tally(store, progress)
-    threads = execution.run_threads or 1
+    threads = execution.run_threads
+    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with make_executor(store, execution, threads) as executor:
             run = _run_search if plan.settings.search else _run_plan
-            run(plan, executor, threads, tally)
+            run(plan, executor, threads, tally, {r.id for r in records.runs if r.has_ended})
         if plan.settings.timing and not tally.failed:
             _time(known(plan, folder), store, progress)
     except KeyboardInterrupt:
         progress.interrupted()
         raise
     finally:
+        signal.signal(signal.SIGTERM, previous)
         progress.end()
         records, verdicts = write_up(plan, folder, command)
     progress.summary(records, verdicts, folder)
@@ -71,6 +84,10 @@ def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> E
     from rnnlab.lab.experiment.local import LocalExecutor
 
     return LocalExecutor(store, execution.workers or max(1, (os.cpu_count() or 1) // threads))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @dataclass
@@ -108,13 +125,13 @@ class Tally:
         return len(reasons) == SAME_FAILURES and len(set(reasons)) == 1
 
 
-def _run_plan(plan: Plan, executor: Executor, threads: int, tally: Tally) -> None:
-    """Have all runs of a plan made that have not ended."""
+def _run_plan(
+    plan: Plan, executor: Executor, threads: int, tally: Tally, kept: Collection[str]
+) -> None:
+    """Have all runs of a plan made but those that have ended and are kept."""
     store = tally.store
-    archived, _ = read_archive(store.folder)
     jobs = {run.id: Job.of(run, plan, threads) for run in plan.runs}
-    todo = [job for id_, job in jobs.items() if not store.ended(id_) and id_ not in archived]
-    kept = jobs.keys() - {job.id for job in todo}
+    todo = [job for id_, job in jobs.items() if id_ not in kept]
     tally.progress.begin(plan, store, len(jobs), kept, executor.slots)
     while todo:
         tally.elsewhere = []
@@ -125,14 +142,15 @@ def _run_plan(plan: Plan, executor: Executor, threads: int, tally: Tally) -> Non
             time.sleep(POLL_SECONDS)
 
 
-def _run_search(plan: Plan, executor: Executor, threads: int, tally: Tally) -> None:
-    """Have the trials of a search made."""
+def _run_search(
+    plan: Plan, executor: Executor, threads: int, tally: Tally, kept: Collection[str]
+) -> None:
+    """Have the trials of a search made but those that have ended and are kept."""
     from rnnlab.lab.experiment.search import Search
 
     store, search = tally.store, plan.settings.search
     assert search is not None
     with Search(plan, store, threads) as trials:
-        kept = {run.id for run in known(plan, store.folder).runs if store.ended(run.id)}
         tally.progress.begin(plan, store, search.count, kept, executor.slots)
         for event in executor.run(tally.unless_hopeless(trials.jobs())):
             trials.tell(event)

@@ -1,5 +1,6 @@
 """An experiment's folder: its file, its runs, its report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -18,15 +19,19 @@ SHIPPED = Path(__file__).parents[2] / "experiments"
 def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[Plan, Path]:
     """Return an experiment's plan, and the folder where its runs and its report go.
 
+    file: an experiment file, or a folder with an experiment.toml.
+
     The folder is `output`, or else the file's own, with `quick` its subfolder quick. A folder of
     its own gets a copy of the file, as it is run. Raises UsageError for a file that is wrong, and
     for a folder that holds another experiment.
     """
+    file = file / FILE if file.is_dir() else file
     content = read_content(file)
     if quick:
         content = quickened(content)
     folder = Path(output) if output else file.parent / ("quick" if quick else "")
     plan = make_plan(content, folder.resolve().name, str(file))
+    plan = replace(plan, origin=file.resolve().parent)
     copy = folder / FILE
     if copy.is_file() and copy.samefile(file):
         return plan, folder

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rnnlab.config import Settings
 from rnnlab.lab.experiment.plan import Plan, PlannedRun
+from rnnlab.lab.experiment.texts import located
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Job:
     @classmethod
     def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":
         """The job of a planned run; `threads` where the settings name none."""
-        settings = run.settings
+        corpus = tuple(located(name, plan.origin) for name in run.settings.data.corpus)
+        settings = run.settings.changed(corpus=corpus)
         if not settings.machine.threads:
             settings = settings.changed(threads=threads)
         asked = plan.settings

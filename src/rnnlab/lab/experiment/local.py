@@ -90,21 +90,21 @@ def attempt(job: Job, store: Store) -> tuple[Kind, str]:
     """Make one run in its place in the store, if no one else does; returns an event's content."""
     from rnnlab.lab.experiment.perform import perform
 
-    with store.claim(job.id) as mine:
-        if not mine:
-            return "elsewhere", ""
-        try:
+    try:
+        with store.claim(job.id) as mine:
+            if not mine:
+                return "elsewhere", ""
             if ended := store.ended(job.id):
                 return ended.status, ended.reason
             store.clear(job.id)
             ended = perform(job, store.directory(job.id))
             return ended.status, ended.reason
-        except RnnlabError as error:
-            return "failed", str(error)
-        except OSError as error:
-            return "failed", f"{error.filename or 'input or output'}: {error.strerror or error}"
-        except Exception:
-            return "failed", traceback.format_exc().strip()
+    except RnnlabError as error:
+        return "failed", str(error)
+    except OSError as error:
+        return "failed", f"{error.filename or 'input or output'}: {error.strerror or error}"
+    except Exception:
+        return "failed", traceback.format_exc().strip()
 
 
 def _end_with_parent() -> None:

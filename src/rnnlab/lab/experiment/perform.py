@@ -96,6 +96,7 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
     if held_out and None not in held_out:  # which stands for infinite
+        outcomes["validation_bits_per_character"] = min(held_out)
         outcomes["overfitting_bits_per_character"] = held_out[-1] - min(held_out)
     if job.gradient_flow:
         ids = ready.dataset.splits["train"].ids

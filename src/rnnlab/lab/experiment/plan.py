@@ -4,7 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -52,6 +52,8 @@ class Plan:
     base: Settings
     runs: tuple[PlannedRun, ...]
     """Seed by seed, all variants of the first seed first: an early end leaves whole rounds."""
+    origin: Path = Path()
+    """Folder of the experiment's file, to which the paths of corpora are relative."""
 
     @property
     def reference(self) -> str:
@@ -83,7 +85,8 @@ def settings_id(settings: Settings) -> str:
 
 def read_plan(file: Path) -> Plan:
     """Read an experiment file; raises UsageError, one line a fault, that begins with the file."""
-    return make_plan(read_content(file), file.resolve().parent.name, str(file))
+    folder = file.resolve().parent
+    return replace(make_plan(read_content(file), folder.name, str(file)), origin=folder)
 
 
 def read_content(file: Path) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=dict)
     """Content of environment.json."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will stay as it is."""
+        return self.status not in ("missing", "failed")
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -59,6 +64,8 @@ class Records:
     timing_environment: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command that makes the experiment again."""
+    looks: list[int] = field(default_factory=list)
+    """Numbers of seeds with which complete verdicts were made, this one last."""
 
     def values(self, variant: str, outcome: str) -> dict[int, float]:
         """A variant's figures: by seed, or a timed one by round where speed was measured apart."""

@@ -17,7 +17,11 @@ from rnnlab.lab.experiment.plan import Plan, PlannedRun
 from rnnlab.lab.experiment.store import Store
 from rnnlab.lab.experiment.study import Study, Trial, search_settings
 
-FOLLOWED = ("held_out_bits_per_character", "best_held_out_bits_per_character")
+FOLLOWED = (
+    "validation_bits_per_character",
+    "held_out_bits_per_character",
+    "best_held_out_bits_per_character",
+)
 """Outcomes that held-out evaluations on the way foretell; for any other no run is pruned."""
 
 ATTEMPTS = 100

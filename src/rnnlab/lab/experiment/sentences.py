@@ -1,7 +1,7 @@
 """Comparisons in plain words: what was stated, what came out, and what would have been seen."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rnnlab.config.experiment import ComparisonSettings
 from rnnlab.config.outcomes import OUTCOMES, Outcome
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from rnnlab.lab.experiment.verdicts import Compared
 
 OPPOSITE = {"lower": "higher", "higher": "lower"}
+
+MOST_DECIMALS = 9
+"""Of a figure, however small."""
 
 
 def stated(settings: ComparisonSettings) -> str:
@@ -29,8 +32,13 @@ def stated(settings: ComparisonSettings) -> str:
     return f"{settings.variant}: {name} {statement}."
 
 
+def limit(digits: int) -> tuple[float, str]:
+    """Beyond what a figure says only that it is beyond it; speeds, without decimals, are large."""
+    return (1e7, "10⁷") if digits else (1e14, "10¹⁴")
+
+
 def in_words(compared: "Compared") -> str:
-    """What a comparison found, as one sentence, and a second one where pairs were left out."""
+    """What a comparison found, as one sentence; another one for each reason to doubt it."""
     settings, outcome = compared.settings, OUTCOMES[compared.settings.outcome]
     name, unit = _name_and_unit(outcome)
     about = f"{settings.variant}: {name}"
@@ -38,7 +46,7 @@ def in_words(compared: "Compared") -> str:
         why = compared.left_out or "there is no ratio to it"
         return f"{about} cannot be compared with {settings.against}: {why}."
     mean, other = (
-        f"{value:,.{_decimals(value, outcome.digits)}f}{unit}"
+        f"{_figure(value, _decimals(value, outcome.digits))}{unit}"
         for value in (compared.mean, compared.mean_against)
     )
     fixed = not isinstance(settings.against, str)
@@ -48,6 +56,11 @@ def in_words(compared: "Compared") -> str:
         sentence = f"{found}: one {compared.unit} cannot show anything."
     else:
         sentence = f"{found}, {_evidence(compared)}: {_conclusion(compared)}."
+    if compared.pairs == 2:
+        sentence += (
+            f" With two {compared.unit}s all of this rests on the assumption that differences are "
+            "normally distributed."
+        )
     if compared.left_out:
         sentence += f" {compared.left_out}."
     return sentence
@@ -61,15 +74,17 @@ def _evidence(compared: "Compared") -> str:
     numbers = (compared.estimate, low, high)
     if _is_ratio(compared.settings):
         digits = _decimals((high - low) / 2, 2)
-        estimate, low_end, high_end = (_ratio(number, digits) for number in numbers)
+        estimate, low_end, high_end = (_figure(number, digits) for number in numbers)
         estimate = f"{estimate} times"
     else:
         digits = _decimals((high - low) / 2, OUTCOMES[compared.settings.outcome].digits)
-        estimate, low_end, high_end = (f"{number:+.{digits}f}" for number in numbers)
+        estimate, low_end, high_end = (_figure(number, digits, "+") for number in numbers)
         estimate = f"a difference of {estimate}"
+    size = compared.effect_size
+    effect = "" if size is None else f"effect size {_figure(size, 1)}, "
     return (
         f"{estimate} (95% interval {low_end} to {high_end}, {compared.pairs} {compared.unit}s, "
-        f"{_p(compared.adjusted_p)} after Holm)"
+        f"{effect}{_p(compared.adjusted_p)} after Holm)"
     )
 
 
@@ -118,9 +133,9 @@ def _margin(settings: ComparisonSettings) -> str:
 def _detectable(compared: "Compared") -> str:
     value = compared.detectable or 0.0
     if _is_ratio(compared.settings):
-        factor = _ratio(value, _decimals(value - 1, 2))
+        factor = _figure(value, _decimals(value - 1, 2))
         return f"a factor of {factor}" if compared.settings.expect == "equivalent" else factor
-    return f"{value:.{_decimals(value, OUTCOMES[compared.settings.outcome].digits)}f}"
+    return _figure(value, _decimals(value, OUTCOMES[compared.settings.outcome].digits))
 
 
 def _direction(compared: "Compared") -> str:
@@ -152,11 +167,15 @@ def _decimals(size: float, least: int) -> int:
     """Decimals that show two digits of a number of this size, and at least `least`."""
     if size == 0 or not math.isfinite(size):
         return least
-    return max(least, 1 - math.floor(math.log10(abs(size))))
+    return min(MOST_DECIMALS, max(least, 1 - math.floor(math.log10(abs(size)))))
 
 
-def _ratio(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}" if value < 1e6 else f"{value:.2g}"
+def _figure(value: float, digits: int, sign: Literal["+", ""] = "") -> str:
+    """A number; `sign`: with + where it is positive."""
+    largest, power = limit(digits)
+    if abs(value) < largest:
+        return f"{value:{sign},.{digits}f}"
+    return f"over {power}" if value > 0 else f"under -{power}"
 
 
 def _p(p: float) -> str:
@@ -166,4 +185,4 @@ def _p(p: float) -> str:
     return f"p = {p:.{1 if p < 0.001 else 3 if 0.01 < p < 0.1 else 2}g}"
 
 
-__all__ = ["in_words", "stated"]
+__all__ = ["in_words", "limit", "stated"]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from rnnlab.data.files import write_atomically
@@ -39,6 +40,19 @@ class Store:
 
     folder: Path
 
+    def prepare(self) -> None:
+        """Make the folder; raises RunDirectoryError where it cannot be written."""
+        runs = self.folder / "runs"
+        try:
+            (runs / ".locks").mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=runs):
+                pass
+        except OSError as error:
+            raise RunDirectoryError(
+                f"experiment folder {str(self.folder)!r} cannot be written: {error.strerror}; give "
+                "another --output"
+            ) from None
+
     def directory(self, run_id: str) -> Path:
         """Where a run's directory is, or will be."""
         return self.folder / "runs" / run_id
@@ -51,7 +65,12 @@ class Store:
         file = self.directory(run_id) / OUTCOME
         if not file.is_file():
             return None
-        content = read_json(file)
+        try:
+            content = read_json(file)
+        except RunDirectoryError as error:
+            raise RunDirectoryError(
+                f"{error}; remove the directory to have the run made again"
+            ) from None
         if content.get("format") != OUTCOME_FORMAT:
             raise RunDirectoryError(
                 f"{file}: format {content.get('format')!r} is not known; this version of rnnlab "

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from rnnlab.lab.experiment.collect import collect, write_archive
+from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.experiment.archive import Archive, read_archive, write_archive
+from rnnlab.lab.experiment.collect import collect
+from rnnlab.lab.experiment.folder import FILE, reopen
 from rnnlab.lab.experiment.plan import Plan
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.store import Store
@@ -12,16 +15,34 @@ from rnnlab.lab.report.write import write_report
 
 def write_up(plan: Plan, folder: Path, command: str = "") -> tuple[Records, list[ClaimVerdict]]:
     """Write archive and report from what the folder holds."""
-    records = collect(known(plan, folder), Store(folder), command)
+    archive = read_archive(folder)
+    records = collect(known(plan, folder), Store(folder), archive, command)
     verdicts = judge(records)
     sections = []
     if plan.settings.search:
         from rnnlab.lab.report.search import search_sections
 
         sections = search_sections(records)
-    write_archive(records, folder)
+    ended = {run.id: run for run in records.runs if run.has_ended}
+    write_archive(Archive(archive.runs | ended, records.command, records.looks), folder)
     write_report(records, verdicts, folder, sections)
     return records, verdicts
+
+
+def write_again(folder: Path) -> Path:
+    """Write the report of an experiment that has been run; returns the page.
+
+    Raises UsageError where `folder` is none of an experiment, RunDirectoryError where no run of
+    its file has ended.
+    """
+    plan = reopen(folder)
+    there = collect(known(plan, folder), Store(folder), read_archive(folder))
+    if not any(run.has_ended for run in there.runs):
+        raise RunDirectoryError(
+            f"{folder}: no run that its {FILE} asks for has ended; run `rnnlab experiment {folder}`"
+        )
+    write_up(plan, folder)
+    return folder / "report.html"
 
 
 def known(plan: Plan, folder: Path) -> Plan:

@@ -2,19 +2,20 @@
 
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.lab.experiment.records import Records
+from rnnlab.lab.report.tables import shown_ngram
 
 
 def curves(records: Records) -> str:
     """How to read the learning curves."""
     plan = records.plan
     number = [variant.name for variant in plan.variants].index(plan.reference) + 1
+    level = "; the dashed level is what an n-gram reaches on it" if shown_ngram(records) else ""
     return (
         "Means over the seeds that finished, with 95% t intervals as bands. Held-out figures are "
-        f"of the validation split, context {plan.base.training.validation_context}; the dashed "
-        "level is what an n-gram reaches on the text that Table 1 is measured on. Training "
-        "perplexity is a geometric mean on a logarithmic axis. All plots have the same axes; "
-        "losses of the first steps may lie above them. Lines end in the number of their variant; "
-        f"a thin grey one is {number}, {plan.reference}, for comparison."
+        f"of the validation split, context {plan.base.training.validation_context}{level}. "
+        "Training perplexity is a geometric mean on a logarithmic axis. All plots have the same "
+        "axes; losses of the first steps may lie above them. Lines end in the number of their "
+        f"variant; a thin grey one is {number}, {plan.reference}, for comparison."
     )
 
 
@@ -26,15 +27,25 @@ def speed(records: Records) -> str:
     where = "to the lower right" if quality.better == "lower" else "to the upper right"
     return (
         f"Tokens trained on in a second, logarithmic, against {quality.label}; means with their "
-        f"95% t intervals. What is fast and good lies {where}."
+        f"95% t intervals, which end at the axes; a hollow point lies beyond them. What is fast "
+        f"and good lies {where}.{'' if records.timings else f' {SHARED}'}"
     )
+
+
+SHARED = (
+    "Speed was not measured apart: runs that share a machine slow each other down, so that their "
+    "speeds compare little."
+)
 
 
 FLOW = (
     "How much the loss at time T says about the state k steps before it: the norm of the gradient "
     "by that state, a mean over stretches of the training text, on a logarithmic axis. Lines are "
     "geometric means over the seeds, bands reach from the smallest to the largest. A straight line "
-    "down is a gradient that vanishes exponentially."
+    "down is a gradient that vanishes exponentially, one up a gradient that explodes; the decades "
+    "in Table 1 are the same for both."
 )
+
+ELSEWHERE = "Figures, such as learning curves, are in report.html."
 
 SAMPLES = "Each variant's first seed, its last weights: always the likeliest token."

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnnlab.lab.experiment.records import Records, RunRecord
-from rnnlab.lab.experiment.verdicts import ClaimVerdict, Verdict
+from rnnlab.lab.experiment.verdicts import LEVEL, ClaimVerdict, Verdict
+from rnnlab.lab.report import captions
 from rnnlab.lab.report.numbers import counted, listed, span
-from rnnlab.lab.report.protocol import Facts, base_settings, machine, protocol
-from rnnlab.lab.report.tables import OutcomeTable, outcome_table
+from rnnlab.lab.report.protocol import Facts, base_settings, budget, machine, protocol
+from rnnlab.lab.report.tables import OutcomeTable, is_ranked, outcome_table
 
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not shown")
 
@@ -51,9 +52,13 @@ class Content:
     question: str
     extent: str
     """How many runs, and how they ended."""
+    warning: str
+    """What keeps the whole report from being taken seriously; empty where nothing does."""
     verdicts: Sequence[ClaimVerdict]
     tally: str
     """How many claims have which verdict."""
+    illustrated: bool
+    """Whether there is anything to draw."""
     table: OutcomeTable
     remarks: tuple[str, ...]
     """How to read the table."""
@@ -76,10 +81,12 @@ def gather(
         title=plan.settings.title or plan.name,
         question=plan.settings.question,
         extent=_extent(records),
+        warning=_warning(records),
         verdicts=verdicts,
-        tally=_tally(verdicts),
+        tally=_tally(records, verdicts),
+        illustrated=any(run.status == "finished" for run in records.runs),
         table=table,
-        remarks=tuple(_remarks(records, table)),
+        remarks=tuple(_remarks(records, table, paired=bool(verdicts))),
         samples=tuple(_samples(records)),
         unfinished=tuple(_unfinished(records.runs)),
         protocol=protocol(records, verdicts),
@@ -101,13 +108,21 @@ def _extent(records: Records) -> str:
     )
 
 
-def _tally(verdicts: Sequence[ClaimVerdict]) -> str:
+def _warning(records: Records) -> str:
+    if "--quick" not in records.command.split():
+        return ""
+    extent = f"{counted(len(records.plan.settings.seeds), 'seed')}, {budget(records)}"
+    return f"Quick version: {extent}, to see that it works; draw no conclusions."
+
+
+def _tally(records: Records, verdicts: Sequence[ClaimVerdict]) -> str:
+    what = "claim" if records.plan.settings.claim else "comparison"
     counts = Counter(claim.verdict for claim in verdicts)
     words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
-    return f"{counted(len(verdicts), 'claim')}: {', '.join(words)}." if verdicts else ""
+    return f"{counted(len(verdicts), what)}: {', '.join(words)}." if verdicts else ""
 
 
-def _remarks(records: Records, table: OutcomeTable) -> list[str]:
+def _remarks(records: Records, table: OutcomeTable, *, paired: bool) -> list[str]:
     settings = records.plan.settings
     timed = any(column.timed for column in table.columns)
     apart = timed and bool(records.timings)
@@ -125,12 +140,16 @@ def _remarks(records: Records, table: OutcomeTable) -> list[str]:
             f"Of {listed(ratios)} the mean is geometric and the interval relative; "
             "×/÷ says by which factor it reaches up and down."
         )
-    remarks.append(
-        "Bold: the best of its column, marked only where it is shown to be better than every other "
-        "variant (paired t tests, corrected for their number)."
-        if table.has_best()
-        else "In no column is one variant shown to be better than every other, so none is marked."
-    )
+    if paired and (several or apart):
+        remarks.append(
+            "Each interval is of one variant by itself, while verdicts compare pairs: variants "
+            "whose intervals overlap may still be shown to differ."
+        )
+    if timed and not apart:
+        remarks.append(captions.SHARED)
+    remarks += _about_marks(records, table)
+    if is_ranked(records):
+        remarks.append(f"Rows stand in the order of {table.columns[0].label}, the best first.")
     if any(variant.reported for variant in records.plan.variants):
         source = f": {settings.source.rstrip('.')}" if settings.source else ""
         remarks.append(f"Figures that are called reported come from elsewhere{source}.")
@@ -138,6 +157,24 @@ def _remarks(records: Records, table: OutcomeTable) -> list[str]:
         remarks.append("Baselines learn from the same training text and are measured on the same "
                        "held-out text.")  # fmt: skip
     return remarks
+
+
+def _about_marks(records: Records, table: OutcomeTable) -> list[str]:
+    """What bold means, and which variants it does not speak of."""
+    if not table.has_best():
+        return ["In no column is one variant shown to be better than every other: none is marked."]
+    marks = (
+        "Bold: the best of its column, marked only where paired t tests show it to be better than "
+        f"every other variant; the marks have a level of {LEVEL:.0%} of their own, corrected for "
+        "the number of variants and columns, that is no part of the claims'."
+    )
+    if all(run.status == "finished" for run in records.runs):
+        return [marks]
+    return [
+        marks,
+        "Variants with runs that did not finish are compared on the seeds they have, those without "
+        "any figure not at all.",
+    ]
 
 
 def _samples(records: Records) -> list[Sample]:

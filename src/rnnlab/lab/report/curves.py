@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.lab.experiment.records import Points
+from rnnlab.lab.report.frame import HUGE
 from rnnlab.lab.report.tables import LARGEST
 from rnnlab.lab.statistics import estimate_mean
 
@@ -36,11 +37,11 @@ def band(curves: Sequence[Points], summary: Summary) -> Band | None:
     """Summarise the curves of several seeds where all have values; None where there is no such x.
 
     x are those of the first curve; where another one's differ, it is interpolated linearly. Points
-    that are not finite are left out.
+    that are not finite are left out, those beyond `HUGE` are put there.
     """
     tables = [np.array(curve, dtype=np.float64).reshape(-1, 2) for curve in curves]
     finite = [table[np.isfinite(table).all(axis=1)] for table in tables]
-    points = [table for table in finite if len(table)]
+    points = [np.clip(table, -HUGE, HUGE) for table in finite if len(table)]
     if not points:
         return None
     start = max(table[0, 0] for table in points)

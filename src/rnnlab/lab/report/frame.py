@@ -31,6 +31,18 @@ MIDDLE = 0.36 * TEXT
 CROWDED = 0.14
 """Share of an axis within which two ticks have no room for their labels."""
 
+HUGE, TINY = 1e100, 1e-100
+"""What is larger or smaller has no place of its own on any axis."""
+
+SAME = 1e-9
+"""Relative difference that is none."""
+
+FLAT = 0.05
+"""Share of an axis in which points are a line."""
+
+OUTSIDE = 9.0
+"""How far beyond an axis, in its length, anything is placed."""
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -44,11 +56,15 @@ class Scale:
     kind: Literal["linear", "log"] = "linear"
 
     def share(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Where values lie between both ends: 0 at the low one, 1 at the high one."""
+        """Where values lie between both ends: 0 at the low one, 1 at the high one.
+
+        What lies far outside, 0 and infinity included, is placed `OUTSIDE` lengths from an end.
+        """
+        low, high, at = self.low, self.high, np.asarray(values, dtype=np.float64)
         if self.kind == "log":
-            low, high = np.log([self.low, self.high])
-            return np.asarray((np.log(values) - low) / (high - low))
-        return np.asarray((np.asarray(values) - self.low) / (self.high - self.low))
+            low, high = np.log([low, high])
+            at = np.log(np.maximum(at, TINY))
+        return np.asarray(np.clip((at - low) / (high - low), -OUTSIDE, 1 + OUTSIDE))
 
     def ticks(self) -> list[float]:
         """A handful of round values between the ends."""
@@ -72,21 +88,39 @@ class Scale:
             factor = value / 10**exponent
             power = f"10{str(exponent).translate(SUPERSCRIPTS)}"
             return power if abs(factor - 1) < 1e-6 else f"{factor:.6g}·{power}"
-        return f"{float(f'{value:.10g}'):,}".removesuffix(".0")
+        return f"{float(f'{value:.12g}'):,}".removesuffix(".0")
 
 
 def linear(label: str, values: Sequence[float], margin: float = 0.04) -> Scale:
-    """A linear scale on which all `values` have their place, with some room at both ends."""
-    low, high = min(values), max(values)
-    room = margin * (high - low) if high > low else 0.05 * abs(high) or 1.0
+    """A linear scale on which all `values` have their place, with some room at both ends.
+
+    Both kinds of scale end at `HUGE`, and are not made for less than is told apart: `SAME`.
+    """
+    low, high = (min(max(end(values), -HUGE), HUGE) for end in (min, max))
+    size = max(abs(low), abs(high))
+    room = margin * (high - low) if high - low > SAME * max(size, 1) else 0.05 * size or 1.0
     return Scale(label, low - room, high + room)
 
 
 def logarithmic(label: str, values: Sequence[float], margin: float = 0.06) -> Scale:
-    """A logarithmic scale on which all `values`, which are above 0, have their place."""
-    low, high = min(values), max(values)
-    room = (high / low) ** margin if high > low else 1.2
+    """A logarithmic scale on which all `values` that are above 0 have their place."""
+    low, high = (min(max(end(values), TINY), HUGE) for end in (min, max))
+    room = (high / low) ** margin if high > (1 + SAME) * low else 1.2
     return Scale(label, low / room, high * room, "log")
+
+
+def near(values: Sequence[float], *, log: bool = False) -> list[float]:
+    """Values that an axis is made for: all, or without those that would squash the others.
+
+    Left out is what is far from the median (by twice its size, on a logarithmic axis by a factor of
+    a hundred), where the others, two at least, would take less than `FLAT` of the axis.
+    """
+    places = np.clip(values, TINY if log else -HUGE, HUGE)
+    places = np.log(places) if log else places
+    middle = np.sort(places)[(len(places) - 1) // 2]
+    kept = np.abs(places - middle) <= (np.log(100) if log else 2 * abs(middle))
+    squashed = kept.sum() > 1 and np.ptp(places[kept]) < FLAT * np.ptp(places)
+    return [value for value, keep in zip(values, kept, strict=True) if keep or not squashed]
 
 
 class Frame:
@@ -117,9 +151,9 @@ class Frame:
         shares = np.column_stack([self.x.share(x), self.y.share(y)])
         return np.asarray(self.box.p0 + shares * self.box.size)
 
-    def lines(self, segments: Sequence[ArrayLike], **style: Any) -> None:
-        """Draw polylines, each of shape (N, 2)."""
-        self.add(LineCollection([np.asarray(s) for s in segments], **style))
+    def lines(self, segments: Sequence[ArrayLike], *, clip: bool = False, **style: Any) -> None:
+        """Draw polylines, each of shape (N, 2); `clip`: not beyond the frame."""
+        self.add(LineCollection([np.asarray(s) for s in segments], **style), clip=clip)
 
     def add(self, artist: Collection, *, clip: bool = False) -> None:
         """Draw what has been placed already; `clip`: not beyond the frame."""

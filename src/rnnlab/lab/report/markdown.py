@@ -24,11 +24,15 @@ def markdown_page(report: Content) -> str:
         _prose(f"*{escaped(report.question).strip()}*"),
         _prose(f"{report.extent}."),
     ]
+    if report.warning:
+        parts.insert(1, _prose(f"**{report.warning}**"))
     if report.verdicts:
         parts += ["## Verdicts", report.tally, *map(_claim, report.verdicts)]
     parts += ["## Outcomes", _prose(escaped(" ".join(report.remarks))), _outcomes(report.table)]
     if notes := _notes(report.table):
         parts.append(notes)
+    if report.illustrated:
+        parts.append(captions.ELSEWHERE)
     for section in report.sections:
         parts += [f"## {escaped(section.title)}", section.markdown.strip()]
     if report.samples:

@@ -3,19 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LARGEST = 1e7
-"""Where figures with decimals go over to powers of ten."""
+from rnnlab.lab.experiment.sentences import limit
+
+MOST = 1000
+"""An interval that reaches up by more than this factor says only that."""
 
 
 def number(value: float, digits: int) -> str:
     """A figure with its decimals and thousands separators: 142,600 or 2.049."""
-    if digits and abs(value) >= LARGEST:
-        return f"{value:.3g}"
+    largest, power = limit(digits)
+    if abs(value) >= largest:
+        return f"> {power}" if value > 0 else f"< -{power}"
     return f"{value:z,.{digits}f}"
 
 
 def factor_words(factor: float) -> str:
     """Half an interval of a ratio: 1.023 as ± 2.3%; above a tenth, not symmetric, as ×/÷ 1.31."""
+    if factor > MOST:
+        return f"×/÷ > {MOST:,}"
     if factor > 1.1:
         return f"×/÷ {factor:.3g}"
     percent = 100 * (factor - 1)

@@ -20,11 +20,11 @@ from rnnlab.lab.report.curves import (
     geometric_t_band,
     t_band,
 )
-from rnnlab.lab.report.frame import linear, logarithmic
+from rnnlab.lab.report.frame import linear, logarithmic, near
 from rnnlab.lab.report.line_plot import Line, Rule, line_plot, line_swatch
 from rnnlab.lab.report.scatter_plot import Mean, Point, marker_swatch, scatter_plot
 from rnnlab.lab.report.svg import SERIES
-from rnnlab.lab.report.tables import baseline_figures, grouped, summarised, unscaled
+from rnnlab.lab.report.tables import grouped, shown_ngram, summarised, unscaled
 
 EARLY = 0.05
 """Share of training whose losses may lie outside of the axes."""
@@ -87,7 +87,8 @@ def learning_curves(records: Records) -> list[Illustration]:
         return []
     ends = [float(each.x[-1]) for bands in (held_out, training) for each in bands.values()]
     epochs = linear("epochs", [0, max(ends)], margin=0)
-    rule = _ngram(records)
+    ngram = shown_ngram(records)
+    rule = Rule(ngram[1], f"{ngram[0]} {ngram[1]:.3f}") if ngram else None
     sides = []
     if held_out:
         bits = [*_late(held_out, FAR_BITS), *([rule.value] if rule else [])]
@@ -138,11 +139,13 @@ def gradient_flow(records: Records) -> list[Illustration]:
 
 
 def speed_and_quality(records: Records) -> Illustration | None:
-    """Tokens a second against the first outcome that is no speed; None where either is missing."""
-    quality = next(
-        (OUTCOMES[n] for n in records.plan.settings.outcomes if not OUTCOMES[n].timed), None
-    )
-    if quality is None:
+    """Tokens a second against the first outcome that is no speed.
+
+    None where either is not among the plan's outcomes, or has no figures.
+    """
+    outcomes = records.plan.settings.outcomes
+    quality = next((OUTCOMES[name] for name in outcomes if not OUTCOMES[name].timed), None)
+    if quality is None or "tokens_per_second" not in outcomes:
         return None
     points = []
     for group, members in enumerate(grouped(records.plan.variants).values()):
@@ -153,11 +156,12 @@ def speed_and_quality(records: Records) -> Illustration | None:
                 points.append(Point(number, variant.name, 1 + group % SERIES, x, y))
     if not points:
         return None
-    scale = logarithmic if quality.scale == "ratio" else linear
+    ratio = quality.scale == "ratio"
+    scale = logarithmic if ratio else linear
     plot = scatter_plot(
         "speed",
-        logarithmic("tokens/s", [point.x.mean for point in points]),
-        scale(quality.label, [point.y.mean for point in points], margin=0.08),
+        logarithmic("tokens/s", near([point.x.mean for point in points], log=True)),
+        scale(quality.label, near([point.y.mean for point in points], log=ratio), margin=0.08),
         points,
     )
     key = tuple(KeyEntry(p.number, p.name, marker_swatch(p.series)) for p in points)
@@ -190,17 +194,8 @@ def _late(bands: dict[str, Band], far: float) -> list[float]:
     """Means that an axis is made for: not of the first steps, not those that are far off."""
     start = EARLY * max(float(each.x[-1]) for each in bands.values())
     late = [each.middle[(each.x >= start) | (each.x == each.x[-1])] for each in bands.values()]
-    limit = far * float(np.median([means.max() for means in late]))
+    limit = far * abs(float(np.median([means.max() for means in late])))
     return [float(mean) for means in late for mean in means if mean <= limit]
-
-
-def _ngram(records: Records) -> Rule | None:
-    """The n-gram's figure, where it is the same for all runs."""
-    figures = {n: bits for n, bits in baseline_figures(records).items() if n.endswith("-gram")}
-    if len(figures) != 1:
-        return None
-    ((name, figure),) = figures.items()
-    return None if " " in figure else Rule(float(figure), f"{name} {figure}")
 
 
 def _panels(records: Records, drawn: AbstractSet[str]) -> Iterator[Panel]:

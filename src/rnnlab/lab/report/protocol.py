@@ -29,14 +29,15 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
             "of the text trained on, mean over the last complete epoch, dropout on, while the "
             "weights change; it says little about new text",
         ),
-        ("Budget of a run", _budget(records)),
+        ("Budget of a run", budget(records)),
         ("Seeds", f"{span(settings.seeds)}, the same for every variant"),
         (
             "Intervals",
             "95% t intervals over seeds; where two values are compared by their ratio, of the "
             "logarithms, so that the mean is geometric",
         ),
-        ("Comparisons", _comparisons(verdicts)),
+        ("One text", _one_text(records)),
+        ("Comparisons", _comparisons(verdicts) + _looks(records.looks)),
         ("Speed", _speed(records)),
     ]
     if settings.phrases:
@@ -46,7 +47,8 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
     if settings.gradient_flow:
         words = (
             "decades between the norms of dL(T)/dh(T−30) and dL(T)/dh(T), 0 where the gradient "
-            "neither vanishes nor explodes"
+            "neither vanishes nor explodes; which of the two it does is seen in the gradient flow "
+            "through time only"
         )
         facts.append(("Gradient over 30 steps", words))
     if settings.source:
@@ -114,10 +116,15 @@ def _sizes(records: Records) -> str:
     return f"; in tokens: {listed([f'{name} {size:,}' for name, size in sizes])}"
 
 
-def _held_out(base: Settings) -> str:
+def _held_out_split(base: Settings) -> str:
+    """The split that held-out figures are of; empty where nothing is held out."""
     _, validation, test = base.data.split
-    split = "test" if test else "validation" if validation else "none"
-    if split == "none":
+    return "test" if test else "validation" if validation else ""
+
+
+def _held_out(base: Settings) -> str:
+    split = _held_out_split(base)
+    if not split:
         return "nothing: all figures are of the text trained on"
     context = base.training.validation_context
     return (
@@ -127,12 +134,13 @@ def _held_out(base: Settings) -> str:
     )
 
 
-def _budget(records: Records) -> str:
+def budget(records: Records) -> str:
+    """How long a run is."""
     plan = records.plan
     given = plan.base.flat()
-    budget = [f"{number(given[name], 0)} {unit}" for name, unit in BUDGETS.items() if given[name]]
+    limits = [f"{number(given[name], 0)} {unit}" for name, unit in BUDGETS.items() if given[name]]
     changed = [v.name for v in plan.variants if not BUDGETS.keys().isdisjoint(v.change)]
-    words = f"{' or '.join(budget)}{', whichever is first' if budget[1:] else ''}"
+    words = f"{' or '.join(limits)}{', whichever is first' if limits[1:] else ''}"
     others = f"own budget: {listed(changed)}" if changed else ""
     return "; ".join(filter(None, (words, others)))
 
@@ -146,6 +154,30 @@ def _comparisons(verdicts: Sequence[ClaimVerdict]) -> str:
         f"all {counted(count, 'comparison')} of the experiment together (Holm)"
         if count > 1
         else "paired by seed (speed: by round), a t test at the 5% level"
+    )
+
+
+def _one_text(records: Records) -> str:
+    """What a spread over seeds does not hold: that of the text."""
+    split = _held_out_split(records.plan.base)
+    what = f"one and the same {split or 'training'} text"
+    sizes = {run.data.get("tokens", {}).get(split or "train") for run in records.runs if run.data}
+    if len(sizes) == 1 and (size := sizes.pop()):
+        what += f" of {size:,} tokens"
+    return (
+        f"intervals and verdicts are over seeds, all measured on {what}; they say nothing of other "
+        "texts, nor of how much the figures owe to the choice of this one"
+    )
+
+
+def _looks(counts: Sequence[int]) -> str:
+    """That verdicts were looked at more than once, which no correction of theirs covers."""
+    if len(counts) < 2:
+        return ""
+    first, *others = (f"{count}" for count in counts)
+    return (
+        f"; verdicts were made with {first} seeds, then with {listed(others)}: the 5% hold for a "
+        "number of seeds that is fixed beforehand"
     )
 
 

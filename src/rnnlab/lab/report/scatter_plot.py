@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.collections import PathCollection
 from matplotlib.markers import MarkerStyle
@@ -43,20 +44,27 @@ class Point:
 
 
 def scatter_plot(name: str, x: Scale, y: Scale, points: Sequence[Point]) -> Markup:
-    """Draw points with their intervals into an <svg> element; `name` is unique in the page."""
+    """Draw points with their intervals into an <svg> element; `name` is unique in the page.
+
+    What lies beyond the axes is drawn hollow on their edge.
+    """
     frame = Frame(x, y, height=320)
-    places = frame.place([p.x.mean for p in points], [p.y.mean for p in points])
-    for point, place in zip(points, places, strict=True):
+    means = frame.place([p.x.mean for p in points], [p.y.mean for p in points])
+    places = np.clip(means, frame.box.p0, frame.box.p1)
+    for point, mean, place in zip(points, means, places, strict=True):
         colour = series_colour(point.series)
         ends = frame.place(
             [point.x.low, point.x.high, point.x.mean, point.x.mean],
             [point.y.mean, point.y.mean, point.y.low, point.y.high],
         )
-        frame.lines([ends[:2], ends[2:]], colors=colour, linewidths=0.9)
+        bars = [ends[:2], ends[2:]]
+        frame.lines(bars, clip=True, colors=colour, linewidths=0.9)
         marker = MarkerStyle(MARKERS[point.series - 1][0])
         shape = marker.get_path().transformed(marker.get_transform())
         shape = shape.transformed(Affine2D().scale(SIZE).translate(*place))
-        frame.add(PathCollection([shape], facecolors=colour, linewidths=0))
+        inside = bool((mean == place).all())
+        fill, edge = (colour, 0) if inside else ("none", 1.2)
+        frame.add(PathCollection([shape], facecolors=fill, edgecolors=colour, linewidths=edge))
     labels = [str(point.number) for point in points]
     for text, (px, py) in zip(labels, label_places(places.tolist(), labels), strict=True):
         frame.text(px, py - MIDDLE, text, INK, "middle")

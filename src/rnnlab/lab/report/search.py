@@ -12,7 +12,7 @@ from rnnlab.config.outcomes import OUTCOMES, Outcome
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.study import importances, search_settings
 from rnnlab.lab.report.content import Section
-from rnnlab.lab.report.frame import linear, logarithmic
+from rnnlab.lab.report.frame import linear, logarithmic, near
 from rnnlab.lab.report.markdown import escaped
 from rnnlab.lab.report.numbers import number, setting
 from rnnlab.lab.report.slice_plot import slice_plot
@@ -21,8 +21,9 @@ ENOUGH = 20
 """Finished trials below which importances would be noise."""
 
 SLICES = (
-    "Every point is a trial that finished, the diamond the best. A stroke at the upper edge is one "
-    "that ended early, by pruning or divergence, or has not ended, and so has no figure."
+    "Every point is a trial that finished, the diamond the best; a hollow one lies beyond the "
+    "axis. A stroke at the upper edge is one that ended early, by pruning or divergence, or has "
+    "not ended, and so has no figure."
 )
 
 
@@ -48,8 +49,9 @@ def search_sections(records: Records) -> list[Section]:
     sentence = _sentence(outcome, value, len(figures))
     settings = best_settings(plan.base, change, plan.settings.seeds[0])
     rows = _importances(search.settings, importances(search, figures), len(figures))
-    scale = (logarithmic if outcome.scale == "ratio" else linear)(
-        outcome.label, [value for _, value in figures], 0.08
+    ratio = outcome.scale == "ratio"
+    scale = (logarithmic if ratio else linear)(
+        outcome.label, near([value for _, value in figures], log=ratio), 0.08
     )
     plots = [
         slice_plot(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.collections import PathCollection
 from matplotlib.markers import MarkerStyle
@@ -46,17 +47,23 @@ def slice_plot(
     """Draw into an <svg> element.
 
     name: unique in the page. points: the setting's value and the outcome, of which `best` is marked
-    as the best. without: values of runs that have no outcome, which stand at the top edge.
+    as the best; what lies beyond the scale is drawn hollow on its edge. without: values of runs
+    that have no outcome, which stand at the top edge.
     """
     scale = setting_scale(label, span)
     frame = Frame(scale, outcome, height=220)
-    places = frame.place(
+    at = frame.place(
         [position(value, span) for value, _ in points], [figure for _, figure in points]
     )
-    dots = [_shape("o", SIZE, place) for place in places]
-    frame.add(
-        PathCollection(dots, facecolors=series_colour(1), linewidths=0, alpha=0.7), clip=False
-    )
+    places = np.clip(at, [-np.inf, frame.box.y0], [np.inf, frame.box.y1])
+    inside = (at == places).all(axis=1)
+    for fill, width, chosen in ((series_colour(1), 0, inside), ("none", 1, ~inside)):
+        dots = [_shape("o", SIZE, place) for place in places[chosen]]
+        frame.add(
+            PathCollection(
+                dots, facecolors=fill, edgecolors=series_colour(1), linewidths=width, alpha=0.7
+            )
+        )
     if without:
         top = [outcome.high] * len(without)
         ends = frame.place([position(value, span) for value in without], top)

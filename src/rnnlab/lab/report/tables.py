@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rnnlab.config.experiment import VariantSettings
 from rnnlab.config.outcomes import OUTCOMES, Outcome
 from rnnlab.lab.experiment.records import Records
+from rnnlab.lab.experiment.sentences import limit
 from rnnlab.lab.experiment.verdicts import LEVEL
 from rnnlab.lab.report.numbers import assigned, factor_words, number
 from rnnlab.lab.statistics import Alternative, Estimate, estimate_mean, t_test
@@ -46,7 +47,10 @@ class Row:
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """Rows by group, in the plan's order; baselines last."""
+    """Rows by group, in the plan's order, those of a search or of draws best first; baselines last.
+
+    A variant whose name was made from its changes does not repeat them.
+    """
 
     columns: tuple[Outcome, ...]
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
@@ -71,6 +75,7 @@ def outcome_table(records: Records) -> OutcomeTable:
     plan = records.plan
     columns = tuple(OUTCOMES[name] for name in plan.settings.outcomes)
     best = {column.name: shown_best(records, column) for column in columns}
+    generated = not plan.settings.variant
     groups = [
         (
             title,
@@ -81,9 +86,10 @@ def outcome_table(records: Records) -> OutcomeTable:
                         _cell(records, variant, column, best=best[column.name] == variant.name)
                         for column in columns
                     ),
-                    index, assigned(variant.change), variant.note, _runs(records, variant.name),
+                    index, "" if generated else assigned(variant.change), variant.note,
+                    _runs(records, variant.name),
                 )
-                for index, variant in members
+                for index, variant in _in_order(records, members)
             ),
         )
         for title, members in grouped(plan.variants).items()
@@ -95,6 +101,11 @@ def outcome_table(records: Records) -> OutcomeTable:
     if rows and any(column.name in HELD_OUT for column in columns):
         groups.append(("Baselines", rows))
     return OutcomeTable(columns, tuple(groups))
+
+
+def is_ranked(records: Records) -> bool:
+    """Whether rows stand in the order of the first outcome: those that nobody put in any."""
+    return bool(records.plan.settings.random or records.plan.settings.search)
 
 
 def summarised(values: Mapping[int, float], outcome: Outcome) -> Estimate | None:
@@ -112,12 +123,14 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     """The variant whose outcome is shown to be the best of all, if any.
 
     Paired t tests against every other variant over the seeds that both have; all of them must give
-    p <= LEVEL / (number of others), which keeps the choice of the best from among many honest
-    (Bonferroni). A variant that lacks seeds is not marked, and where another has too few to be
-    compared, none is.
+    p <= LEVEL / (number of others and of columns): that bounds the chance of any false mark in the
+    table by LEVEL, though the best is chosen from among many (Bonferroni). A variant that lacks
+    figures is not marked, and where another has too few to be compared, none is; one that has none
+    at all is not compared.
     """
+    plan = records.plan
     scaled = {v.name: _scaled(records.values(v.name, outcome.name), outcome)
-              for v in records.plan.variants}  # fmt: skip
+              for v in plan.variants}  # fmt: skip
     scaled = {name: values for name, values in scaled.items() if values}
     if len(scaled) < 2:
         return None
@@ -125,13 +138,14 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     better: Alternative = "less" if outcome.better == "lower" else "greater"
     name = min(scaled, key=lambda n: sign * sum(scaled[n].values()) / len(scaled[n]))
     best = scaled.pop(name)
-    if len(best) < max(map(len, scaled.values())) or _incomplete(records, name):
+    if len(best) < _planned(records, outcome):
         return None
+    level = LEVEL / ((len(plan.variants) - 1) * len(plan.settings.outcomes))
     for other in scaled.values():
         differences = [best[seed] - other[seed] for seed in best.keys() & other.keys()]
         if len(differences) < 2:
             return None
-        if 2 * t_test(differences, alternative=better) > LEVEL / len(scaled):
+        if 2 * t_test(differences, alternative=better) > level:
             return None
     return name
 
@@ -144,6 +158,34 @@ def baseline_figures(records: Records) -> dict[str, str]:
             found.setdefault(name, set()).add(bits)
     ends = {name: (number(min(bits), 3), number(max(bits), 3)) for name, bits in found.items()}
     return {n: low if low == high else f"{low} to {high}" for n, (low, high) in ends.items()}
+
+
+def _in_order(
+    records: Records, members: list[tuple[int, VariantSettings]]
+) -> list[tuple[int, VariantSettings]]:
+    """Best first where rows are ranked, those without a figure last."""
+    if not is_ranked(records):
+        return members
+    outcome = OUTCOMES[records.plan.settings.outcomes[0]]
+    sign = 1 if outcome.better == "lower" else -1
+
+    def rank(member: tuple[int, VariantSettings]) -> float:
+        estimate = summarised(records.values(member[1].name, outcome.name), outcome)
+        return sign * estimate.mean if estimate else math.inf
+
+    return sorted(members, key=rank)
+
+
+def shown_ngram(records: Records) -> tuple[str, float] | None:
+    """An n-gram's name and figure, where it is one and of the split that learning curves are of.
+
+    That is the validation split; baselines are measured on the test split, where there is one.
+    """
+    figures = {n: bits for n, bits in baseline_figures(records).items() if n.endswith("-gram")}
+    if len(figures) != 1 or any(run.settings.data.split[2] for run in records.plan.runs):
+        return None
+    ((name, figure),) = figures.items()
+    return None if " " in figure else (name, float(figure))
 
 
 def _cell(
@@ -159,9 +201,10 @@ def _cell(
         notes.append(f"reported {number(reported, _decimals(reported, outcome.digits))}")
     if estimate is None:
         return Cell("", notes=tuple(notes)) if notes else None
-    mean = number(unscaled(estimate.mean, outcome), outcome.digits)
+    value = unscaled(estimate.mean, outcome)
+    mean = number(value, outcome.digits)
     spread = ""
-    if estimate.half is not None:
+    if estimate.half is not None and abs(value) < limit(outcome.digits)[0]:
         half = unscaled(estimate.half, outcome)
         ratio = outcome.scale == "ratio"
         spread = factor_words(half) if ratio else f"± {number(half, outcome.digits)}"
@@ -174,7 +217,7 @@ def _decimals(value: float, most: int) -> int:
 
 
 def _scaled(values: Mapping[int, float], outcome: Outcome) -> dict[int, float]:
-    finite = {key: value for key, value in values.items() if math.isfinite(value)}
+    finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
     if outcome.scale == "ratio":
         return {key: math.log(value) for key, value in finite.items() if value > 0}
     return finite
@@ -184,10 +227,6 @@ def _planned(records: Records, outcome: Outcome) -> int:
     if outcome.timed and records.timings:
         return len({timing.round for timing in records.timings})
     return len(records.plan.settings.seeds)
-
-
-def _incomplete(records: Records, variant: str) -> bool:
-    return any(run.variant == variant and run.status != "finished" for run in records.runs)
 
 
 def _runs(records: Records, variant: str) -> str:

@@ -1,0 +1,38 @@
+"""The texts of an experiment: where they are, and whether they are still the same."""
+
+from pathlib import Path
+
+from rnnlab.data import corpus as corpora
+from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.experiment.records import Records
+
+
+def located(name: str, origin: Path) -> str:
+    """The path of a corpus that is given relative to the experiment's file; others as they are."""
+    if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
+        return name
+    return str((origin / name).resolve())
+
+
+def check_texts(records: Records) -> None:
+    """Read every text that runs are still to be made of; a search's next run is of its base.
+
+    Raises CorpusError or UsageError where one cannot be had, RunDirectoryError where it is not the
+    one that earlier runs of this experiment were made of.
+    """
+    plan = records.plan
+    planned = {run.id: run.settings.data for run in plan.runs}
+    wanted = [planned[run.id] for run in records.runs if not run.has_ended]
+    if plan.settings.search:
+        wanted.append(plan.base.data)
+    for names, data_dir, errors in {(w.corpus, w.data_dir, w.errors) for w in wanted}:
+        paths = tuple(located(name, plan.origin) for name in names)
+        now = corpora.load(paths, data_dir, errors).sha256
+        for run in records.runs:
+            then = run.data.get("corpus_sha256")
+            if planned[run.id].corpus == names and then and then != now:
+                raise RunDirectoryError(
+                    f"corpus {', '.join(names)} has changed since runs were made of it (SHA-256 "
+                    f"was {then}, is {now}); put the old text back, or run the experiment in "
+                    "another folder with --output"
+                )
