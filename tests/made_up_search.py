@@ -19,7 +19,7 @@ from rnnlab.lab.experiment.search import Search
 from rnnlab.lab.experiment.store import OUTCOME, Store
 from rnnlab.lab.experiment.study import JOURNAL, study_name
 
-BEST = "best_held_out_bits_per_character"
+BEST = "validation_bits_per_character"
 
 RATE: dict[str, Any] = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}}
 SPACE: dict[str, Any] = RATE | {
@@ -115,7 +115,7 @@ with Search(plan, store) as search:
             write_json(
                 store.directory(job.id) / "outcome.json",
                 {"format": 1, "status": "finished", "reason": "",
-                 "outcomes": {"best_held_out_bits_per_character": value}},
+                 "outcomes": {"validation_bits_per_character": value}},
             )
             print(job.id, file=log)
         search.tell(Event(job, "finished"))

@@ -297,7 +297,7 @@ def test_a_search_is_run_and_written_up_and_goes_on(
 ) -> None:
     del content["grid"]
     space = {"hidden_size": {"low": 4, "high": 24}, "cell": {"choices": ["lstm", "gru"]}}
-    content["search"] = {"settings": space, "count": 3}
+    content |= {"search": {"settings": space, "count": 3}, "seeds": 1}
     write(file, content)
     done = cli("experiment", str(file))
     assert done.returncode == 0, done.stderr
