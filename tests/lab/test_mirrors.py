@@ -362,7 +362,7 @@ def test_the_setting() -> None:
     with pytest.raises(UsageError) as caught:
         Settings.from_flat({"mirror": ["wandb"]})
     assert str(caught.value) == (
-        "settings: mirror.0 must be 'tensorboard' or 'mlflow', not 'wandb'"
+        "settings: mirror 1 must be 'tensorboard' or 'mlflow', not 'wandb'"
     )
 
 

@@ -217,7 +217,7 @@ def test_damage_is_refused_by_file_and_fault(folder, damage, message):
         (with_bytes("model.safetensors", b""), "{0}/model.safetensors: damaged, no safetensors "),
         (
             with_json("config.json", model={"hidden_sise": 8}),
-            "{0}/config.json: no model settings: hidden_sise ",
+            "{0}/config.json: no model settings: unknown key 'hidden_sise'; did you mean ",
         ),
         (with_json("config.json", model=3), "{0}/config.json: no model settings: "),
         (

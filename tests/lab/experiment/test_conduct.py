@@ -159,8 +159,11 @@ def test_an_experiment_that_is_stopped_keeps_what_has_ended(
 ) -> None:
     write(file, content | {"seeds": 50})
     process = subprocess.Popen(
-        [RNNLAB, "experiment", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [RNNLAB, "experiment", str(file)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs, and so their tests, are born deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     while not made(file.parent):
         time.sleep(0.05)
     process.send_signal(sign)

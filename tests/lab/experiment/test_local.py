@@ -34,7 +34,7 @@ def test_every_run_is_made_once_with_two_at_a_time(make: Any, tmp_path: Path) ->
         assert set(outcome["outcomes"]) == {
             "training_perplexity", "tokens_per_second", "training_seconds",
             "held_out_bits_per_character", "best_held_out_bits_per_character",
-            "overfitting_bits_per_character", "prediction_seconds",
+            "validation_bits_per_character", "overfitting_bits_per_character", "prediction_seconds",
             "initial_gradient_decay", "gradient_decay",
         }  # fmt: skip
         (text,) = outcome["texts"]
