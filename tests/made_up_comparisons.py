@@ -20,6 +20,7 @@ def plan(comparisons: Sequence[dict[str, Any]], seeds: int = 6, variants: int = 
         "question": "Which is best?",
         "base": {"corpus": "python-reference", "num_epochs": 1},
         "seeds": seeds,
+        "phrases": ["a"],
         "variant": [
             {"name": f"v{i}", "change": {"hidden_size": 16 + i}} for i in range(variants)
         ],

@@ -114,7 +114,10 @@ CLAIMS: list[dict[str, Any]] = [
 
 
 def made_up_plan(**changes: Any) -> Plan:
-    """The plan: twelve variants in three groups, six seeds; `changes` replace keys of the file."""
+    """The plan: twelve variants in three groups, six seeds; `changes` replace keys of the file.
+
+    Variants that change nothing of themselves get a size of their own, so that they differ.
+    """
     content: dict[str, Any] = {
         "title": "What helps a small LSTM on a small text?",
         "question": "Which changes to the textbook's LSTM lower the loss on text it has not seen, "
@@ -144,6 +147,10 @@ def made_up_plan(**changes: Any) -> Plan:
         variants[0]["reported"] = {"training_perplexity": 1.1, "tokens_per_second": 298_764.3}
         variants[4]["reported"] = {"training_perplexity": 2.3, "tokens_per_second": 560_241.0}
         variants[11]["note"] = "the report calls this stable"
+    content["variant"] = [
+        {"change": {"hidden_size": 256 + i}, **variant}
+        for i, variant in enumerate(content["variant"])
+    ]
     return make_plan(content, "small_lstm", "experiment.toml")
 
 

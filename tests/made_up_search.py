@@ -34,12 +34,14 @@ def search_plan(
     count: int,
     settings: dict[str, Any] = SPACE,
     base: dict[str, Any] | None = None,
+    seeds: object = 1,
     **more: Any,
 ) -> Plan:
     """The small experiment's content as a search."""
     content = {key: value for key, value in content.items() if key != "grid"}
     content["base"] = content["base"] | (base or {})
     content["search"] = {"settings": settings, "count": count, **more}
+    content["seeds"] = seeds
     return make_plan(content, "small", "experiment.toml")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from rnnlab.config.groups import SettingsGroup
 from rnnlab.config.outcomes import OUTCOMES
@@ -15,10 +16,15 @@ Scalar = str | int | float | bool
 
 def _counted(value: object) -> object:
     """`seeds = 6` stands for the seeds 0 to 5."""
-    return tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return tuple(range(value))
+    if isinstance(value, list | tuple):
+        return value
+    raise PydanticCustomError("seeds", "a number or a list of numbers")
 
 
-Seeds = Annotated[tuple[int, ...], BeforeValidator(_counted)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_counted)]
 
 
 def _check_outcomes(names: tuple[str, ...]) -> None:
@@ -229,6 +235,10 @@ class ExperimentSettings(SettingsGroup):
             if empty or not self.grid:
                 where = f"{empty[0]} has no values" if empty else "it names no setting"
                 raise ValueError(f"the grid is empty: {where}")
+            for name, listed in self.grid.items():
+                for at, value in enumerate(listed):
+                    if value in listed[:at]:
+                        raise ValueError(f"grid: {name} has {value!r} twice")
         for what, values in (
             ("variant", [variant.name for variant in self.variant]),
             ("seed", list(self.seeds)),
@@ -238,16 +248,26 @@ class ExperimentSettings(SettingsGroup):
                 raise ValueError(f"{what} {twice[0]!r} is there twice")
         if self.search and self.claim:
             raise ValueError("a search makes no comparisons: its runs are not independent")
+        if self.search and "seeds" in self.model_fields_set and len(self.seeds) > 1:
+            raise ValueError("a search runs each suggestion with one seed; seeds must be one")
         return self
 
 
 def quickened(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply an experiment's `quick` table to its content, and take the table away."""
+    """Apply an experiment's `quick` table to its content, and take the table away.
+
+    Where there is no table to apply, or to apply it to, that is left for `ExperimentSettings` to
+    refuse.
+    """
     changed = dict(values)
+    if not all(isinstance(values.get(key, {}), dict) for key in ("quick", "base", "timing")):
+        return changed
     quick = dict(changed.pop("quick", {}))
     if "seeds" in quick:
         changed["seeds"] = quick.pop("seeds")
-    if timing := quick.pop("timing", None):
-        changed["timing"] = {**changed.get("timing", {}), **timing}
+    if "timing" in quick:
+        timing = quick.pop("timing")
+        whole = isinstance(timing, dict)
+        changed["timing"] = {**changed.get("timing", {}), **timing} if whole else timing
     changed["base"] = {**changed.get("base", {}), **quick}
     return changed

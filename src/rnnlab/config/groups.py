@@ -334,7 +334,7 @@ def _faults(group: type[SettingsGroup], error: ValidationError) -> Iterator[tupl
         if isinstance(inner, InnerFaults):
             outer = () if place[0] in group.groups else place
             yield from ((outer + within, rule) for within, rule in inner.faults)
-        else:
+        elif faults[0]["type"] != "too_short" or not faults[0]["input"]:  # else: of faulty items
             cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
             yield place[:cut], _rule(_spelled(place[cut:]), faults, group)
 
@@ -356,6 +356,8 @@ def _rule(name: str, faults: list[ErrorDetails], group: type[SettingsGroup]) -> 
             return f"{name} is missing"
         case "too_short" | "string_too_short":
             return f"{name} is empty"
+        case "too_long":
+            return f"{name} must have {faults[0]['ctx']['max_length']} values, not {len(value)}"
         case "extra_forbidden":
             keys = list(group.model_fields)
             hint = suggest(name, keys) or f" (choices: {', '.join(keys)})"

@@ -143,6 +143,20 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
             "unknown setting 'hiden_size'; did you mean 'hidden_size'?",
         ),
         ({"grid": {"batch_size": [4, 0]}}, "batch_size must be greater than or equal to 1, not 0"),
+        ({"grid": {"cell": ["lstm", "lstm"]}}, "grid: cell has 'lstm' twice"),
+        (
+            {"grid": None, "variant": [{"name": "a"}, {"name": "b", "change": {"cell": "lstm"}}]},
+            "variants 'a' and 'b' are the same: no setting differs that decides what comes out",
+        ),
+        ({"outcomes": ["gradient_decay"]}, "outcome 'gradient_decay' needs gradient_flow = true"),
+        ({"outcomes": ["prediction_seconds"]}, "outcome 'prediction_seconds' needs phrases"),
+        ({"quick": {"num_epoch": 1}}, "quick: base: unknown setting 'num_epoch'; did you mean"),
+        ({"timing": {"round": 1}}, "timing: unknown key 'round'; did you mean 'rounds'?"),
+        ({"seeds": "two"}, "seeds must be a number or a list of numbers, not 'two'"),
+        (
+            {"grid": None, "search": {"settings": {"dropout": {"low": 0.0, "high": 0.5}}}},
+            "a search runs each suggestion with one seed; seeds must be one",
+        ),
         ({"grid": {"seed": [1, 2]}}, "variant 'seed=1': seed belongs in seeds"),
         ({"outcomes": ["bits"]}, "unknown outcome 'bits' (choices: held_out_bits_per_character"),
         ({"reference": "cell=grx"}, "unknown reference 'cell=grx'; did you mean 'cell=gru'?"),
@@ -183,8 +197,8 @@ def test_a_base_that_is_wrong(
 @pytest.mark.parametrize(
     ("comparison", "message"),
     [
-        ({"variant": "c"}, "claim: unknown variant 'c' (choices: a, b)"),
-        ({"variant": "b"}, "claim: variant 'b' against itself"),
+        ({"variant": "c"}, "claim 1, comparison 1: unknown variant 'c' (choices: a, b)"),
+        ({"variant": "b"}, "claim 1, comparison 1: variant 'b' against itself"),
         ({"expect": "lowr"}, "expect must be 'lower', 'higher', 'different' or 'equivalent'"),
         ({"expect": "equivalent"}, "expect = 'equivalent' needs a margin, a ratio above 1"),
         ({"expect": "lower", "margin": 0.5}, "training_perplexity is compared by ratio: margin"),
@@ -196,6 +210,27 @@ def test_a_claim_that_is_wrong(make: Any, comparison: dict[str, Any], message: s
     with pytest.raises(UsageError) as caught:
         make(grid=None, variant=VARIANTS, claim=[{"comparison": [full]}])
     assert message in str(caught.value)
+
+
+def test_variants_of_different_texts_are_not_compared(make: Any) -> None:
+    variant = [{"name": "a"}, {"name": "b", "change": {"preprocessing": "lower"}}]
+    comparison = {"variant": "b", "against": "a", "outcome": "held_out_bits_per_character"}
+    with pytest.raises(UsageError) as caught:
+        make(grid=None, variant=variant, claim=[{"comparison": [comparison]}])
+    assert str(caught.value) == (
+        "experiment.toml: claim 1, comparison 1: 'b' and 'a' are measured on different texts "
+        "(preprocessing)"
+    )
+    assert make(grid=None, variant=variant).claims == ()
+
+
+def test_outcomes_that_nobody_asked_for_are_left_out_where_they_lack_something(
+    make: Any, content: dict[str, Any]
+) -> None:
+    plan = make(base=content["base"] | {"split": [1.0, 0.0, 0.0]})
+    assert plan.settings.outcomes == (
+        "training_perplexity", "tokens_per_second", "training_seconds",
+    )  # fmt: skip
 
 
 def test_a_search_makes_no_comparisons() -> None:

@@ -27,7 +27,7 @@ def test_a_search_that_has_ended_goes_on_where_more_is_asked(
 
 
 def test_jobs_are_those_of_the_plan(content: dict[str, Any], tmp_path: Path) -> None:
-    plan = search_plan(content | {"seeds": [4, 5], "phrases": ["The"]}, 1)
+    plan = search_plan(content | {"phrases": ["The"]}, 1, seeds=[4])
     (job,) = go_through(Search(plan, Store(tmp_path), threads=3))
     (trial,) = read_trials(plan, tmp_path)
     run = trial.run(plan)
@@ -116,11 +116,11 @@ def test_a_space_that_can_not_be_is_refused(
 def test_an_outcome_that_runs_do_not_have_is_refused(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
-    search = Search(search_plan(content, 5, outcome="gradient_decay"), Store(tmp_path))
+    search = Search(search_plan(content, 5, outcome="training_perplexity"), Store(tmp_path))
     job = next(search.jobs())
     with pytest.raises(
         UsageError,
-        match=f"^search: outcome 'gradient_decay' is not measured of these runs, as {job.id} shows "
+        match=f"^search: outcome 'training_perplexity' is not measured of these runs, as {job.id} shows "
         rf"\(choices: {BEST}, tokens_per_second\)$",
     ):
         search.tell(make_up(job, search.store, 1.0))

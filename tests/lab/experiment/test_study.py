@@ -147,7 +147,7 @@ def test_a_change_of_what_is_searched_begins_another_study(content: dict[str, An
         search_plan(content, 5, RATE),
         search_plan(content, 5, base={"num_steps": 12}),
         search_plan(content, 5, outcome="training_perplexity"),
-        search_plan(content | {"seeds": [1]}, 5),
+        search_plan(content, 5, seeds=[1]),
     ):
         assert study_name(other) != name
 

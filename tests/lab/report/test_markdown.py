@@ -120,7 +120,7 @@ def test_no_text_breaks_the_page(
         variant=[{"name": name, "group": sentence, "note": reason}, {"name": f"{name} 2"}],
         claim=[{"text": f"a {sentence}", "note": reason, "comparison": [{
             "variant": name, "against": f"{name} 2", "outcome": "training_perplexity"}]}],
-        phrases=[phrase], seeds=2, timing=None, gradient_flow=False, source=source, note=reason,
+        phrases=[phrase], seeds=2, timing=None, source=source, note=reason,
         question=f"a {sentence} b {source} c {reason} " * 3,
     )  # fmt: skip
     made = made_up_records(plan, points=2)

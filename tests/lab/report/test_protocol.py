@@ -14,7 +14,9 @@ from rnnlab.lab.report.protocol import base_settings, machine, protocol
 def facts(**changes: Any) -> dict[str, str]:
     """The protocol of the made-up experiment, its base settings changed."""
     base = {**made_up_plan().settings.base, **changes}
-    plan = made_up_plan(base=base, variant=[{"name": "A"}, {"name": "B"}], claim=[], seeds=2)
+    outcomes = ["training_perplexity"]
+    variants = [{"name": "A"}, {"name": "B"}]
+    plan = made_up_plan(base=base, variant=variants, claim=[], seeds=2, outcomes=outcomes)
     return dict(protocol(made_up_records(plan, points=3), []))
 
 

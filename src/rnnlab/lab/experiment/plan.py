@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -20,11 +20,23 @@ from rnnlab.config.experiment import (
     ExperimentSettings,
     Range,
     VariantSettings,
+    quickened,
 )
-from rnnlab.errors import UsageError, suggest, unknown
+from rnnlab.errors import UsageError, unknown
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror")
 """Settings that say where a run is computed or shown, not what it is."""
+
+TEXT = ("corpus", "corpus_limit", "preprocessing", "split")
+"""Settings that decide which text is held out."""
+
+HELD_OUT = (
+    "held_out_bits_per_character",
+    "best_held_out_bits_per_character",
+    "validation_bits_per_character",
+    "overfitting_bits_per_character",
+)
+"""Outcomes that are measured on it."""
 
 
 @dataclass(frozen=True)
@@ -95,40 +107,44 @@ def read_content(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not TOML: no UTF-8 text") from None
     except ValueError as error:
         raise UsageError(f"{file}: not TOML: {error}") from None
 
 
 def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     """Make a plan from a file's content; see `read_plan`."""
-    names = list(ExperimentSettings.model_fields)
-    for key in content:
-        if key not in names:
-            raise UsageError(f"{where}: unknown key {key!r}{suggest(key, names)}")
     try:
         settings = ExperimentSettings(**content)
         base = _base(settings.base)
         variants = _variants(settings)
         _check_seeds(base, settings)
-        claims = settings.claim or _default_claims(settings, variants)
-        _check_names(settings, [variant.name for variant in variants], claims)
-        runs = tuple(
-            PlannedRun(
-                variant.name, seed,
-                base.changed(f"variant {variant.name!r}", **variant.change, seed=seed),
-            )
-            for seed in settings.seeds
-            for variant in variants
-        )  # fmt: skip
+        made = _made(base, variants)
+        if settings.reference and settings.reference not in made:
+            raise unknown("reference", settings.reference, made)
+        outcomes = _outcomes(settings, list(made.values()) or [base])
+        settings = settings.model_copy(update={"outcomes": outcomes})
+        _check_claims(settings, made)
     except UsageError as error:
         lines = str(error).splitlines()
         raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
+    if settings.quick:
+        make_plan(quickened(content), name, f"{where}: quick")
+    runs = tuple(
+        PlannedRun(variant, seed, run.changed(seed=seed))
+        for seed in settings.seeds
+        for variant, run in made.items()
+    )
+    claims = settings.claim or _default_claims(settings, made)
     return Plan(name, settings, variants, claims, base, runs)
 
 
 def _base(values: Mapping[str, Any]) -> Settings:
     values = dict(values)
     config = values.pop("config", "")
+    if not isinstance(config, str):
+        raise UsageError(f"base: config must be text, not {config!r}")
     start = Settings.from_toml(find_config(config)) if config else Settings()
     base = start.changed("base", **values)
     if base.data.corpus == ("auto",):
@@ -155,7 +171,8 @@ def _variants(settings: ExperimentSettings) -> tuple[VariantSettings, ...]:
             dict(zip(names, values, strict=True)) for values in product(*settings.grid.values())
         ]
     elif settings.random is not None:
-        changes = list(_draws(settings.random))
+        drawn = {change_name(change): change for change in _draws(settings.random)}
+        changes = list(drawn.values())  # what is drawn again is no variant of its own
     else:
         changes = []
     named = tuple(VariantSettings(name=change_name(c), change=c) for c in changes)
@@ -189,33 +206,115 @@ def _draw(rng: np.random.Generator, span: Range) -> Any:
     return float(rng.uniform(low, high))
 
 
-def _default_claims(
-    settings: ExperimentSettings, variants: tuple[VariantSettings, ...]
-) -> tuple[ClaimSettings, ...]:
-    """Where a file makes no claim: every variant against the reference, by the first outcome."""
-    reference = settings.reference or (variants[0].name if variants else "")
-    return tuple(
-        ClaimSettings(
-            comparison=(
-                ComparisonSettings(
-                    variant=variant.name, against=reference, outcome=settings.outcomes[0]
-                ),
+def _made(base: Settings, variants: Iterable[VariantSettings]) -> dict[str, Settings]:
+    """All settings of each variant; raises UsageError, every fault once, and for two that agree."""
+    made: dict[str, Settings] = {}
+    faults: dict[str, str] = {}
+    for variant in variants:
+        where = f"variant {variant.name!r}"
+        if variant.name in made:
+            raise UsageError(f"{where} is there twice")
+        try:
+            made[variant.name] = base.changed(where, **variant.change)
+        except UsageError as error:
+            for line in str(error).splitlines():
+                faults.setdefault(line.removeprefix(where), line)
+    if faults:
+        raise UsageError("\n".join(faults.values()))
+    first: dict[str, str] = {}
+    for name, settings in made.items():
+        if (same := first.setdefault(settings_id(settings), name)) != name:
+            raise UsageError(
+                f"variants {same!r} and {name!r} are the same: no setting differs that decides "
+                "what comes out"
             )
-        )
-        for variant in variants
-        if variant.name != reference
+    return made
+
+
+def _outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) -> tuple[str, ...]:
+    """The outcomes that any of the runs has; raises UsageError for others that are asked for."""
+    lacks = {
+        name: min((_lacks(name, settings, run) for run in runs), key=bool)
+        for name in settings.outcomes
+    }
+    faults = [f"outcome {name!r} needs {lack}" for name, lack in lacks.items() if lack]
+    if "outcomes" not in settings.model_fields_set:
+        faults = []
+    if settings.search and (lack := _lacks(settings.search.outcome, settings, runs[0])):
+        faults.append(f"search: outcome {settings.search.outcome!r} needs {lack}")
+    if faults:
+        raise UsageError("\n".join(faults))
+    return tuple(name for name, lack in lacks.items() if not lack)
+
+
+def _lacks(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
+    """What there must be for an outcome of a run to be measured; empty where it is there."""
+    _, validation, test = run.data.split
+    match outcome:
+        case "held_out_bits_per_character" | "best_held_out_bits_per_character":
+            return "" if validation or test else "a validation or a test split"
+        case "validation_bits_per_character" | "overfitting_bits_per_character":
+            if not validation:
+                return "a validation split"
+            return "" if run.training.num_evaluations else "num_evaluations above 0"
+        case "initial_gradient_decay" | "gradient_decay":
+            return "" if settings.gradient_flow else "gradient_flow = true"
+        case "prediction_seconds":
+            return "" if settings.phrases else "phrases"
+    return ""
+
+
+def _default_claims(
+    settings: ExperimentSettings, made: Mapping[str, Settings]
+) -> tuple[ClaimSettings, ...]:
+    """Where a file makes no claim: every variant against the reference, by the first outcome.
+
+    Those that cannot be compared are not.
+    """
+    reference = settings.reference or next(iter(made), "")
+    comparisons = (
+        ComparisonSettings(variant=name, against=reference, outcome=settings.outcomes[0])
+        for name in made
+    )
+    return tuple(
+        ClaimSettings(comparison=(comparison,))
+        for comparison in comparisons
+        if not _fault(comparison, settings, made)
     )
 
 
-def _check_names(
-    settings: ExperimentSettings, variants: list[str], claims: tuple[ClaimSettings, ...]
-) -> None:
-    if settings.reference and settings.reference not in variants:
-        raise unknown("reference", settings.reference, variants)
-    for claim in claims:
-        for comparison in claim.comparison:
-            for name in (comparison.variant, comparison.against):
-                if isinstance(name, str) and name not in variants:
-                    raise UsageError(f"claim: {unknown('variant', name, variants)}")
-            if comparison.variant == comparison.against:
-                raise UsageError(f"claim: variant {comparison.variant!r} against itself")
+def _check_claims(settings: ExperimentSettings, made: Mapping[str, Settings]) -> None:
+    faults = [
+        f"claim {i}, comparison {j}: {fault}"
+        for i, claim in enumerate(settings.claim, 1)
+        for j, comparison in enumerate(claim.comparison, 1)
+        if (fault := _fault(comparison, settings, made))
+    ]
+    if faults:
+        raise UsageError("\n".join(faults))
+
+
+def _fault(
+    comparison: ComparisonSettings, settings: ExperimentSettings, made: Mapping[str, Settings]
+) -> str:
+    """Why two variants cannot be compared; empty where they can."""
+    outcome = comparison.outcome
+    names = [name for name in (comparison.variant, comparison.against) if isinstance(name, str)]
+    for name in names:
+        if name not in made:
+            return str(unknown("variant", name, made))
+    if comparison.variant == comparison.against:
+        return f"variant {comparison.variant!r} against itself"
+    for name in names:
+        if lack := _lacks(outcome, settings, made[name]):
+            return f"outcome {outcome!r} needs {lack}"
+    if outcome in HELD_OUT and len(names) == 2:
+        one, other = (made[name].data for name in names)
+        # The limit counts tokens.
+        decisive = (*TEXT, "tokenizer") if one.corpus_limit else TEXT
+        if differ := [name for name in decisive if getattr(one, name) != getattr(other, name)]:
+            return (
+                f"{names[0]!r} and {names[1]!r} are measured on different texts "
+                f"({', '.join(differ)})"
+            )
+    return ""

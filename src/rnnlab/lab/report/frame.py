@@ -60,10 +60,11 @@ class Scale:
 
         What lies far outside, 0 and infinity included, is placed `OUTSIDE` lengths from an end.
         """
-        low, high, at = self.low, self.high, np.asarray(values, dtype=np.float64)
+        low, high = self.low, self.high
+        at = np.clip(np.asarray(values, dtype=np.float64), -(HUGE**2), HUGE**2)
         if self.kind == "log":
             low, high = np.log([low, high])
-            at = np.log(np.maximum(at, TINY))
+            at = np.log(np.maximum(at, TINY**2))
         return np.asarray(np.clip((at - low) / (high - low), -OUTSIDE, 1 + OUTSIDE))
 
     def ticks(self) -> list[float]:
@@ -98,7 +99,9 @@ def linear(label: str, values: Sequence[float], margin: float = 0.04) -> Scale:
     """
     low, high = (min(max(end(values), -HUGE), HUGE) for end in (min, max))
     size = max(abs(low), abs(high))
-    room = margin * (high - low) if high - low > SAME * max(size, 1) else 0.05 * size or 1.0
+    room = 0.05 * size if size > SAME else 1.0
+    if high - low > SAME * max(size, 1):
+        room = margin * (high - low)
     return Scale(label, low - room, high + room)
 
 
