@@ -120,8 +120,8 @@ def test_an_outcome_that_runs_do_not_have_is_refused(
     job = next(search.jobs())
     with pytest.raises(
         UsageError,
-        match=f"^search: outcome 'training_perplexity' is not measured of these runs, as {job.id} shows "
-        rf"\(choices: {BEST}, tokens_per_second\)$",
+        match="^search: outcome 'training_perplexity' is not measured of these runs, as "
+        rf"{job.id} shows \(choices: {BEST}, tokens_per_second\)$",
     ):
         search.tell(make_up(job, search.store, 1.0))
 
