@@ -1,8 +1,6 @@
 """Every setting, defined once: name, type, default, range, unit, one line of help."""
 
-from collections.abc import Iterator
 from contextvars import ContextVar
-from itertools import groupby
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -15,9 +13,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
-from rnnlab.errors import UsageError, suggest
+from rnnlab.config.faults import InnerFaults, faults_in, in_words, spelled
+from rnnlab.errors import UsageError
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -47,18 +45,6 @@ def check_context(value: str) -> str:
 Context = Annotated[str, AfterValidator(check_context)]
 
 
-Place = tuple[str | int, ...]
-"""Where something stands in a file: keys, and positions in lists."""
-
-
-class InnerFaults(ValueError):
-    """Faults of a group in a group; pydantic hands a ValueError on to the group around it."""
-
-    def __init__(self, faults: tuple[tuple[Place, str], ...]) -> None:
-        super().__init__()
-        self.faults = faults
-
-
 _building: ContextVar[bool] = ContextVar("_building", default=False)
 """Whether a group around is being built, which will say where a fault is."""
 
@@ -79,10 +65,10 @@ class SettingsGroup(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            faults = tuple(_faults(type(self), error))
+            faults = tuple(faults_in(type(self), error))
             if inner:
                 raise InnerFaults(faults) from None
-            lines = (f"{_spelled(place)}: {rule}" if place else rule for place, rule in faults)
+            lines = (f"{spelled(place)}: {rule}" if place else rule for place, rule in faults)
             raise UsageError("\n".join(lines)) from None
         finally:
             _building.reset(token)
@@ -136,7 +122,7 @@ class DataSettings(SettingsGroup):
         if min(shares) < 0 or shares[0] == 0 or not (counts or abs(sum(shares) - 1) < 1e-6):
             raise ValueError(
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
-                f"characters (10000 2500 2500), the first above 0, not {_words(shares)}"
+                f"characters (10000 2500 2500), the first above 0, not {in_words(shares)}"
             )
         return self
 
@@ -311,86 +297,3 @@ class BenchSettings(SettingsGroup):
         7, ge=1, description="times each variant is measured, after one that does not count"
     )
     seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")
-
-
-KINDS = {
-    "string": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "tuple": "a list of values",
-    "list": "a list of values",
-    "dict": "a table",
-    "model": "a table",
-}
-"""What something must be, by the first word of pydantic's name for the error."""
-
-
-def _faults(group: type[SettingsGroup], error: ValidationError) -> Iterator[tuple[Place, str]]:
-    """Turn pydantic's report into places and rules; nothing else words it."""
-    for place, alike in groupby(error.errors(), key=_place):
-        faults = list(alike)
-        inner = faults[0].get("ctx", {}).get("error")
-        if isinstance(inner, InnerFaults):
-            outer = () if place[0] in group.groups else place
-            yield from ((outer + within, rule) for within, rule in inner.faults)
-        elif faults[0]["type"] != "too_short" or not faults[0]["input"]:  # else: of faulty items
-            cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
-            yield place[:cut], _rule(_spelled(place[cut:]), faults, group)
-
-
-def _place(fault: ErrorDetails) -> Place:
-    """Where it is, without the type that was tried of several."""
-    *outer, last = place = fault["loc"] or ("",)
-    return tuple(outer) if last in ("", "str", "int", "float", "bool", "list[any]") else place
-
-
-def _rule(name: str, faults: list[ErrorDetails], group: type[SettingsGroup]) -> str:
-    """Say what is wrong with a value; `faults`: by each type of a union."""
-    kind, value = faults[0]["type"], faults[0]["input"]
-    match kind:
-        case "value_error":
-            rule = faults[0]["msg"].removeprefix("Value error, ")
-            return f"{name}: {rule}" if name else rule
-        case "missing":
-            return f"{name} is missing"
-        case "too_short" | "string_too_short":
-            return f"{name} is empty"
-        case "too_long":
-            return f"{name} must have {faults[0]['ctx']['max_length']} values, not {len(value)}"
-        case "extra_forbidden":
-            keys = list(group.model_fields)
-            hint = suggest(name, keys) or f" (choices: {', '.join(keys)})"
-            return f"unknown key {name!r}{hint}"
-        case "tuple_type" if isinstance(value, dict):
-            return f"{name} must be a list, not one table"
-        case "dict_type" | "model_type" if isinstance(value, list):
-            return f"{name} must be one table, not a list"
-    kinds = dict.fromkeys(
-        KINDS.get(fault["type"].split("_")[0]) or fault["msg"].removeprefix("Input should be ")
-        for fault in faults
-    )
-    if "a number" in kinds:
-        kinds.pop("a whole number", None)
-    *most, last = kinds
-    rule = f"{', '.join(most)} or {last}" if most else last
-    return f"{name} must be {rule}, not {_words(value)}"
-
-
-def _spelled(place: Place) -> str:
-    """Spell out a place: `random.settings.dropout`, `claim 1, comparison 2`."""
-    text = separator = ""
-    for part in place:
-        if isinstance(part, int):
-            text, separator = f"{text} {part + 1}", ", "
-        else:
-            text, separator = f"{text}{separator}{part}", "."
-    return text
-
-
-def _words(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return " ".join(_words(item) for item in value) or "an empty list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else repr(value)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -23,20 +23,10 @@ from rnnlab.config.experiment import (
     quickened,
 )
 from rnnlab.errors import UsageError, unknown
+from rnnlab.lab.experiment.comparable import check_claims, measurable_outcomes, why_not
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror")
 """Settings that say where a run is computed or shown, not what it is."""
-
-TEXT = ("corpus", "corpus_limit", "preprocessing", "split")
-"""Settings that decide which text is held out."""
-
-HELD_OUT = (
-    "held_out_bits_per_character",
-    "best_held_out_bits_per_character",
-    "validation_bits_per_character",
-    "overfitting_bits_per_character",
-)
-"""Outcomes that are measured on it."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +113,9 @@ def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
         made = _made(base, variants)
         if settings.reference and settings.reference not in made:
             raise unknown("reference", settings.reference, made)
-        outcomes = _outcomes(settings, list(made.values()) or [base])
+        outcomes = measurable_outcomes(settings, list(made.values()) or [base])
         settings = settings.model_copy(update={"outcomes": outcomes})
-        _check_claims(settings, made)
+        check_claims(settings, made)
     except UsageError as error:
         lines = str(error).splitlines()
         raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
@@ -231,39 +221,6 @@ def _made(base: Settings, variants: Iterable[VariantSettings]) -> dict[str, Sett
     return made
 
 
-def _outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) -> tuple[str, ...]:
-    """The outcomes that any of the runs has; raises UsageError for others that are asked for."""
-    lacks = {
-        name: min((_lacks(name, settings, run) for run in runs), key=bool)
-        for name in settings.outcomes
-    }
-    faults = [f"outcome {name!r} needs {lack}" for name, lack in lacks.items() if lack]
-    if "outcomes" not in settings.model_fields_set:
-        faults = []
-    if settings.search and (lack := _lacks(settings.search.outcome, settings, runs[0])):
-        faults.append(f"search: outcome {settings.search.outcome!r} needs {lack}")
-    if faults:
-        raise UsageError("\n".join(faults))
-    return tuple(name for name, lack in lacks.items() if not lack)
-
-
-def _lacks(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
-    """What there must be for an outcome of a run to be measured; empty where it is there."""
-    _, validation, test = run.data.split
-    match outcome:
-        case "held_out_bits_per_character" | "best_held_out_bits_per_character":
-            return "" if validation or test else "a validation or a test split"
-        case "validation_bits_per_character" | "overfitting_bits_per_character":
-            if not validation:
-                return "a validation split"
-            return "" if run.training.num_evaluations else "num_evaluations above 0"
-        case "initial_gradient_decay" | "gradient_decay":
-            return "" if settings.gradient_flow else "gradient_flow = true"
-        case "prediction_seconds":
-            return "" if settings.phrases else "phrases"
-    return ""
-
-
 def _default_claims(
     settings: ExperimentSettings, made: Mapping[str, Settings]
 ) -> tuple[ClaimSettings, ...]:
@@ -279,42 +236,5 @@ def _default_claims(
     return tuple(
         ClaimSettings(comparison=(comparison,))
         for comparison in comparisons
-        if not _fault(comparison, settings, made)
+        if not why_not(comparison, settings, made)
     )
-
-
-def _check_claims(settings: ExperimentSettings, made: Mapping[str, Settings]) -> None:
-    faults = [
-        f"claim {i}, comparison {j}: {fault}"
-        for i, claim in enumerate(settings.claim, 1)
-        for j, comparison in enumerate(claim.comparison, 1)
-        if (fault := _fault(comparison, settings, made))
-    ]
-    if faults:
-        raise UsageError("\n".join(faults))
-
-
-def _fault(
-    comparison: ComparisonSettings, settings: ExperimentSettings, made: Mapping[str, Settings]
-) -> str:
-    """Why two variants cannot be compared; empty where they can."""
-    outcome = comparison.outcome
-    names = [name for name in (comparison.variant, comparison.against) if isinstance(name, str)]
-    for name in names:
-        if name not in made:
-            return str(unknown("variant", name, made))
-    if comparison.variant == comparison.against:
-        return f"variant {comparison.variant!r} against itself"
-    for name in names:
-        if lack := _lacks(outcome, settings, made[name]):
-            return f"outcome {outcome!r} needs {lack}"
-    if outcome in HELD_OUT and len(names) == 2:
-        one, other = (made[name].data for name in names)
-        # The limit counts tokens.
-        decisive = (*TEXT, "tokenizer") if one.corpus_limit else TEXT
-        if differ := [name for name in decisive if getattr(one, name) != getattr(other, name)]:
-            return (
-                f"{names[0]!r} and {names[1]!r} are measured on different texts "
-                f"({', '.join(differ)})"
-            )
-    return ""
