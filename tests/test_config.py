@@ -147,6 +147,14 @@ SPLIT_RULE = (
         ({"seed": 2**63}, f"seed must be less than {2**63}, not {2**63}"),
         ({"cell": "lstmm"}, "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstmm'"),
         ({"corpus": 3}, "corpus must be a list of values, not 3"),
+        ({"corpus": []}, "corpus is empty"),
+        ({"corpus": ["a.txt", 5]}, "corpus 2 must be text, not 5"),
+        ({"hidden_size": "big"}, "hidden_size must be a whole number, not 'big'"),
+        ({"hidden_size": 2.5}, "hidden_size must be a whole number, not 2.5"),
+        ({"dropout": "much"}, "dropout must be a number, not 'much'"),
+        ({"nesterov": 3}, "nesterov must be true or false, not 3"),
+        ({"split": (1, 2)}, "split 3 is missing"),
+        ({"split": (1, 2, 3, 4)}, "split must have 3 values, not 4"),
         ({"split": (0.5, 0.5, 0.5)}, SPLIT_RULE + "0.5 0.5 0.5"),
         ({"split": (0, 0.5, 0.5)}, SPLIT_RULE + "0 0.5 0.5"),
         ({"split": (1.2, -0.1, -0.1)}, SPLIT_RULE + "1.2 -0.1 -0.1"),
@@ -198,10 +206,12 @@ def test_a_refusal_names_the_setting_the_rule_and_the_value(
 
 def test_several_faults_are_told_at_once_one_a_line() -> None:
     with pytest.raises(UsageError) as caught:
-        Settings.from_flat({"batch_size": 0, "tokenizer": "syllable"})
+        Settings.from_flat({"batch_size": 0, "tokenizer": "syllable", "dropout": True, "seed": -1})
     assert str(caught.value).splitlines() == [
         "settings: tokenizer must be 'char', 'byte', 'word' or 'bpe', not 'syllable'",
         "settings: batch_size must be greater than or equal to 1, not 0",
+        "settings: dropout must be less than 1, not true",
+        "settings: seed must be greater than or equal to 0, not -1",
     ]
 
 
@@ -217,6 +227,7 @@ def test_several_faults_are_told_at_once_one_a_line() -> None:
             "beam_width excludes top_k and top_p: beam search draws nothing",
         ),
         ({"top_p": 0.0}, "top_p must be greater than 0, not 0"),
+        ({"topk": 3}, "unknown key 'topk'; did you mean 'top_k'?"),
     ],
 )
 def test_generation_rules(values: dict[str, Any], message: str) -> None:
