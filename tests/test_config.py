@@ -242,7 +242,7 @@ def test_generation_rules(values: dict[str, Any], message: str) -> None:
         (b"hiden_size = 8", "unknown setting 'hiden_size'; did you mean 'hidden_size'?"),
         (b"hidden_size = -8", "hidden_size must be greater than or equal to 1, not -8"),
         (b"hidden_size 8", "not TOML: "),
-        (b"\xff", "not TOML: "),
+        (b"\xff", "not TOML: no UTF-8 text"),
     ],
 )
 def test_a_refused_file_is_named(content: bytes, message: str, tmp_path: Path) -> None:

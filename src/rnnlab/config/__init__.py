@@ -19,7 +19,7 @@ from rnnlab.config.groups import (
     TrainingSettings,
     check_context,
 )
-from rnnlab.config.settings import RECIPES, Settings, find_config
+from rnnlab.config.settings import RECIPES, Settings, find_config, read_toml
 
 __all__ = [
     "CONTEXTS",
@@ -37,4 +37,5 @@ __all__ = [
     "TrainingSettings",
     "check_context",
     "find_config",
+    "read_toml",
 ]

@@ -43,7 +43,7 @@ def faults_in(group: type[BaseModel], error: ValidationError) -> Iterator[tuple[
             yield from ((outer + within, rule) for within, rule in inner.faults)
         elif faults[0]["type"] != "too_short" or not faults[0]["input"]:  # else: of faulty items
             cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
-            yield place[:cut], _rule(spelled(place[cut:]), faults, group)
+            yield place[:cut], rule_of(spelled(place[cut:]), faults, group)
 
 
 def _place(fault: ErrorDetails) -> Place:
@@ -52,7 +52,7 @@ def _place(fault: ErrorDetails) -> Place:
     return tuple(outer) if last in ("", "str", "int", "float", "bool", "list[any]") else place
 
 
-def _rule(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> str:
+def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> str:
     """Say what is wrong with a value; `faults`: by each type of a union."""
     kind, value = faults[0]["type"], faults[0]["input"]
     match kind:

@@ -75,13 +75,19 @@ class Settings(SettingsGroup):
     @classmethod
     def from_toml(cls, file: Path) -> Self:
         """Read settings from a TOML file; what it leaves out keeps its default."""
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise UsageError(f"{file}: not TOML: {error}") from None
-        return cls.from_flat(values, str(file))
+        return cls.from_flat(read_toml(file), str(file))
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a TOML file; raises UsageError where there is none."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not TOML: no UTF-8 text") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: not TOML: {error}") from None
 
 
 def find_config(name: str) -> Path:

@@ -101,8 +101,8 @@ def test_nothing_but_contradictions_ends_the_search(
         ({"hiden_size": {"low": 1, "high": 2}}, "unknown setting 'hiden_size'; did you mean 'hid"),
         ({"seed": {"low": 1, "high": 2}}, "seed belongs in seeds"),
         ({"num_evaluations": {"low": 1, "high": 2}}, "num_evaluations belongs in base"),
-        ({"cell": {"choices": ["lstm", "rnm"]}}, "cell = 'rnm': Input should be 'rnn', 'rnn-relu"),
-        ({"dropout": {"low": 0.0, "high": 1.5}}, "dropout = 1.5: Input should be less than 1"),
+        ({"cell": {"choices": ["lstm", "rnm"]}}, "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm'"),
+        ({"dropout": {"low": 0.0, "high": 1.5}}, "dropout must be less than 1, not 1.5"),
     ],
 )
 def test_a_space_that_can_not_be_is_refused(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import tomli_w
 
+from rnnlab.config import read_toml
 from rnnlab.config.experiment import quickened
 from rnnlab.data.files import write_atomically
 from rnnlab.errors import UsageError, unknown
-from rnnlab.lab.experiment.plan import Plan, make_plan, read_content, read_plan
+from rnnlab.lab.experiment.plan import Plan, make_plan, read_plan
 
 FILE = "experiment.toml"
 
@@ -26,16 +27,18 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
     for a folder that holds another experiment.
     """
     file = file / FILE if file.is_dir() else file
-    content = read_content(file)
+    content = read_toml(file)
+    folder = Path(output) if output else file.parent / ("quick" if quick else "")
+    name = folder.resolve().name
+    plan = make_plan(content, name, str(file))
     if quick:
         content = quickened(content)
-    folder = Path(output) if output else file.parent / ("quick" if quick else "")
-    plan = make_plan(content, folder.resolve().name, str(file))
+        plan = make_plan(content, name, str(file))
     plan = replace(plan, origin=file.resolve().parent)
     copy = folder / FILE
     if copy.is_file() and copy.samefile(file):
         return plan, folder
-    if copy.is_file() and read_content(copy).get("question") != content.get("question"):
+    if copy.is_file() and read_toml(copy).get("question") != content.get("question"):
         raise UsageError(f"{folder} holds another experiment; give another --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(copy, tomli_w.dumps(content).encode() if quick else file.read_bytes())

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.config import Settings, find_config
+from rnnlab.config import Settings, find_config, read_toml
 from rnnlab.config.experiment import (
     ClaimSettings,
     ComparisonSettings,
@@ -88,19 +87,7 @@ def settings_id(settings: Settings) -> str:
 def read_plan(file: Path) -> Plan:
     """Read an experiment file; raises UsageError, one line a fault, that begins with the file."""
     folder = file.resolve().parent
-    return replace(make_plan(read_content(file), folder.name, str(file)), origin=folder)
-
-
-def read_content(file: Path) -> dict[str, Any]:
-    """Read an experiment file's TOML; raises UsageError where there is none."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: not TOML: no UTF-8 text") from None
-    except ValueError as error:
-        raise UsageError(f"{file}: not TOML: {error}") from None
+    return replace(make_plan(read_toml(file), folder.name, str(file)), origin=folder)
 
 
 def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rnnlab.config import Settings
 from rnnlab.config.experiment import Range
+from rnnlab.config.faults import rule_of
 from rnnlab.errors import UsageError, suggest
 from rnnlab.lab.experiment.executor import Event
 from rnnlab.lab.experiment.job import Job, TrialLink
@@ -184,20 +185,20 @@ class Search:
 
 def check_space(space: dict[str, Range]) -> None:
     """Raise UsageError for a setting that does not exist or can't have the values it is to have."""
-    fields = {n: f for group in Settings.groups.values() for n, f in group.model_fields.items()}
+    groups = {name: group for group in Settings.groups.values() for name in group.model_fields}
     for name, span in space.items():
-        if name not in fields:
-            raise UsageError(f"search: unknown setting {name!r}{suggest(name, fields)}")
+        if name not in groups:
+            raise UsageError(f"search: unknown setting {name!r}{suggest(name, groups)}")
         if name == "seed":
             raise UsageError("search: seed belongs in seeds; a search runs with the first of them")
         if name == "num_evaluations":
             raise UsageError("search: runs are compared at their evaluations, so num_evaluations "
                              "belongs in base")  # fmt: skip
-        field = fields[name]
+        field = groups[name].model_fields[name]
         kind: Any = Annotated[field.annotation, field]
         for value in span.choices or span.bounds:
             try:
                 TypeAdapter(kind).validate_python(value)
             except ValidationError as error:
-                rule = error.errors()[0]["msg"].removeprefix("Value error, ")
-                raise UsageError(f"search: {name} = {value!r}: {rule}") from None
+                rule = rule_of(name, error.errors(), groups[name])
+                raise UsageError(f"search: {rule}") from None
