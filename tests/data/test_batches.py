@@ -53,6 +53,20 @@ def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: i
     assert len(np.unique(seen)) == len(seen)
 
 
+@given(kind=st.sampled_from(sorted(KINDS)), more=st.integers(0, 80), first=st.integers(0, 9))
+@moderate
+def test_an_epoch_that_begins_later(kind: str, more: int, first: int) -> None:
+    """It is the rest of the whole one, and leaves the random numbers where that leaves them."""
+    count, pairs = epoch(kind, more, 2, 3, seed=5)
+    rng, whole = np.random.default_rng(5), np.random.default_rng(5)
+    batches = KINDS[kind](np.arange(smallest(kind, 2, 3) + more), 2, 3)
+    batches.epoch(whole)
+    same, rest = batches.epoch(rng, first)
+    assert same == count
+    assert rng.bit_generator.state == whole.bit_generator.state
+    assert np.array_equal(list(rest), pairs[first:]) or first >= count
+
+
 @given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
 @moderate
 def test_sequential_is_d2l_for_the_same_offset(

@@ -43,8 +43,13 @@ class Batches(ABC):
         """The largest random number of tokens left out at the start of an epoch."""
 
     @abstractmethod
-    def epoch(self, rng: np.random.Generator) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
-        """One pass over the text: the number of batches, and the batches."""
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
+        """One pass over the text: the number of batches, and those from number `first` on.
+
+        All that is random is drawn from `rng` before this returns.
+        """
 
 
 class SequentialBatches(Batches):
@@ -59,17 +64,18 @@ class SequentialBatches(Batches):
     def _largest_offset(self) -> int:
         return self.num_steps
 
-    def epoch(self, rng: np.random.Generator) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
         """See `Batches.epoch`."""
         start = int(rng.integers(0, self.num_steps + 1))
         row = (len(self.ids) - start - 1) // self.batch_size
         end = start + row * self.batch_size
-        # (row, B) in memory, so that each batch is a contiguous view.
-        inputs = self.ids[start:end].reshape(self.batch_size, row).T.copy()
-        targets = self.ids[start + 1 : end + 1].reshape(self.batch_size, row).T.copy()
+        inputs = self.ids[start:end].reshape(self.batch_size, row)
+        targets = self.ids[start + 1 : end + 1].reshape(self.batch_size, row)
         count = row // self.num_steps
-        slices = (slice(k * self.num_steps, (k + 1) * self.num_steps) for k in range(count))
-        return count, ((inputs[part], targets[part]) for part in slices)
+        parts = (slice(k * self.num_steps, (k + 1) * self.num_steps) for k in range(first, count))
+        return count, ((_turned(inputs[:, part]), _turned(targets[:, part])) for part in parts)
 
 
 class RandomBatches(Batches):
@@ -84,16 +90,25 @@ class RandomBatches(Batches):
     def _largest_offset(self) -> int:
         return self.num_steps - 1
 
-    def epoch(self, rng: np.random.Generator) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
         """See `Batches.epoch`."""
         offset = int(rng.integers(0, self.num_steps))
         windows = (len(self.ids) - offset - 1) // self.num_steps
         starts = offset + self.num_steps * rng.permutation(windows)
         count = windows // self.batch_size
         steps = np.arange(self.num_steps)[:, None]
-        chosen = (starts[k * self.batch_size : (k + 1) * self.batch_size] for k in range(count))
+        chosen = (
+            starts[k * self.batch_size : (k + 1) * self.batch_size] for k in range(first, count)
+        )
         positions = (steps + some for some in chosen)  # (T, B)
         return count, ((self.ids[where], self.ids[where + 1]) for where in positions)
+
+
+def _turned(rows: Ids) -> Ids:
+    """(B, T) as (T, B), contiguous."""
+    return np.ascontiguousarray(rows.T)
 
 
 KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}
