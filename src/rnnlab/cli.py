@@ -26,7 +26,8 @@ from rnnlab.config import (
     find_config,
 )
 from rnnlab.config.experiment import ExecutionSettings
-from rnnlab.errors import RnnlabError, unknown
+from rnnlab.errors import RnnlabError, UsageError, unknown
+from rnnlab.lab.run_files import settings_of_run
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -41,6 +42,7 @@ def train(
     machine: MachineSettings,
     config: str = "",
     run_dir: str = "",
+    resume: str = "",
     quiet: bool = False,
 ) -> None:
     """Train a language model on text; writes a run directory.
@@ -52,13 +54,18 @@ def train(
         machine: with what.
         config: TOML file with settings, or the name of a recipe; flags override it.
         run_dir: new directory for all that the run writes; default: numbered, under runs/.
+        resume: run directory to go on in, where training was interrupted, or has used up its budget
+            and is given a larger one; its settings are the defaults of all flags.
         quiet: print nothing but errors.
     """
     from rnnlab.lab.display import Display
     from rnnlab.lab.training import train
 
+    if resume and (config or run_dir):
+        raise UsageError("--resume takes settings and directory from the run; leave out --config "
+                         "and --run-dir")  # fmt: skip
     settings = Settings(data=data, model=model, training=training, machine=machine)
-    run = train(settings, run_dir or None, Display(quiet=quiet))
+    run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
     if run.result["training"]["stopped_by"] in ("SIGINT", "SIGTERM"):
         sys.exit(130)
 
@@ -279,14 +286,17 @@ def run_command(args: Sequence[str]) -> None:
 
 
 def configured(args: Sequence[str]) -> Settings:
-    """Return the settings of `--config`, which are the defaults of all other flags."""
+    """Return the settings of `--config` or `--resume`, the defaults of all other flags."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config", default="")
+    parser.add_argument("--resume", default="")
     try:
-        name = parser.parse_known_args(args)[0].config
-    except argparse.ArgumentError:  # "--config" at the end; the real parser says so
-        name = ""
-    return Settings.from_toml(find_config(name)) if name else Settings()
+        given = parser.parse_known_args(args)[0]
+    except argparse.ArgumentError:  # one of them at the end; the real parser says so
+        return Settings()
+    if given.resume:
+        return settings_of_run(Path(given.resume))
+    return Settings.from_toml(find_config(given.config)) if given.config else Settings()
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

@@ -21,6 +21,10 @@ class UsageError(RnnlabError):
     exit_code = 2
 
 
+class RunEndedError(UsageError):
+    """A run is to go on whose budget is used up, and all that follows training done."""
+
+
 class CorpusError(RnnlabError):
     """A text is missing, empty, binary, too short or could not be fetched."""
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import ModelSettings
+from rnnlab.data.files import sealed, write_json
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.lm.checkpoint import find_model, load_model, save_model
@@ -135,7 +136,7 @@ def with_tensors(**replaced):
 def with_json(name, **replaced):
     def change(folder):
         content = json.loads((folder / name).read_bytes()) | replaced
-        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        write_json(folder / name, sealed(content))
 
     return change
 
@@ -156,18 +157,18 @@ SMALL = {"hidden_size": 9, "embedding_size": 5}
     [
         (
             with_json("config.json", model=SMALL),
-            "{0}/model.safetensors: recurrent.weight_ih_l0 is (32, 5) torch.float32, "
-            "config.json says (36, 5) torch.float32",
+            "{0}/model.safetensors: recurrent.weight_ih_l0 is (32, 5) F32, "
+            "config.json says (36, 5) F32",
         ),
         (
             with_tensors(**{"output.bias": torch.zeros(3)}),
-            "{0}/model.safetensors: output.bias is (3,) torch.float32, "
-            f"config.json says ({CHAR.size},) torch.float32",
+            "{0}/model.safetensors: output.bias is (3,) F32, "
+            f"config.json says ({CHAR.size},) F32",
         ),
         (
             with_tensors(**{"output.bias": torch.zeros(CHAR.size, dtype=torch.float64)}),
-            f"{{0}}/model.safetensors: output.bias is ({CHAR.size},) torch.float64, "
-            f"config.json says ({CHAR.size},) torch.float32",
+            f"{{0}}/model.safetensors: output.bias is ({CHAR.size},) F64, "
+            f"config.json says ({CHAR.size},) F32",
         ),
         (
             with_tensors(**{"output.bias": None, "more": torch.zeros(1)}),

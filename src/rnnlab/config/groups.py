@@ -244,6 +244,9 @@ class MachineSettings(SettingsGroup):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
     precision: Precision = Field("float32", description="bfloat16: autocast, weights stay float32")
     threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: as torch chooses")
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="time between training states saved to resume from, 0: a step [s]"
+    )
     mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], BeforeValidator(_listed)] = (
         Field((), description="where training is also shown while it goes on: tensorboard, mlflow")
     )

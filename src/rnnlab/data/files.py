@@ -1,13 +1,22 @@
-"""Files that are written as a whole or not at all.
+"""Files that are written as a whole or not at all, and files that one process at a time may change.
 
-Each is written under a temporary name, flushed and renamed, so that a reader meets the old content
-or the new one, never a part.
+A file is written under a temporary name, flushed and renamed, and its folder is flushed, so that a
+reader meets the old content or the new one, never a part, and a machine that loses power as well.
 """
 
+import fcntl
+import hashlib
 import json
 import math
 import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+CHECKSUM = "sha256"
+"""Key under which a file keeps the checksum of its other content."""
 
 
 def write_atomically(file: Path, content: bytes) -> None:
@@ -20,13 +29,68 @@ def write_atomically(file: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         temporary.replace(file)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            temporary.unlink()
+    flush_folder(file.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Put on disk which files a folder has, and under which names."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flushed_size(file: Path) -> int:
+    """Length of a file that is appended to, all of it on disk; 0 where there is none."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return 0
+    try:
+        os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def cut_off(file: Path, size: int) -> None:
+    """Take away what was appended to a file beyond `size`."""
+    if file.exists() and file.stat().st_size > size:
+        os.truncate(file, size)
+
+
+@contextmanager
+def claimed(file: Path) -> Iterator[str]:
+    """Try to be the one process that has this lock file, until the context ends.
+
+    Yields nothing ("") where it is, and otherwise who has it: "process 12 on host". The system
+    frees the lock when its process ends, however it ends; the file stays.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process"
+    else:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield ""
+    finally:
+        os.close(descriptor)
 
 
 def write_json(file: Path, content: object) -> None:
     """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
+    write_atomically(file, json_bytes(content))
+
+
+def json_bytes(content: object) -> bytes:
+    """Return `content` as a file's JSON."""
     text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(file, f"{text}\n".encode())
+    return f"{text}\n".encode()
 
 
 def finite(content: object) -> object:
@@ -36,3 +100,15 @@ def finite(content: object) -> object:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the checksum of the content, or replace it: SHA-256 of its JSON, sorted by name."""
+    rest = {key: value for key, value in content.items() if key != CHECKSUM}
+    text = json.dumps(finite(rest), sort_keys=True)
+    return {**rest, CHECKSUM: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def is_whole(content: Mapping[str, Any]) -> bool:
+    """Whether the content is what was sealed; what is older than seals has none."""
+    return CHECKSUM not in content or content == sealed(content)

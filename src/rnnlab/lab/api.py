@@ -13,6 +13,7 @@ from rnnlab.lab import training
 from rnnlab.lab.display import Display
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
+from rnnlab.lab.run_files import settings_of_run
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
@@ -21,6 +22,7 @@ def train(
     config: str | Path | None = None,
     *,
     run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
@@ -28,9 +30,19 @@ def train(
 
     config: a TOML file or the name of a recipe; settings override it, by the names of
     `rnnlab train --help` (hidden_size=256). run_dir: a new directory, default runs/….
+    resume: instead of both, a run directory to go on in; settings are its own but for those given.
     """
-    base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
-    return training.train(base.changed("train", **settings), run_dir, Display(quiet=quiet))
+    if resume is not None:
+        if config is not None or run_dir is not None:
+            raise UsageError("resume takes settings and directory from the run; leave out config "
+                             "and run_dir")  # fmt: skip
+        base = settings_of_run(Path(resume))
+    else:
+        base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
+    return training.train(
+        base.changed("train", **settings), resume or run_dir, Display(quiet=quiet),
+        resume=resume is not None,
+    )  # fmt: skip
 
 
 def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:

@@ -30,7 +30,8 @@ class Display:
         self.quiet = quiet
         self.console = console or Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
-        self._began = time.perf_counter()
+        self._began: float | None = None
+        self._resumed = 0.0
         self._recent: deque[Step] = deque(maxlen=RECENT_STEPS)
         self._bits: float | None = None
 
@@ -49,7 +50,6 @@ class Display:
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
             show("note      no validation split: all figures while training are of training text")
-        self._began = time.perf_counter()
         if self.console.is_terminal and not self.quiet:
             self._bar = Progress(
                 BarColumn(bar_width=10),
@@ -60,8 +60,16 @@ class Display:
             self._bar.add_task("", total=1.0)
             self._bar.start()
 
+    def resume(self, step: int, progress: float, notices: Sequence[str]) -> None:
+        """Say where training goes on, and what there is to know of it."""
+        self.console.print(f"resumed   from step {step:,}, {progress:.0%} of the budget")
+        for notice in notices:
+            self.console.print(f"note      {notice}", markup=False)
+        self._resumed = progress
+
     def step(self, event: Step) -> None:
         """Remember the step; move the bar."""
+        self._began = self._began or time.perf_counter()
         self._recent.append(event)
         if self._bar is not None:
             where, figures = self._status(event)
@@ -71,6 +79,8 @@ class Display:
     def milestone(self, event: Milestone, bits_per_character: float | None, sample: str) -> None:
         """Print a line, and the sample under it."""
         self._bits = bits_per_character
+        if not self._recent:  # training goes on with an evaluation that was due
+            return
         last = self._recent[-1]
         mark = " *best" if event.is_best else ""
         status = " | ".join(self._status(last))
@@ -96,8 +106,11 @@ class Display:
             f"training perplexity {_number(training['perplexity'])} "
             f"({'last complete epoch' if training['epochs'] else 'all steps'})"
         )
+        share = training["state_seconds"] / training["elapsed_seconds"]
+        show(f"saved     {training['states_saved']} states to resume from, {share:.2%} of the time")
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)
+            show(f"          go on with rnnlab train --resume {directory}", markup=False)
         held_out = [line for line in metrics if line["kind"] == "held-out"]
         curve = [line["bits_per_character"] for line in held_out]
         if len(curve) > 1:
@@ -122,8 +135,9 @@ class Display:
         )
 
     def _seconds_left(self, event: Step) -> float:
-        elapsed = time.perf_counter() - self._began
-        return elapsed * (1 - event.progress) / event.progress if event.progress else 0.0
+        elapsed = time.perf_counter() - (self._began or 0.0)
+        done = event.progress - self._resumed
+        return elapsed * (1 - event.progress) / done if done > 0 else 0.0
 
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:

@@ -2,17 +2,37 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import finite
+from rnnlab.data.files import cut_off, finite, flushed_size
 from rnnlab.lab.run_files import METRICS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
+
+
+@dataclass
+class Pending:
+    """Sums over the steps that no line holds yet."""
+
+    steps: int = 0
+    nats: float = 0.0
+    norms: float = 0.0
+    clipped: int = 0
+    last: Step | None = None
+
+    def add(self, event: Step) -> None:
+        """Count a step."""
+        self.steps += 1
+        self.nats += event.loss_nats
+        self.norms += event.gradient_norm
+        self.clipped += event.clipped
+        self.last = event
 
 
 class MetricsLog:
@@ -29,7 +49,7 @@ class MetricsLog:
         self._file = directory / METRICS
         self._also = also
         self._settings = settings
-        self._pending: list[Step] = []
+        self._pending = Pending()
         self._lines_due = 0
         self._logged_seconds = 0.0
         self._logged_tokens = 0
@@ -47,8 +67,8 @@ class MetricsLog:
 
     def step(self, event: Step) -> None:
         """Remember a step; write a line whenever another share of the budget is used up."""
-        self._pending.append(event)
-        due = math.floor(event.progress * self._settings.num_log_lines)
+        self._pending.add(event)
+        due = self._due(event.progress)
         if due > self._lines_due:
             self._lines_due = due
             self._flush()
@@ -72,12 +92,39 @@ class MetricsLog:
 
     def close(self) -> None:
         """Write the steps that no line holds yet."""
-        if self._pending:
+        if self._pending.steps:
             self._flush()
 
+    def state(self) -> dict[str, Any]:
+        """All that `go_on` needs, the file's length among it."""
+        return {
+            "bytes": flushed_size(self._file),
+            "pending": asdict(self._pending),
+            "logged_seconds": self._logged_seconds,
+            "logged_tokens": self._logged_tokens,
+        }
+
+    def go_on(self, state: Mapping[str, Any], progress: float) -> None:
+        """Be where another log was; lines that it wrote later are cut off.
+
+        progress: share of the budget that is used by now. Raises KeyError or TypeError where
+        `state` is none.
+        """
+        pending = dict(state["pending"])
+        last = pending.pop("last")
+        self._pending = Pending(last=Step(**last) if last else None, **pending)
+        self._logged_seconds = state["logged_seconds"]
+        self._logged_tokens = state["logged_tokens"]
+        self._lines_due = self._due(progress)
+        cut_off(self._file, state["bytes"])
+
+    def _due(self, progress: float) -> int:
+        return math.floor(progress * self._settings.num_log_lines)
+
     def _flush(self) -> None:
-        steps, last = self._pending, self._pending[-1]
-        nats = sum(step.loss_nats for step in steps) / len(steps)
+        pending, last = self._pending, self._pending.last
+        assert last is not None
+        nats = pending.nats / pending.steps
         seconds = last.seconds - self._logged_seconds
         self._write(
             {
@@ -90,12 +137,12 @@ class MetricsLog:
                 "nats_per_token": nats,
                 "perplexity": perplexity(nats),
                 "tokens_per_second": (last.tokens - self._logged_tokens) / seconds,
-                "gradient_norm": sum(step.gradient_norm for step in steps) / len(steps),
-                "clipped_share": sum(step.clipped for step in steps) / len(steps),
+                "gradient_norm": pending.norms / pending.steps,
+                "clipped_share": pending.clipped / pending.steps,
                 "learning_rate": last.learning_rate,
             }
         )
-        self._pending = []
+        self._pending = Pending()
         self._logged_seconds, self._logged_tokens = last.seconds, last.tokens
 
     def _write(self, record: dict[str, Any]) -> None:

@@ -3,23 +3,27 @@
 config.toml      all settings, resolved: running it again gives the same run
 environment.json versions, commit, processor, threads
 metrics.jsonl    one line a log step (kind "train") and one a held-out evaluation ("held-out")
-checkpoint/      model folders: best (on the validation split) and last
+checkpoint/      model folders: best (on the validation split) and last; state: where training can
+                 go on from
 samples.txt      what the model wrote after each evaluation
 result.json      training summary, final evaluations beside their baselines
 curves.svg       the learning curves
 tensorboard/     events, with mirror tensorboard
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
+from rnnlab.data.files import claimed
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.lab.curves import draw_curves
-from rnnlab.lab.run_files import CONFIG, RESULT, read_json, read_metrics
+from rnnlab.lab.run_files import LOCK, RESULT, SAMPLES, read_json, read_metrics, settings_of_run
+from rnnlab.lab.states import state_files
 from rnnlab.lm.text_model import TextModel
 
 
@@ -33,14 +37,13 @@ class Run:
     def open(cls, directory: str | Path) -> "Run":
         """Open a run directory; raises UsageError where `directory` is none."""
         path = Path(directory)
-        if not (path / CONFIG).is_file():
-            raise UsageError(f"{path} is no run directory: it has no config.toml")
+        settings_of_run(path)
         return cls(path)
 
     @property
     def settings(self) -> Settings:
         """What was asked for, resolved."""
-        return Settings.from_toml(self.directory / CONFIG)
+        return settings_of_run(self.directory)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -77,11 +80,24 @@ class Run:
 
 def check_new(directory: Path) -> None:
     """Raise UsageError where something is there already."""
-    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
-        raise UsageError(
-            f"run directory {str(directory)!r} exists and is not empty; give another --run-dir, "
-            "or delete it first"
-        )
+    if not directory.exists() or (
+        directory.is_dir() and all(file.name == LOCK for file in directory.iterdir())
+    ):
+        return
+    hint = f"go on with it by --resume {directory}, " if state_files(directory) else ""
+    raise UsageError(
+        f"run directory {str(directory)!r} exists and is not empty; {hint}give another --run-dir, "
+        "or delete it first"
+    )
+
+
+@contextmanager
+def owned(directory: Path) -> Iterator[None]:
+    """Be the one process that writes a run directory; raises RunDirectoryError where one is."""
+    with claimed(directory / LOCK) as owner:
+        if owner:
+            raise RunDirectoryError(f"run directory {str(directory)!r} is in use by {owner}")
+        yield
 
 
 def make_directory(directory: str | Path | None, settings: Settings) -> Path:
@@ -95,7 +111,7 @@ def make_directory(directory: str | Path | None, settings: Settings) -> Path:
         path = Path(directory)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        (path / "samples.txt").touch()
+        (path / SAMPLES).touch()
     except OSError as error:
         raise RunDirectoryError(
             f"run directory {str(path)!r} cannot be written: {error.strerror}; "

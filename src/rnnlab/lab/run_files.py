@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnlab.errors import RunDirectoryError
+from rnnlab.config import Settings
+from rnnlab.errors import RunDirectoryError, UsageError
 
 CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
-METRICS = "metrics.jsonl"
+METRICS, SAMPLES = "metrics.jsonl", "samples.txt"
+
+LOCK = ".lock"
+"""Held by the process that writes the run directory."""
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
@@ -16,6 +20,13 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def settings_of_run(directory: Path) -> Settings:
+    """What was asked for, resolved; raises UsageError where `directory` is no run directory."""
+    if not (directory / CONFIG).is_file():
+        raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
+    return Settings.from_toml(directory / CONFIG)
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -1,22 +1,28 @@
 """Keeps a run directory up to date while training goes on; `rnnlab.lab.run` says what is in it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import write_atomically, write_json
-from rnnlab.errors import DivergenceError
+from rnnlab.data.files import cut_off, flushed_size, write_atomically, write_json
+from rnnlab.errors import DivergenceError, RunDirectoryError, RunEndedError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
+from rnnlab.lab.resume import about, bits_may_differ, check_same_run
+from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, RESULT, SAMPLES, read_json
+from rnnlab.lab.states import State, States, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step, Trainer
+from rnnlab.lm.training_state import put_state, take_state
 
 RESULT_FORMAT = 1
 
@@ -31,15 +37,61 @@ class RunWriter:
     settings: Settings
     mirrors: Mirrors
     has_best: bool = False
+    resumed_at: list[int] = field(default_factory=list)
+    """Steps from which training went on."""
     log: MetricsLog = field(init=False)
+    states: States = field(init=False)
+    about: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Write what is known before the first step."""
-        write_atomically(self.directory / "config.toml", self.settings.to_toml().encode())
-        write_json(self.directory / "environment.json", environment())
+        """Find out what is known before the first step."""
         self.log = MetricsLog(
             self.directory, self.dataset, self.settings.training, self.mirrors.line
         )
+        self.states = States(self.directory, self.settings.machine.checkpoint_seconds)
+        self.about = about(self.settings, self.dataset, environment())
+
+    def begin(self, trainer: Trainer) -> None:
+        """Write what is known before the first step, and a state to go on from."""
+        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
+        write_json(self.directory / ENVIRONMENT, self.about["environment"])
+        self.save_state(trainer)
+
+    def go_on(self, trainer: Trainer, state: State) -> list[str]:
+        """Be where the writer and the trainer of an interrupted run were; cut off what came later.
+
+        Returns what people should know. Raises UsageError and ChecksumError as `check_same_run`
+        does, ModelFolderError where the state is of another model, RunEndedError where nothing is
+        left to do.
+        """
+        check_same_run(state.facts["about"], self.about, self.directory)
+        put_state(trainer, state.tensors, state.facts["trainer"])
+        trainer.update_progress()
+        if trainer.progress >= 1 and self._is_complete(trainer.step):
+            raise RunEndedError(
+                f"{self.directory} has ended: its budget of {_budget(self.settings)} is used up; "
+                "give a larger one to go on"
+            )
+        self.log.go_on(state.facts["log"], min(1.0, trainer.progress))
+        cut_off(self.directory / SAMPLES, state.facts["samples_bytes"])
+        self.has_best = state.facts["has_best"]
+        self.resumed_at = [*state.facts["resumed_at"], trainer.step]
+        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
+        differing = bits_may_differ(state.facts["about"], self.about)
+        return [*state.notices, *([differing] if differing else [])]
+
+    def save_state(self, trainer: Trainer) -> None:
+        """Save all that `go_on` needs; see `rnnlab.lab.states`."""
+        tensors, facts = take_state(trainer)
+        every_fact = {
+            "about": self.about,
+            "trainer": facts,
+            "log": self.log.state(),
+            "samples_bytes": flushed_size(self.directory / SAMPLES),
+            "has_best": self.has_best,
+            "resumed_at": self.resumed_at,
+        }
+        self.states.save(tensors, every_fact, trainer.step)
 
     def step(self, event: Step) -> None:
         """Count a step; a line is written where one is due."""
@@ -63,7 +115,7 @@ class RunWriter:
             )
         except DivergenceError:  # the trainer meets it in its next step, and says what to do
             return ""
-        with (self.directory / "samples.txt").open("a", encoding="utf-8") as file:
+        with (self.directory / SAMPLES).open("a", encoding="utf-8") as file:
             file.write(f"--- step {event.step}\n{sample}\n")
         self.mirrors.sample(event.step, sample)
         return sample
@@ -98,11 +150,31 @@ class RunWriter:
             return f"The last good checkpoint is kept: {kept}"
         return "No checkpoint had been saved yet"
 
+    def unwritable(self, error: OSError, step: int) -> RunDirectoryError:
+        """The error for a directory that can no longer be written; says what is kept."""
+        where = error.filename2 or error.filename or self.directory
+        kept = state_files(self.directory)
+        left = (
+            f"The training state of step {int(kept[0].stem):,} is kept; go on with rnnlab train "
+            f"--resume {self.directory}"
+            if kept
+            else "No training state is left"
+        )
+        return RunDirectoryError(
+            f"{where}: {error.strerror or error}; training stopped at step {step:,}. {left}"
+        )
+
     def _write_result(self, trainer: Trainer, records: Sequence[Evaluation] = ()) -> None:
         machine = self.settings.machine.model_dump()
         result = {
             "format": RESULT_FORMAT,
-            "training": trainer.summary() | machine,
+            "training": trainer.summary()
+            | machine
+            | {
+                "states_saved": self.states.saved,
+                "state_seconds": self.states.seconds,
+                "resumed_at": self.resumed_at,
+            },
             "model": {"parameters": self.model.model.num_parameters()},
             "data": {
                 "vocabulary": self.dataset.tokenizer.size,
@@ -110,7 +182,14 @@ class RunWriter:
             },
             "evaluations": [record.to_dict() for record in records],
         }
-        write_json(self.directory / "result.json", result)
+        write_json(self.directory / RESULT, result)
+
+    def _is_complete(self, step: int) -> bool:
+        """Whether all that follows training has been done after this step."""
+        with suppress(RunDirectoryError):
+            result = read_json(self.directory / RESULT)
+            return bool(result["training"]["steps"] == step and result["evaluations"])
+        return False
 
     def _save(self, which: str) -> None:
         folder = self.directory / "checkpoint" / which
@@ -118,3 +197,10 @@ class RunWriter:
             save_weights(folder, self.model.model)
         else:
             self.model.save(folder)
+
+
+def _budget(settings: Settings) -> str:
+    training = settings.training
+    names = ("num_epochs", "max_tokens", "max_seconds")
+    given = ((name, getattr(training, name)) for name in names)
+    return " and ".join(f"{name} = {value:g}" for name, value in given if value)

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,8 +16,9 @@ from rnnlab.engines import choose_engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
-from rnnlab.lab.run import Run, check_new, make_directory
+from rnnlab.lab.run import Run, check_new, make_directory, owned
 from rnnlab.lab.run_writer import RunWriter
+from rnnlab.lab.states import newest_state
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -35,48 +36,82 @@ def train(
     directory: str | Path | None = None,
     display: Display | None = None,
     stop_when: StopWhen | None = None,
+    *,
+    resume: bool = False,
 ) -> Run:
     """Train as `settings` say and leave a complete run directory.
 
-    Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
-    trained; DivergenceError with the last good checkpoint kept. A first Ctrl-C or SIGTERM ends
-    training after the current step, and all that follows training is still done.
+    resume: go on in `directory`, where training was interrupted or a smaller budget used up; what
+    comes out has the bits of a run never interrupted. See `lab.resume` for what settings may differ
+    from those before.
 
     stop_when: asked at every held-out evaluation; a run that it ends is not evaluated any further.
+
+    A first Ctrl-C or SIGTERM ends training after the current step, and all that follows training is
+    still done. Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before
+    anything is trained; DivergenceError, or RunDirectoryError where the directory can no longer be
+    written, with what was saved last kept.
     """
     display = display or Display(quiet=True)
-    if directory is not None:
-        check_new(Path(directory))
-    ready = prepare(settings)
-    trainer, settings = ready.trainer, ready.settings
-    run = Run(make_directory(directory, settings))
-    given_up = ""
-    progress = 0.0
-    with Mirrors(run.directory, settings) as mirrors:
-        writer = RunWriter(run.directory, ready.model, ready.dataset, settings, mirrors)
-        display.begin(ready.dataset, ready.model, settings, ready.why, run.directory)
+    with ExitStack() as stack:
+        state = None
+        if resume:
+            path = Run.open(directory or "").directory
+            stack.enter_context(owned(path))
+            state = newest_state(path)
+        elif directory is not None:
+            check_new(Path(directory))
+        ready = prepare(settings)
+        if not resume:
+            path = make_directory(directory, ready.settings)
+            stack.enter_context(owned(path))
+        run = Run(path)
+        mirrors = stack.enter_context(Mirrors(path, ready.settings))
+        writer = RunWriter(path, ready.model, ready.dataset, ready.settings, mirrors)
         try:
-            with stopping_on_signals(trainer):
-                for event in trainer.run():
-                    if isinstance(event, Step):
-                        writer.step(event)
-                        display.step(event)
-                        progress = event.progress
-                    else:
-                        sample = writer.milestone(event)
-                        bits = writer.log.bits_per_character(event)
-                        display.milestone(event, bits, sample)
-                        if stop_when and bits is not None:
-                            given_up = stop_when(progress, bits)
-                            if given_up:
-                                trainer.stop(given_up)
-        except DivergenceError as error:
-            raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
-        finally:
-            display.end_of_training()
-        run.model = writer.finish(trainer, evaluate=not given_up)
+            notices = writer.go_on(ready.trainer, state) if state else []
+            display.begin(ready.dataset, ready.model, ready.settings, ready.why, path)
+            if state:
+                display.resume(ready.trainer.step, min(1.0, ready.trainer.progress), notices)
+            else:
+                writer.begin(ready.trainer)
+            given_up = _fit(ready.trainer, writer, display, stop_when)
+            run.model = writer.finish(ready.trainer, evaluate=not given_up)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise writer.unwritable(error, ready.trainer.step) from None
     display.end(run.result, run.metrics, run.directory)
     return run
+
+
+def _fit(trainer: Trainer, writer: RunWriter, display: Display, stop_when: StopWhen | None) -> str:
+    """Run the training loop; returns why `stop_when` ended it, or nothing."""
+    given_up = ""
+    progress = trainer.progress
+    try:
+        with stopping_on_signals(trainer):
+            for event in trainer.run():
+                if isinstance(event, Step):
+                    writer.step(event)
+                    display.step(event)
+                    progress = event.progress
+                else:
+                    sample = writer.milestone(event)
+                    bits = writer.log.bits_per_character(event)
+                    display.milestone(event, bits, sample)
+                    if stop_when and bits is not None:
+                        given_up = stop_when(progress, bits)
+                        if given_up:
+                            trainer.stop(given_up)
+                if writer.states.due():
+                    writer.save_state(trainer)
+            writer.save_state(trainer)
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
+    finally:
+        display.end_of_training()
+    return given_up
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-from torch import Tensor
+import torch
 
 from rnnlab.config import ModelSettings
-from rnnlab.data.files import write_atomically, write_json
+from rnnlab.data.files import is_whole, sealed, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.tensor_file import CONFIG, Shapes, read_tensors, write_tensors
 
 FORMAT = 1
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
 def save_model(
@@ -33,15 +32,14 @@ def save_model(
         "model": model.settings.model_dump(mode="json"),
         **about,
     }
-    write_json(folder / CONFIG, config)
-    write_json(folder / TOKENIZER, tokenizer.to_json())
+    write_json(folder / CONFIG, sealed(config))
+    write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     save_weights(folder, model)
 
 
 def save_weights(folder: Path, model: LanguageModel) -> None:
     """Replace the weights in a model folder."""
-    tensors = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
-    write_atomically(folder / WEIGHTS, safetensors.torch.save(tensors, {"format": "pt"}))
+    write_tensors(folder / WEIGHTS, dict(model.named_parameters()))
 
 
 def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
@@ -70,35 +68,22 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
             f"{folder}: {TOKENIZER} has {tokenizer.size} tokens, "
             f"{CONFIG} says {config.get('vocabulary_size')!r}"
         )
+    file = folder / WEIGHTS
+    tensors, _ = read_tensors(file, _shapes(settings, tokenizer.size))
     model = LanguageModel(settings, tokenizer.size)
-    _load_weights(folder / WEIGHTS, model)
+    for name, parameter in model.named_parameters():
+        if not tensors[name].isfinite().all():
+            raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
+        parameter.data.copy_(tensors[name])
     return model, tokenizer, config
 
 
-def _load_weights(file: Path, model: LanguageModel) -> None:
-    tensors = _read_tensors(file)
-    expected = dict(model.named_parameters())
-    if odd := sorted(tensors.keys() ^ expected.keys()):
-        raise ModelFolderError(f"{file}: the parameters are not those of {CONFIG}: {odd}")
-    for name, parameter in expected.items():
-        found, wanted = tensors[name], parameter
-        if found.shape != wanted.shape or found.dtype != wanted.dtype:
-            raise ModelFolderError(
-                f"{file}: {name} is {tuple(found.shape)} {found.dtype}, "
-                f"{CONFIG} says {tuple(wanted.shape)} {wanted.dtype}"
-            )
-        if not found.isfinite().all():
-            raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
-        parameter.data.copy_(found)
-
-
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        return dict(safetensors.torch.load(file.read_bytes()))
-    except OSError as error:
-        raise ModelFolderError(f"{file}: cannot be read: {error.strerror}") from None
-    except safetensors.SafetensorError as error:
-        raise ModelFolderError(f"{file}: damaged, no safetensors file: {error}") from None
+def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
+    """What the weights of such a model are, without taking memory for them."""
+    plain = settings.model_copy(update={"init": "torch"})
+    with torch.device("meta"):
+        model = LanguageModel(plain, vocabulary_size)
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -110,6 +95,8 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise ModelFolderError(f"{file}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise ModelFolderError(f"{file}: damaged, must hold a JSON object")
+    if not is_whole(content):
+        raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
     return content
 
 

@@ -18,6 +18,7 @@ from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.precision import set_up
+from rnnlab.lm.tensor_file import CONFIG
 
 
 @dataclass
@@ -64,7 +65,7 @@ class TextModel:
         try:
             rule = DataSettings(**about["data"]).preprocessing
         except (KeyError, TypeError, UsageError) as error:
-            where = folder / checkpoint.CONFIG
+            where = folder / CONFIG
             raise ModelFolderError(f"{where}: no data settings: {error}") from None
         return cls(model.to(device), tokenizer, rule, engine, machine.precision, about)
 

@@ -8,7 +8,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -65,20 +65,26 @@ class EpochLoss:
     """Mean training loss over the last complete epoch, or while none is, over the steps so far."""
 
     complete: float | None = None
-    losses: list[float] = field(default_factory=list)
+    total: float = 0.0
+    steps: int = 0
+
+    def add(self, nats: float) -> None:
+        """Count a step."""
+        self.total += nats
+        self.steps += 1
 
     def close(self) -> None:
         """End an epoch."""
-        if self.losses:
-            self.complete = sum(self.losses) / len(self.losses)
-            self.losses = []
+        if self.steps:
+            self.complete = self.total / self.steps
+            self.total, self.steps = 0.0, 0
 
     @property
     def mean_nats(self) -> float:
         """NaN before the first step."""
         if self.complete is not None:
             return self.complete
-        return sum(self.losses) / len(self.losses) if self.losses else math.nan
+        return self.total / self.steps if self.steps else math.nan
 
 
 class Trainer:
@@ -108,52 +114,74 @@ class Trainer:
         self.fused_step = engine.training_step(model.network(), precision)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0
-        self.seconds = 0.0
+        self.seconds = self.elapsed = self.progress = 0.0
         self.best_nats = math.inf
+        self.since_best = 0
+        self.milestone_is_due = False
         self.epoch_loss = EpochLoss()
+        self.last_norms: deque[float] = deque(maxlen=5)
+        self.batch = 0
+        """Of the epoch; those before it are done."""
+        self.epoch_rng = self.rng.bit_generator.state
+        """Where `rng` was when the epoch began."""
+        self.carried: ModelState | None = None
+        """The state after the last batch; None at the start of an epoch."""
         self.stop_reason = "budget"
         self._stop_requested = False
-        self._norms: deque[float] = deque(maxlen=5)
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end after the step that it is in."""
         self.stop_reason, self._stop_requested = reason, True
 
     def run(self) -> Iterator[Event]:
-        """Train; raises DivergenceError where perplexity or a gradient is NaN or infinite."""
+        """Train; raises DivergenceError where perplexity or a gradient is NaN or infinite.
+
+        At every event the trainer is as `lm.training_state` can save it.
+        """
         self.model.train()
-        began = time.perf_counter()
-        since_best = reached = 0
-        progress = 0.0
-        while progress < 1 and not self._stop_requested:
-            state = None
-            count, batches = self.batches.epoch(self.rng)
-            for index, (inputs, targets) in enumerate(batches):
+        began = time.perf_counter() - self.elapsed
+        while True:
+            self.rng.bit_generator.state = self.epoch_rng
+            count, batches = self.batches.epoch(self.rng, self.batch)
+            for inputs, targets in batches:
+                if self.milestone_is_due:
+                    yield self._milestone()
+                if self._is_over():
+                    return
                 started = time.perf_counter()
-                if state is None or not self.batches.carries_state:
-                    state = self.model.zero_state(self.batches.batch_size)
-                rate = self._set_learning_rate(progress)
-                loss, norm, state = self.train_step(inputs, targets, state)
+                if self.carried is None or not self.batches.carries_state:
+                    self.carried = self.model.zero_state(self.batches.batch_size)
+                rate = self._set_learning_rate(self.progress)
+                loss, norm, self.carried = self.train_step(inputs, targets, self.carried)
                 clipped = 0 < self.settings.clip_norm < norm
                 self._account(inputs, loss, norm, clipped, time.perf_counter() - started)
-                progress = self._progress(index + 1, count, time.perf_counter() - began)
-                if index + 1 == count:
-                    self.epoch += 1
-                    self.epoch_loss.close()
+                self.elapsed = time.perf_counter() - began
+                if self.batch == count:
+                    self._end_epoch()
+                self._advance(count)
                 yield Step(
                     self.step, self.epoch, self.tokens, self.seconds,
-                    min(1.0, progress), loss, norm, clipped, rate,
+                    min(1.0, self.progress), loss, norm, clipped, rate,
                 )  # fmt: skip
-                due = math.floor(min(1.0, progress) * self.settings.num_evaluations)
-                if due > reached:
-                    reached = due
-                    milestone = self._milestone()
-                    since_best = 0 if milestone.is_best else since_best + 1
-                    yield milestone
-                    if self.evaluate and 0 < self.settings.patience <= since_best:
-                        self.stop(f"no new best in {since_best} evaluations")
-                if progress >= 1 or self._stop_requested:
-                    break
+
+    def _is_over(self) -> bool:
+        if 0 < self.settings.patience <= self.since_best:
+            self.stop(f"no new best in {self.since_best} evaluations")
+        return self.progress >= 1 or self._stop_requested
+
+    def _end_epoch(self) -> None:
+        self.epoch += 1
+        self.epoch_loss.close()
+        self.batch, self.carried = 0, None
+        self.epoch_rng = self.rng.bit_generator.state
+
+    def _advance(self, count: int) -> None:
+        """Find out how far this is, and whether an evaluation has come due."""
+        share = self.settings.num_evaluations
+        before = math.floor(min(1.0, self.progress) * share)
+        self.progress = self._share_done(count)
+        if math.floor(min(1.0, self.progress) * share) > before:
+            self.milestone_is_due = True
 
     def train_step(
         self, inputs: Ids, targets: Ids, state: ModelState
@@ -204,31 +232,40 @@ class Trainer:
         self, inputs: Ids, loss: float, norm: float, clipped: bool, seconds: float
     ) -> None:
         self.step += 1
+        self.batch += 1
         self.tokens += inputs.size
         self.seconds += seconds
         self.clipped_steps += clipped
-        self.epoch_loss.losses.append(loss)
-        self._norms.append(norm)
+        self.epoch_loss.add(loss)
+        self.last_norms.append(norm)
 
-    def _progress(self, done: int, count: int, elapsed: float) -> float:
+    def update_progress(self) -> None:
+        """Find out how far this is where a budget may have changed."""
+        self.rng.bit_generator.state = self.epoch_rng
+        self.progress = self._share_done(self.batches.epoch(self.rng)[0])
+
+    def _share_done(self, count: int) -> float:
+        """Share of the budget that is used; `count`: batches of this epoch."""
         budgets = (
-            (self.epoch + done / count, self.settings.num_epochs),
+            (self.epoch + self.batch / count, self.settings.num_epochs),
             (self.tokens, self.settings.max_tokens),
-            (elapsed, self.settings.max_seconds),
+            (self.elapsed, self.settings.max_seconds),
         )
         return max((used / budget for used, budget in budgets if budget), default=0.0)
 
     def _milestone(self) -> Milestone:
+        self.milestone_is_due = False
         if self.evaluate is None:
             return Milestone(self.step, None, is_best=False)
         nats = self.evaluate()
         is_best = nats < self.best_nats and math.isfinite(perplexity(nats))
+        self.since_best += 1
         if is_best:
-            self.best_nats = nats
+            self.best_nats, self.since_best = nats, 0
         return Milestone(self.step, nats, is_best)
 
     def _divergence(self, loss: float, norm: float) -> DivergenceError:
-        lasts = ", ".join(f"{value:.3g}" for value in self._norms) or "none"
+        lasts = ", ".join(f"{value:.3g}" for value in self.last_norms) or "none"
         clip = self.settings.clip_norm
         return DivergenceError(
             f"training diverged at step {self.step + 1}: loss {loss:g} nats, gradient norm "
@@ -246,6 +283,7 @@ class Trainer:
             "nats_per_token": nats,
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
             "seconds": self.seconds,
+            "elapsed_seconds": self.elapsed,
             "steps": self.step,
             "epochs": self.epoch,
             "tokens": self.tokens,

@@ -88,7 +88,7 @@ def work(job: Job, folder: Path, answer: Connection) -> None:
 
 def attempt(job: Job, store: Store) -> tuple[Kind, str]:
     """Make one run in its place in the store, if no one else does; returns an event's content."""
-    from rnnlab.lab.experiment.perform import perform
+    from rnnlab.lab.experiment.perform import can_go_on, perform
 
     try:
         with store.claim(job.id) as mine:
@@ -96,8 +96,10 @@ def attempt(job: Job, store: Store) -> tuple[Kind, str]:
                 return "elsewhere", ""
             if ended := store.ended(job.id):
                 return ended.status, ended.reason
-            store.clear(job.id)
-            ended = perform(job, store.directory(job.id))
+            directory = store.directory(job.id)
+            if not can_go_on(job, directory):
+                store.clear(job.id)
+            ended = perform(job, directory)
             return ended.status, ended.reason
     except RnnlabError as error:
         return "failed", str(error)

@@ -1,5 +1,6 @@
 """One run of an experiment, done: trained, measured, and marked as ended."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import Settings
 from rnnlab.data.files import write_json
-from rnnlab.errors import DivergenceError, RunDirectoryError
+from rnnlab.errors import DivergenceError, RunDirectoryError, RunEndedError
+from rnnlab.lab.environment import environment
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.store import OUTCOME, OUTCOME_FORMAT, Ended
 from rnnlab.lab.gradient_flow import decay, gradient_norms
+from rnnlab.lab.resume import BUILT_WITH
 from rnnlab.lab.run import Run
+from rnnlab.lab.states import newest_state, state_folder
 from rnnlab.lab.training import prepare, train
 from rnnlab.lm.text_model import TextModel
 
@@ -24,7 +28,7 @@ GRADIENT_STEPS = 50
 
 
 def perform(job: Job, directory: Path) -> Ended:
-    """Train and measure into a new run directory; its outcome.json is written last.
+    """Train and measure into a run directory, new or to go on in; outcome.json is written last.
 
     Raises what training raises, but for DivergenceError, which is an outcome; RunDirectoryError
     where a signal ended training, which is none. A run of a search may be found hopeless, and ends
@@ -35,7 +39,7 @@ def perform(job: Job, directory: Path) -> Ended:
     flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}
     pruning = _pruning(job)
     try:
-        run = train(job.settings, directory, stop_when=pruning)
+        run = _train(job.settings, directory, pruning)
     except DivergenceError as error:
         ended = Ended("diverged", str(error).partition(". ")[0])
     else:
@@ -57,7 +61,32 @@ def perform(job: Job, directory: Path) -> Ended:
         **found,
     }
     write_json(directory / OUTCOME, content)
+    shutil.rmtree(state_folder(directory), ignore_errors=True)
     return ended
+
+
+def can_go_on(job: Job, directory: Path) -> bool:
+    """Whether a run that was cut off can go on in its directory to the bits of an undisturbed one.
+
+    It must have a training state, made by the same version on the same machine with as many
+    threads.
+    """
+    try:
+        about = newest_state(directory).facts["about"]
+    except RunDirectoryError:
+        return False
+    was, now = about["environment"], environment()
+    return about["settings"]["machine"]["threads"] == job.settings.machine.threads and all(
+        was.get(name) == now[name] for name in BUILT_WITH
+    )
+
+
+def _train(settings: Settings, directory: Path, pruning: "Pruning | None") -> Run:
+    """Train, or go on where there is a directory; what has ended is left as it is."""
+    try:
+        return train(settings, directory, stop_when=pruning, resume=directory.is_dir())
+    except RunEndedError:
+        return Run.open(directory)
 
 
 def _pruning(job: Job) -> "Pruning | None":

@@ -24,7 +24,7 @@ from rnnlab.config.experiment import (
 from rnnlab.errors import UsageError, unknown
 from rnnlab.lab.experiment.comparable import check_claims, measurable_outcomes, why_not
 
-NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror")
+NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
 """Settings that say where a run is computed or shown, not what it is."""
 
 

@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 
 from rnnlab.config import DataSettings, Settings
 from rnnlab.data.corpus import NAMED, NAMES
-from rnnlab.data.files import write_atomically, write_json
+from rnnlab.data.files import CHECKSUM, json_bytes, sealed, write_atomically, write_json
 from rnnlab.lab.experiment.executor import Kind
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.local import attempt
 from rnnlab.lab.experiment.store import Store
-from rnnlab.lab.run_files import ENVIRONMENT, read_json
+from rnnlab.lab.run_files import ENVIRONMENT, LOCK, read_json
 
 PATHS_IN = (".toml", ".json")
 """Kinds of files of a run directory in which paths stand."""
@@ -105,10 +105,13 @@ def unpack(
 
 
 def pack(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
-    """Read a run directory, with other paths in its settings and figures."""
+    """Read a run directory, with other paths in its settings and figures.
+
+    The lock file stays where it is.
+    """
     files = {}
     for file in sorted(directory.rglob("*")):
-        if not file.is_file():
+        if not file.is_file() or file.name == LOCK:
             continue
         content = file.read_bytes()
         if file.suffix in PATHS_IN:
@@ -116,6 +119,8 @@ def pack(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
                 # JSON and TOML escape the same characters.
                 escaped = json.dumps(sent, ensure_ascii=False)[1:-1]
                 content = content.replace(path.encode(), escaped.encode())
+            if file.suffix == ".json" and CHECKSUM in (values := json.loads(content)):
+                content = json_bytes(sealed(values))
         files[str(file.relative_to(directory))] = content
     return files
 

@@ -6,8 +6,6 @@ FOLDER/runs/.locks/ID  held by the process that is making this run; the system f
 FOLDER/failures/ID.txt  what a run that failed had to say
 """
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
 
-from rnnlab.data.files import write_atomically
+from rnnlab.data.files import claimed, write_atomically
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.run_files import read_json
 
@@ -89,15 +87,8 @@ class Store:
         """Try to be the one who makes a run; yields False where another process does already."""
         locks = self.folder / "runs" / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(locks / run_id, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(descriptor)
+        with claimed(locks / run_id) as owner:
+            yield not owner
 
     def clear(self, run_id: str) -> None:
         """Remove what a run that was cut off has left; the claim must be held."""

@@ -19,9 +19,8 @@ from mlflow.exceptions import MlflowException
 
 from rnnlab.config import Settings
 from rnnlab.lab.mirrors.mirror import Line, Mirror, Status, scalars, word
-from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, METRICS, RESULT
+from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, METRICS, RESULT, SAMPLES
 
-SAMPLES = "samples.txt"
 FILES = (CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, "curves.svg")
 
 PAUSE = 1.0

@@ -1,0 +1,85 @@
+"""What must stay the same when training goes on, and what may change at the price of the bits."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config import Settings
+from rnnlab.data.dataset import Dataset
+from rnnlab.data.files import sealed
+from rnnlab.errors import ChecksumError, UsageError
+
+CHANGEABLE = (
+    "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
+    "num_evaluations", "patience", "num_log_lines", "sample_prefix", "sample_length",
+    "sample_temperature", "engine", "device", "precision", "threads", "checkpoint_seconds",
+    "mirror",
+)  # fmt: skip
+"""Settings that a run may go on with another value of."""
+
+BY_CONTENT = ("corpus", "data_dir")
+"""Settings that say where a text is; what counts is that it is the same text."""
+
+COMPUTING = ("engine", "device", "precision", "threads")
+"""Settings that bits depend on, though nothing else does."""
+
+BUILT_WITH = ("rnnlab", "commit", "torch", "numpy", "cpu", "cpu_capability", "gpu")
+"""What else bits depend on, of `environment`."""
+
+
+def about(settings: Settings, dataset: Dataset, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training state says of the run that it is of."""
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "corpus_sha256": dataset.corpus.sha256,
+        "tokenizer_sha256": sealed(dataset.tokenizer.to_json())["sha256"],
+        "environment": dict(environment),
+    }
+
+
+def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+    """Compare what `about` said then and says now.
+
+    Raises UsageError for a setting that cannot change, ChecksumError for another text.
+    """
+    changed = _changes(was, now)
+    if kept := [name for name in changed if name not in (*CHANGEABLE, *BY_CONTENT)]:
+        name = kept[0]
+        before, after = changed[name]
+        raise UsageError(
+            f"{name} cannot change when training goes on: {directory} has {before!r}, not "
+            f"{after!r} (can change: {', '.join(CHANGEABLE)})"
+        )
+    if was["corpus_sha256"] != now["corpus_sha256"]:
+        raise ChecksumError(
+            f"the text of {directory} has changed since training began; it can only go on with "
+            "the text that it began with"
+        )
+    if was["tokenizer_sha256"] != now["tokenizer_sha256"]:
+        raise ChecksumError(
+            f"the text of {directory} gives another vocabulary with this version of the "
+            f"tokenizers library; go on with the version in {directory / 'environment.json'}"
+        )
+
+
+def bits_may_differ(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in what the machine differs from the one before; "" where it does not."""
+    changed = _changes(was, now)
+    differences = [(name, *changed[name]) for name in COMPUTING if name in changed]
+    before, after = was["environment"], now["environment"]
+    differences += [(n, before.get(n), after[n]) for n in BUILT_WITH if before.get(n) != after[n]]
+    if not differences:
+        return ""
+    words = ", ".join(f"{name} {new}, was {old}" for name, old, new in differences)
+    return f"the bits may differ from those of a run never interrupted: {words}"
+
+
+def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Settings that differ, by name: their values then and now."""
+    before, after = (dict(_flat(each["settings"])) for each in (was, now))
+    return {n: (before.get(n), v) for n, v in after.items() if before.get(n) != v}
+
+
+def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for group in settings.values():
+        yield from group.items()

@@ -1,0 +1,102 @@
+"""RUN/checkpoint/state: where training can go on from, the last two of it.
+
+STEP.safetensors  one file a training state: what `lm.training_state` takes, how far metrics.jsonl
+                  and samples.txt were by then, and of which settings, text and machine it is
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rnnlab.errors import ModelFolderError, RunDirectoryError
+from rnnlab.lm.tensor_file import read_tensors, write_tensors
+
+KEPT = 2
+"""States of a run that stay: the newest, and one to fall back to."""
+
+DEAREST = 0.01
+"""Share of the training time that saving may take where states are due by time."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A training state as read from its file."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+    notices: Sequence[str] = ()
+    """What is wrong with files that were passed over."""
+
+
+@dataclass
+class States:
+    """The training states of one run; see the module."""
+
+    directory: Path
+    every_seconds: float
+    """Time between two of them [s]; 0: one after every step."""
+    saved: int = 0
+    seconds: float = 0.0
+    """Spent on saving."""
+    _last: float = field(default_factory=time.perf_counter)
+    _last_cost: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return state_folder(self.directory)
+
+    def due(self) -> bool:
+        """Whether it is time for one; what is dear to save is saved less often."""
+        if self.every_seconds == 0:
+            return True
+        wait = max(self.every_seconds, self._last_cost / DEAREST)
+        return time.perf_counter() - self._last >= wait
+
+    def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], step: int) -> None:
+        """Write one, and take away all but the last two; raises OSError where that fails."""
+        began = time.perf_counter()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(self.folder / f"{step:012d}.safetensors", tensors, facts)
+        for old in state_files(self.directory)[KEPT:]:
+            with suppress(FileNotFoundError):
+                old.unlink()
+        self._last = time.perf_counter()
+        self._last_cost = self._last - began
+        self.seconds += self._last_cost
+        self.saved += 1
+
+
+def state_folder(directory: Path) -> Path:
+    """Where a run directory keeps its training states."""
+    return directory / "checkpoint" / "state"
+
+
+def state_files(directory: Path) -> list[Path]:
+    """The files of training states, the newest first."""
+    return sorted(state_folder(directory).glob("[0-9]*.safetensors"), reverse=True)
+
+
+def newest_state(directory: Path) -> State:
+    """Read the newest training state that is whole.
+
+    Raises RunDirectoryError where there is none.
+    """
+    notices: list[str] = []
+    for file in state_files(directory):
+        try:
+            tensors, facts = read_tensors(file)
+        except ModelFolderError as error:
+            notices.append(f"{error}; going on from the state before")
+            continue
+        return State(tensors, facts, notices)
+    found = f": {notices[0].partition(';')[0]}" if notices else ""
+    raise RunDirectoryError(
+        f"{directory} has no training state to go on from{found}; train again with "
+        f"--config {directory / 'config.toml'}"
+    )

@@ -1,0 +1,92 @@
+"""Tensors in a safetensors file, with facts about them and a checksum over both.
+
+No pickle is read or written. What a file claims to hold is compared with what it should hold before
+any of it is read into memory.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from rnnlab.data.files import write_atomically
+from rnnlab.errors import ModelFolderError
+
+KEY = "rnnlab"
+"""Entry of the file's metadata: checksum, space, facts."""
+
+CONFIG = "config.json"
+"""Says what the tensors beside it must be."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Of float32 tensors, by name."""
+
+
+def write_tensors(
+    file: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None
+) -> None:
+    """Replace `file` as a whole or not at all; `facts` is anything that JSON can say."""
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(facts or {})
+    # One entry: the library writes several in an order that changes from call to call.
+    metadata = {KEY: f"{checksum(kept, text)} {text}"}
+    write_atomically(file, safetensors.torch.save(kept, metadata))
+
+
+def read_tensors(
+    file: Path, expected: Shapes | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    expected: names and shapes, which must all agree; that is found out before a tensor is read.
+    Raises ModelFolderError that names the file and what is wrong with it.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            names = list(content.keys())
+            if expected is not None:
+                _check_shapes(file, content, names, expected)
+            # Copied, so that each begins where torch's own do: sums of products depend on it.
+            tensors = {name: content.get_tensor(name).clone() for name in names}
+            metadata = content.metadata() or {}
+        # Files that are older than checksums have none.
+        promised, _, text = metadata.get(KEY, " {}").partition(" ")
+        if promised and promised != checksum(tensors, text):
+            raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
+        facts = json.loads(text)
+    except FileNotFoundError:
+        raise ModelFolderError(f"{file}: cannot be read: No such file or directory") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelFolderError(f"{file}: cannot be read: {reason}") from None
+    except (SafetensorError, ValueError) as error:
+        raise ModelFolderError(f"{file}: damaged, no safetensors file: {error}") from None
+    if not isinstance(facts, dict):
+        raise ModelFolderError(f"{file}: damaged, its facts are no JSON object")
+    return tensors, facts
+
+
+def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """SHA-256 over the facts and, by name, each tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\0{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _check_shapes(file: Path, content: Any, names: Iterable[str], expected: Shapes) -> None:
+    if odd := sorted(set(names) ^ expected.keys()):
+        raise ModelFolderError(f"{file}: the parameters are not those of {CONFIG}: {odd}")
+    for name, shape in expected.items():
+        part = content.get_slice(name)
+        found, kind = tuple(part.get_shape()), part.get_dtype()
+        if found != shape or kind != "F32":
+            raise ModelFolderError(f"{file}: {name} is {found} {kind}, {CONFIG} says {shape} F32")

@@ -1,0 +1,166 @@
+"""Taking a trainer's state and putting it into a new one changes no bit of what follows."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.config import ModelSettings, TrainingSettings
+from rnnlab.data.batches import KINDS
+from rnnlab.engines import ENGINES
+from rnnlab.errors import ModelFolderError
+from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.train import Milestone, Step, Trainer
+from rnnlab.lm.training_state import put_state, take_state
+
+V, B, T, EPOCHS = 7, 3, 4, 3
+IDS = np.random.default_rng(3).integers(0, V, B * T * 5 + T + 1)
+EVENTS = EPOCHS * 5 + 4  # steps, and milestones between them
+
+
+def new_trainer(
+    seed: int,
+    cell: str = "lstm",
+    engine: str = "textbook",
+    kind: str = "sequential",
+    hidden_size: int = 8,
+    **training: Any,
+) -> Trainer:
+    torch.manual_seed(seed)
+    model = LanguageModel(
+        ModelSettings(cell=cell, hidden_size=hidden_size, embedding_size=5, dropout=0.3), V
+    )
+    asked = {"num_epochs": EPOCHS, "num_evaluations": 4, "learning_rate": 0.05, "seed": seed}
+    trainer = Trainer(model, ENGINES[engine], KINDS[kind](IDS, B, T),
+                      TrainingSettings(**asked | training))  # fmt: skip
+    trainer.evaluate = lambda: float(model.output.weight.detach().abs().sum())
+    return trainer
+
+
+def told(event: Step | Milestone) -> tuple[Any, ...]:
+    """What an event says but for the seconds."""
+    if isinstance(event, Milestone):
+        return event.step, event.held_out_nats, event.is_best
+    return event.step, event.epoch, event.tokens, event.progress, event.loss_nats, event.clipped
+
+
+def weights(trainer: Trainer) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in trainer.model.parameters()]
+
+
+@given(
+    at=st.integers(1, EVENTS),
+    cell=st.sampled_from(["rnn", "rnn-relu", "gru", "lstm"]),
+    engine=st.sampled_from(sorted(ENGINES)),
+    kind=st.sampled_from(sorted(KINDS)),
+    optimizer=st.sampled_from(
+        [
+            {"optimizer": "sgd"},
+            {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+            {"optimizer": "adam"},
+            {"optimizer": "adamw", "schedule": "one-cycle", "warmup": 0.2},
+            {"optimizer": "rmsprop", "momentum": 0.5},
+            {"optimizer": "adagrad", "patience": 2},
+        ]
+    ),
+)
+@settings(max_examples=60)
+def test_training_goes_on_to_the_same_bits(
+    tmp_path_factory: pytest.TempPathFactory,
+    at: int, cell: str, engine: str, kind: str, optimizer: dict[str, Any],
+) -> None:  # fmt: skip
+    undisturbed = new_trainer(1, cell, engine, kind, **optimizer)
+    expected = [told(event) for event in undisturbed.run()]
+
+    first = new_trainer(1, cell, engine, kind, **optimizer)
+    before = [told(event) for event in islice(first.run(), at)]
+    file = tmp_path_factory.mktemp("state") / "state.safetensors"
+    write_tensors(file, *take_state(first))
+
+    second = new_trainer(2, cell, engine, kind, **optimizer)  # starts from other weights
+    put_state(second, *read_tensors(file))
+    after = [told(event) for event in second.run()]
+    assert before + after == expected
+    assert all(map(torch.equal, weights(second), weights(undisturbed)))
+    assert second.summary().keys() == undisturbed.summary().keys()
+    kept = {"steps", "epochs", "tokens", "nats_per_token", "clipped_share", "stopped_by"}
+    assert all(second.summary()[name] == undisturbed.summary()[name] for name in kept)
+
+
+def test_a_larger_budget_ends_where_it_would_have_ended_from_the_start() -> None:
+    long = new_trainer(1, num_epochs=2)
+    steps = [told(e)[0] for e in long.run() if isinstance(e, Step)]
+    short = new_trainer(1, num_epochs=1)
+    done = [told(e)[0] for e in short.run() if isinstance(e, Step)]
+    state = take_state(short)
+    more = new_trainer(2, num_epochs=2)
+    put_state(more, *state)
+    more.update_progress()
+    assert more.progress == 0.5
+    assert done + [told(e)[0] for e in more.run() if isinstance(e, Step)] == steps
+    assert all(map(torch.equal, weights(more), weights(long)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"hidden_size": 9},
+        {"cell": "gru"},
+        {"optimizer": "sgd", "momentum": 0.5},
+    ],
+)
+def test_a_state_of_another_trainer_is_refused(other: dict[str, Any]) -> None:
+    first = new_trainer(1, optimizer="sgd")
+    next(first.run())
+    tensors, facts = take_state(first)
+    if "optimizer" in other:
+        tensors["optimizer.0.momentum_buffer"] = torch.zeros(2, 2)
+    with pytest.raises(ModelFolderError, match=r"^the training state does not fit this run: "):
+        put_state(new_trainer(1, **{"optimizer": "sgd"} | other), tensors, facts)
+
+
+@pytest.mark.parametrize("missing", ["counters", "best_nats", "epoch_loss", "epoch_rng"])
+def test_a_state_that_lacks_a_fact_is_refused(missing: str) -> None:
+    trainer = new_trainer(1)
+    tensors, facts = take_state(trainer)
+    del facts[missing]
+    with pytest.raises(ModelFolderError, match="does not fit this run: KeyError"):
+        put_state(trainer, tensors, facts)
+
+
+def test_a_file_says_the_same_every_time(tmp_path: Path) -> None:
+    """So that equal states have equal checksums."""
+    contents = set()
+    for _ in range(5):
+        write_tensors(tmp_path / "state", *take_state(new_trainer(1)))
+        contents.add((tmp_path / "state").read_bytes())
+    assert len(contents) == 1
+
+
+@given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@settings(max_examples=80)
+def test_one_wrong_bit_is_found(
+    tmp_path_factory: pytest.TempPathFactory, share: float, bit: int
+) -> None:
+    file = tmp_path_factory.mktemp("state") / "state.safetensors"
+    trainer = new_trainer(1)
+    next(trainer.run())
+    write_tensors(file, *take_state(trainer))
+    sound = read_tensors(file)
+    content = bytearray(file.read_bytes())
+    content[int(share * len(content))] ^= 1 << bit
+    file.write_bytes(content)
+    try:
+        tensors, facts = read_tensors(file)
+    except ModelFolderError:
+        return
+    # In the header, spaces and the order of keys say nothing.
+    assert facts == sound[1]
+    assert tensors.keys() == sound[0].keys()
+    assert all(torch.equal(tensors[name], sound[0][name]) for name in tensors)
