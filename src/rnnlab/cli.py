@@ -58,12 +58,12 @@ def train(
             and is given a larger one; its settings are the defaults of all flags.
         quiet: print nothing but errors.
     """
-    from rnnlab.lab.display import Display
-    from rnnlab.lab.training import train
-
     if resume and (config or run_dir):
         raise UsageError("--resume takes settings and directory from the run; leave out --config "
                          "and --run-dir")  # fmt: skip
+    from rnnlab.lab.display import Display
+    from rnnlab.lab.training import train
+
     settings = Settings(data=data, model=model, training=training, machine=machine)
     run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
     if run.result["training"]["stopped_by"] in ("SIGINT", "SIGTERM"):

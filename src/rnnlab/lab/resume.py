@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
+from rnnlab.config.faults import in_words
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.files import sealed
 from rnnlab.errors import ChecksumError, UsageError
@@ -47,8 +48,8 @@ def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Pa
         name = kept[0]
         before, after = changed[name]
         raise UsageError(
-            f"{name} cannot change when training goes on: {directory} has {before!r}, not "
-            f"{after!r} (can change: {', '.join(CHANGEABLE)})"
+            f"{name} cannot change when training goes on: {directory} has {in_words(before)}, "
+            f"not {in_words(after)} (can change: {', '.join(CHANGEABLE)})"
         )
     if was["corpus_sha256"] != now["corpus_sha256"]:
         raise ChecksumError(

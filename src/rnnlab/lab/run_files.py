@@ -15,11 +15,18 @@ LOCK = ".lock"
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Read metrics.jsonl; a run that has not logged yet has no lines."""
+    """Read metrics.jsonl; a run that has not logged yet has no lines.
+
+    A last line that was cut off is left out. Raises RunDirectoryError for any other damage.
+    """
     file = directory / METRICS
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    whole, _, _ = file.read_bytes().rpartition(b"\n")
+    try:
+        return [json.loads(line) for line in whole.splitlines()]
+    except ValueError as error:
+        raise RunDirectoryError(f"{file}: damaged, a line is no JSON: {error}") from None
 
 
 def settings_of_run(directory: Path) -> Settings:

@@ -43,7 +43,7 @@ class States:
     saved: int = 0
     seconds: float = 0.0
     """Spent on saving."""
-    _last: float = field(default_factory=time.perf_counter)
+    _last: float = field(default_factory=lambda: time.perf_counter())
     _last_cost: float = 0.0
 
     @property

@@ -1,0 +1,306 @@
+"""Training that was cut off goes on to the bits of a run never interrupted."""
+
+import io
+import os
+import random
+import shutil
+import signal
+import time
+from itertools import cycle, product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Cli
+from interrupted import ended_well, fingerprint, start
+from rich.console import Console
+
+import rnnlab
+from rnnlab.config import Settings
+from rnnlab.errors import ChecksumError, RunDirectoryError, UsageError
+from rnnlab.lab.display import Display
+from rnnlab.lab.run import Run
+from rnnlab.lab.run_files import read_json, read_metrics
+from rnnlab.lab.states import States, newest_state, state_files
+from rnnlab.lab.training import train
+
+KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
+"""kill -9 in `test_kill_at_any_moment`; benchmarks/README.md has the figures of 100."""
+
+CELLS, OPTIMIZERS = ("rnn", "rnn-relu", "gru", "lstm"), ("sgd", "adamw")
+
+
+@pytest.fixture(scope="module")
+def small(text_file: Path) -> Settings:
+    """A run of a second, that saves a state after every step."""
+    return Settings().changed(
+        corpus=str(text_file), hidden_size=12, embedding_size=4, batch_size=4, num_steps=10,
+        corpus_limit=2500, num_epochs=2, num_evaluations=5, num_log_lines=7, sample_length=20,
+        dropout=0.2, threads=1, checkpoint_seconds=0,
+    )  # fmt: skip
+
+
+def combinations() -> list[dict[str, str]]:
+    """Each cell with each engine, the optimizers and kinds of batches in turn; bfloat16 if it is
+    there."""
+    from rnnlab.engines import ENGINES
+    from rnnlab.errors import UnavailableError
+    from rnnlab.lm.precision import check_precision, choose_device
+
+    precisions = ["float32"]
+    try:
+        check_precision("bfloat16", choose_device("cpu"))
+        precisions.append("bfloat16")
+    except UnavailableError:
+        pass
+    turns = zip(cycle(OPTIMIZERS), cycle(["sequential", "random", "random"]), cycle(precisions),
+                strict=False)  # fmt: skip
+    found = [
+        {"cell": cell, "engine": engine, "optimizer": optimizer, "batching": batching,
+         "precision": precision}
+        for (engine, cell), (optimizer, batching, precision) in zip(
+            product(sorted(ENGINES), CELLS), turns, strict=False
+        )
+    ]  # fmt: skip
+    return random.Random(1).sample(found, len(found))
+
+
+def test_kill_at_any_moment(small: Settings, tmp_path: Path) -> None:
+    moments = random.Random(3)
+    expected: dict[str, tuple[dict[str, str], float]] = {}
+    killed = 0
+    for number, change in zip(range(KILLS), cycle(combinations()), strict=False):
+        settings, name = small.changed(**change), " ".join(change.values())
+        if name not in expected:
+            undisturbed = tmp_path / name
+            began = time.monotonic()
+            assert ended_well(start(settings, undisturbed))
+            expected[name] = fingerprint(undisturbed), time.monotonic() - began
+        wanted, seconds = expected[name]
+        directory = tmp_path / str(number)
+        process = start(settings, directory)
+        while not state_files(directory):
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, seconds / 2))
+        process.kill()
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+        if not (directory / "result.json").is_file():
+            assert ended_well(start(settings, directory, resume=True))
+        assert fingerprint(directory) == wanted, name
+    assert killed >= KILLS / 2
+
+
+def test_killed_twice_and_while_it_goes_on(small: Settings, tmp_path: Path) -> None:
+    assert ended_well(start(small, tmp_path / "undisturbed"))
+    directory = tmp_path / "killed"
+    process = start(small, directory)
+    for steps in (20, 60):
+        while len(state_files(directory)) < 2 or int(state_files(directory)[0].stem) < steps:
+            assert process.is_alive()
+            time.sleep(0.001)
+        process.kill()
+        process.join()
+        process = start(small, directory, resume=True)
+    assert ended_well(process)
+    assert fingerprint(directory) == fingerprint(tmp_path / "undisturbed")
+    assert len(read_json(directory / "result.json")["training"]["resumed_at"]) == 2
+
+
+@pytest.fixture
+def stopped(small: Settings, tmp_path: Path) -> Path:
+    """A run that Ctrl-C ended early."""
+    directory = tmp_path / "stopped"
+    process = start(small.changed(num_epochs=2000, num_log_lines=2000), directory)
+    while len(read_metrics(directory)) < 3:
+        assert process.is_alive()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    assert ended_well(process)
+    assert read_json(directory / "result.json")["training"]["stopped_by"] == "SIGINT"
+    return directory
+
+
+def resumed(directory: Path, **changes: Any) -> str:
+    """Go on in this process; returns what a person is shown."""
+    shown = io.StringIO()
+    settings = Run.open(directory).settings.changed(**changes)
+    train(settings, directory, Display(console=Console(file=shown, width=500)), resume=True)
+    return shown.getvalue()
+
+
+def test_after_ctrl_c_it_goes_on(small: Settings, stopped: Path) -> None:
+    """With another budget, to the bits of a run that had it from the start."""
+    step = int(state_files(stopped)[0].stem)
+    change = {"num_epochs": step // 60 + 2, "num_log_lines": 9}
+    shown = resumed(stopped, **change)
+    training = read_json(stopped / "result.json")["training"]
+    share = f"{step / training['steps']:.0%}"
+    assert f"resumed   from step {step:,}, {share} of the budget\n" in shown
+    assert "the bits may differ" not in shown
+    assert (training["resumed_at"], training["stopped_by"]) == ([step], "budget")
+    other = stopped.with_name("whole")
+    assert ended_well(start(small.changed(**change), other))
+    last = "checkpoint/last/model.safetensors"
+    assert fingerprint(stopped)[last] == fingerprint(other)[last]
+
+
+def test_a_run_that_ended_is_given_more(
+    cli: Cli, trained: tuple[Path, str], train_flags: list[str], tmp_path: Path
+) -> None:
+    directory = tmp_path / "more"
+    shutil.copytree(trained[0], directory)
+    again = cli("train", "--resume", str(directory))
+    assert (again.returncode, again.stderr) == (
+        2,
+        f"rnnlab: error: {directory} has ended: its budget of num_epochs = 4 is used up; give a "
+        "larger one to go on\n",
+    )
+    done = cli("train", "--resume", str(directory), "--num-epochs", "6")
+    assert done.returncode == 0, done.stderr
+    assert "of the budget\n" in done.stdout
+    whole = tmp_path / "whole"
+    assert cli("train", *train_flags, "--num-epochs", "6", "--run-dir", str(whole)).returncode == 0
+    last = "checkpoint/last/model.safetensors"
+    assert fingerprint(directory)[last] == fingerprint(whole)[last]
+
+
+def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: Path) -> None:
+    newest, before = state_files(stopped)
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    step = int(before.stem)
+    shown = resumed(stopped, num_epochs=step // 60 + 2)
+    assert f"resumed   from step {step:,}" in shown
+    assert (
+        f"note      {newest}: damaged, its checksum does not fit; going on from the state before\n"
+        in shown
+    )
+
+
+def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:
+    for file in state_files(stopped):
+        file.write_bytes(file.read_bytes()[:-1])
+    before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
+    del before[stopped / ".lock"]
+    with pytest.raises(RunDirectoryError) as caught:
+        resumed(stopped)
+    assert str(caught.value).startswith(
+        f"{stopped} has no training state to go on from: {state_files(stopped)[0]}: damaged, no "
+        "safetensors file: "
+    )
+    assert str(caught.value).endswith(f"; train again with --config {stopped / 'config.toml'}")
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_size": 64}, "hidden_size cannot change when training goes on: {0} has 32, not 64"
+         " (can change: num_epochs, "),
+        ({"seed": 3}, "seed cannot change when training goes on: {0} has 0, not 3 (can change: "),
+        ({"split": (0.5, 0.25, 0.25)}, "split cannot change when training goes on: {0} has "
+         "0.9 0.05 0.05, not 0.5 0.25 0.25 (can change: "),
+    ],
+)  # fmt: skip
+def test_what_cannot_change(
+    trained: tuple[Path, str], change: dict[str, Any], message: str
+) -> None:
+    directory, _ = trained
+    with pytest.raises(UsageError) as caught:
+        resumed(directory, **change)
+    assert str(caught.value).startswith(message.format(directory))
+
+
+def test_flags_that_contradict(cli: Cli, trained: tuple[Path, str]) -> None:
+    for flags in (["--config", "demo"], ["--run-dir", "x"]):
+        done = cli("train", "--resume", str(trained[0]), *flags)
+        assert (done.returncode, done.stderr) == (
+            2,
+            "rnnlab: error: --resume takes settings and directory from the run; leave out --config "
+            "and --run-dir\n",
+        )
+    with pytest.raises(UsageError, match=r"^resume takes settings and directory from the run; "):
+        rnnlab.train("demo", resume=trained[0])
+
+
+def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
+    small: Settings, text_file: Path, tmp_path: Path
+) -> None:
+    text, directory = tmp_path / "text.txt", tmp_path / "run"
+    text.write_bytes(text_file.read_bytes())
+    assert ended_well(start(small.changed(corpus=str(text)), directory))
+    text.write_text(text.read_text() + "More.\n")
+    with pytest.raises(ChecksumError) as caught:
+        resumed(directory, num_epochs=3)
+    assert str(caught.value) == (
+        f"the text of {directory} has changed since training began; it can only go on with the "
+        "text that it began with"
+    )
+    assert "resumed   from step" in resumed(directory, num_epochs=3, corpus=str(text_file))
+
+
+def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    shutil.copytree(trained[0], directory)
+    shown = resumed(directory, engine="textbook", num_epochs=5)
+    engine = newest_state(trained[0]).facts["about"]["settings"]["machine"]["engine"]
+    assert (
+        "note      the bits may differ from those of a run never interrupted: "
+        f"engine textbook, was {engine}\n"
+    ) in shown
+
+
+def test_two_processes_on_one_directory(cli: Cli, small: Settings, tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    process = start(small.changed(num_epochs=1000), directory)
+    while not state_files(directory):
+        time.sleep(0.01)
+    host = os.uname().nodename
+    done = cli("train", "--resume", str(directory))
+    process.kill()
+    process.join()
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"rnnlab: error: run directory {str(directory)!r} is in use by process {process.pid} on "
+        f"{host}\n",
+    )
+
+
+def test_a_torn_last_line_is_passed_over_and_then_mended(small: Settings, tmp_path: Path) -> None:
+    assert ended_well(start(small, tmp_path / "undisturbed"))
+    directory = tmp_path / "run"
+    process = start(small, directory)
+    while len(read_metrics(directory)) < 3:
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    whole = read_metrics(directory)
+    with (directory / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "st')
+    assert read_metrics(directory) == whole
+    assert ended_well(start(small, directory, resume=True))
+    assert fingerprint(directory) == fingerprint(tmp_path / "undisturbed")
+
+
+def test_saving_takes_at_most_a_hundredth_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is dear it is done less often than asked."""
+    clock = [0.0]
+    monkeypatch.setattr("rnnlab.lab.states.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(
+        "rnnlab.lab.states.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
+    )
+    states = States(tmp_path, 30)
+    saved_at = []
+    for second in range(1000):
+        clock[0] = max(clock[0], float(second))
+        if states.due():
+            saved_at.append(second)
+            states.save({}, {}, second)
+    assert saved_at[0] == 30
+    assert saved_at[1:] == [81 + 51 * k for k in range(19)]
+    assert states.seconds / clock[0] <= 0.0101
+    assert States(tmp_path, 0).due()
