@@ -1,0 +1,101 @@
+"""A disk that fails, or a machine that stops, at one of the moments when a file changes."""
+
+import builtins
+import errno
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+Kind = Literal["ENOSPC", "EIO", "short write", "crash"]
+KINDS: tuple[Kind, ...] = ("ENOSPC", "EIO", "short write", "crash")
+
+
+class Crash(BaseException):
+    """Nothing runs any more; no `except Exception` sees it."""
+
+
+class FaultyDisk:
+    """Counts all that changes a file below `folder`, and lets number `at` fail.
+
+    A short write leaves half of the bytes and then reports a full disk. After a crash nothing below
+    `folder` changes, whatever a `finally` tries.
+    """
+
+    def __init__(self, folder: Path, kind: Kind, at: int, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.kind, self.at = folder, kind, at
+        self.count = 0
+        self.crashed = False
+        self.renamed: list[str] = []
+        """Names of files that were put in place whole."""
+        self.real_open = io.open
+        for module in (io, builtins):
+            patch.setattr(module, "open", self.open)
+        for name in ("fsync", "replace", "rename", "unlink", "truncate", "mkdir"):
+            patch.setattr(os, name, self.wrapped(name, getattr(os, name)))
+
+    def tick(self, half: Callable[[], None] = lambda: None) -> None:
+        """Count; fail where it is time. `half`: do the half of it."""
+        if self.crashed:
+            raise Crash
+        self.count += 1
+        if self.count != self.at:
+            return
+        if self.kind in ("short write", "crash"):
+            half()
+        if self.kind == "crash":
+            self.crashed = True
+            raise Crash
+        number = errno.EIO if self.kind == "EIO" else errno.ENOSPC
+        raise OSError(number, os.strerror(number))
+
+    def is_ours(self, path: Any) -> bool:
+        return isinstance(path, str | os.PathLike) and Path(path).is_relative_to(self.folder)
+
+    def wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            if isinstance(args[0], int):  # a descriptor
+                ours = self.is_ours(Path(f"/proc/self/fd/{args[0]}").readlink())
+            else:
+                ours = self.is_ours(args[0])
+            if ours and not (name == "mkdir" and Path(args[0]).is_dir()):
+                self.tick()
+            result = real(*args, **options)
+            if ours and name == "replace":
+                self.renamed.append(str(args[1]))
+            return result
+
+        return call
+
+    def open(self, file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
+        if not (self.is_ours(file) and set(mode) & set("wax+")):
+            return self.real_open(file, mode, *args, **options)
+        self.tick()
+        return FaultyFile(self, self.real_open(file, mode, *args, **options))
+
+
+class FaultyFile:
+    """A file that is written to."""
+
+    def __init__(self, disk: FaultyDisk, file: Any) -> None:
+        self._disk, self._file = disk, file
+
+    def write(self, content: Any) -> Any:
+        def half() -> None:
+            self._file.write(content[: len(content) // 2])
+            self._file.flush()
+
+        self._disk.tick(half)
+        return self._file.write(content)
+
+    def __enter__(self) -> "FaultyFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
