@@ -3,8 +3,10 @@
 import io
 import os
 import random
+import re
 import shutil
 import signal
+import subprocess
 import time
 from itertools import cycle, product
 from pathlib import Path
@@ -23,6 +25,7 @@ from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import read_json, read_metrics
 from rnnlab.lab.states import States, newest_state, state_files
 from rnnlab.lab.training import train
+from rnnlab.lm.train import Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
 """kill -9 in `test_kill_at_any_moment`; benchmarks/README.md has the figures of 100."""
@@ -294,6 +297,7 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
         "rnnlab.lab.states.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
     )
     states = States(tmp_path, 30)
+    states.begin()
     saved_at = []
     for second in range(1000):
         clock[0] = max(clock[0], float(second))
@@ -304,3 +308,47 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     assert saved_at[1:] == [81 + 51 * k for k in range(19)]
     assert states.seconds / clock[0] <= 0.0101
     assert States(tmp_path, 0).due()
+
+
+def test_a_directory_that_vanishes(small: Settings, tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+
+    class Vandal(Display):
+        def step(self, event: Step) -> None:
+            if event.step == 9:
+                shutil.rmtree(directory)
+
+    with pytest.raises(RunDirectoryError) as caught:
+        train(small, directory, Vandal(quiet=True))
+    assert re.fullmatch(
+        rf"{directory}/\S+: No such file or directory; training stopped at step (9|10)\. No "
+        r"training state is left",
+        str(caught.value),
+    )
+    assert not directory.exists()
+
+
+def test_a_directory_that_can_no_longer_be_written(small: Settings, tmp_path: Path) -> None:
+    """Read-only like this it is for root too."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(directory)], check=True)
+
+    class Vandal(Display):
+        def step(self, event: Step) -> None:
+            if event.step == 9:
+                remount = ["mount", "-o", "remount,ro", str(directory)]
+                subprocess.run(remount, check=True)
+
+    try:
+        with pytest.raises(RunDirectoryError) as caught:
+            train(small, directory, Vandal(quiet=True))
+        kept = int(newest_state(directory).facts["trainer"]["counters"]["step"])
+        assert kept == 8
+        assert re.fullmatch(
+            rf"{directory}/\S+: Read-only file system; training stopped at step (9|10)\. The "
+            rf"training state of step 8 is kept; go on with rnnlab train --resume {directory}",
+            str(caught.value),
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(directory)], check=True)

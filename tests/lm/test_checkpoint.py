@@ -1,8 +1,12 @@
 """The model folder: what goes in comes out to the bit; damage is named, never loaded."""
 
+import io
 import json
+import pickle
+import resource
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,3 +284,72 @@ def test_find_model_says_what_is_missing(tmp_path, files, path, reason):
     assert str(caught.value) == (
         f"model {str(tmp_path / path)!r} {reason}; give a run directory or a model folder"
     )
+
+
+class Malice:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def torch_save(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def torch_load(content):
+    return torch.load(io.BytesIO(content), weights_only=False)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize(
+    ("save", "load"),
+    [(pickle.dumps, pickle.loads), (torch_save, torch_load)],
+    ids=["pickle", "torch"],
+)
+def test_a_malicious_pickle_is_refused_and_nothing_runs(folder, name, save, load, tmp_path):
+    malice = Malice(tmp_path / "ran")
+    (folder / name).write_bytes(save(malice))
+    assert refusal(folder).startswith(f"{folder / name}: damaged, no ")
+    assert not (tmp_path / "ran").exists()
+    load((folder / name).read_bytes())
+    assert (tmp_path / "ran").exists()  # where pickles are read
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"hidden_size": 65536, "num_layers": 64},
+        {"hidden_size": 65536, "embedding_size": 65536},
+        {"hidden_size": 65536, "init": "orthogonal"},
+    ],
+)
+def test_an_absurd_size_is_refused_before_memory_is_taken(folder, model):
+    """The first of these models has eight terabytes of weights."""
+    with_json("config.json", model=model)(folder)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    message = refusal(folder)
+    assert message.startswith(f"{folder / 'model.safetensors'}: ")
+    assert "config.json" in message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_one_wrong_bit_in_the_weights_is_found(folder):
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert refusal(folder) == f"{file}: damaged, its checksum does not fit"
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_another_number_in_a_sealed_file_is_found(folder, name):
+    content = json.loads((folder / name).read_bytes())
+    content["note"] = "changed"
+    write_json(folder / name, content)
+    assert refusal(folder) == f"{folder / name}: damaged, its checksum does not fit"

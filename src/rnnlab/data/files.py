@@ -69,14 +69,13 @@ def claimed(file: Path) -> Iterator[str]:
     Yields nothing ("") where it is, and otherwise who has it: "process 12 on host". The system
     frees the lock when its process ends, however it ends; the file stays.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(file, os.O_RDONLY | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         yield os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process"
     else:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield ""
     finally:
         os.close(descriptor)

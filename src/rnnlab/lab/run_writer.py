@@ -20,6 +20,7 @@ from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, RESULT, SAMPLES, read_json
 from rnnlab.lab.states import State, States, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
+from rnnlab.lm.tensor_file import CONFIG as MODEL_CONFIG
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step, Trainer
 from rnnlab.lm.training_state import put_state, take_state
@@ -55,6 +56,7 @@ class RunWriter:
         """Write what is known before the first step, and a state to go on from."""
         write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
         write_json(self.directory / ENVIRONMENT, self.about["environment"])
+        self.states.begin()
         self.save_state(trainer)
 
     def go_on(self, trainer: Trainer, state: State) -> list[str]:
@@ -193,7 +195,7 @@ class RunWriter:
 
     def _save(self, which: str) -> None:
         folder = self.directory / "checkpoint" / which
-        if folder.is_dir():
+        if (folder / MODEL_CONFIG).is_file():
             save_weights(folder, self.model.model)
         else:
             self.model.save(folder)

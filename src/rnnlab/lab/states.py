@@ -51,6 +51,10 @@ class States:
         """Where they are."""
         return state_folder(self.directory)
 
+    def begin(self) -> None:
+        """Make the folder; later, a folder that has vanished is not made again."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
     def due(self) -> bool:
         """Whether it is time for one; what is dear to save is saved less often."""
         if self.every_seconds == 0:
@@ -61,7 +65,6 @@ class States:
     def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], step: int) -> None:
         """Write one, and take away all but the last two; raises OSError where that fails."""
         began = time.perf_counter()
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_tensors(self.folder / f"{step:012d}.safetensors", tensors, facts)
         for old in state_files(self.directory)[KEPT:]:
             with suppress(FileNotFoundError):

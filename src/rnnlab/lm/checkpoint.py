@@ -32,9 +32,9 @@ def save_model(
         "model": model.settings.model_dump(mode="json"),
         **about,
     }
-    write_json(folder / CONFIG, sealed(config))
-    write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     save_weights(folder, model)
+    write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
+    write_json(folder / CONFIG, sealed(config))  # last: where it is, the others are
 
 
 def save_weights(folder: Path, model: LanguageModel) -> None:

@@ -11,6 +11,7 @@ from command_line import made_up_text
 
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.data.corpus import NAMED, NamedCorpus
+from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.job import Job, TrialLink
 from rnnlab.lab.experiment.local import attempt
 from rnnlab.lab.experiment.remote import Text, keep, make_run, texts_at_hand
@@ -129,3 +130,15 @@ def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> N
     keep(store, "abc", {"a/file": b"1", "b": b"2"})
     assert (store.directory("abc") / "a" / "file").read_bytes() == b"1"
     assert [entry.name for entry in (tmp_path / "runs").iterdir()] == ["abc"]
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt", "checkpoint/../../x"])
+def test_no_file_that_comes_back_leaves_its_directory(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path / "experiment")
+    with store.claim("abc"), pytest.raises(RunDirectoryError) as caught:
+        keep(store, "abc", {"config.toml": b"", name: b"malice"})
+    assert str(caught.value) == (
+        f"run abc came back with a file {name!r}, which lies outside its directory"
+    )
+    left = {str(file.relative_to(store.folder)) for file in store.folder.rglob("*")}
+    assert left == {"runs", "runs/.locks", "runs/.locks/abc"}

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from rnnlab.config import DataSettings, Settings
 from rnnlab.data.corpus import NAMED, NAMES
 from rnnlab.data.files import CHECKSUM, json_bytes, sealed, write_atomically, write_json
+from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.executor import Kind
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.local import attempt
@@ -126,13 +127,19 @@ def pack(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def keep(store: Store, run_id: str, files: Mapping[str, bytes]) -> None:
-    """Put a run that came back into its place, as a whole or not at all; the claim must be held."""
+    """Put a run that came back into its place, as a whole or not at all; the claim must be held.
+
+    Raises RunDirectoryError for a file that would lie elsewhere.
+    """
     directory = store.directory(run_id)
     temporary = directory.with_name(f".{run_id}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         for name, content in files.items():
             file = temporary / name
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise RunDirectoryError(f"run {run_id} came back with a file {name!r}, which lies "
+                                        "outside its directory")  # fmt: skip
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
         temporary.rename(directory)
