@@ -11,6 +11,12 @@ from rnnlab.data.preprocessing import preprocess
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
+from rnnlab.lab.doctor.evidence import Evidence
+from rnnlab.lab.doctor.examine import examine
+from rnnlab.lab.doctor.finding import Diagnosis, NotAtHand
+from rnnlab.lab.doctor.history import read_history
+from rnnlab.lab.doctor.text import text_levels
+from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
 from rnnlab.lm.evaluate import Evaluation
@@ -96,6 +102,31 @@ def evaluate(
             checkpoint=checkpoint, baselines=beside,
         )  # fmt: skip
     return records, notices
+
+
+def diagnose(run: Run | str | Path) -> Diagnosis:
+    """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
+
+    The run may be finished, interrupted, or still going. Rules about gates and units read the
+    training text with the last weights; where text or weights are not at hand, those rules are
+    left out and the diagnosis says why. Raises UsageError where there is no run directory,
+    RunDirectoryError or ModelFolderError where a file in it is damaged.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    settings = run.settings
+    history = read_history(run.directory, settings)
+    if not (run.directory / "checkpoint" / "last").is_dir():
+        missing = NotAtHand("no checkpoint has been saved yet")
+        return examine(run.directory, Evidence(history, missing, missing))
+    model = load(run.directory, "last")
+    try:
+        ids = training_data(model).splits["train"].ids
+    except RnnlabError as error:
+        missing = NotAtHand(f"the training text is not at hand: {error}")
+        return examine(run.directory, Evidence(history, missing, missing))
+    levels = text_levels(ids, model.tokenizer.size)
+    weights = weight_facts(model.model, settings.training.seed, ids)
+    return examine(run.directory, Evidence(history, levels, weights))
 
 
 def training_data(model: TextModel) -> Dataset:
