@@ -26,10 +26,14 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"learning_rate": 5.0, "warmup": 0.9},
         ("diverged", "saturated gates"),
     ),
-    "weights that start at 1e-7": (
-        {"init": "normal", "init_std": 1e-7, "optimizer": "sgd", "learning_rate": 2.0},
+    "two layers whose weights start at 0.001": (
+        {
+            "init": "normal", "init_std": 0.001, "num_layers": 2,
+            "optimizer": "sgd", "learning_rate": 3.0,
+        },
         ("stuck at the unigram level",),
     ),
+    "98% input dropout": ({"input_dropout": 0.98}, ("stuck at the unigram level",)),
     "clip_norm 0.02": ({"clip_norm": 0.02}, ("clipping every step",)),
     "adamw at 0.3": ({"learning_rate": 0.3}, ("saturated gates",)),
     "tanh, adamw at 0.1": ({"cell": "rnn", "learning_rate": 0.1}, ("saturated gates",)),
@@ -47,7 +51,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"batch_size": 128, "num_epochs": 5},
         ("batch too large for the text",),
     ),
-}
+}  # fmt: skip
 """By what is wrong with it: the settings, and the illnesses that it really has."""
 
 HEALTHY: dict[str, dict[str, Any]] = {

@@ -7,12 +7,13 @@ from rnnlab.lab.doctor.weights import GateActivity, LayerActivity
 from rnnlab.lm.optimizers import peak_learning_rate
 
 SATURATED = 0.9
-"""Share of a gate's activations at the ends of its range, over all units and the text. Some units of
-a healthy network are there all the time, a forget gate that keeps a count for one, and after long
-training 0.78 of all were; beyond nine tenths the gate passes no gradient and hardly learns."""
+"""Share of a gate's activations at the ends of its range, over all units and the text. Some units
+of a healthy network are there all the time, a forget gate that keeps a count for one, and after
+long training 0.78 of all were; beyond nine tenths the gate passes no gradient and hardly learns."""
 
 DEAD_SHARE = 0.2
-"""Share of a layer's units. A few that never came alive cost nothing."""
+"""Share of a layer's units. Up to 0.06 were seen in relu networks that learned well: a few that
+never came alive cost nothing."""
 
 
 def saturated_gates(evidence: Evidence) -> Finding | None:

@@ -20,12 +20,12 @@ NOISE = 0.1
 
 EVERY_STEP = 0.95
 """Share of clipped steps in the second half of a run. Clipping is there for the odd steep place
-(Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, section 3.2); above this share the limit, not the
-gradient, sets the length of every update."""
+(Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, section 3.2); above this share the limit, not
+the gradient, sets the length of every update."""
 
 RISE = 0.02
-"""Share by which held-out nats have to have risen above their lowest. From one evaluation to the next
-those of healthy runs jump by less than 0.01."""
+"""Share by which held-out nats have to have risen above their lowest; with LATE_EVALUATIONS, more
+than the jumps from one evaluation to the next."""
 
 LATE_EVALUATIONS = 3
 """Evaluations at the end that all have to lie above that: a single one may be noise."""
@@ -41,8 +41,8 @@ MANY_BATCHES = 100
 """Batches an epoch that the advice aims at."""
 
 STILL_FALLING = 0.01
-"""Share by which training nats fell from the third quarter of a run to the last; those of a run that
-has settled fall by less."""
+"""Share by which training nats fell from the third quarter of a run to the last; those of a run
+that has settled fall by less."""
 
 
 def diverged(evidence: Evidence) -> Finding | None:
@@ -195,7 +195,7 @@ def _exploded(history: History) -> list[str]:
     twentieths = [history.part(k / 20, (k + 1) / 20) for k in range(20)]
     means = [mean_nats(lines) for lines in twentieths]
     lowest, end = min(means), means[-1]
-    learned = max(means[0], *_guessing(history)) - lowest
+    learned = max([means[0], *_guessing(history)]) - lowest
     if end - lowest > max(LOST_AGAIN * learned, NOISE * lowest, MIN_LOST_NATS):
         step = twentieths[means.index(lowest)][-1].step
         return [f"training nats per token: {lowest:.3g} at step {step:,}, {end:.3g} at the end"]

@@ -21,7 +21,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
 }
-"""By illness. The first is asked first: of a run that diverged the rest of the curve says nothing."""
+"""By illness. The first is asked first: of a run that diverged the curve says nothing more."""
 
 
 def examine(directory: Path, evidence: Evidence) -> Diagnosis:

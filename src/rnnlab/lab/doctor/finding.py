@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rnnlab.config import Settings
+from rnnlab.config import LEARNING_RATES, Settings
 
 
 class NotAtHand(Exception):
@@ -53,7 +53,8 @@ def rounded(value: float) -> str:
 
 def flag(settings: Settings, name: str, value: str | float, why: str = "") -> str:
     """One piece of advice: the flag, the value to try and the value now."""
-    now, new = (
-        each if isinstance(each, str) else rounded(each) for each in (settings.flat()[name], value)
-    )
-    return f"--{name.replace('_', '-')} {new} (now {now})" + (f": {why}" if why else "")
+    now = settings.flat()[name]
+    if name == "learning_rate":
+        now = now or LEARNING_RATES[settings.training.optimizer]
+    words = [each if isinstance(each, str) else rounded(each) for each in (value, now)]
+    return f"--{name.replace('_', '-')} {words[0]} (now {words[1]})" + (f": {why}" if why else "")

@@ -7,12 +7,15 @@ from rnnlab.lab.doctor.finding import Finding, NotAtHand, flag
 from rnnlab.lm.optimizers import peak_learning_rate
 
 NEAR_UNIGRAM = 0.05
-"""Share about the unigram entropy within which a loss counts as there. One token of context is worth
-a quarter of it in English characters, so a network that reads at all is soon far below."""
+"""Share about the unigram entropy within which a loss counts as there. One token of context is
+worth a fifth of it in English characters, so a network that reads at all is soon far below."""
 
 WORTH_READING = 0.05
-"""Share by which a bigram has to beat the unigram on this text; where it does not, the unigram level
-may be all there is to learn."""
+"""Share by which a bigram has to beat the unigram on this text; where it does not, the unigram
+level may be all there is to learn."""
+
+MUCH_DROPOUT = 0.6
+"""Share; recipes that do well stay below."""
 
 MIN_STEPS = 50
 """Updates before which no network has left the unigram level, whatever its settings."""
@@ -44,8 +47,9 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
     advice = []
     if model.init != "torch":
         advice.append(flag(settings, "init", "torch"))
-    if max(model.dropout, model.input_dropout, model.layer_dropout, model.weight_dropout) > 0.6:
-        advice.append("--dropout 0.5 or less, the other dropouts likewise")
+    for name in ("input_dropout", "layer_dropout", "weight_dropout", "dropout"):
+        if getattr(model, name) > MUCH_DROPOUT:
+            advice.append(flag(settings, name, 0.2, "the network has to see what it reads"))
     default = LEARNING_RATES[training.optimizer]
     rate = peak_learning_rate(training)
     if training.optimizer != "adamw":

@@ -23,8 +23,8 @@ END = 0.05
 """An activation is at an end of its range when it is nearer to it than this share of the range:
 below 0.05 or above 0.95 for a sigmoid, beyond -0.9 or 0.9 for tanh. There the slope, and with it
 the gradient that passes, is less than a fifth of the steepest (a(1-a) = 0.0475 of 0.25). Counting
-saturated gates over a text: Karpathy, Johnson and Fei-Fei 2015, arXiv:1506.02078, section 4.2, there
-from 0.1 on."""
+saturated gates over a text: Karpathy, Johnson and Fei-Fei 2015, arXiv:1506.02078, section 4.2,
+there from 0.1 on."""
 
 STILL = 0.01
 """A unit is dead when it varies less over the text than this share of its layer's liveliest. The

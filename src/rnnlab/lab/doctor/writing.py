@@ -20,8 +20,8 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     for finding in diagnosis.findings:
         _write_finding(finding, console)
     if diagnosis.healthy:
-        count = len(diagnosis.looked_at)
-        found = f"healthy: none of {count} illnesses found" if count else "no rule could be asked"
+        found = "healthy: nothing found of what was looked at"
+        found = found if diagnosis.looked_at else "no rule could be asked"
         console.print(f"\n{found}", style="bold")
     console.print()
     _write_list("looked at", [", ".join(diagnosis.looked_at) or "nothing"], console)
