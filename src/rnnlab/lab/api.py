@@ -8,7 +8,13 @@ from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
 from rnnlab.data import corpus as corpora
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
+from rnnlab.errors import (
+    ChecksumError,
+    CorpusError,
+    ModelFolderError,
+    RnnlabError,
+    UsageError,
+)
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
 from rnnlab.lab.doctor.evidence import Evidence
@@ -115,18 +121,29 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.settings
     history = read_history(run.directory, settings)
-    if not (run.directory / "checkpoint" / "last").is_dir():
-        missing = NotAtHand("no checkpoint has been saved yet")
-        return examine(run.directory, Evidence(history, missing, missing))
-    model = load(run.directory, "last")
     try:
+        model = _last_model(run, diverged=history.stopped_by == "divergence")
         ids = training_data(model).splits["train"].ids
-    except RnnlabError as error:
-        missing = NotAtHand(f"the training text is not at hand: {error}")
-        return examine(run.directory, Evidence(history, missing, missing))
+    except NotAtHand as why:
+        return examine(run.directory, Evidence(history, why, why))
+    except (CorpusError, UsageError) as error:
+        lost = NotAtHand(f"the training text is not at hand: {error}")
+        return examine(run.directory, Evidence(history, lost, lost))
     levels = text_levels(ids, model.tokenizer.size)
     weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))
+
+
+def _last_model(run: Run, *, diverged: bool) -> TextModel:
+    """Load a run's last weights; those of a run that diverged may be NaN, which is no damage."""
+    if not (run.directory / "checkpoint" / "last" / "config.json").is_file():
+        raise NotAtHand("no checkpoint has been saved yet")
+    try:
+        return load(run.directory, "last")
+    except ModelFolderError as error:
+        if not diverged:
+            raise
+        raise NotAtHand(f"the last weights cannot be used: {error}") from None
 
 
 def training_data(model: TextModel) -> Dataset:
@@ -138,6 +155,6 @@ def training_data(model: TextModel) -> Dataset:
     if "-" in settings.corpus:
         raise CorpusError("it was read from standard input")
     dataset = load_dataset(settings, model.tokenizer)
-    if dataset.corpus.sha256 != model.about["corpus_sha256"]:
+    if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
     return dataset

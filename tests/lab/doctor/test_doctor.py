@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Cli
+from safetensors.numpy import load_file, save_file
 
 import rnnlab
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
@@ -96,6 +97,21 @@ def test_without_its_text_a_run_is_judged_by_its_log_alone(copy: Path) -> None:
     assert diagnosis.not_asked.keys() == NEED_TEXT
     (why,) = set(diagnosis.not_asked.values())
     assert why.startswith("the training text is not at hand: corpus 'gone.txt' is neither")
+
+
+def test_weights_that_diverged_to_nan_are_no_damage(copy: Path) -> None:
+    file = copy / "checkpoint" / "last" / "model.safetensors"
+    weights = load_file(file)
+    weights["output.bias"][0] = float("nan")
+    save_file(weights, file)
+    with pytest.raises(ModelFolderError, match=r"output\.bias holds NaN"):
+        rnnlab.diagnose(copy)
+    result = json.loads((copy / "result.json").read_text())
+    result["training"]["stopped_by"] = "divergence"
+    (copy / "result.json").write_text(json.dumps(result))
+    diagnosis = rnnlab.diagnose(copy)
+    assert [finding.illness for finding in diagnosis.findings] == ["diverged"]
+    assert diagnosis.not_asked["dead units"].startswith("the last weights cannot be used: ")
 
 
 def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
