@@ -16,17 +16,18 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from rnnlab.config import Settings
     from rnnlab.errors import RnnlabError
-    from rnnlab.lab.api import evaluate, load, train
+    from rnnlab.lab.api import diagnose, evaluate, load, train
     from rnnlab.lab.run import Run
     from rnnlab.lm.text_model import TextModel
 
-__all__ = ["RnnlabError", "Run", "Settings", "TextModel", "evaluate", "load", "train"]
+__all__ = ["RnnlabError", "Run", "Settings", "TextModel", "diagnose", "evaluate", "load", "train"]
 
 _HOMES = {
     "RnnlabError": "rnnlab.errors",
     "Run": "rnnlab.lab.run",
     "Settings": "rnnlab.config",
     "TextModel": "rnnlab.lm.text_model",
+    "diagnose": "rnnlab.lab.api",
     "evaluate": "rnnlab.lab.api",
     "load": "rnnlab.lab.api",
     "train": "rnnlab.lab.api",

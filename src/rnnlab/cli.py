@@ -134,6 +134,19 @@ def evaluate(
     write_evaluations(records, notices, as_json=json)
 
 
+def doctor(run: tyro.conf.Positional[Path], json: bool = False) -> None:
+    """Say in words what is wrong with a run, the evidence for it, and what to try.
+
+    Args:
+        run: run directory: finished, interrupted or still going.
+        json: print one JSON object instead of words.
+    """
+    from rnnlab.lab.api import diagnose
+    from rnnlab.lab.doctor.writing import write_diagnosis
+
+    write_diagnosis(diagnose(run), as_json=json)
+
+
 def corpora(data_dir: str = "") -> None:
     """List the named corpora: where each was found, or how to get it.
 
@@ -237,6 +250,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         train,
         generate,
         evaluate,
+        doctor,
         experiment,
         reproduce,
         report,

@@ -134,3 +134,24 @@ def test_ids_stand_for_one_hot_rows_forward_and_backward(name):
         results.append((*out, *torch.autograd.grad(loss, leaves)))
     for gathered, multiplied in zip(*results, strict=True):
         torch.testing.assert_close(gathered, multiplied, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_each_gate_is_the_block_that_its_place_says_within_its_range(name):
+    cell = CELLS[name]
+    weights, state, normal = draw(cell, I=3, H=2, B=4)
+    x = normal(4, 3)
+    before = cell.activations(x, state, weights)
+    assert len(before) == cell.num_gates
+    for k, gate in enumerate(cell.gates):
+        shifted = weights._replace(bias_ih=weights.bias_ih.clone())
+        for shift, end in ((-100, gate.low), (100, gate.high)):
+            shifted.bias_ih[2 * k : 2 * k + 2] = shift
+            values = cell.activations(x, state, shifted)[k]
+            if end == float("inf"):
+                assert (values > 50).all()
+            else:
+                torch.testing.assert_close(values, torch.full_like(values, end), rtol=0, atol=1e-9)
+        assert ((before[k] >= gate.low) & (before[k] <= gate.high)).all()
+    names = [gate.name for gate in cell.gates]
+    assert names == {"lstm": list("ifgo"), "gru": list("rzn")}.get(name, ["h"])

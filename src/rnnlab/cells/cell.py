@@ -22,20 +22,42 @@ class Weights(NamedTuple):
     bias_hh: Tensor  # (G·H,)
 
 
+class Gate(NamedTuple):
+    """One block of H rows in a weight: its letter in the equations, and its activation's range."""
+
+    name: str
+    low: float
+    high: float
+
+
 class Cell(ABC):
     """One recurrent cell; holds no weights."""
 
     name: str
-    num_gates: ClassVar[int]
+    gates: tuple[Gate, ...]
+    """In the order of the blocks of rows in a weight."""
     state_names: ClassVar[tuple[str, ...]] = ("h",)
 
-    @abstractmethod
+    @property
+    def num_gates(self) -> int:
+        """Blocks of H rows in a weight, G."""
+        return len(self.gates)
+
     def step(self, x: Tensor, state: State, weights: Weights) -> State:
         """Advance by one time step; the output of the layer is the new h.
 
         x: (B, I) floats, or (B,) integer ids that stand for one-hot rows.
         Returns the new state, each part (B, H).
         """
+        return self.update(self.activations(x, state, weights), state)
+
+    @abstractmethod
+    def activations(self, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+        """Compute the gates of one time step, each (B, H), in the order of `gates`."""
+
+    @abstractmethod
+    def update(self, activations: tuple[Tensor, ...], state: State) -> State:
+        """Make the new state of the gates and the state before, each part (B, H)."""
 
 
 def project_input(x: Tensor, weights: Weights) -> Tensor:

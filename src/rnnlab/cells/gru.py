@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnlab.cells.cell import Cell, State, Weights, project_hidden, project_input
+from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
 
 
 class GRU(Cell):
@@ -20,14 +20,19 @@ class GRU(Cell):
     """
 
     name = "gru"
-    num_gates = 3
+    gates = (Gate("r", 0, 1), Gate("z", 0, 1), Gate("n", -1, 1))
 
-    def step(self, x: Tensor, state: State, weights: Weights) -> State:
-        """See `Cell.step`."""
+    def activations(self, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+        """See `Cell.activations`."""
         (h,) = state
         x_r, x_z, x_n = project_input(x, weights).chunk(3, dim=-1)  # each (B, H)
         h_r, h_z, h_n = project_hidden(h, weights).chunk(3, dim=-1)
         r = torch.sigmoid(x_r + h_r)
         z = torch.sigmoid(x_z + h_z)
         n = torch.tanh(x_n + r * h_n)
+        return r, z, n
+
+    def update(self, activations: tuple[Tensor, ...], state: State) -> State:
+        """See `Cell.update`."""
+        (_, z, n), (h,) = activations, state
         return ((1 - z) * n + z * h,)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rnnlab.cells.cell import Cell, State, Weights, project_hidden, project_input
+from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
 
 
 class LSTM(Cell):
@@ -22,15 +22,19 @@ class LSTM(Cell):
     """
 
     name = "lstm"
-    num_gates = 4
+    gates = (Gate("i", 0, 1), Gate("f", 0, 1), Gate("g", -1, 1), Gate("o", 0, 1))
     state_names = ("h", "c")
 
-    def step(self, x: Tensor, state: State, weights: Weights) -> State:
-        """See `Cell.step`."""
-        h, c = state
-        gates = project_input(x, weights) + project_hidden(h, weights)  # (B, 4H)
-        i, f, g, o = gates.chunk(4, dim=-1)
-        i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+    def activations(self, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+        """See `Cell.activations`."""
+        h, _ = state
+        blocks = project_input(x, weights) + project_hidden(h, weights)  # (B, 4H)
+        i, f, g, o = blocks.chunk(4, dim=-1)
+        return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+
+    def update(self, activations: tuple[Tensor, ...], state: State) -> State:
+        """See `Cell.update`."""
+        (i, f, g, o), (_, c) = activations, state
         c = f * c + i * g
         h = o * torch.tanh(c)
         return (h, c)

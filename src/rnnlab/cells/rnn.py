@@ -1,11 +1,12 @@
 """The simple recurrent network."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from rnnlab.cells.cell import Cell, State, Weights, project_hidden, project_input
+from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
 
 
 class RNN(Cell):
@@ -18,17 +19,22 @@ class RNN(Cell):
     with relu: Le, Jaitly and Hinton 2015, arXiv:1504.00941, section 2.
     """
 
-    num_gates = 1
-
-    def __init__(self, name: str, activation: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, name: str, activation: Callable[[Tensor], Tensor], low: float, high: float
+    ) -> None:
         self.name = name
         self.activation = activation
+        self.gates = (Gate("h", low, high),)
 
-    def step(self, x: Tensor, state: State, weights: Weights) -> State:
-        """See `Cell.step`."""
+    def activations(self, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
+        """See `Cell.activations`."""
         (h,) = state
         return (self.activation(project_input(x, weights) + project_hidden(h, weights)),)
 
+    def update(self, activations: tuple[Tensor, ...], state: State) -> State:
+        """See `Cell.update`; what the one block computes is h itself."""
+        return activations
 
-RNN_TANH = RNN("rnn", torch.tanh)
-RNN_RELU = RNN("rnn-relu", torch.relu)
+
+RNN_TANH = RNN("rnn", torch.tanh, -1, 1)
+RNN_RELU = RNN("rnn-relu", torch.relu, 0, math.inf)

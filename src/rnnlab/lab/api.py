@@ -8,9 +8,21 @@ from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
 from rnnlab.data import corpus as corpora
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
+from rnnlab.errors import (
+    ChecksumError,
+    CorpusError,
+    ModelFolderError,
+    RnnlabError,
+    UsageError,
+)
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
+from rnnlab.lab.doctor.evidence import Evidence
+from rnnlab.lab.doctor.examine import examine
+from rnnlab.lab.doctor.finding import Diagnosis, NotAtHand
+from rnnlab.lab.doctor.history import read_history
+from rnnlab.lab.doctor.text import text_levels
+from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import settings_of_run
@@ -110,6 +122,42 @@ def evaluate(
     return records, notices
 
 
+def diagnose(run: Run | str | Path) -> Diagnosis:
+    """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
+
+    The run may be finished, interrupted, or still going. Rules about gates and units read the
+    training text with the last weights; where text or weights are not at hand, those rules are
+    left out and the diagnosis says why. Raises UsageError where there is no run directory,
+    RunDirectoryError or ModelFolderError where a file in it is damaged.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    settings = run.settings
+    history = read_history(run.directory, settings)
+    try:
+        model = _last_model(run, diverged=history.stopped_by == "divergence")
+        ids = training_data(model).splits["train"].ids
+    except NotAtHand as why:
+        return examine(run.directory, Evidence(history, why, why))
+    except (CorpusError, UsageError) as error:
+        lost = NotAtHand(f"the training text is not at hand: {error}")
+        return examine(run.directory, Evidence(history, lost, lost))
+    levels = text_levels(ids, model.tokenizer.size)
+    weights = weight_facts(model.model, settings.training.seed, ids)
+    return examine(run.directory, Evidence(history, levels, weights))
+
+
+def _last_model(run: Run, *, diverged: bool) -> TextModel:
+    """Load a run's last weights; those of a run that diverged may be NaN, which is no damage."""
+    if not (run.directory / "checkpoint" / "last" / "config.json").is_file():
+        raise NotAtHand("no checkpoint has been saved yet")
+    try:
+        return load(run.directory, "last")
+    except ModelFolderError as error:
+        if not diverged:
+            raise
+        raise NotAtHand(f"the last weights cannot be used: {error}") from None
+
+
 def training_data(model: TextModel) -> Dataset:
     """Load the corpus that a model was trained on, split as it was then.
 
@@ -119,6 +167,6 @@ def training_data(model: TextModel) -> Dataset:
     if "-" in settings.corpus:
         raise CorpusError("it was read from standard input")
     dataset = load_dataset(settings, model.tokenizer)
-    if dataset.corpus.sha256 != model.about["corpus_sha256"]:
+    if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
     return dataset

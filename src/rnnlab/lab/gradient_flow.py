@@ -46,7 +46,7 @@ def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
 
     Raises UsageError where the text has no window that is long enough.
     """
-    windows = _windows(ids, WARM_UP + steps + 1)  # (WARM_UP + steps + 1, B)
+    windows = stretches(ids, WARM_UP + steps + 1)  # (WARM_UP + steps + 1, B)
     layers = [
         Weights(*(_fixed(parameter) for parameter in weights))
         for weights in model.recurrent.weights()
@@ -83,8 +83,11 @@ def decay(norms: Sequence[float], steps: int = 30) -> float:
     return abs(math.log10(last) - math.log10(first))
 
 
-def _windows(ids: Ids, length: int) -> Tensor:
-    """Cut stretches of text that begin at even distances, shape (length, B)."""
+def stretches(ids: Ids, length: int) -> Tensor:
+    """Cut stretches of text that begin at even distances, shape (length, B), B at most WINDOWS.
+
+    Raises UsageError where the text is shorter than one of them.
+    """
     last = len(ids) - length
     if last < 0:
         raise UsageError(

@@ -17,16 +17,28 @@ LOCK = ".lock"
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
     """Read metrics.jsonl; a run that has not logged yet has no lines.
 
-    A last line that was cut off is left out. Raises RunDirectoryError for any other damage.
+    A last line that was cut off is left out. Raises RunDirectoryError for any other line that is no
+    JSON object.
     """
     file = directory / METRICS
     if not file.is_file():
         return []
-    whole, _, _ = file.read_bytes().rpartition(b"\n")
     try:
-        return [json.loads(line) for line in whole.splitlines()]
+        whole, _, _ = file.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise RunDirectoryError(f"{file}: cannot be read: {error.strerror}") from None
+    lines = whole.splitlines()
+    return [_json_object(line, f"{file}: line {n}") for n, line in enumerate(lines, start=1)]
+
+
+def _json_object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
     except ValueError as error:
-        raise RunDirectoryError(f"{file}: damaged, a line is no JSON: {error}") from None
+        raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
+    return content
 
 
 def settings_of_run(directory: Path) -> Settings:

@@ -1,0 +1,98 @@
+"""Illnesses of a run that learns too little: stuck at the unigram level, learning rate too low."""
+
+from rnnlab.config import LEARNING_RATES
+from rnnlab.lab.doctor.curve_rules import STILL_FALLING
+from rnnlab.lab.doctor.evidence import Curve, Evidence
+from rnnlab.lab.doctor.finding import Finding, NotAtHand, flag
+from rnnlab.lm.optimizers import peak_learning_rate
+
+NEAR_UNIGRAM = 0.05
+"""Share about the unigram entropy within which a loss counts as there. One token of context is
+worth a fifth of it in English characters, so a network that reads at all is soon far below."""
+
+WORTH_READING = 0.05
+"""Share by which a bigram has to beat the unigram on this text; where it does not, the unigram
+level may be all there is to learn."""
+
+MUCH_DROPOUT = 0.6
+"""Share; recipes that do well stay below."""
+
+MIN_STEPS = 50
+"""Updates before which no network has left the unigram level, whatever its settings."""
+
+HARDLY_MOVED = 0.25
+"""What was added to the weights since the start, in units of the size that weights start with. In
+runs that learned it was 0.7 and more; see docs/doctor.md."""
+
+FALLS_AT_ALL = 0.002
+"""Share by which training nats fell from the third quarter to the last, against their noise."""
+
+
+def stuck_at_unigram(evidence: Evidence) -> Finding | None:
+    """The loss stands still where a predictor that reads nothing stands."""
+    curve, text, settings = _curve(evidence), evidence.text, evidence.settings
+    if text.gain_by_one_token < WORTH_READING or _hardly_moved(evidence):
+        return None
+    above = curve.last_quarter_nats / text.unigram_nats - 1
+    if abs(above) > NEAR_UNIGRAM or curve.fall > STILL_FALLING:
+        return None
+    shown = (
+        f"training nats per token: {curve.last_quarter_nats:.3f} in the last quarter of the run, "
+        f"{curve.third_quarter_nats:.3f} in the third; knowing only how frequent each token is "
+        f"gives {text.unigram_nats:.3f}",
+        f"there is more to learn: reading one token before predicts new text "
+        f"{text.gain_by_one_token:.0%} better",
+    )
+    training, model = settings.training, settings.model
+    advice = []
+    if model.init != "torch":
+        advice.append(flag(settings, "init", "torch"))
+    for name in ("input_dropout", "layer_dropout", "weight_dropout", "dropout"):
+        if getattr(model, name) > MUCH_DROPOUT:
+            advice.append(flag(settings, name, 0.2, "the network has to see what it reads"))
+    default = LEARNING_RATES[training.optimizer]
+    rate = peak_learning_rate(training)
+    if training.optimizer != "adamw":
+        rule = f"with --learning-rate {LEARNING_RATES['adamw']:g}"
+        advice.append(flag(settings, "optimizer", "adamw", rule))
+    if rate > default:
+        advice.append(flag(settings, "learning_rate", default, "the optimizer's own"))
+    elif rate < default:
+        advice.append(flag(settings, "learning_rate", min(default, 10 * rate)))
+    if not advice:
+        advice = [flag(settings, "learning_rate", rate / 3)]
+    title = "stuck at the unigram level"
+    return Finding(title, title, shown, tuple(advice))
+
+
+def learning_rate_too_low(evidence: Evidence) -> Finding | None:
+    """The weights are still about where they began, and that is not where they want to stay."""
+    curve, text, settings = _curve(evidence), evidence.text, evidence.settings
+    unlearned = curve.last_quarter_nats > text.unigram_nats * (1 - NEAR_UNIGRAM)
+    if not _hardly_moved(evidence) or not (unlearned or curve.fall > FALLS_AT_ALL):
+        return None
+    moved = evidence.weights.moved
+    shown = (
+        f"in {evidence.history.steps:,} steps the weights moved by {moved:.2g} of the size that "
+        f"weights start with; in a network that learns it is more than {HARDLY_MOVED:g}",
+        f"training nats per token: {curve.third_quarter_nats:.3f} in the third quarter of the "
+        f"run, {curve.last_quarter_nats:.3f} in the last; knowing only how frequent each token "
+        f"is gives {text.unigram_nats:.3f}",
+    )
+    rate = peak_learning_rate(settings.training)
+    default = LEARNING_RATES[settings.training.optimizer]
+    advice = flag(settings, "learning_rate", 10 * rate)
+    if rate < default / 3:
+        advice = flag(settings, "learning_rate", default, "the optimizer's own")
+    title = "learning rate too low"
+    return Finding(title, title, shown, (advice, "or a longer budget"))
+
+
+def _curve(evidence: Evidence) -> Curve:
+    if evidence.history.steps < MIN_STEPS:
+        raise NotAtHand(f"{evidence.history.steps} steps so far; it needs {MIN_STEPS}")
+    return evidence.curve
+
+
+def _hardly_moved(evidence: Evidence) -> bool:
+    return evidence.weights.moved < HARDLY_MOVED

@@ -1,0 +1,40 @@
+"""What simple predictors reach on the text that a run was trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnlab.data.tokenizer import Ids
+from rnnlab.lm.ngram import NGram
+
+MAX_TOKENS = 500_000
+"""Of a longer text the end is used: the frequencies of tokens are known well enough by then."""
+
+TRAIN_SHARE = 0.9
+"""Of the stretch, the n-gram learns from this share and is scored on the rest."""
+
+
+@dataclass(frozen=True)
+class TextLevels:
+    """Nats per token that need no network."""
+
+    tokens: int
+    """Length of the training split."""
+    unigram_nats: float
+    """Entropy of how frequent each token is: what a network reaches that reads nothing."""
+    gain_by_one_token: float
+    """Share by which a bigram, which reads one token, predicts new text better than a unigram."""
+
+
+def text_levels(ids: Ids, vocabulary_size: int) -> TextLevels:
+    """Measure the training split, ids (N,), N at least 2."""
+    part = ids[-MAX_TOKENS:]
+    counts = np.bincount(part)
+    shares = counts[counts > 0] / len(part)
+    unigram_nats = float(-(shares * np.log(shares)).sum())
+    cut = max(1, int(len(part) * TRAIN_SHARE))
+    gain = 0.0
+    if len(part) - cut > 1:
+        unigram, bigram = NGram(part[:cut], vocabulary_size, 2).nats(part[cut:], "absolute")
+        gain = 1 - bigram / unigram
+    return TextLevels(len(ids), unigram_nats, gain)

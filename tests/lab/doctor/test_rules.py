@@ -1,0 +1,257 @@
+"""Where each rule begins to speak, on evidence made up to lie on either side of its border."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from rnnlab.cells import CELLS
+from rnnlab.config import Settings
+from rnnlab.lab.doctor.activity_rules import dead_units, saturated_gates
+from rnnlab.lab.doctor.curve_rules import batch_too_large, clipping, diverged, overfitting
+from rnnlab.lab.doctor.evidence import Evidence
+from rnnlab.lab.doctor.finding import NotAtHand
+from rnnlab.lab.doctor.history import HeldOutLine, History, TrainLine
+from rnnlab.lab.doctor.learning_rules import learning_rate_too_low, stuck_at_unigram
+from rnnlab.lab.doctor.text import TextLevels
+from rnnlab.lab.doctor.weights import GateActivity, LayerActivity, WeightFacts
+
+FALLING = tuple(3 - 0.05 * n for n in range(40))
+
+
+def evidence(
+    nats=FALLING,
+    *,
+    held_out=(2.0,),
+    steps_a_line=10,
+    clipped=0.0,
+    norm=0.5,
+    moved=2.0,
+    gain=0.2,
+    unigram=3.0,
+    gates=(),
+    layers=(),
+    tokens=100_000,
+    progress=1.0,
+    stopped_by="budget",
+    **settings,
+):
+    count = len(nats)
+    lines = tuple(
+        TrainLine(steps_a_line * n, n, 1000 * n, progress * n / count, value, norm, clipped)
+        for n, value in enumerate(nats, start=1)
+    )
+    evaluations = tuple(HeldOutLine(100 * n, value) for n, value in enumerate(held_out, start=1))
+    asked = Settings().changed(**settings)
+    history = History(asked, lines, evaluations, stopped_by, 50, tokens)
+    facts = WeightFacts(moved, tuple(gates), tuple(layers))
+    return Evidence(history, TextLevels(tokens, unigram, gain), facts)
+
+
+def test_diverged_by_what_ended_the_run():
+    finding = diverged(evidence(stopped_by="divergence", learning_rate=0.5, clip_norm=0.0))
+    assert finding.evidence[0] == "training stopped after step 400: the next was NaN or infinite"
+    assert finding.advice == (
+        "--learning-rate 0.05 (now 0.5)",
+        "--clip-norm 1 (now 0): 0 is off",
+        "--warmup 0.05 (now 0)",
+    )
+    assert diverged(evidence(stopped_by="SIGINT")) is None
+
+
+def test_diverged_by_a_null_in_the_log():
+    finding = diverged(evidence((*FALLING, math.nan)))
+    assert finding.evidence == ("training loss is NaN or infinite at step 410",)
+    finding = diverged(evidence(held_out=(2.0, math.nan)))
+    assert finding.evidence == ("held-out loss is NaN or infinite at step 200",)
+    finding = diverged(evidence(norm=math.nan))
+    assert finding.evidence == ("gradient norm is NaN or infinite at step 10",)
+
+
+@pytest.mark.parametrize(("end", "ill"), [(2.4, False), (2.5, True), (9.0, True)])
+def test_diverged_by_losing_half_of_what_had_been_learned(end, ill):
+    """Guessing among 50 tokens gives 3.91; from there to 1.0 half is 1.46."""
+    finding = diverged(evidence((3.9, *[2.0] * 10, *[1.0] * 18, end, end)))
+    assert (finding is not None) is ill
+
+
+def test_a_loss_that_jumps_and_comes_back_has_not_diverged():
+    assert diverged(evidence((3.9, *[1.0] * 15, 3.0, *[1.0] * 15))) is None
+
+
+def test_diverged_by_ending_worse_than_guessing_unless_it_gets_better():
+    finding = diverged(evidence([9.0] * 40))
+    assert "guessing among 50 tokens gives 3.91" in finding.evidence[0]
+    assert diverged(evidence([9.0 - 0.1 * n for n in range(40)])) is None
+    assert diverged(evidence([4.2] * 40)) is None
+
+
+def test_nothing_is_said_of_a_run_that_has_logged_nothing():
+    with pytest.raises(NotAtHand, match=r"^nothing has been logged yet$"):
+        diverged(evidence((), stopped_by=""))
+
+
+@pytest.mark.parametrize(("last", "ill"), [(3.0, True), (2.86, True), (2.84, False), (3.2, False)])
+def test_stuck_within_a_twentieth_of_the_unigram_level(last, ill):
+    nats = (*[3.9] * 10, *[last] * 30)
+    assert (stuck_at_unigram(evidence(nats)) is not None) is ill
+
+
+def test_not_stuck_while_the_loss_falls_or_where_there_is_nothing_to_learn_or_weights_stay():
+    still = [3.0] * 40
+    assert stuck_at_unigram(evidence(still)).evidence[0] == (
+        "training nats per token: 3.000 in the last quarter of the run, 3.000 in the third; "
+        "knowing only how frequent each token is gives 3.000"
+    )
+    assert stuck_at_unigram(evidence([*[3.1] * 30, *[3.0] * 10])) is None
+    assert stuck_at_unigram(evidence(still, gain=0.04)) is None
+    assert stuck_at_unigram(evidence(still, moved=0.2)) is None
+
+
+def test_stuck_advice_names_what_is_odd_in_the_settings():
+    advice = stuck_at_unigram(evidence([3.0] * 40, init="normal", dropout=0.9, optimizer="sgd"))
+    assert advice.advice[0] == "--init torch (now normal)"
+    assert advice.advice[1].startswith("--dropout 0.2 (now 0.9)")
+    assert advice.advice[2].startswith("--optimizer adamw (now sgd)")
+    assert stuck_at_unigram(evidence([3.0] * 40)).advice == ("--learning-rate 0.001 (now 0.003)",)
+
+
+@pytest.mark.parametrize(("share", "ill"), [(0.94, False), (0.96, True)])
+def test_clipping_at_nineteen_of_twenty_steps(share, ill):
+    assert (clipping(evidence(clipped=share, clip_norm=0.1)) is not None) is ill
+
+
+def test_clipping_says_how_hard_and_what_limit_to_try():
+    finding = clipping(evidence(clipped=1.0, clip_norm=0.1, optimizer="sgd", learning_rate=1.0))
+    assert finding.evidence == (
+        "100% of the steps after step 210 were clipped",
+        "their gradient norm is 0.5 (median), 5 times clip_norm 0.1",
+    )
+    assert finding.advice == (
+        "--clip-norm 1 (now 0.1): twice the usual norm",
+        "--learning-rate 0.2 (now 1): with --clip-norm 1 this makes steps as long as now",
+    )
+    assert clipping(evidence(clipped=1.0, clip_norm=0.0)) is None
+    with pytest.raises(NotAtHand, match="7 lines of training so far"):
+        clipping(evidence(FALLING[:7], clipped=1.0))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ill"),
+    [
+        ((2.5, 2.0, 2.1, 2.2, 2.3), True),
+        ((2.5, 2.0, 2.03, 2.04, 2.03), False),
+        ((2.5, 2.0, 2.05, 2.05, 2.05), True),
+        ((2.5, 2.3, 2.0, 2.3, 2.4), False),
+        ((2.5, 2.4, 2.3, 2.2, 2.1), False),
+    ],
+)
+def test_overfitting_when_the_last_three_are_above_the_lowest(held_out, ill):
+    found = overfitting(evidence(held_out=held_out))
+    assert (found is not None) is ill
+
+
+def test_overfitting_needs_a_training_loss_that_falls_and_held_out_text():
+    rising = (2.5, 2.0, 2.1, 2.2, 2.3)
+    assert overfitting(evidence(held_out=rising)).title == "overfitting since step 200"
+    assert overfitting(evidence([2.0] * 40, held_out=rising)) is None
+    with pytest.raises(NotAtHand, match="nothing was held out for validation"):
+        overfitting(evidence(held_out=(), split=(0.9, 0.0, 0.1)))
+    with pytest.raises(NotAtHand, match="3 held-out evaluations so far; it needs 4"):
+        overfitting(evidence(held_out=(1.0, 2.0, 3.0)))
+
+
+@pytest.mark.parametrize(("moved", "ill"), [(0.24, True), (0.26, False)])
+def test_learning_rate_too_low_when_weights_hardly_moved(moved, ill):
+    assert (learning_rate_too_low(evidence(moved=moved)) is not None) is ill
+
+
+def test_learning_rate_is_not_too_low_for_a_run_that_has_learned_and_settled():
+    assert learning_rate_too_low(evidence([1.0] * 40, moved=0.1)) is None
+    assert learning_rate_too_low(evidence([3.9] * 40, moved=0.1)) is not None
+
+
+def test_learning_rate_advice_is_the_default_or_ten_times_as_much():
+    low = evidence(moved=0.1, learning_rate=1e-5)
+    assert learning_rate_too_low(low).advice[0] == (
+        "--learning-rate 0.003 (now 1e-05): the optimizer's own"
+    )
+    assert learning_rate_too_low(evidence(moved=0.1, learning_rate=0.003)).advice[0] == (
+        "--learning-rate 0.03 (now 0.003)"
+    )
+
+
+@pytest.mark.parametrize("rule", [stuck_at_unigram, learning_rate_too_low])
+def test_learning_is_judged_from_fifty_steps_and_a_quarter_of_the_budget_on(rule):
+    with pytest.raises(NotAtHand, match=r"^40 steps so far; it needs 50$"):
+        rule(evidence(steps_a_line=1))
+    with pytest.raises(NotAtHand, match=r"^20% of the budget is used so far; it needs 25%$"):
+        rule(evidence(progress=0.2))
+    with pytest.raises(NotAtHand, match="the training curve has 7 points so far; it needs 8"):
+        rule(evidence(FALLING[:7]))
+    with pytest.raises(NotAtHand, match=r"^the run diverged$"):
+        rule(replace(evidence(), diverged=True))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "steps_a_line", "ill"),
+    [(43_007, 7, True), (43_008, 7, False), (40_000, 8, False), (40_000, 0.5, False)],
+)
+def test_batch_too_large_at_twenty_batches_an_epoch_and_few_updates(tokens, steps_a_line, ill):
+    """A batch is 32 x 64 = 2,048 tokens; 43,008 are 21 of them."""
+    found = batch_too_large(evidence(tokens=tokens, steps_a_line=steps_a_line))
+    assert (found is not None) is ill
+
+
+def test_batch_advice_and_a_settled_loss():
+    few = {"tokens": 40_000, "steps_a_line": 7}
+    assert batch_too_large(evidence(**few)).advice[0] == (
+        "--batch-size 4 (now 32): 8 times as many updates for the same tokens"
+    )
+    assert batch_too_large(evidence([1.0] * 40, **few)) is None
+
+
+def gate(place, low, high, cell="lstm"):
+    return GateActivity(1, CELLS[cell].gates[place], low, high)
+
+
+@pytest.mark.parametrize(
+    ("activity", "ill"),
+    [
+        (gate(0, 0.5, 0.41), True),
+        (gate(0, 0.5, 0.39), False),
+        (gate(2, 0.5, 0.5), False),
+        (gate(2, 0.5, 0.5, "gru"), False),
+        (gate(0, 0.5, 0.41, "rnn"), True),
+    ],
+)
+def test_saturated_gates_are_gates_or_the_only_state_never_the_candidate(activity, ill):
+    assert (saturated_gates(evidence(gates=[activity])) is not None) is ill
+
+
+def test_saturated_gates_name_the_gate_and_a_forget_bias():
+    found = saturated_gates(evidence(gates=[gate(1, 0.01, 0.98)], forget_bias=10.0))
+    assert found.evidence == ("layer 1, f: 1% of activations are close to 0 and 98% close to 1",)
+    assert found.advice[0] == "--forget-bias 1 (now 10)"
+
+
+@pytest.mark.parametrize(("dead", "ill"), [(9, False), (10, True)])
+def test_dead_units_from_a_fifth_of_a_layer_on(dead, ill):
+    found = dead_units(evidence(layers=[LayerActivity(1, 50, dead, 0)]))
+    assert (found is not None) is ill
+
+
+def test_dead_units_say_how_many_never_fire():
+    found = dead_units(evidence(layers=[LayerActivity(2, 50, 20, 19)], cell="rnn-relu"))
+    assert found.evidence == (
+        "layer 2: 20 of 50 units never change over the text, 19 of them are 0 all along",
+    )
+    assert found.advice[-1] == "--cell lstm (now rnn-relu)"
+
+
+def test_without_a_result_the_start_stands_for_guessing():
+    running = evidence((3.9, *[1.0] * 30, *[3.0] * 5), stopped_by="")
+    history = replace(running.history, vocabulary_size=None, train_tokens=None)
+    assert "1 at step" in diverged(replace(running, history=history)).evidence[0]
+    still = replace(history, training=evidence([9.0] * 40).history.training)
+    assert diverged(replace(running, history=still)) is None

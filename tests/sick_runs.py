@@ -1,0 +1,75 @@
+"""Settings of small runs that show one illness each, and of healthy ones: a second or two each."""
+
+from typing import Any
+
+SMALL: dict[str, Any] = {
+    "corpus": "python-reference",
+    "corpus_limit": 40_000,
+    "split": (0.95, 0.05, 0.0),
+    "hidden_size": 48,
+    "embedding_size": 16,
+    "batch_size": 16,
+    "num_steps": 32,
+    "num_epochs": 4,
+    "num_log_lines": 40,
+    "num_evaluations": 8,
+    "sample_length": 0,
+    "threads": 1,
+}
+
+SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a relu that explodes": (
+        {"cell": "rnn-relu", "optimizer": "sgd", "learning_rate": 50.0, "clip_norm": 0.0},
+        ("diverged",),
+    ),
+    "adamw at 5, after a warm-up": (
+        {"learning_rate": 5.0, "warmup": 0.9},
+        ("diverged", "saturated gates"),
+    ),
+    "two layers whose weights start at 0.001": (
+        {
+            "init": "normal", "init_std": 0.001, "num_layers": 2,
+            "optimizer": "sgd", "learning_rate": 3.0,
+        },
+        ("stuck at the unigram level",),
+    ),
+    "98% input dropout": ({"input_dropout": 0.98}, ("stuck at the unigram level",)),
+    "clip_norm 0.02": ({"clip_norm": 0.02}, ("clipping every step",)),
+    "adamw at 0.3": ({"learning_rate": 0.3}, ("saturated gates",)),
+    "tanh, adamw at 0.1": ({"cell": "rnn", "learning_rate": 0.1}, ("saturated gates",)),
+    "relu, adamw at 0.1": (
+        {"cell": "rnn-relu", "learning_rate": 0.1, "num_steps": 4, "batch_size": 64},
+        ("dead units",),
+    ),
+    "50 epochs of 8,000 characters": (
+        {"corpus_limit": 8_000, "num_epochs": 50, "learning_rate": 0.01, "batch_size": 8},
+        ("overfitting",),
+    ),
+    "adamw at 0.00002": ({"learning_rate": 2e-5}, ("learning rate too low",)),
+    "sgd at 0.01": ({"optimizer": "sgd", "learning_rate": 0.01}, ("learning rate too low",)),
+    "a batch of 4,096 tokens": (
+        {"batch_size": 128, "num_epochs": 5},
+        ("batch too large for the text",),
+    ),
+}  # fmt: skip
+"""By what is wrong with it: the settings, and the illnesses that it really has."""
+
+HEALTHY: dict[str, dict[str, Any]] = {
+    "lstm, adamw": {},
+    "lstm, builtin, cosine": {"engine": "builtin", "schedule": "cosine"},
+    "lstm, textbook": {"engine": "textbook", "num_epochs": 2, "batch_size": 32, "num_steps": 16},
+    "lstm, sgd": {"optimizer": "sgd", "learning_rate": 2.0},
+    "two gru layers, dropout, one-cycle": {
+        "cell": "gru", "num_layers": 2, "batch_size": 8, "schedule": "one-cycle",
+        "dropout": 0.2, "layer_dropout": 0.2, "weight_dropout": 0.2,
+    },
+    "gru, adagrad, random windows": {"cell": "gru", "optimizer": "adagrad", "batching": "random"},
+    "rnn, rmsprop": {"cell": "rnn", "optimizer": "rmsprop"},
+    "rnn-relu, adam": {"cell": "rnn-relu", "optimizer": "adam"},
+    "bpe tokens": {"tokenizer": "bpe", "bpe_size": 400, "batch_size": 8, "num_steps": 16},
+    "words, one-hot": {
+        "tokenizer": "word", "min_frequency": 3, "corpus_limit": 20_000, "input": "one-hot",
+        "batch_size": 4, "num_steps": 16, "num_epochs": 3,
+    },
+}  # fmt: skip
+"""Over cells, engines, optimizers, schedules and tokenizers."""
