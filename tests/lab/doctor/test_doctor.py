@@ -9,6 +9,7 @@ from command_line import Cli
 from safetensors.numpy import load_file, save_file
 
 import rnnlab
+from rnnlab.data.files import sealed, write_json
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.lab.doctor.examine import RULES
 from rnnlab.lab.doctor.finding import Diagnosis, Finding
@@ -92,7 +93,7 @@ def test_without_its_text_a_run_is_judged_by_its_log_alone(copy: Path) -> None:
     file = copy / "checkpoint" / "last" / "config.json"
     config = json.loads(file.read_text())
     config["data"]["corpus"] = ["gone.txt"]
-    file.write_text(json.dumps(config))
+    write_json(file, sealed(config))
     diagnosis = rnnlab.diagnose(copy)
     assert diagnosis.not_asked.keys() == NEED_TEXT
     (why,) = set(diagnosis.not_asked.values())
