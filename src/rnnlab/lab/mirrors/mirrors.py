@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
@@ -42,26 +43,33 @@ def check_mirrors(names: Sequence[str]) -> None:
                 )
 
 
-def open_mirror(name: str, directory: Path, settings: Settings, began: float) -> Mirror:
-    """Open a mirror by name for a run that began then; its package is imported only now."""
+def open_mirror(
+    name: str, directory: Path, settings: Settings, began: float, step: int = 0
+) -> Mirror:
+    """Open a mirror by name for a run that began then; its package is imported only now.
+
+    step: where training goes on, 0: it is new.
+    """
     if name == "tensorboard":
         from rnnlab.lab.mirrors.tensorboard import TensorBoard
 
-        return TensorBoard(directory, settings, began)
+        return TensorBoard(directory, settings, began, step)
     for name, value in MLFLOW_DEFAULTS.items():
         os.environ.setdefault(name, value)  # some are read when mlflow is imported
     from rnnlab.lab.mirrors.mlflow import MLflow
 
-    return MLflow(directory, settings, began)
+    return MLflow(directory, settings, began, step)
 
 
 class Mirrors:
-    """The mirrors that a run's settings name, as a context: leaving it tells them how it ended."""
+    """The mirrors that a run's settings name, as a context: leaving it tells them how it ended.
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
-        self._directory = directory
-        names = dict.fromkeys(settings.machine.mirror)
-        self._feeds = [_Feed(name, directory, settings) for name in names]
+    step: where training goes on, 0: it is new.
+    """
+
+    def __init__(self, directory: Path, settings: Settings, step: int = 0) -> None:
+        self._directory, self._settings, self._step = directory, settings, step
+        self._feeds: list[_Feed] = []
 
     def line(self, line: Line) -> None:
         """Show a line of metrics.jsonl."""
@@ -74,6 +82,8 @@ class Mirrors:
         self._tell(lambda mirror: mirror.sample(step, text, now))
 
     def __enter__(self) -> Self:
+        names = dict.fromkeys(self._settings.machine.mirror)
+        self._feeds = [_Feed(name, self._directory, self._settings, self._step) for name in names]
         return self
 
     def __exit__(
@@ -102,11 +112,10 @@ class Mirrors:
 class _Feed:
     """Opens a mirror and hands it what comes, in a thread of its own, until it fails."""
 
-    def __init__(self, name: str, directory: Path, settings: Settings) -> None:
+    def __init__(self, name: str, directory: Path, settings: Settings, step: int) -> None:
         self._name = name
+        self._open = partial(open_mirror, name, directory, settings, time.time(), step)
         self._directory = directory
-        self._settings = settings
-        self._began = time.time()
         self._calls: SimpleQueue[Callable[[Mirror], None] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name=f"mirror {name}", daemon=True)
         self._thread.start()
@@ -127,7 +136,7 @@ class _Feed:
 
     def _work(self) -> None:
         try:
-            mirror = open_mirror(self._name, self._directory, self._settings, self._began)
+            mirror = self._open()
             while call := self._calls.get():
                 call(mirror)
         except Exception as error:

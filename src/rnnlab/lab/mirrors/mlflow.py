@@ -37,10 +37,10 @@ class MLflow(Mirror):
     """Numbers as metrics, settings as params, files of the run directory as artifacts.
 
     The run bears the directory's name, in the experiment that MLFLOW_EXPERIMENT_NAME names or else
-    in `rnnlab`.
+    in `rnnlab`. Where training goes on, it is the last run of this directory, if there is one.
     """
 
-    def __init__(self, directory: Path, settings: Settings, began: float) -> None:
+    def __init__(self, directory: Path, settings: Settings, began: float, step: int = 0) -> None:
         # MLflow's tables use what SQLAlchemy 2.1 deprecates; no run can do anything about it.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\.")
         local = f"sqlite:///{Path('mlflow.db').absolute()}"
@@ -50,10 +50,14 @@ class MLflow(Mirror):
             self._client = MlflowClient(uri)
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rnnlab")
         tags = {"run_directory": str(directory.absolute())}
-        run = self._client.create_run(experiment, _milliseconds(began), tags, directory.name)
-        self._id = run.info.run_id
-        params = [Param(name, word(value)) for name, value in settings.flat().items()]
-        self._client.log_batch(self._id, params=params)
+        if step and (found := self._run_of(experiment, tags["run_directory"])):
+            self._id = found
+            self._client.update_run(self._id, "RUNNING")
+        else:
+            run = self._client.create_run(experiment, _milliseconds(began), tags, directory.name)
+            self._id = run.info.run_id
+            params = [Param(name, word(value)) for name, value in settings.flat().items()]
+            self._client.log_batch(self._id, params=params)
         self._pending: list[Metric] = []
         self._called = 0.0
 
@@ -77,6 +81,13 @@ class MLflow(Mirror):
                     self._client.log_artifact(self._id, str(file))
         finally:
             self._client.set_terminated(self._id, status, _milliseconds(when))
+
+    def _run_of(self, experiment: str, directory: str) -> str:
+        """The id of the last run of a directory; "" where there is none."""
+        runs = self._client.search_runs(
+            [experiment], f"tags.run_directory = '{directory}'", max_results=1
+        )
+        return str(runs[0].info.run_id) if runs else ""
 
     def _flush(self) -> None:
         metrics, self._pending = self._pending, []

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from textwrap import indent
 
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
@@ -28,7 +28,7 @@ COMPARED = ("held-out/bits_per_character", "train/perplexity", "train/tokens_per
 class TensorBoard(Mirror):
     """Numbers as scalars, samples as text, settings as hparams."""
 
-    def __init__(self, directory: Path, settings: Settings, began: float) -> None:
+    def __init__(self, directory: Path, settings: Settings, began: float, step: int = 0) -> None:
         folder = directory / FOLDER
         folder.mkdir(exist_ok=True)
         self._file = folder / f"events.out.tfevents.{began:.0f}.{socket.gethostname()}"
@@ -40,6 +40,8 @@ class TensorBoard(Mirror):
         figures = [hparams.Metric(tag) for tag in COMPARED]
         self._write(
             Event(wall_time=began, file_version="brain.Event:2"),
+            # What came after this step before is not shown; it comes again.
+            Event(wall_time=began, step=step + 1, session_log=SessionLog(status=SessionLog.START)),
             _event(began, 0, hparams.hparams_config_pb(columns, figures, began)),
             _event(began, 0, hparams.hparams_pb(values, str(directory), began)),
         )
