@@ -91,7 +91,7 @@ def evaluate(
         corpus = corpora.load([name], errors=errors)
         text = preprocess(corpus.text, model.preprocessing)
         records += evaluate_texts(
-            model, {"all": text}, contexts,
+            model, {"all": text}, contexts, sizes={"all": len(text)},
             corpus=corpus.name, corpus_sha256=corpus.sha256,
             checkpoint=checkpoint, baselines=beside,
         )  # fmt: skip
