@@ -207,20 +207,21 @@ def test_reading_a_mapped_file_leaves_little_of_it_in_memory(kind: str, tmp_path
 import re, sys
 import numpy as np
 from rnnlab.data.batches import KINDS
-from rnnlab.data.token_file import MOST_MAPPED_BYTES
+from rnnlab.data import token_file
 file, kind = sys.argv[1:]
-size = 3 * MOST_MAPPED_BYTES
+token_file.MOST_MAPPED_BYTES = 2**24
+size = 3 * 2**24
 def resident():
     return 1024 * int(re.search(r"RssFile:\\s+(\\d+)", open("/proc/self/status").read())[1])
 with open(file, "wb") as stream:
     stream.truncate(size)
 ids = np.memmap(file, np.uint8, "r")
 before, most = resident(), 0
-for number, _ in enumerate(KINDS[kind](ids, 512, 1024).epoch(np.random.default_rng(0))[1]):
+for number, _ in enumerate(KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))[1]):
     if number % 8 == 0:
         most = max(most, resident() - before)
 assert ids.sum() == 0 and resident() - before > size * 0.9  # what is read without letting go
-print(most / MOST_MAPPED_BYTES)
+print(most / 2**24)
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "ids"), kind], capture_output=True, text=True
