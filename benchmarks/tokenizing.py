@@ -1,7 +1,7 @@
 """How fast a text too large for memory is tokenized, and what memory training on it takes.
 
 The text is lines of the two named corpora in random order, again and again; `typographic` is the
-same with ’ for ', so that hardly a piece of it is ASCII. Each tokenizer takes its turn once a round:
+same with ’ for ', so that hardly a piece of it is ASCII. Each tokenizer takes its turn every round:
 
 checksum      reading the bytes for their SHA-256, the only thing done when the ids are at hand
 count         reading and decoding, for the characters
@@ -10,10 +10,11 @@ ids           reading once more, tokenizing, writing the ids
 all           `load_dataset` with an empty cache: the above, 90% of it for the vocabulary
 again         `load_dataset` after that
 
-in MB of text a second, medians over the rounds beside their range. One process, one thread.
+in MB of text a second of one core's time, medians over the rounds beside their range. One process,
+one thread.
 
-With --train a text of --gigabytes is made, and `rnnlab train` reads it for --seconds: the peak of its
-resident memory, and of the same training on a short text, above that of a process that does
+With --train a text of --gigabytes is made, and `rnnlab train` reads it for --seconds: the peak of
+its resident memory, and of the same training on a short text, above that of a process that does
 nothing but import torch.
 """
 
@@ -49,10 +50,10 @@ def write_text(file: Path, size: int, *, typographic: bool = False, one_line: bo
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    began = time.perf_counter()
+    """The processor's time that it takes; waiting for other processes or the disk is left out."""
+    began = time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
@@ -104,7 +105,7 @@ def speeds(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         for text in ("ascii", "typographic"):
             for kind in arguments.tokenizer:
                 slow = kind in ("word", "bpe")
-                size = arguments.megabytes * MB // (4 if slow else 1)
+                size = arguments.megabytes * MB // (10 if slow else 1)
                 write_text(Path(folder, f"{text}-{kind}"), size, typographic=text == "typographic")
         for turn in range(arguments.rounds + 1):
             for text in ("ascii", "typographic"):
@@ -179,7 +180,7 @@ def main() -> None:
     """Measure, and print a table or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--tokenizer", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--megabytes", type=int, default=100, help="text; a quarter for word, bpe")
+    parser.add_argument("--megabytes", type=int, default=200, help="text; a tenth for word, bpe")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--gigabytes", type=float, default=2)
