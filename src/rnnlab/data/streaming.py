@@ -23,7 +23,7 @@ from rnnlab.data import corpus as corpora
 from rnnlab.data import token_cache
 from rnnlab.data.long_text import LongText, file_bytes, open_long_text
 from rnnlab.data.pieces import Reel
-from rnnlab.data.preprocessing import preprocess_pieces
+from rnnlab.data.preprocessing import preprocess, preprocess_pieces
 from rnnlab.data.splits import Split, Whole, nothing_left, split_sizes, too_short
 from rnnlab.data.token_file import TokenWriter
 from rnnlab.data.tokenizer import (
@@ -156,6 +156,23 @@ def checksum(
     if file_bytes(names) < streaming.from_bytes:
         return corpora.load(names, data_dir, errors).sha256
     return open_long_text(names, data_dir, errors, streaming.chunk_bytes).source.sha256
+
+
+def read_beginning(
+    name: str, errors: str, rule: str, streaming: Streaming = STREAMING
+) -> tuple[corpora.Source, str, int]:
+    """A text under a text rule: all of it, or of a long one what is evaluated; and its length.
+
+    Raises as `corpus.load`.
+    """
+    if file_bytes([name]) < streaming.from_bytes:
+        corpus = corpora.load([name], errors=errors)
+        text = preprocess(corpus.text, rule)
+        return corpus, text, len(text)
+    long = open_long_text([name], "", errors, streaming.chunk_bytes)
+    ends = _Ends(streaming)
+    characters = sum(map(len, ends.passing(preprocess_pieces(long.pieces(), rule))))
+    return long.source, ends.begin(), characters
 
 
 def _key(
