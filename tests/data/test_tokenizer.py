@@ -35,7 +35,7 @@ of_every_kind = pytest.mark.parametrize("kind", KINDS)
 
 UNK = "<unk>"
 PIECES = {"char": re.compile("(?s)."), "word": re.compile(r" ?\w+| ?[^\w\s]|\s")}
-BPE = BpeTokenizer.train("ab  ba !! ' é語 aa 1\t1\n" * 9, 290)
+BPE = BpeTokenizer.train("ab  ba !!\x1c ' é語 aa 1\t1\n  \n a  \n\t \n" * 9, 300)
 FABLE = "the cat, the hat; the mat\nand the café of 😀 and 😀\n" * 4
 
 
@@ -304,7 +304,7 @@ def test_a_long_word_is_cut() -> None:
     assert found == ["a", " " + "x" * LONGEST_WORD, "xx"]
 
 
-LINE = st.text(st.sampled_from("ab  \t'!é\x1c\xa0\u3000語1"), max_size=60)
+LINE = st.text(st.sampled_from("ab  \n\t'!é\x1c\xa0\u3000語1"), max_size=60)
 
 
 @given(text=LINE, cuts=CUTS)

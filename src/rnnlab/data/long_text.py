@@ -18,16 +18,16 @@ class TextFile(Source):
 
     file: Path
     stamp: tuple[int, int]
-    """Its size and time of change when its checksum was taken."""
+    """Its size and time of change before its checksum was taken."""
 
     @classmethod
     def open(cls, name: str) -> "TextFile":
         """Take the checksum of a file; raises CorpusError where it cannot be read."""
         file = Path(name)
         try:
+            stamp = _stamp(file)
             with file.open("rb") as stream:
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            stamp = _stamp(file)
         except OSError as error:
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
         return cls(name=name, sha256=sha256, origin=f"file {name}", file=file, stamp=stamp)
