@@ -13,9 +13,8 @@ again         `load_dataset` after that
 in MB of text a second of one core's time, medians over the rounds beside their range. One process,
 one thread.
 
-With --train a text of --gigabytes is made, and `rnnlab train` reads it for --seconds: the peak of
-its resident memory, and of the same training on a short text, above that of a process that does
-nothing but import torch.
+With --train texts of --gigabytes are made, and `rnnlab train` reads each for --seconds: the peak of
+its resident memory above that of a process that does nothing but import torch.
 """
 
 import argparse
@@ -143,7 +142,7 @@ def peak_mib(command: list[str], cache: Path, log: Path) -> tuple[float, float]:
 
 
 def training(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train on a large text and on a small one."""
+    """Train on a text of each size."""
     python = [sys.executable]
     with TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
@@ -151,7 +150,8 @@ def training(arguments: argparse.Namespace) -> dict[str, Any]:
         importing = [*python, "-c", "import torch; torch.ones(9).sum()"]
         torch_own, _ = peak_mib(importing, folder, log)
         found: dict[str, Any] = {"torch_mib": torch_own, "runs": []}
-        for size in (MB, int(arguments.gigabytes * 1000) * MB):
+        for gigabytes in arguments.gigabytes:
+            size = int(gigabytes * 1000 * MB)
             file = folder / "text.txt"
             write_text(file, size, one_line=arguments.one_line)
             for kind in arguments.tokenizer:
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=200, help="text; a tenth for word, bpe")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train", action="store_true", help="measure memory instead of speed")
-    parser.add_argument("--gigabytes", type=float, default=2)
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=(0.001, 2))
     parser.add_argument("--seconds", type=float, default=60, help="of training")
     parser.add_argument("--batching", choices=("sequential", "random"), default="sequential")
     parser.add_argument("--one-line", action="store_true", help="spaces for line ends")
