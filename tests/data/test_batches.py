@@ -1,11 +1,15 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnlab.data import token_file
 from rnnlab.data.batches import KINDS, Batches, RandomBatches, SequentialBatches
 from rnnlab.errors import CorpusError
 
@@ -170,3 +174,57 @@ def test_a_text_too_short_is_told_what_it_needs() -> None:
 def test_only_sequential_batches_carry_the_state() -> None:
     assert SequentialBatches.carries_state
     assert not RandomBatches.carries_state
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("type_", [np.uint8, np.uint16, np.int32, np.int64])
+def test_ids_of_a_mapped_file_give_the_same_batches(
+    kind: str, batch_size: int, type_: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_file, "MOST_MAPPED_BYTES", 2**17)  # let go of the map now and then
+    ids = np.random.default_rng(0).integers(0, 200, 500)
+    ids.astype(type_).tofile(tmp_path / "ids")
+    mapped = np.memmap(tmp_path / "ids", type_, "r")
+    found, expected = (
+        list(KINDS[kind](each, batch_size, 7).epoch(np.random.default_rng(1))[1])
+        for each in (mapped, ids)
+    )
+    assert len(found) == len(expected) > 10
+    for pair, same in zip(found, expected, strict=True):
+        for batch, other in zip(pair, same, strict=True):
+            assert np.array_equal(batch, other)
+            assert batch.dtype == np.int64
+            assert batch.flags.c_contiguous
+            assert type(batch) is np.ndarray
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_reading_a_mapped_file_leaves_little_of_it_in_memory(kind: str, tmp_path: Path) -> None:
+    """A file three times as large as what batches may leave mapped; read in another process."""
+    code = """
+import re, sys
+import numpy as np
+from rnnlab.data.batches import KINDS
+from rnnlab.data import token_file
+file, kind = sys.argv[1:]
+token_file.MOST_MAPPED_BYTES = 2**24
+size = 3 * 2**24
+def resident():
+    return 1024 * int(re.search(r"RssFile:\\s+(\\d+)", open("/proc/self/status").read())[1])
+with open(file, "wb") as stream:
+    stream.truncate(size)
+ids = np.memmap(file, np.uint8, "r")
+before, most = resident(), 0
+for number, _ in enumerate(KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))[1]):
+    if number % 8 == 0:
+        most = max(most, resident() - before)
+assert ids.sum() == 0 and resident() - before > size * 0.9  # what is read without letting go
+print(most / 2**24)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "ids"), kind], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.5

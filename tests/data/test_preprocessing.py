@@ -1,11 +1,13 @@
 import io
 import re
+import sys
 
 import pytest
+from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.preprocessing import RULES, letters, preprocess
+from rnnlab.data.preprocessing import LONGEST_RUN, RULES, letters, preprocess, preprocess_pieces
 
 # Many line ends, runs of other characters, letters outside A-Z a-z, case pairs that change length.
 MADE_UP = st.text(st.sampled_from("aZ q,.  \n\r\t-9éßİſK_\u2028")) | st.text()
@@ -43,3 +45,37 @@ def test_letters_joins_lines_with_nothing_between() -> None:
 def test_rules_by_name(rule: str, expected: str) -> None:
     assert preprocess("Ab É\r\n", rule) == expected
     assert rule in RULES
+
+
+@given(text=MADE_UP | TEXT, cuts=CUTS, rule=st.sampled_from(sorted(RULES)))
+@settings(max_examples=400, derandomize=True)
+def test_pieces_become_what_the_whole_becomes(text: str, cuts: set[int], rule: str) -> None:
+    assert "".join(preprocess_pieces(pieces(text, cuts), rule)) == preprocess(text, rule)
+
+
+@given(text=MADE_UP | TEXT)
+@settings(max_examples=200, derandomize=True)
+def test_lower_is_that_of_python(text: str) -> None:
+    assert preprocess(text, "lower") == text.lower()
+
+
+def test_a_final_sigma_never_looks_across_white_space() -> None:
+    for space in filter(str.isspace, map(chr, range(sys.maxunicode + 1))):
+        for text in ("AΣ", "A", "Σ", "Σ."):
+            assert (text + space + "ΣA").lower() == text.lower() + space + "σa"
+            assert (text + space).lower() == text.lower() + space.lower()
+
+
+@pytest.mark.parametrize("size", [1000, 65_536, 100_000])
+def test_a_run_without_white_space_is_lowered_in_parts(size: int) -> None:
+    text = " " + ("A" * (LONGEST_RUN - 1) + "Σ") * 2 + "B Σ" + "Σ." * LONGEST_RUN
+    chunks = [text[i : i + size] for i in range(0, len(text), size)]
+    found = preprocess(text, "lower")
+    assert "".join(preprocess_pieces(chunks, "lower")) == found
+    # The sigma that ends a part is final there, though a letter follows.
+    assert found[: 2 * LONGEST_RUN + 2] == " " + ("a" * (LONGEST_RUN - 1) + "ς") * 2 + "b"
+
+
+def test_a_line_of_letters_is_never_held_back() -> None:
+    lines = preprocess_pieces((piece for piece in ["Ab, ", "-", "C", "d\n"]), "letters")
+    assert list(lines) == ["ab", " c", "d"]

@@ -4,10 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import tokenizers
+from cutting import CUTS, DENSE, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings
+from rnnlab.data import words
 from rnnlab.data.tokenizer import (
     BpeTokenizer,
     ByteTokenizer,
@@ -15,9 +18,12 @@ from rnnlab.data.tokenizer import (
     Tokenizer,
     WordTokenizer,
     cut,
+    cut_pieces,
     tokenizer_from_json,
     train_tokenizer,
 )
+from rnnlab.data.words import LONGEST_RUN, LONGEST_WORD
+from rnnlab.errors import CorpusError
 
 KINDS = ("char", "byte", "word", "bpe")
 UNBOUNDED = ("byte", "bpe")
@@ -29,6 +35,7 @@ of_every_kind = pytest.mark.parametrize("kind", KINDS)
 
 UNK = "<unk>"
 PIECES = {"char": re.compile("(?s)."), "word": re.compile(r" ?\w+| ?[^\w\s]|\s")}
+BPE = BpeTokenizer.train("ab  ba !!\x1c ' é語 aa 1\t1\n  \n a  \n\t \n" * 9, 300)
 FABLE = "the cat, the hat; the mat\nand the café of 😀 and 😀\n" * 4
 
 
@@ -245,3 +252,92 @@ def test_cut_keeps_exactly_the_first_tokens(kind: str, text: str, limit: int) ->
 def test_a_tokenizer_shows_its_size(kind: str) -> None:
     tokenizer = trained(kind, FABLE)
     assert repr(tokenizer) == f"{kind.capitalize()}Tokenizer({tokenizer.size} tokens)"
+
+
+@of_every_kind
+@given(text=TEXT | DENSE, cuts=CUTS, seen=st.integers(0, 60))
+@moderate
+def test_pieces_have_the_ids_of_the_whole(kind: str, text: str, cuts: set[int], seen: int) -> None:
+    whole = train_tokenizer(SETTINGS[kind], FABLE + text[:seen])
+    parts = train_tokenizer(SETTINGS[kind], [*pieces(FABLE, cuts), *pieces(text[:seen], cuts)])
+    assert parts.to_json() == whole.to_json()
+    found = [np.empty(0, np.int64), *whole.encode_pieces(pieces(text, cuts))]
+    assert np.array_equal(np.concatenate(found), whole.encode(text))
+
+
+@of_every_kind
+@given(text=TEXT | DENSE, cuts=CUTS, limit=st.integers(1, 40))
+@moderate
+def test_a_limit_cuts_pieces_as_it_cuts_the_whole(
+    kind: str, text: str, cuts: set[int], limit: int
+) -> None:
+    match kind:
+        case "byte":
+            expected = text.encode()[:limit].decode(errors="ignore")
+        case "word":
+            expected = "".join(PIECES["word"].findall(text)[:limit])
+        case _:
+            expected = text[:limit]
+    assert cut(text, kind, limit) == expected
+    assert "".join(cut_pieces(pieces(text, cuts), kind, limit)) == expected
+
+
+@pytest.mark.parametrize("filling", ["x", "x\u0301", " ", "\t", "\n", "\r\n", "\x1c", "語", "😀"])
+@pytest.mark.parametrize("end", ["", "\r\n", " b"])
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_what_has_no_space_and_no_end_is_cut_at_the_same_places(
+    kind: str, end: str, filling: str
+) -> None:
+    longest = {"word": LONGEST_WORD, "bpe": LONGEST_RUN}[kind]
+    tokenizer = trained(kind, "ab x xx xxxx\n 語語 " + "x" * (longest - 1))
+    for length in (longest - 1, longest, 2 * longest + 1):
+        text = "ab " + filling * (length // len(filling)) + end
+        for size in (4096, 65_537):
+            parts = [text[i : i + size] for i in range(0, len(text), size)]
+            found = list(tokenizer.encode_pieces(parts))
+            assert np.array_equal(np.concatenate(found), tokenizer.encode(text))
+        assert len(text) - tokenizer.settled(text) <= longest + 1
+
+
+def test_a_long_word_is_cut() -> None:
+    found = WordTokenizer.pattern.findall("a " + "x" * (LONGEST_WORD + 2))
+    assert found == ["a", " " + "x" * LONGEST_WORD, "xx"]
+
+
+LINE = st.text(st.sampled_from("ab  \n\t'!é\x1c\xa0\u3000語1"), max_size=60)
+
+
+@given(text=LINE, cuts=CUTS)
+@moderate
+def test_cuts_before_spaces_change_no_id_of_bpe(text: str, cuts: set[int]) -> None:
+    """The oracle is the tokenizers library, asked for the whole line."""
+    model = tokenizers.Tokenizer.from_str(BPE.to_json()["tokenizers"])
+    whole = [token for line in text.splitlines(keepends=True) for token in model.encode(line).ids]
+    runs = [run for line in text.splitlines(keepends=True) for run in words._runs(line)]
+    assert [token for run in runs for token in model.encode(run).ids] == whole
+    found = [token for part in BPE.encode_pieces(pieces(text, cuts)) for token in part]
+    assert found == BPE.encode(text).tolist() == whole
+
+
+def test_more_different_words_than_can_be_counted_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(words, "MOST_WORDS", 3)
+    assert WordTokenizer.train("a a b a b b", 1).size == 4
+    for text in ("a\nb c", ["a\n", "b", " c"]):
+        with pytest.raises(CorpusError) as caught:
+            WordTokenizer.train(text, 9)
+        assert str(caught.value) == (
+            "word tokenizer: the training text has more than 3 different words or 100,000,000 "
+            "characters in them; use --tokenizer bpe, byte or char"
+        )
+    monkeypatch.setattr(words, "MOST_WORD_CHARACTERS", 4)
+    assert WordTokenizer.train("abcd" * 1, 1).size == 2
+    with pytest.raises(CorpusError, match=r"^word tokenizer: the training text has more than 3 "):
+        WordTokenizer.train("abcde", 1)
+
+
+def test_bpe_learns_from_the_beginning_of_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "LEARNED_CHARACTERS", 20)
+    first = BpeTokenizer.train("ab ab ab ab ab ab ab" + " cd" * 99, 300)
+    assert first.to_json() == BpeTokenizer.train("ab ab ab ab ab ab ab", 300).to_json()

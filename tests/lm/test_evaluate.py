@@ -123,7 +123,8 @@ def test_perplexity_is_exp_and_infinite_where_that_overflows():
 
 def test_record_becomes_json_with_all_its_fields():
     record = Evaluation(
-        corpus="c", corpus_sha256="0" * 64, split="test", context="carried", tokens=9,
+        corpus="c", corpus_sha256="0" * 64, split="test", split_characters=9,
+        context="carried", tokens=9,
         characters=8, unknown_tokens=1, nats_per_token=1.0, bits_per_character=2.0,
         perplexity=math.e, checkpoint="best", baselines={"xz": {"bits_per_character": 3.0}},
     )  # fmt: skip

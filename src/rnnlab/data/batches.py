@@ -8,11 +8,14 @@ Deep Learning, section 9.3 of release 0.17 ("random sampling" and "sequential pa
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from rnnlab.data.tokenizer import Ids
+from rnnlab.data.shuffle import shuffled
+from rnnlab.data.symbols import Ids
+from rnnlab.data.token_file import released
 from rnnlab.errors import CorpusError
 
 
@@ -20,7 +23,7 @@ from rnnlab.errors import CorpusError
 class Batches(ABC):
     """The batches of one split."""
 
-    ids: Ids  # (N,)
+    ids: npt.NDArray[Any]  # (N,) of any integer type, also a memory map; batches are int64
     batch_size: int
     num_steps: int
 
@@ -75,7 +78,8 @@ class SequentialBatches(Batches):
         targets = self.ids[start + 1 : end + 1].reshape(self.batch_size, row)
         count = row // self.num_steps
         parts = (slice(k * self.num_steps, (k + 1) * self.num_steps) for k in range(first, count))
-        return count, ((_turned(inputs[:, part]), _turned(targets[:, part])) for part in parts)
+        pairs = ((_turned(inputs[:, part]), _turned(targets[:, part])) for part in parts)
+        return count, released(pairs, self.ids)
 
 
 class RandomBatches(Batches):
@@ -96,19 +100,24 @@ class RandomBatches(Batches):
         """See `Batches.epoch`."""
         offset = int(rng.integers(0, self.num_steps))
         windows = (len(self.ids) - offset - 1) // self.num_steps
-        starts = offset + self.num_steps * rng.permutation(windows)
+        order = shuffled(rng, windows)
         count = windows // self.batch_size
-        steps = np.arange(self.num_steps)[:, None]
+        steps = offset + np.arange(self.num_steps)[:, None]
         chosen = (
-            starts[k * self.batch_size : (k + 1) * self.batch_size] for k in range(first, count)
+            order(k * self.batch_size, (k + 1) * self.batch_size) for k in range(first, count)
         )
-        positions = (steps + some for some in chosen)  # (T, B)
-        return count, ((self.ids[where], self.ids[where + 1]) for where in positions)
+        positions = (steps + self.num_steps * some for some in chosen)  # (T, B)
+        pairs = ((_whole(self.ids[where]), _whole(self.ids[where + 1])) for where in positions)
+        return count, released(pairs, self.ids)
 
 
-def _turned(rows: Ids) -> Ids:
+def _turned(rows: npt.NDArray[Any]) -> Ids:
     """(B, T) as (T, B), contiguous."""
-    return np.ascontiguousarray(rows.T)
+    return np.ascontiguousarray(rows.T, np.int64)
+
+
+def _whole(batch: npt.NDArray[Any]) -> Ids:
+    return batch.astype(np.int64, copy=False)
 
 
 KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}

@@ -4,27 +4,32 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rnnlab.data.pieces import decoded
 from rnnlab.errors import ChecksumError, CorpusError, UsageError, suggest
 
 DOWNLOAD_TIMEOUT_SECONDS = 4.0
 """Longest wait for a server's answer; an absent network must not stall the first command."""
 
-BYTE_ORDER_MARK = "\ufeff"
 
-
-@dataclass(frozen=True)
-class Corpus:
-    """A text and where it came from."""
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a text came from."""
 
     name: str
-    text: str
     sha256: str
     """Of the bytes as read, before decoding."""
     origin: str
     """One phrase for people: where it was found, and why this one was taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus(Source):
+    """A text and where it came from."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class NamedCorpus:
                 pooch.retrieve(
                     self.url,
                     known_hash=None,
-                    path=_cache(),
+                    path=cache_folder(),
                     fname=f"{self.name}.txt",
                     downloader=pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT_SECONDS),
                     processor=self._check_download,
@@ -95,7 +100,8 @@ class NamedCorpus:
         content = _read(file)
         self.check(file, content)
         origin = f"found at {file}" if found else f"downloaded from {self.url}"
-        return Corpus(self.name, _decode(content, str(file), errors), self.sha256, origin)
+        text = _decode(content, str(file), errors)
+        return Corpus(name=self.name, text=text, sha256=self.sha256, origin=origin)
 
 
 NAMED = {
@@ -131,7 +137,8 @@ def python_reference() -> Corpus:
     text = "\n".join(topics[name] for name in sorted(topics))
     version = ".".join(map(str, sys.version_info[:3]))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Corpus(PYTHON_REFERENCE, text, sha256, f"the help topics of Python {version}")
+    origin = f"the help topics of Python {version}"
+    return Corpus(name=PYTHON_REFERENCE, text=text, sha256=sha256, origin=origin)
 
 
 def load(names: Sequence[str], data_dir: str = "", errors: str = "strict") -> Corpus:
@@ -161,8 +168,8 @@ def _auto(data_dir: str, errors: str) -> Corpus:
             raise
         corpus = python_reference()
         why = str(error).split(";")[0].replace("corpus ", "", 1)
-        return Corpus(corpus.name, corpus.text, corpus.sha256, f"{corpus.origin}, because {why}")
-    return Corpus(corpus.name, corpus.text, corpus.sha256, f"auto: {corpus.origin}")
+        return replace(corpus, origin=f"{corpus.origin}, because {why}")
+    return replace(corpus, origin=f"auto: {corpus.origin}")
 
 
 def _load_file(name: str, errors: str) -> Corpus:
@@ -176,17 +183,33 @@ def _load_file(name: str, errors: str) -> Corpus:
             )
         content, origin = _read(Path(name)), f"file {name}"
     text = _decode(content, origin, errors)
-    return Corpus(name, text, hashlib.sha256(content).hexdigest(), origin)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Corpus(name=name, text=text, sha256=sha256, origin=origin)
 
 
 def _join(parts: Sequence[Corpus]) -> Corpus:
+    joined = joined_source(parts)
+    return Corpus(text="".join(part.text for part in parts), **vars(joined))
+
+
+def joined_source(parts: Sequence[Source]) -> Source:
+    """Several texts, one after another, as the source of one; a single one as it is."""
+    if len(parts) == 1:
+        return parts[0]
     sums = "".join(part.sha256 for part in parts)
-    return Corpus(
+    return Source(
         name=" ".join(part.name for part in parts),
-        text="".join(part.text for part in parts),
         sha256=hashlib.sha256(sums.encode()).hexdigest(),
         origin=f"{len(parts)} texts, one after another",
     )
+
+
+def is_text_file(name: str) -> bool:
+    """Whether a corpus of this name is a regular file, which can be read again and again."""
+    try:
+        return name not in ("auto", "-", *NAMES) and Path(name).is_file()
+    except OSError:  # a name longer than the system allows
+        return False
 
 
 def _exists(name: str) -> bool:
@@ -204,28 +227,16 @@ def _read(file: Path) -> bytes:
 
 
 def _decode(content: bytes, origin: str, errors: str) -> str:
-    if errors == "strict" and (nul := content.find(b"\0")) >= 0:
-        raise CorpusError(
-            f"{origin} is no text: NUL byte at offset {nul}; use --errors replace to read it anyway"
-        )
-    try:
-        text = content.decode("utf-8", errors).removeprefix(BYTE_ORDER_MARK)
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{origin} is no UTF-8 text: byte 0x{content[error.start]:02x} at offset "
-            f"{error.start}; convert it, or use --errors replace"
-        ) from None
-    if not text:
-        raise CorpusError(f"{origin} is empty; a corpus needs text")
-    return text
+    return "".join(decoded([content], origin, errors))
 
 
 def _folders(data_dir: str) -> list[Path]:
     named = [data_dir, *os.environ.get("RNNLAB_DATA", "").split(os.pathsep)]
-    return [*(Path(folder) for folder in named if folder), _cache()]
+    return [*(Path(folder) for folder in named if folder), cache_folder()]
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where what can be made or fetched again is kept for this user."""
     import pooch
 
     return Path(pooch.os_cache("rnnlab"))

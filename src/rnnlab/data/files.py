@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 CHECKSUM = "sha256"
 """Key under which a file keeps the checksum of its other content."""
@@ -21,10 +21,17 @@ CHECKSUM = "sha256"
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Replace `file` by `content` as a whole or not at all."""
+    with replacing(file) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """Open a stream whose content replaces `file` when the block ends, and not if it fails."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)

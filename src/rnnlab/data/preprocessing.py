@@ -1,9 +1,17 @@
-"""Text rules, by name. Each is a pure function from text to text."""
+"""Text rules, by name. Each makes pieces of text out of pieces, whatever the cuts between them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+
+from rnnlab.data.pieces import complete
+
+LONGEST_RUN = 65_536
+"""Characters without white space that `lower` looks at together; bounds memory."""
 
 _NOT_LETTERS = re.compile("[^A-Za-z]+")
+_RUNS = re.compile(rf"\s+|\S{{1,{LONGEST_RUN}}}")
+_FINAL_SIGMA = "\u03a3"
+"""The one letter whose lower case depends on its neighbours."""
 
 
 def letters(text: str) -> str:
@@ -15,17 +23,53 @@ def letters(text: str) -> str:
     Source: Zhang et al., Dive into Deep Learning, section 9.2 "Converting Raw Text into Sequence
     Data".
     """
-    lines = text.split("\n")
-    return "".join(_NOT_LETTERS.sub(" ", line).strip().lower() for line in lines)
+    return "".join(_letters([text]))
 
 
-RULES: dict[str, Callable[[str], str]] = {
-    "none": lambda text: text,
-    "lower": str.lower,
-    "letters": letters,
+def _letters(pieces: Iterable[str]) -> Iterator[str]:
+    begun = gap = False  # of this line: whether a letter was seen, and others after it
+    for piece in pieces:
+        kept = []
+        for number, line in enumerate(piece.split("\n")):
+            if number:
+                begun = gap = False
+            spaced = _NOT_LETTERS.sub(" ", line)
+            word = spaced.strip()
+            if word:
+                kept.append(" " + word if begun and (gap or spaced[0] == " ") else word)
+                begun, gap = True, spaced[-1] == " "
+            elif spaced:
+                gap = True
+        yield "".join(kept).lower()
+
+
+def _lower(pieces: Iterable[str]) -> Iterator[str]:
+    """str.lower, of a run of more than LONGEST_RUN characters without white space in parts."""
+    for text in complete(pieces, _end_of_runs):
+        if _FINAL_SIGMA in text:
+            yield "".join(run.lower() for run in _RUNS.findall(text))
+        else:
+            yield text.lower()
+
+
+def _end_of_runs(text: str) -> int:
+    """Where the last run begins that may go on, or the last part of it."""
+    run = text[-1:].strip() and text.rsplit(None, 1)[-1]
+    return len(text) - len(run) + max(0, len(run) - 1) // LONGEST_RUN * LONGEST_RUN
+
+
+RULES: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
+    "none": iter,
+    "lower": _lower,
+    "letters": _letters,
 }
 
 
 def preprocess(text: str, rule: str) -> str:
     """Apply the rule named `rule`."""
-    return RULES[rule](text)
+    return "".join(RULES[rule]([text]))
+
+
+def preprocess_pieces(pieces: Iterable[str], rule: str) -> Iterator[str]:
+    """Apply the rule named `rule` to a text that comes in pieces."""
+    return (piece for piece in RULES[rule](pieces) if piece)

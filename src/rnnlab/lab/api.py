@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
-from rnnlab.data import corpus as corpora
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.streaming import read_beginning
 from rnnlab.errors import (
     ChecksumError,
     CorpusError,
@@ -108,18 +107,30 @@ def evaluate(
             raise UsageError(
                 "nothing was held out when this model was trained; give a text, or --split train"
             )
+        for name in chosen:
+            part = dataset.splits[name]
+            notices += _beginning(name, len(part.text), part.characters)
         records += evaluate_splits(
             model, dataset, chosen, contexts, checkpoint=checkpoint, baselines=beside
         )
     for name in texts:
-        corpus = corpora.load([name], errors=errors)
-        text = preprocess(corpus.text, model.preprocessing)
+        corpus, text, characters = read_beginning(name, errors, model.preprocessing)
+        notices += _beginning(corpus.name, len(text), characters)
         records += evaluate_texts(
-            model, {"all": text}, contexts,
+            model, {"all": text}, contexts, sizes={"all": characters},
             corpus=corpus.name, corpus_sha256=corpus.sha256,
             checkpoint=checkpoint, baselines=beside,
         )  # fmt: skip
     return records, notices
+
+
+def _beginning(name: str, evaluated: int, characters: int) -> list[str]:
+    """The notice for a text of which not all is evaluated."""
+    if evaluated == characters:
+        return []
+    return [
+        f"{name}: a long text, evaluated on its first {evaluated:,} of {characters:,} characters"
+    ]
 
 
 def diagnose(run: Run | str | Path) -> Diagnosis:

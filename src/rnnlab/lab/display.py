@@ -41,7 +41,7 @@ class Display:
         """Say what is about to be trained; the first line names the corpus and why this one."""
         show, machine = self.console.print, settings.machine
         show(f"corpus    {dataset.corpus.name} ({dataset.corpus.origin})", markup=False)
-        sizes = ", ".join(f"{name} {len(part.ids):,}" for name, part in dataset.splits.items())
+        sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         show(f"text      {settings.data.preprocessing}, {model.tokenizer!r}: {sizes} tokens")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         show(f"model     {cell}, {model.model.num_parameters():,} parameters")
@@ -50,6 +50,10 @@ class Display:
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
             show("note      no validation split: all figures while training are of training text")
+        for name in dataset.held_out:
+            if (part := dataset.splits[name]).whole:
+                share = f"first {len(part.text):,} of {part.characters:,} characters"
+                show(f"note      a long text: the {name} split is evaluated on its {share}")
         if self.console.is_terminal and not self.quiet:
             self._bar = Progress(
                 BarColumn(bar_width=10),

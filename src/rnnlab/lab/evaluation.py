@@ -13,12 +13,16 @@ def evaluate_texts(
     texts: Mapping[str, str],
     contexts: Sequence[str],
     *,
+    sizes: Mapping[str, int],
     corpus: str,
     corpus_sha256: str,
     checkpoint: str,
     baselines: Baselines | None,
 ) -> list[Evaluation]:
-    """Score every text (split -> text under the model's rule) under every context rule."""
+    """Score every text (split -> text under the model's rule) under every context rule.
+
+    sizes: the characters of each split, of which the text may be only the beginning.
+    """
     records = []
     for split, text in texts.items():
         beside = baselines.score(text) if baselines and len(text) > 1 else {}
@@ -30,6 +34,7 @@ def evaluate_texts(
                     corpus=corpus,
                     corpus_sha256=corpus_sha256,
                     split=split,
+                    split_characters=sizes[split],
                     context=context,
                     tokens=score.tokens,
                     characters=score.characters,
@@ -58,6 +63,7 @@ def evaluate_splits(
         model,
         {name: dataset.splits[name].text for name in names},
         contexts,
+        sizes={name: dataset.splits[name].characters for name in names},
         corpus=dataset.corpus.name,
         corpus_sha256=dataset.corpus.sha256,
         checkpoint=checkpoint,
@@ -68,4 +74,4 @@ def evaluate_splits(
 def dataset_baselines(dataset: Dataset) -> Baselines:
     """Baselines that learn from the training split; the validation split chooses the n-gram."""
     validation = dataset.splits["validation"].text if "validation" in dataset.splits else ""
-    return Baselines(dataset.splits["train"].text, validation)
+    return Baselines(dataset.splits["train"].end, validation)

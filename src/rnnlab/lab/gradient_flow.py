@@ -94,7 +94,7 @@ def stretches(ids: Ids, length: int) -> Tensor:
             f"a text of {len(ids)} tokens is too short to follow the gradient; it needs {length}"
         )
     starts = np.linspace(0, last, min(WINDOWS, last + 1)).astype(np.int64)
-    return torch.from_numpy(ids[starts + np.arange(length)[:, None]])
+    return torch.from_numpy(ids[starts + np.arange(length)[:, None]].astype(np.int64))
 
 
 def _fixed(parameter: Tensor) -> Tensor:

@@ -180,7 +180,7 @@ class RunWriter:
             "model": {"parameters": self.model.model.num_parameters()},
             "data": {
                 "vocabulary": self.dataset.tokenizer.size,
-                "tokens": {name: len(part.ids) for name, part in self.dataset.splits.items()},
+                "tokens": {name: len(part.all_ids) for name, part in self.dataset.splits.items()},
             },
             "evaluations": [record.to_dict() for record in records],
         }

@@ -37,6 +37,8 @@ class Evaluation:
     corpus: str
     corpus_sha256: str
     split: str
+    split_characters: int
+    """All of the split; of a streamed text only the first `characters` are evaluated."""
     context: str
     tokens: int
     """Targets predicted."""

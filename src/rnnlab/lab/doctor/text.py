@@ -28,7 +28,7 @@ class TextLevels:
 
 def text_levels(ids: Ids, vocabulary_size: int) -> TextLevels:
     """Measure the training split, ids (N,), N at least 2."""
-    part = ids[-MAX_TOKENS:]
+    part = ids[-MAX_TOKENS:].astype(np.int64)
     counts = np.bincount(part)
     shares = counts[counts > 0] / len(part)
     unigram_nats = float(-(shares * np.log(shares)).sum())

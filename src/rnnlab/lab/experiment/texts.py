@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rnnlab.data import corpus as corpora
+from rnnlab.data.streaming import checksum
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.records import Records
 
@@ -27,7 +28,7 @@ def check_texts(records: Records) -> None:
         wanted.append(plan.base.data)
     for names, data_dir, errors in {(w.corpus, w.data_dir, w.errors) for w in wanted}:
         paths = tuple(located(name, plan.origin) for name in names)
-        now = corpora.load(paths, data_dir, errors).sha256
+        now = checksum(paths, data_dir, errors)
         for run in records.runs:
             then = run.data.get("corpus_sha256")
             if planned[run.id].corpus == names and then and then != now:

@@ -1,0 +1,97 @@
+"""Token files that are kept: each made once for a text and settings, by one process at a time.
+
+An entry is two files, KEY.ids and KEY.json. Each is written under another name and renamed, the
+second last; its first line is the checksum of the rest, which holds the checksum of the first. An
+entry that is damaged or half there is made again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from rnnlab.data.files import replacing, write_atomically
+from rnnlab.data.token_file import TokenWriter, is_whole, mapped
+from rnnlab.errors import CorpusError
+
+ABOUT_IDS = "ids"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Ids, and what was said of them when they were written."""
+
+    file: Path
+    content: dict[str, Any]
+
+    @property
+    def ids(self) -> npt.NDArray[Any]:
+        """All of them (N,), mapped."""
+        return mapped(self.file, self.content[ABOUT_IDS])
+
+
+def key_of(content: object) -> str:
+    """A name for what is made by such settings of such a text."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def find(folder: Path, key: str) -> Entry | None:
+    """Return a whole entry, or None."""
+    file = folder / f"{key}.ids"
+    try:
+        total, _, text = (folder / f"{key}.json").read_text(encoding="utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    if hashlib.sha256(text.encode()).hexdigest() != total:
+        return None
+    content = json.loads(text)
+    return Entry(file, content) if is_whole(file, content[ABOUT_IDS]) else None
+
+
+def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str, Any]]) -> Entry:
+    """Return the entry of this key; where there is none, `make` writes its ids and describes it.
+
+    Raises CorpusError where it cannot be written.
+    """
+    if found := find(folder, key):
+        return found
+    file = folder / f"{key}.ids"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f"{key}.lock"):
+            if found := find(folder, key):  # another process has made it meanwhile
+                return found
+            for left in folder.glob(f".{key}.*.tmp"):  # by a process that was killed
+                left.unlink(missing_ok=True)
+            with replacing(file) as stream:
+                writer = TokenWriter(stream)
+                content = make(writer) | {ABOUT_IDS: writer.about()}
+            text = json.dumps(content, ensure_ascii=False)
+            total = hashlib.sha256(text.encode()).hexdigest()
+            write_atomically(folder / f"{key}.json", f"{total}\n{text}".encode())
+    except OSError as error:
+        raise CorpusError(
+            f"a text too large for memory is read through a file of its tokens, which cannot be "
+            f"written to {folder}: {error.strerror}; make room there, or name another folder for "
+            "caches with XDG_CACHE_HOME"
+        ) from None
+    return Entry(file, content)
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Let one process in at a time; a process that ends, however, leaves no lock behind.
+
+    Where the system has no such locks several may do the same work, and each renames a whole file.
+    """
+    with file.open("w") as stream:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,228 @@
+"""The two tokenizers whose tokens are runs of characters: words, and byte-pair encoding."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import tokenizers
+from tokenizers.decoders import DecodeStream
+
+from rnnlab.data.pieces import Reel, as_pieces, complete
+from rnnlab.data.symbols import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
+from rnnlab.errors import CorpusError
+
+LONGEST_WORD = 65_536
+"""Characters of a word before it is cut; bounds the memory that a text without spaces takes."""
+
+LONGEST_RUN = 8_192
+"""The same for bpe, of characters without a space; its time to learn grows with their square."""
+
+MOST_WORDS, MOST_WORD_CHARACTERS = 2_000_000, 100_000_000
+"""Different words that are counted; bounds memory to some hundred MB."""
+
+LEARNED_CHARACTERS = 2**25
+"""Of a longer text the beginning is what bpe learns from; bounds time and memory."""
+
+MOST_KNOWN_CHARACTERS = 2**20
+"""Of words whose tokens are remembered; bounds memory to some tens of MB."""
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+_RUN_STARTS = re.compile(r"(?<=\S)(?= )")
+
+
+class WordTokenizer(Tokenizer):
+    """Words and signs, each with the space before it, so that joining tokens gives the text back.
+
+    Id 0 is <unk>, which stands for every word rarer than `min_frequency` in the training text. A
+    word longer than LONGEST_WORD is cut.
+    """
+
+    kind = "word"
+    unknown_id = UNKNOWN_ID
+    pattern = re.compile(rf" ?\w{{1,{LONGEST_WORD}}}| ?[^\w\s]|\s")
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        self._ids = {word: i for i, word in enumerate(self.words, start=1)}
+
+    @classmethod
+    def train(cls, text: Iterable[str], min_frequency: int) -> "WordTokenizer":
+        """Take words seen at least `min_frequency` times, the most frequent first.
+
+        text: whole or in pieces. Raises CorpusError where there are too many to count.
+        """
+        counts: Counter[str] = Counter()
+        size = 0  # characters of the different words
+        for words in cls._words(as_pieces(text)):
+            size += sum(len(word) for word in set(words) if word not in counts)
+            counts.update(words)
+            if len(counts) > MOST_WORDS or size > MOST_WORD_CHARACTERS:
+                raise CorpusError(
+                    f"word tokenizer: the training text has more than {MOST_WORDS:,} different "
+                    f"words or {MOST_WORD_CHARACTERS:,} characters in them; use --tokenizer bpe, "
+                    "byte or char"
+                )
+        kept = [word for word, count in counts.items() if count >= min_frequency]
+        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+
+    @property
+    def size(self) -> int:
+        """Words, and <unk>."""
+        return len(self.words) + 1
+
+    def encode(self, text: str) -> Ids:
+        """One id a word or sign."""
+        words = self.pattern.findall(text)
+        return np.array([self._ids.get(word, UNKNOWN_ID) for word in words], np.int64)
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """<unk> is written out."""
+        return "".join(self.words[i - 1] if i else UNKNOWN for i in checked(ids, self.size))
+
+    def to_json(self) -> dict[str, Any]:
+        """The words, in the order of their ids."""
+        return {"type": self.kind, "words": self.words}
+
+    @classmethod
+    def settled(cls, text: str) -> int:
+        """Where the last word or sign begins, or an earlier one."""
+        # White space always begins a token, so mostly there is no need to look for them all.
+        end = len(text) - 1
+        if end > 0 and text[end].strip():
+            end -= len(text.rsplit(None, 1)[-1])
+        if end > 0 and len(text) - end <= LONGEST_WORD:
+            return end
+        last = 0
+        for match in cls.pattern.finditer(text):
+            last = match.start()
+        return last
+
+    @classmethod
+    def _words(cls, pieces: Iterable[str]) -> Iterator[list[str]]:
+        return (cls.pattern.findall(part) for part in complete(pieces, cls.settled))
+
+    @classmethod
+    def first(cls, pieces: Iterable[str], limit: int) -> Iterator[str]:
+        """Yield the text of the first `limit` words and signs."""
+        for words in cls._words(pieces):
+            yield "".join(words[:limit])
+            limit -= len(words)
+            if limit <= 0:
+                return
+
+    def first_length(self, text: str) -> int:
+        """Length of the first word."""
+        match = self.pattern.match(text)
+        return len(match.group()) if match else 0
+
+    def unknown_parts(self, text: str) -> list[str]:
+        """Words outside the vocabulary."""
+        return list(dict.fromkeys(w for w in self.pattern.findall(text) if w not in self._ids))
+
+
+class BpeTokenizer(Tokenizer):
+    """Byte-level byte-pair encoding by the tokenizers library; nothing is unknown.
+
+    Lines are encoded one by one. A run of more than LONGEST_RUN characters without a space is cut.
+
+    Source: Sennrich et al. 2016, section 3.2; bytes as base alphabet: Radford et al. 2019,
+    section 2.2.
+    """
+
+    kind = "bpe"
+
+    def __init__(self, model: tokenizers.Tokenizer) -> None:
+        self._model = model
+        self._known: dict[str, list[int]] = {}
+        self._known_characters = 0
+
+    @classmethod
+    def train(cls, text: Iterable[str], size: int) -> "BpeTokenizer":
+        """Learn merges until there are `size` tokens, or no pair is left to merge.
+
+        text: whole or in pieces; of a longer one the first LEARNED_CHARACTERS are learned from.
+        """
+        model = tokenizers.Tokenizer(tokenizers.models.BPE())
+        model.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        model.decoder = tokenizers.decoders.ByteLevel()
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=size,
+            initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        parts = complete(Reel(as_pieces(text)).take(LEARNED_CHARACTERS), cls.settled)
+        model.train_from_iterator((_lines(part) for part in parts), trainer)
+        return cls(model)
+
+    @property
+    def size(self) -> int:
+        """256 bytes, and the merges."""
+        return int(self._model.get_vocab_size())
+
+    def encode(self, text: str) -> Ids:
+        """Apply the merges in the order learned; a lone surrogate is read as U+FFFD."""
+        # A text repeats its words; looking one up is five times faster than encoding it again.
+        runs = [run for line in _lines(text) for run in _runs(line)]
+        if self._known_characters > MOST_KNOWN_CHARACTERS:
+            self._known, self._known_characters = {}, 0
+        known = self._known
+        new = list({run for run in runs if run not in known})
+        for run, encoding in zip(new, self._model.encode_batch_fast(new), strict=True):
+            known[run] = encoding.ids
+        self._known_characters += sum(map(len, new))
+        return np.fromiter(chain.from_iterable([known[run] for run in runs]), np.int64)
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Bytes that are no UTF-8 become U+FFFD."""
+        return str(self._model.decode(checked(ids, self.size)))
+
+    def stream(self) -> Callable[[int], str]:
+        """Hold tokens back until their characters are complete."""
+        decoder = DecodeStream()
+        return lambda token: decoder.step(self._model, token) or ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The tokenizers library's own serialisation, as text."""
+        return {"type": self.kind, "tokenizers": self._model.to_str()}
+
+    @classmethod
+    def settled(cls, text: str) -> int:
+        """Where the last run begins, or an earlier one, or the last part of it."""
+        start = text.rfind(" ")
+        while start > 0 and text[start - 1].isspace():
+            start = text.rfind(" ", 0, start)
+        if start > 0 and len(text) - start <= LONGEST_RUN:
+            return start
+        run = len(_runs(text.splitlines(keepends=True)[-1])[-1])
+        return len(text) - run + (run - 1) // LONGEST_RUN * LONGEST_RUN
+
+    def first_length(self, text: str) -> int:
+        """End of the first token in the text; the whole of a character that it only opens."""
+        start, end = self._model.encode(_lines(text)[0]).offsets[0]
+        return max(1, end - start)
+
+    def unknown_parts(self, text: str) -> list[str]:
+        """None, ever."""
+        return []
+
+
+def _lines(text: str) -> list[str]:
+    lines = SURROGATES.sub(REPLACEMENT, text).splitlines(keepends=True)
+    if all(len(line) <= LONGEST_RUN for line in lines):
+        return lines
+    return [
+        run[start : start + LONGEST_RUN]
+        for line in lines
+        for run in (_runs(line) if len(line) > LONGEST_RUN else [line])
+        for start in range(0, len(run), LONGEST_RUN)
+    ]
+
+
+def _runs(line: str) -> list[str]:
+    """Cut before each space that follows another character, where no token of bpe ever lies."""
+    return _RUN_STARTS.split(line)

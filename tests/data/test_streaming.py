@@ -1,0 +1,362 @@
+"""A text that is streamed gives what it gives in memory, wherever it is cut on the way."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pooch
+import pytest
+from cutting import TEXT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.config import DataSettings
+from rnnlab.data import corpus as corpora
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.long_text import TextFile
+from rnnlab.data.streaming import STREAMING, Streaming, checksum
+from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.errors import CorpusError, RnnlabError
+from rnnlab.lm.baselines import MAX_TRAIN_CHARACTERS
+
+ALL = replace(STREAMING, from_bytes=0)
+BOM = b"\xef\xbb\xbf"
+STRANGE = {
+    "crlf": "one line\r\ntwo lines\r\n\r\nthree\r" * 20,
+    "combining": "e\u0301a\u0300 n\u0303o\u0308 " * 40,
+    "right to left": "שלום עולם، مرحبا بالعالم \u200f(1)\u200e\n" * 20,
+    "emoji": "👩‍👩‍👧‍👦 and 🏳️‍🌈, 😀😀\n" * 20,
+    "edges": "\x7f\x80\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff " * 20,
+    "sigma": "ΟΔΥΣΣΕΥΣ ΚΑΙ ΣΑΣ ΑΣ. Σ'Σ\n" * 20,
+    "spaces": "a  b   c\t\td \n \n  e\u2028f\x85g " * 20,
+    "long line": "the cat, and the hat; " * 60,
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty user cache."""
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    return tmp_path / "cache" / "rnnlab" / "tokens"
+
+
+def outcome(data: DataSettings, streaming: Streaming | None) -> Any:
+    """All that a dataset is, or the error that there is none."""
+    try:
+        return outcome_of(load_dataset(data, streaming=streaming or STREAMING))
+    except RnnlabError as error:
+        return type(error), str(error)
+
+
+def outcome_of(found: Dataset) -> dict[str, Any]:
+    source = found.corpus
+    return {
+        "source": (source.name, source.sha256, source.origin),
+        "tokenizer": found.tokenizer.to_json(),
+        "splits": {
+            name: (part.characters, part.all_ids.tolist()) for name, part in found.splits.items()
+        },
+    }
+
+
+def read(tmp_path: Path, content: bytes, streaming: Streaming = ALL, **values: Any) -> Dataset:
+    file = tmp_path / "text.txt"
+    file.write_bytes(content)
+    return load_dataset(DataSettings(corpus=(str(file),), **values), streaming=streaming)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> bytes:
+    """Text that is dense in what a cut could spoil, and now and then bytes that are no text."""
+    text = draw(st.one_of(TEXT, TEXT, st.sampled_from(sorted(STRANGE.values()))))
+    content = draw(st.sampled_from([b"", b"", BOM])) + text.encode()
+    if draw(st.integers(0, 4)) == 0:
+        where = draw(st.integers(0, len(content)))
+        broken = st.sampled_from([b"\0", b"\xff", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80"])
+        content = content[:where] + draw(broken | st.binary(max_size=4)) + content[where:]
+    return content
+
+
+SPLITS = st.sampled_from(
+    [(0.9, 0.05, 0.05), (1, 0, 0), (0.5, 0.2, 0.3), (0.34, 0.33, 0.33), (7, 2, 3), (2, 0, 9)]
+)
+
+
+@given(
+    parts=st.lists(contents(), min_size=1, max_size=2),
+    chunk=st.integers(1, 9) | st.just(1000),
+    tokenizer=st.sampled_from(["char", "byte", "word", "bpe"]),
+    rule=st.sampled_from(["none", "lower", "letters"]),
+    errors=st.sampled_from(["strict", "replace"]),
+    vocabulary=st.sampled_from(["train", "text"]),
+    limit=st.sampled_from([0, 0, 1, 5, 40]),
+    frequency=st.sampled_from([1, 1, 2]),
+    cut=SPLITS,
+)
+@settings(max_examples=200, derandomize=True)
+def test_streaming_changes_nothing(
+    parts: list[bytes], chunk: int, tokenizer: str, rule: str, errors: str, vocabulary: str,
+    limit: int, frequency: int, cut: tuple[float, float, float],
+) -> None:  # fmt: skip
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooch, "os_cache", lambda name: Path(folder) / name)
+        files = [Path(folder) / f"{number}.txt" for number in range(len(parts))]
+        for file, content in zip(files, parts, strict=True):
+            file.write_bytes(content)
+        data = DataSettings(
+            corpus=tuple(map(str, files)), tokenizer=tokenizer, preprocessing=rule, errors=errors,
+            vocabulary=vocabulary, corpus_limit=limit, min_frequency=frequency, bpe_size=290,
+            split=cut,
+        )  # fmt: skip
+        streaming = Streaming(0, chunk, evaluated_characters=7, end_characters=11)
+        in_memory = outcome(data, None)
+        assert outcome(data, streaming) == in_memory
+        if isinstance(in_memory, dict):
+            assert outcome(data, streaming) == in_memory  # from the file made before
+            assert not list(Path(folder).rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
+@pytest.mark.parametrize("name", sorted(STRANGE))
+def test_strange_text_is_read_as_it_stands(name: str, kind: str, tmp_path: Path) -> None:
+    text = STRANGE[name]
+    few = replace(ALL, chunk_bytes=5)
+    values: dict[str, Any] = {"tokenizer": kind, "vocabulary": "text", "bpe_size": 300}
+    found = read(tmp_path, BOM + text.encode(), few, split=(1, 0, 0), **values)
+    ids = found.splits["train"].all_ids
+    assert found.tokenizer.decode(ids) == text
+    if kind == "byte":
+        assert bytes(ids.tolist()) == text.encode()
+    if kind == "char":
+        assert len(ids) == len(text)
+
+
+def test_nul_and_broken_bytes_where_they_are_to_be_replaced(tmp_path: Path) -> None:
+    content = b"a\0b\xff" + "é".encode() + b"\xf0\x9f\x98"
+    found = read(tmp_path, content, replace(ALL, chunk_bytes=1), errors="replace", split=(1, 0, 0))
+    assert found.tokenizer.decode(found.splits["train"].all_ids) == "a\0b\ufffdé\ufffd"
+
+
+def test_a_long_split_has_its_beginning_and_its_end_at_hand(tmp_path: Path) -> None:
+    text = "".join(f"{number:05d}\n" for number in range(1000))
+    few = Streaming(0, 16, evaluated_characters=102, end_characters=200)
+    found = read(tmp_path, text.encode(), few, split=(0.5, 0.48, 0.02), tokenizer="word")
+    start = 0
+    for name, size in (("train", 3000), ("validation", 2880), ("test", 120)):
+        part, whole = found.splits[name], text[start : start + size]
+        assert part.characters == size
+        assert part.text == whole[:102]
+        assert part.end == whole[-200:]
+        assert np.array_equal(part.ids, found.tokenizer.encode(whole[:102]))
+        assert part.ids.dtype == np.int64
+        assert np.array_equal(part.all_ids, found.tokenizer.encode(whole))
+        assert isinstance(part.all_ids, np.memmap)
+        start += size
+    small = DataSettings(batch_size=2, num_steps=3)
+    assert np.array_equal(found.batches(small).ids, found.splits["train"].all_ids)
+
+
+def test_what_is_kept_of_the_end_is_what_baselines_learn_from() -> None:
+    assert STREAMING.end_characters == MAX_TRAIN_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "characters", "type_"),
+    [("byte", 1, np.uint8), ("char", 254, np.uint8), ("char", 255, np.uint16)],
+)
+def test_ids_take_the_smallest_type(
+    kind: str, characters: int, type_: type, tmp_path: Path
+) -> None:
+    text = "".join(map(chr, range(200, 200 + characters))) + "a" * 1000
+    few = replace(ALL, evaluated_characters=300)
+    found = read(tmp_path, text.encode(), few, tokenizer=kind)
+    assert found.tokenizer.size == (256 if kind == "byte" else characters + 2)
+    ids = found.splits["train"].all_ids
+    assert ids.dtype == type_
+    assert ids.max() == found.tokenizer.encode(text).max()
+
+
+def test_small_files_leave_no_trace(tmp_path: Path, cache: Path) -> None:
+    assert STREAMING.from_bytes == 32 * 2**20
+    file = tmp_path / "text.txt"
+    file.write_text("ab" * 50)
+    data = DataSettings(corpus=(str(file),))
+    for limit, made in ((101, False), (100, True)):
+        load_dataset(data, streaming=replace(STREAMING, from_bytes=limit))
+        assert cache.exists() == made
+
+
+def entries(cache: Path) -> dict[str, int]:
+    """The token files, and which they are."""
+    return {file.name: file.stat().st_ino for file in cache.glob("*.ids")}
+
+
+def test_a_token_file_is_made_once(tmp_path: Path, cache: Path) -> None:
+    text = b"so it goes on and on\n" * 30
+    few = replace(ALL, evaluated_characters=10)
+    first = read(tmp_path, text, few)
+    before = entries(cache)
+    assert len(before) == 1
+    again = read(tmp_path, text, few, batch_size=7)
+    assert again.tokenizer.to_json() == first.tokenizer.to_json()
+    # The model's own tokenizer, given to evaluate it, is that of the file.
+    data = DataSettings(corpus=(str(tmp_path / "text.txt"),))
+    assert load_dataset(data, first.tokenizer, few).tokenizer is first.tokenizer
+    assert entries(cache) == before
+    other = load_dataset(data, CharTokenizer("on"), few)
+    assert other.splits["train"].all_ids[:6].tolist() == [0, 1, 0, 0, 0, 0]
+    for content, values in (
+        (text + b"!", {}), (text, {"split": (1, 0, 0)}), (text, {"preprocessing": "lower"}),
+        (text, {"tokenizer": "byte"}), (text, {"tokenizer": "word"}), (text, {"corpus_limit": 99}),
+        (text, {"tokenizer": "word", "min_frequency": 2}), (text, {"vocabulary": "text"}),
+    ):  # fmt: skip
+        count = len(entries(cache))
+        read(tmp_path, content, few, **values)
+        assert len(entries(cache)) == count + 1, values
+
+
+def damage(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    middle = len(content) // 2
+    match how:
+        case "bit":
+            file.write_bytes(
+                content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            )
+        case "short":
+            file.write_bytes(content[:-1])
+        case "long":
+            file.write_bytes(content + b"\0")
+        case "empty":
+            file.write_bytes(b"")
+        case _:
+            file.unlink()
+
+
+@pytest.mark.parametrize("how", ["bit", "short", "long", "empty", "gone"])
+@pytest.mark.parametrize("ending", ["ids", "json"])
+def test_a_damaged_token_file_is_made_again(
+    ending: str, how: str, tmp_path: Path, cache: Path
+) -> None:
+    text = "le café était fermé\n" * 30
+    first = outcome_of(read(tmp_path, text.encode()))
+    (file,) = cache.glob(f"*.{ending}")
+    whole = file.read_bytes()
+    damage(file, how)
+    (cache / f".{file.name}.77.tmp").write_bytes(b"left by a process that was killed")
+    assert outcome_of(read(tmp_path, text.encode())) == first
+    assert file.read_bytes() == whole
+    assert not list(cache.glob(".*.tmp"))
+
+
+LOADING = """
+import hashlib, sys
+import pooch
+from pathlib import Path
+from rnnlab.config import DataSettings
+from rnnlab.data.dataset import load_dataset
+from rnnlab.data.streaming import Streaming
+pooch.os_cache = lambda name: Path(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+data = DataSettings(corpus=(sys.argv[1],), tokenizer="word", split=(1, 0, 0))
+found = load_dataset(data, streaming=Streaming(0, 1000, 100))
+(entry,) = Path(sys.argv[2], "tokens").glob("*.ids")
+print(hashlib.sha256(found.splits["train"].all_ids.tobytes()).hexdigest(), entry.stat().st_ino)
+"""
+
+
+def test_processes_at_once_make_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("".join(f"{number} and " for number in range(40_000)))
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", LOADING, str(file), str(tmp_path / "at once")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in started:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = {process.communicate()[0] for process in started}
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert len(said) == 1  # the same ids, from the same file
+    names = sorted(file.suffix for file in (tmp_path / "at once" / "tokens").iterdir())
+    assert names == [".ids", ".json", ".lock"]
+
+
+def test_a_cache_that_cannot_be_written(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_text("a file where a folder should be")
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path, b"some text")
+    message = (
+        "a text too large for memory is read through a file of its tokens, which cannot be written "
+        f"to {cache}: {{}}; make room there, or name another folder for caches with XDG_CACHE_HOME"
+    )
+    assert str(caught.value) == message.format("File exists")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    cache.unlink()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path, b"some text")
+    assert str(caught.value) == message.format("No space left on device")
+    assert [file.suffix for file in cache.iterdir()] == [".lock"]
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("some text")
+    opened = TextFile.open(str(file))
+    assert "".join(opened.pieces("strict", 4)) == "some text"
+    for change in (lambda: file.write_text("some texts"), file.unlink):
+        pieces = opened.pieces("strict", 4)
+        next(pieces)
+        change()
+        with pytest.raises(CorpusError) as caught:
+            list(pieces)
+        assert str(caught.value) == (
+            f"file {file} has changed while it was read; run the command again"
+        )
+
+
+def test_files_and_named_corpora_together(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("some text of one's own\n")
+    data = DataSettings(corpus=(str(file), "python-reference"), tokenizer="byte")
+    in_memory = outcome(data, None)
+    assert outcome(data, replace(ALL, chunk_bytes=7)) == in_memory
+    assert len(in_memory["splits"]) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_checksum_is_that_of_the_text_in_memory(count: int, tmp_path: Path) -> None:
+    files = [str(tmp_path / f"{number}.txt") for number in range(count)]
+    for file in files:
+        Path(file).write_text(f"text {file}")
+    assert checksum(files, "", "strict", ALL) == corpora.load(files).sha256
+    assert checksum(files, "", "strict") == corpora.load(files).sha256
+
+
+def test_a_file_that_is_not_there() -> None:
+    for names in (["gone.txt"], [__file__, "gone.txt"]):
+        with pytest.raises(RnnlabError) as caught:
+            load_dataset(DataSettings(corpus=tuple(names)), streaming=ALL)
+        assert str(caught.value).startswith(
+            "corpus 'gone.txt' is neither a named corpus nor a file"
+        )
