@@ -9,7 +9,7 @@ from typing import Any
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.files import cut_off, flushed_size, write_atomically, write_json
-from rnnlab.errors import DivergenceError, RunDirectoryError, RunEndedError
+from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
@@ -63,9 +63,17 @@ class RunWriter:
         """Be where the writer and the trainer of an interrupted run were; cut off what came later.
 
         Returns what people should know. Raises UsageError and ChecksumError as `check_same_run`
-        does, ModelFolderError where the state is of another model, RunEndedError where nothing is
-        left to do.
+        does, ModelFolderError where the state is of another model or says what no state says,
+        RunEndedError where nothing is left to do.
         """
+        try:
+            return self._go_on(trainer, state)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ModelFolderError(
+                f"{self.states.folder}: no training state of this version of rnnlab: {error!r}"
+            ) from None
+
+    def _go_on(self, trainer: Trainer, state: State) -> list[str]:
         check_same_run(state.facts["about"], self.about, self.directory)
         put_state(trainer, state.tensors, state.facts["trainer"])
         trainer.update_progress()

@@ -66,8 +66,7 @@ def train(
             path = make_directory(directory, ready.settings)
             stack.enter_context(owned(path))
         run = Run(path)
-        step = state.facts["trainer"]["counters"]["step"] if state else 0
-        mirrors = Mirrors(path, ready.settings, step)
+        mirrors = Mirrors(path, ready.settings)
         writer = RunWriter(path, ready.model, ready.dataset, ready.settings, mirrors)
         try:
             notices = writer.go_on(ready.trainer, state) if state else []
@@ -76,7 +75,7 @@ def train(
                 display.resume(ready.trainer.step, min(1.0, ready.trainer.progress), notices)
             else:
                 writer.begin(ready.trainer)
-            stack.enter_context(mirrors)
+            stack.enter_context(mirrors.beginning_at(ready.trainer.step))
             given_up = _fit(ready.trainer, writer, display, stop_when)
             run.model = writer.finish(ready.trainer, evaluate=not given_up)
         except BrokenPipeError:

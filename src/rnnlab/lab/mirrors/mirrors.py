@@ -62,14 +62,16 @@ def open_mirror(
 
 
 class Mirrors:
-    """The mirrors that a run's settings name, as a context: leaving it tells them how it ended.
+    """The mirrors that a run's settings name, as a context: leaving it tells them how it ended."""
 
-    step: where training goes on, 0: it is new.
-    """
-
-    def __init__(self, directory: Path, settings: Settings, step: int = 0) -> None:
-        self._directory, self._settings, self._step = directory, settings, step
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self._directory, self._settings, self._step = directory, settings, 0
         self._feeds: list[_Feed] = []
+
+    def beginning_at(self, step: int) -> Self:
+        """Say where training goes on, before the context is entered."""
+        self._step = step
+        return self
 
     def line(self, line: Line) -> None:
         """Show a line of metrics.jsonl."""
