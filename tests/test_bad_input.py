@@ -8,6 +8,8 @@ from subprocess import CompletedProcess
 import pytest
 from command_line import TINY, Cli
 
+from rnnlab.lm.tensor_file import read_tensors, write_tensors
+
 
 def check(done: CompletedProcess[str], exit_code: int, message: str) -> None:
     assert (done.returncode, done.stdout) == (exit_code, ""), done.stderr
@@ -103,8 +105,8 @@ def test_unknown_command(cli: Cli) -> None:
         cli("trian"),
         2,
         "unknown command 'trian'; did you mean 'train'? "
-        "(choices: train, generate, evaluate, experiment, reproduce, report, corpora, engines, "
-        "bench)",
+        "(choices: train, generate, evaluate, doctor, experiment, reproduce, report, corpora, "
+        "engines, bench)",
     )
 
 
@@ -178,8 +180,8 @@ def test_run_directory_that_exists(cli: Cli, trained: tuple[Path, str], text_fil
             str(trained[0]),
         ),
         2,
-        f"run directory '{trained[0]}' exists and is not empty; give another --run-dir, "
-        "or delete it first",
+        f"run directory '{trained[0]}' exists and is not empty; go on with it by --resume "
+        f"{trained[0]}, give another --run-dir, or delete it first",
     )
     assert (trained[0] / "result.json").read_bytes() == before
 
@@ -236,7 +238,7 @@ def test_model_folder_with_a_truncated_weight_file(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
         f"rnnlab: error: {weights}: damaged, no safetensors file: "
-        "Error while deserializing: incomplete metadata, file not fully covered"
+        "Error while deserializing header: incomplete metadata, file not fully covered"
     )
     assert "Traceback" not in done.stderr
 
@@ -295,7 +297,9 @@ def test_weights_that_are_no_numbers(cli: Cli, trained: tuple[Path, str], tmp_pa
     folder = tmp_path / "model"
     shutil.copytree(trained[0] / "checkpoint" / "best", folder)
     weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-400] + b"\xff" * 400)
+    tensors, _ = read_tensors(weights)
+    next(iter(tensors.values()))[0] = float("nan")
+    write_tensors(weights, tensors)
     done = cli("generate", str(folder))
     assert done.returncode == 1
     assert done.stderr.startswith(f"rnnlab: error: {weights}: damaged, ")

@@ -71,7 +71,7 @@ def test_a_run_directory_is_complete_and_learned_something(trained: tuple[Path, 
     names = {file.name for file in directory.iterdir()}
     assert names == {
         "config.toml", "environment.json", "metrics.jsonl", "checkpoint", "result.json",
-        "samples.txt", "curves.svg",
+        "samples.txt", "curves.svg", ".lock",
     }  # fmt: skip
     assert printed.startswith("corpus    ")
     assert "(file " in printed.splitlines()[0]
@@ -154,7 +154,7 @@ def test_all_trained_on_is_said_and_nothing_is_evaluated(
                "--num-epochs", "1", "--run-dir", str(run))  # fmt: skip
     assert "no validation split: all figures while training are of training text" in done.stdout
     assert json.loads((run / "result.json").read_text())["evaluations"] == []
-    assert sorted(folder.name for folder in (run / "checkpoint").iterdir()) == ["last"]
+    assert sorted(folder.name for folder in (run / "checkpoint").iterdir()) == ["last", "state"]
     done = cli("evaluate", str(run))
     assert done.returncode == 2
     assert "nothing was held out when this model was trained" in done.stderr

@@ -251,7 +251,7 @@ def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> No
     engine = newest_state(trained[0]).facts["about"]["settings"]["machine"]["engine"]
     assert (
         "note      the bits may differ from those of a run never interrupted: "
-        f"engine textbook, was {engine}\n"
+        f"engine textbook, was {engine}"
     ) in shown
 
 

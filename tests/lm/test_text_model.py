@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
+from rnnlab.data.files import sealed, write_json
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
@@ -292,7 +293,7 @@ def test_load_refuses_a_folder_that_does_not_say_its_text_rule(make, tmp_path, d
         config["data"] = data
     else:
         del config["data"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    write_json(tmp_path / "config.json", sealed(config))
     with pytest.raises(ModelFolderError) as caught:
         TextModel.load(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / 'config.json'}: no data settings: ")

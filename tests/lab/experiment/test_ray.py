@@ -83,7 +83,15 @@ def children(parent: int) -> list[int]:
 def workers() -> list[int]:
     """Processes of this cluster that make a run."""
     of_ray = [pid for child in children(os.getpid()) for pid in children(child)]
-    return [pid for pid in of_ray if Path(f"/proc/{pid}/comm").read_text() == "ray::work\n"]
+    return [pid for pid in of_ray if name(pid) == "ray::work"]
+
+
+def name(pid: int) -> str:
+    """Of a process; nothing where it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def test_the_runs_are_those_of_the_local_executor_and_made_once(
