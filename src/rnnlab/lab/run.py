@@ -12,7 +12,7 @@ tensorboard/     events, with mirror tensorboard
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,11 +93,25 @@ def check_new(directory: Path) -> None:
 
 @contextmanager
 def owned(directory: Path) -> Iterator[None]:
-    """Be the one process that writes a run directory; raises RunDirectoryError where one is."""
-    with claimed(directory / LOCK) as owner:
+    """Be the one process that writes a run directory.
+
+    Raises RunDirectoryError where another one is, and where it cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            owner = stack.enter_context(claimed(directory / LOCK))
+        except OSError as error:
+            raise _unwritable(directory, error) from None
         if owner:
             raise RunDirectoryError(f"run directory {str(directory)!r} is in use by {owner}")
         yield
+
+
+def _unwritable(directory: Path, error: OSError) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"run directory {str(directory)!r} cannot be written: {error.strerror}; give another "
+        "--run-dir"
+    )
 
 
 def make_directory(directory: str | Path | None, settings: Settings) -> Path:
@@ -113,8 +127,5 @@ def make_directory(directory: str | Path | None, settings: Settings) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         (path / SAMPLES).touch()
     except OSError as error:
-        raise RunDirectoryError(
-            f"run directory {str(path)!r} cannot be written: {error.strerror}; "
-            "give another --run-dir"
-        ) from None
+        raise _unwritable(path, error) from None
     return path
