@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.lab.run_files import read_metrics
+from rnnlab.data.files import write_atomically
+from rnnlab.lab.run_files import CURVES, RESULT, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,8 +79,8 @@ def draw_curves(directory: Path) -> str:
 
 def save_curves(directory: Path) -> Path:
     """Write curves.svg into a run directory."""
-    file = directory / "curves.svg"
-    file.write_text(draw_curves(directory), encoding="utf-8")
+    file = directory / CURVES
+    write_atomically(file, draw_curves(directory).encode())
     return file
 
 
@@ -91,7 +92,7 @@ def _bits_per_nat(held_out: Sequence[dict[str, Any]]) -> float:
 
 
 def _baseline(directory: Path, name: str) -> float | None:
-    file = directory / "result.json"
+    file = directory / RESULT
     evaluations = json.loads(file.read_bytes())["evaluations"] if file.is_file() else []
     for record in evaluations:
         if record["split"] == "validation" and name in record["baselines"]:

@@ -8,7 +8,7 @@ from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
 
 CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
-METRICS, SAMPLES = "metrics.jsonl", "samples.txt"
+METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 
 LOCK = ".lock"
 """Held by the process that writes the run directory."""

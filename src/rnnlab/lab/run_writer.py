@@ -16,7 +16,7 @@ from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lab.resume import about, bits_may_differ, check_same_run
-from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, RESULT, SAMPLES, read_json
+from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, RESULT, SAMPLES, read_json
 from rnnlab.lab.states import State, States, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
@@ -196,9 +196,11 @@ class RunWriter:
 
     def _is_complete(self, step: int) -> bool:
         """Whether all that follows training has been done after this step."""
-        with suppress(RunDirectoryError):
-            result = read_json(self.directory / RESULT)
-            return bool(result["training"]["steps"] == step and result["evaluations"])
+        result, curves = self.directory / RESULT, self.directory / CURVES
+        with suppress(RunDirectoryError, FileNotFoundError):
+            content = read_json(result)
+            done = bool(content["training"]["steps"] == step and content["evaluations"])
+            return done and curves.stat().st_mtime_ns >= result.stat().st_mtime_ns
         return False
 
     def _save(self, which: str) -> None:

@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 
 from rnnlab.config import Settings
 from rnnlab.lab.mirrors.mirror import Line, Mirror, Status, scalars, word
-from rnnlab.lab.run_files import CONFIG, ENVIRONMENT, METRICS, RESULT, SAMPLES
+from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES
 
-FILES = (CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, "curves.svg")
+FILES = (CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
 
 PAUSE = 1.0
 """Shortest time between two calls with metrics [s]: a call waits for a network, or for a disk."""
