@@ -22,7 +22,7 @@ from rnnlab.data.tokenizer import (
     tokenizer_from_json,
     train_tokenizer,
 )
-from rnnlab.data.words import LONGEST_RUN, LONGEST_WORD
+from rnnlab.data.word_tokenizers import LONGEST_RUN, LONGEST_WORD
 from rnnlab.errors import CorpusError
 
 KINDS = ("char", "byte", "word", "bpe")

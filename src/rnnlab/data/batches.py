@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from rnnlab.data.char_tokenizers import Ids
 from rnnlab.data.shuffle import shuffled
-from rnnlab.data.symbols import Ids
 from rnnlab.data.token_file import released
 from rnnlab.errors import CorpusError
 

@@ -88,6 +88,20 @@ def claimed(file: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until this is the one process that has locked `path`, a file or a folder.
+
+    The system frees the lock when its process ends, however it ends.
+    """
+    descriptor = os.open(path, os.O_RDONLY | (0 if path.is_dir() else os.O_CREAT), 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def write_json(file: Path, content: object) -> None:
     """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
     write_atomically(file, json_bytes(content))

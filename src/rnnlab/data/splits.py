@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from rnnlab.data.symbols import Ids
+from rnnlab.data.char_tokenizers import Ids
 from rnnlab.errors import CorpusError, UsageError
 
 SPLITS = ("train", "validation", "test")

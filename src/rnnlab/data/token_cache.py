@@ -1,21 +1,22 @@
 """Token files that are kept: each made once for a text and settings, by one process at a time.
 
 An entry is two files, KEY.ids and KEY.json. Each is written under another name and renamed, the
-second last; its first line is the checksum of the rest, which holds the checksum of the first. An
-entry that is damaged or half there is made again.
+second last; it is sealed, and holds the checksum of the first. An entry that is damaged or half
+there is made again.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from rnnlab.data.files import replacing, write_atomically
+from rnnlab.data import files
+from rnnlab.data.files import CHECKSUM, alone, replacing, sealed, write_json
 from rnnlab.data.token_file import TokenWriter, is_whole, mapped
 from rnnlab.errors import CorpusError
 
@@ -44,12 +45,11 @@ def find(folder: Path, key: str) -> Entry | None:
     """Return a whole entry, or None."""
     file = folder / f"{key}.ids"
     try:
-        total, _, text = (folder / f"{key}.json").read_text(encoding="utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        content = json.loads((folder / f"{key}.json").read_bytes())
+    except (OSError, ValueError):
         return None
-    if hashlib.sha256(text.encode()).hexdigest() != total:
+    if not (isinstance(content, dict) and CHECKSUM in content and files.is_whole(content)):
         return None
-    content = json.loads(text)
     return Entry(file, content) if is_whole(file, content[ABOUT_IDS]) else None
 
 
@@ -63,7 +63,9 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
     file = folder / f"{key}.ids"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{key}.lock"):
+        with ExitStack() as stack:
+            with suppress(OSError):  # no locks here: several may make it, each renames a whole one
+                stack.enter_context(alone(folder / f"{key}.lock"))
             if found := find(folder, key):  # another process has made it meanwhile
                 return found
             for left in folder.glob(f".{key}.*.tmp"):  # by a process that was killed
@@ -71,9 +73,7 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
             with replacing(file) as stream:
                 writer = TokenWriter(stream)
                 content = make(writer) | {ABOUT_IDS: writer.about()}
-            text = json.dumps(content, ensure_ascii=False)
-            total = hashlib.sha256(text.encode()).hexdigest()
-            write_atomically(folder / f"{key}.json", f"{total}\n{text}".encode())
+            write_json(folder / f"{key}.json", sealed(content))
     except OSError as error:
         raise CorpusError(
             f"a text too large for memory is read through a file of its tokens, which cannot be "
@@ -81,17 +81,3 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
             "caches with XDG_CACHE_HOME"
         ) from None
     return Entry(file, content)
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Let one process in at a time; a process that ends, however, leaves no lock behind.
-
-    Where the system has no such locks several may do the same work, and each renames a whole file.
-    """
-    with file.open("w") as stream:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

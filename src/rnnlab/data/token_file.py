@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.data.symbols import Ids
+from rnnlab.data.char_tokenizers import Ids
 
 FAULT_BYTES = 2**16
 """What the system maps at most around a byte that is read."""

@@ -6,9 +6,9 @@ from typing import Any
 import tokenizers
 
 from rnnlab.config import DataSettings
+from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer, Ids, Tokenizer
 from rnnlab.data.pieces import Reel
-from rnnlab.data.symbols import ByteTokenizer, CharTokenizer, Ids, Tokenizer
-from rnnlab.data.words import BpeTokenizer, WordTokenizer
+from rnnlab.data.word_tokenizers import BpeTokenizer, WordTokenizer
 from rnnlab.errors import CorpusError
 
 __all__ = [

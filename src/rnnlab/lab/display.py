@@ -110,7 +110,7 @@ class Display:
             f"training perplexity {_number(training['perplexity'])} "
             f"({'last complete epoch' if training['epochs'] else 'all steps'})"
         )
-        share = training["state_seconds"] / training["elapsed_seconds"]
+        share = training["state_seconds"] / (training["elapsed_seconds"] or 1)
         show(f"saved     {training['states_saved']} states to resume from, {share:.2%} of the time")
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)

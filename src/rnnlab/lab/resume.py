@@ -7,7 +7,7 @@ from typing import Any
 from rnnlab.config import Settings
 from rnnlab.config.faults import in_words
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import sealed
+from rnnlab.data.files import CHECKSUM, sealed
 from rnnlab.errors import ChecksumError, UsageError
 
 CHANGEABLE = (
@@ -33,7 +33,7 @@ def about(settings: Settings, dataset: Dataset, environment: Mapping[str, Any]) 
     return {
         "settings": settings.model_dump(mode="json"),
         "corpus_sha256": dataset.corpus.sha256,
-        "tokenizer_sha256": sealed(dataset.tokenizer.to_json())["sha256"],
+        "tokenizer_sha256": sealed(dataset.tokenizer.to_json())[CHECKSUM],
         "environment": dict(environment),
     }
 

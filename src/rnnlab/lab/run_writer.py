@@ -17,7 +17,7 @@ from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lab.resume import about, bits_may_differ, check_same_run
 from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, RESULT, SAMPLES, read_json
-from rnnlab.lab.states import State, States, state_files
+from rnnlab.lab.states import Facts, State, States, Tensors, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.tensor_file import CONFIG as MODEL_CONFIG
@@ -92,8 +92,11 @@ class RunWriter:
 
     def save_state(self, trainer: Trainer) -> None:
         """Save all that `go_on` needs; see `rnnlab.lab.states`."""
+        self.states.save(lambda: self._take_state(trainer), trainer.step)
+
+    def _take_state(self, trainer: Trainer) -> tuple[Tensors, Facts]:
         tensors, facts = take_state(trainer)
-        every_fact = {
+        return tensors, {
             "about": self.about,
             "trainer": facts,
             "log": self.log.state(),
@@ -101,7 +104,6 @@ class RunWriter:
             "has_best": self.has_best,
             "resumed_at": self.resumed_at,
         }
-        self.states.save(tensors, every_fact, trainer.step)
 
     def step(self, event: Step) -> None:
         """Count a step; a line is written where one is due."""

@@ -5,7 +5,7 @@ STEP.safetensors  one file a training state: what `lm.training_state` takes, how
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,16 @@ DEAREST = 0.01
 """Share of the training time that saving may take where states are due by time."""
 
 
+Tensors = Mapping[str, Tensor]
+Facts = Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class State:
     """A training state as read from its file."""
 
-    tensors: Mapping[str, Tensor]
-    facts: Mapping[str, Any]
+    tensors: Tensors
+    facts: Facts
     notices: Sequence[str] = ()
     """What is wrong with files that were passed over."""
 
@@ -62,9 +66,10 @@ class States:
         wait = max(self.every_seconds, self._last_cost / DEAREST)
         return time.perf_counter() - self._last >= wait
 
-    def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], step: int) -> None:
-        """Write one, and take away all but the last two; raises OSError where that fails."""
+    def save(self, take: Callable[[], tuple[Tensors, Facts]], step: int) -> None:
+        """Take and write one, and remove all but the last two; raises OSError where that fails."""
         began = time.perf_counter()
+        tensors, facts = take()
         write_tensors(self.folder / f"{step:012d}.safetensors", tensors, facts)
         for old in state_files(self.directory)[KEPT:]:
             with suppress(FileNotFoundError):

@@ -42,6 +42,7 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     write_archive(Archive({first.id: first}, records.command), elsewhere)
+    assert json.loads((elsewhere / ARCHIVE).read_text())["runs"][0]["texts"] == []
     again = collect(plan, Store(elsewhere), read_archive(elsewhere))
     assert again.runs[0] == first
     assert again.runs[1].status == "missing"

@@ -1,7 +1,8 @@
 """records.json: what an experiment found out, small enough to be kept beside its report.
 
 A run that has ended stays as it is, so its record is made once and kept here for good, also when
-the experiment's file no longer asks for it; runs/ may then be removed.
+the experiment's file no longer asks for it; runs/ may then be removed. What the runs wrote is in
+texts.json: a model that has learned its text by heart writes that, and it may not be passed on.
 """
 
 import json
@@ -15,6 +16,7 @@ from rnnlab.lab.experiment.records import Points, RunRecord
 from rnnlab.lab.run_files import read_json
 
 ARCHIVE = "records.json"
+TEXTS = "texts.json"
 ARCHIVE_FORMAT = 1
 
 
@@ -31,18 +33,20 @@ class Archive:
 
 
 def write_archive(archive: Archive, folder: Path) -> None:
-    """Replace records.json."""
+    """Replace texts.json, then records.json."""
+    texts = {run.id: run.texts for run in archive.runs.values() if run.texts}
+    write_atomically(folder / TEXTS, json.dumps(texts).encode())
     content = {
         "format": ARCHIVE_FORMAT,
         "command": archive.command,
         "looks": archive.looks,
-        "runs": [vars(run) for run in archive.runs.values()],
+        "runs": [vars(replace(run, texts=[])) for run in archive.runs.values()],
     }
     write_atomically(folder / ARCHIVE, json.dumps(content, allow_nan=False).encode())
 
 
 def read_archive(folder: Path) -> Archive:
-    """Read records.json, an empty one where there is none.
+    """Read records.json, an empty one where there is none; without texts.json no run has texts.
 
     Raises RunDirectoryError where it is damaged, or a newer version wrote it.
     """
@@ -56,9 +60,13 @@ def read_archive(folder: Path) -> Archive:
                 f"{file}: format {content.get('format')!r} is not known; this version of rnnlab "
                 f"reads format {ARCHIVE_FORMAT}. The file is kept as it is"
             )
+        texts = read_json(folder / TEXTS) if (folder / TEXTS).is_file() else {}
         runs = [RunRecord(**run) for run in content["runs"]]
         return Archive(
-            {run.id: replace(run, curves=_pairs(run.curves)) for run in runs},
+            {
+                run.id: replace(run, curves=_pairs(run.curves), texts=texts.get(run.id, run.texts))
+                for run in runs
+            },
             content["command"],
             content["looks"],
         )

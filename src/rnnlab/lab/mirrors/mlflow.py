@@ -4,13 +4,11 @@
 for them. A store of plain files, which it once had, MLflow 3 refuses to open.
 """
 
-import fcntl
 import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -18,6 +16,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from rnnlab.config import Settings
+from rnnlab.data.files import alone
 from rnnlab.lab.mirrors.mirror import Line, Mirror, Status, scalars, word
 from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES
 
@@ -46,7 +45,7 @@ class MLflow(Mirror):
         local = f"sqlite:///{Path('mlflow.db').absolute()}"
         uri = os.environ.get("MLFLOW_TRACKING_URI") or local
         self._directory = directory
-        with _alone(uri):
+        with _opening(uri):
             self._client = MlflowClient(uri)
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rnnlab")
         tags = {"run_directory": str(directory.absolute())}
@@ -110,15 +109,7 @@ def _milliseconds(seconds: float) -> int:
     return int(seconds * 1000)
 
 
-@contextmanager
-def _alone(uri: str) -> Iterator[None]:
+def _opening(uri: str) -> AbstractContextManager[None]:
     """Let one process at a time open a database file: two that make its tables destroy it."""
-    if not uri.startswith("sqlite:///"):
-        yield
-        return
-    folder = os.open(Path(uri.removeprefix("sqlite:///")).parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # the system frees it, however this process ends
-        yield
-    finally:
-        os.close(folder)
+    local = uri.startswith("sqlite:///")
+    return alone(Path(uri.removeprefix("sqlite:///")).parent) if local else nullcontext()
