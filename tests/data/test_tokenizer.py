@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings
-from rnnlab.data import words
+from rnnlab.data import word_tokenizers
 from rnnlab.data.tokenizer import (
     BpeTokenizer,
     ByteTokenizer,
@@ -313,7 +313,7 @@ def test_cuts_before_spaces_change_no_id_of_bpe(text: str, cuts: set[int]) -> No
     """The oracle is the tokenizers library, asked for the whole line."""
     model = tokenizers.Tokenizer.from_str(BPE.to_json()["tokenizers"])
     whole = [token for line in text.splitlines(keepends=True) for token in model.encode(line).ids]
-    runs = [run for line in text.splitlines(keepends=True) for run in words._runs(line)]
+    runs = [run for line in text.splitlines(keepends=True) for run in word_tokenizers._runs(line)]
     assert [token for run in runs for token in model.encode(run).ids] == whole
     found = [token for part in BPE.encode_pieces(pieces(text, cuts)) for token in part]
     assert found == BPE.encode(text).tolist() == whole
@@ -322,7 +322,7 @@ def test_cuts_before_spaces_change_no_id_of_bpe(text: str, cuts: set[int]) -> No
 def test_more_different_words_than_can_be_counted_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(words, "MOST_WORDS", 3)
+    monkeypatch.setattr(word_tokenizers, "MOST_WORDS", 3)
     assert WordTokenizer.train("a a b a b b", 1).size == 4
     for text in ("a\nb c", ["a\n", "b", " c"]):
         with pytest.raises(CorpusError) as caught:
@@ -331,13 +331,13 @@ def test_more_different_words_than_can_be_counted_are_refused(
             "word tokenizer: the training text has more than 3 different words or 100,000,000 "
             "characters in them; use --tokenizer bpe, byte or char"
         )
-    monkeypatch.setattr(words, "MOST_WORD_CHARACTERS", 4)
+    monkeypatch.setattr(word_tokenizers, "MOST_WORD_CHARACTERS", 4)
     assert WordTokenizer.train("abcd" * 1, 1).size == 2
     with pytest.raises(CorpusError, match=r"^word tokenizer: the training text has more than 3 "):
         WordTokenizer.train("abcde", 1)
 
 
 def test_bpe_learns_from_the_beginning_of_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "LEARNED_CHARACTERS", 20)
+    monkeypatch.setattr(word_tokenizers, "LEARNED_CHARACTERS", 20)
     first = BpeTokenizer.train("ab ab ab ab ab ab ab" + " cd" * 99, 300)
     assert first.to_json() == BpeTokenizer.train("ab ab ab ab ab ab ab", 300).to_json()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnlab.data import files
-from rnnlab.data.files import CHECKSUM, alone, replacing, sealed, write_json
+from rnnlab.data.files import CHECKSUM, alone, replacing, sealed, write_atomically
 from rnnlab.data.token_file import TokenWriter, is_whole, mapped
 from rnnlab.errors import CorpusError
 
@@ -73,7 +73,7 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
             with replacing(file) as stream:
                 writer = TokenWriter(stream)
                 content = make(writer) | {ABOUT_IDS: writer.about()}
-            write_json(folder / f"{key}.json", sealed(content))
+            write_atomically(folder / f"{key}.json", json.dumps(sealed(content)).encode())
     except OSError as error:
         raise CorpusError(
             f"a text too large for memory is read through a file of its tokens, which cannot be "
