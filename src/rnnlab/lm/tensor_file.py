@@ -55,7 +55,9 @@ def read_tensors(
             # Copied, so that each begins where torch's own do: sums of products depend on it.
             tensors = {name: content.get_tensor(name).clone() for name in names}
             metadata = content.metadata() or {}
-        # Files that are older than checksums have none.
+        # Others' files have no entry of ours, and at most the usual {"format": "pt"}.
+        if KEY not in metadata and metadata.keys() - {"format"}:
+            raise ModelFolderError(f"{file}: damaged, its checksum is gone")
         promised, _, text = metadata.get(KEY, " {}").partition(" ")
         if promised and promised != checksum(tensors, text):
             raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
