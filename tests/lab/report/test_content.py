@@ -9,6 +9,8 @@ from rnnlab.lab.experiment.records import Records, RunRecord
 from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
 from rnnlab.lab.report import captions
 from rnnlab.lab.report.content import gather
+from rnnlab.lab.report.html import html_page
+from rnnlab.lab.report.markdown import markdown_page
 
 
 def test_extent_and_tally_count_everything(records: Records, verdicts: list[ClaimVerdict]) -> None:
@@ -45,6 +47,18 @@ def test_samples_are_of_the_first_seed_that_has_any(records: Records) -> None:
     for phrase, rest in samples[0].texts:
         assert phrase in records.plan.settings.phrases
         assert rest.startswith(" ")
+
+
+def test_a_report_whose_samples_were_not_kept_says_so(records: Records) -> None:
+    records = replace(records, runs=[replace(run, texts=[]) for run in records.runs])
+    bare = gather(records, [])
+    assert bare.samples == ()
+    assert bare.samples_caption.startswith("How each model continues the phrases is not kept")
+    assert "## Samples\n\nHow each model continues" in markdown_page(bare)
+    assert "continues the phrases is not kept" in html_page(records, bare)
+    settings = records.plan.settings.model_copy(update={"phrases": ()})
+    unasked = replace(records, plan=replace(records.plan, settings=settings))
+    assert gather(unasked, []).samples_caption == ""
 
 
 def test_a_phrase_that_was_read_otherwise_is_not_told_from_the_rest(records: Records) -> None:

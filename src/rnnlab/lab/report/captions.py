@@ -49,3 +49,8 @@ FLOW = (
 ELSEWHERE = "Figures, such as learning curves, are in report.html."
 
 SAMPLES = "Each variant's first seed, its last weights: always the likeliest token."
+
+NOT_KEPT = (
+    "How each model continues the phrases is not kept with these figures, because a model that has "
+    "learned its text by heart writes that text; runs that are made anew have it."
+)

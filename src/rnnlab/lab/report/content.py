@@ -63,6 +63,8 @@ class Content:
     remarks: tuple[str, ...]
     """How to read the table."""
     samples: tuple[Sample, ...]
+    samples_caption: str
+    """What the samples are, or why there are none; empty where none were asked for."""
     unfinished: tuple[Unfinished, ...]
     protocol: Facts
     machine: Facts
@@ -77,6 +79,8 @@ def gather(
     """Bring records and verdicts into the order in which they are read."""
     plan = records.plan
     table = outcome_table(records)
+    samples = tuple(_samples(records))
+    finished = any(run.status == "finished" for run in records.runs)
     return Content(
         title=plan.settings.title or plan.name,
         question=plan.settings.question,
@@ -84,10 +88,11 @@ def gather(
         warning=_warning(records),
         verdicts=verdicts,
         tally=_tally(records, verdicts),
-        illustrated=any(run.status == "finished" for run in records.runs),
+        illustrated=finished,
         table=table,
         remarks=tuple(_remarks(records, table, paired=bool(verdicts))),
-        samples=tuple(_samples(records)),
+        samples=samples,
+        samples_caption=_samples_caption(samples, asked=finished and bool(plan.settings.phrases)),
         unfinished=tuple(_unfinished(records.runs)),
         protocol=protocol(records, verdicts),
         machine=machine(records),
@@ -186,6 +191,12 @@ def _samples(records: Records) -> list[Sample]:
             texts = tuple(_after(phrase, t) for phrase, t in zip(phrases, run.texts, strict=False))
             samples.append(Sample(index, variant.name, run.seed, texts))
     return samples
+
+
+def _samples_caption(samples: tuple[Sample, ...], *, asked: bool) -> str:
+    if samples:
+        return captions.SAMPLES
+    return captions.NOT_KEPT if asked else ""
 
 
 def _after(phrase: str, text: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def html_page(records: Records, report: Content) -> str:
         ("curves", "Learning curves", curves), ("speed", "Speed against quality", speed),
         ("flow", "Gradient flow", flow),
         *((f"section-{i}", s.title, True) for i, s in enumerate(report.sections, start=1)),
-        ("samples", "Samples", report.samples),
+        ("samples", "Samples", report.samples_caption),
         ("unfinished", "Unfinished runs", report.unfinished), ("protocol", "Protocol", True),
     ]  # fmt: skip
     return environment.get_template("page.html.jinja").render(

@@ -35,9 +35,10 @@ def markdown_page(report: Content) -> str:
         parts.append(captions.ELSEWHERE)
     for section in report.sections:
         parts += [f"## {escaped(section.title)}", section.markdown.strip()]
+    if report.samples_caption:
+        parts += ["## Samples", _prose(report.samples_caption)]
     if report.samples:
-        parts += ["## Samples", captions.SAMPLES, OPEN, *map(_sample, report.samples)]
-        parts.append("</details>")
+        parts += [OPEN, *map(_sample, report.samples), "</details>"]
     if report.unfinished:
         rows = [
             [escaped(words) for words in (each.variant, each.seeds, each.status, each.reason)]
