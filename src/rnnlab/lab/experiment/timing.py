@@ -4,6 +4,7 @@ Runs that share a machine slow each other down, so their own seconds compare lit
 measures each variant once, so that a machine that drifts hits all alike.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -50,12 +51,12 @@ def measure(
     rates = interleaved(works, timing.rounds, timing.seconds, telling)
     timings = []
     for name, each in ready.items():
-        tokens = _tokens_to_train(each)
+        training_seconds = _training_seconds(each)
         for number in range(timing.rounds):
             speed = rates[f"{TRAINING}: {name}"][number]
-            outcomes = {"tokens_per_second": speed}
-            if tokens:
-                outcomes["training_seconds"] = tokens / speed
+            outcomes = {
+                "tokens_per_second": speed, "training_seconds": training_seconds(speed),
+            }  # fmt: skip
             if plan.settings.phrases:
                 outcomes["prediction_seconds"] = 1 / rates[f"{PREDICTION}: {name}"][number]
             timings.append(asdict(Timing(name, number, outcomes)))
@@ -82,12 +83,14 @@ def _texts(ready: Prepared, plan: Plan) -> Work:
         yield 1
 
 
-def _tokens_to_train(ready: Prepared) -> float | None:
-    """What a run's budget comes to; None where it is in seconds."""
+def _training_seconds(ready: Prepared) -> Callable[[float], float]:
+    """How long a run's budget lasts at so many tokens a second."""
     training, batches = ready.settings.training, ready.trainer.batches
-    if training.max_tokens or not training.num_epochs:
-        return training.max_tokens or None
-    rng = np.random.default_rng(0)
-    counts = [batches.epoch(rng)[0] for _ in range(20)]  # an epoch's offset is random
-    per_epoch = sum(counts) / len(counts) * batches.batch_size * batches.num_steps
-    return training.num_epochs * per_epoch
+    tokens = float(training.max_tokens or math.inf)
+    if training.num_epochs:
+        rng = np.random.default_rng(0)
+        counts = [batches.epoch(rng)[0] for _ in range(20)]  # an epoch's offset is random
+        per_epoch = sum(counts) / len(counts) * batches.batch_size * batches.num_steps
+        tokens = min(tokens, training.num_epochs * per_epoch)
+    seconds = training.max_seconds or math.inf
+    return lambda speed: min(tokens / speed, seconds)
