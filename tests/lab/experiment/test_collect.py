@@ -72,12 +72,19 @@ def test_every_look_at_complete_verdicts_is_remembered(make: Any, tmp_path: Path
         archive = replace(archive, looks=records.looks)
 
 
+def with_curves(curves: dict[str, Any]) -> dict[str, Any]:
+    run = {"id": "a", "variant": "v", "seed": 0, "status": "finished", "curves": curves}
+    return {"format": 1, "command": "", "looks": [], "runs": [run]}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"format": 2}, "format 2 is not known; this version of rnnlab reads format 1"),
         ({"format": 1, "runs": [{}]}, "no records to read: TypeError"),
         ({"format": 1, "command": "", "runs": [{"id": "a", "new": 1}]}, "no records to read"),
+        (with_curves({"held_out": [1]}), "no records to read: TypeError"),
+        (with_curves({"training": [[1]]}), "no records to read: ValueError"),
     ],
 )
 def test_an_archive_that_cannot_be_read(

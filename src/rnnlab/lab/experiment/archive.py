@@ -70,7 +70,7 @@ def read_archive(folder: Path) -> Archive:
             content["command"],
             content["looks"],
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{file}: no records to read: {error!r}; move it away, and it is made again from runs/"
         ) from None
