@@ -246,3 +246,9 @@ def _flow(rng: np.random.Generator, decades: float) -> list[float]:
 
 def _text(rng: np.random.Generator, phrase: str) -> str:
     return f"{phrase} {' '.join(rng.choice(WORDS, 18))}"
+
+
+def untimed(records: Records) -> Records:
+    """The same where speed is not measured apart."""
+    settings = records.plan.settings.model_copy(update={"timing": None})
+    return replace(records, plan=replace(records.plan, settings=settings), timings=[])

@@ -104,29 +104,34 @@ class SearchSettings(DrawSettings):
         return self
 
 
+TOLERANT = ("equivalent", "not lower", "not higher")
+"""Statements that hold for two equal variants, within a margin."""
+
+
 class ComparisonSettings(SettingsGroup):
     """A statement about one outcome of two variants, tested on the seeds that both have."""
 
     variant: str = Field(description="name of a variant")
     against: str | float = Field(description="name of another variant, or a fixed value")
     outcome: str = Field(description="what is compared")
-    expect: Literal["lower", "higher", "different", "equivalent"] = Field(
-        "different", description="what is stated of the variant's outcome"
+    expect: Literal["lower", "higher", "not lower", "not higher", "different", "equivalent"] = (
+        Field("different", description="what is stated of the variant's outcome")
     )
     margin: float = Field(
         0.0,
         ge=0,
-        description="equivalent: largest difference that does not matter; lower and higher: "
-        "the least that is stated; as a ratio (1.1) where the outcome is compared by ratio",
+        description="equivalent, not lower, not higher: largest difference that does not matter; "
+        "lower and higher: the least that is stated; as a ratio (1.1) where the outcome is "
+        "compared by ratio",
     )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _check_outcomes((self.outcome,))
         ratio = OUTCOMES[self.outcome].scale == "ratio"
-        if self.expect == "equivalent" and self.margin <= (1 if ratio else 0):
+        if self.expect in TOLERANT and self.margin <= (1 if ratio else 0):
             what = "a ratio above 1" if ratio else "a difference above 0"
-            raise ValueError(f"expect = 'equivalent' needs a margin, {what}")
+            raise ValueError(f"expect = {self.expect!r} needs a margin, {what}")
         if self.expect == "different" and self.margin:
             raise ValueError("expect = 'different' takes no margin")
         if ratio and 0 < self.margin < 1:

@@ -57,6 +57,7 @@ OUTCOMES: dict[str, Outcome] = {
 """By name. held-out: the test split, or where there is none the validation split, context carried.
 validation: the lowest figure of a training's own evaluations; what chooses may look at this one.
 
-decay: |log10(norm of dL_T/dh_(T-30) / norm of dL_T/dh_T)|, 0 where a gradient neither vanishes nor
-explodes on its way back through 30 time steps.
+decay: |log10(norm of dL_T/dh_(T-31) / norm of dL_T/dh_(T-1))|, 0 where a gradient neither vanishes
+nor explodes on its way back through 30 time steps. The step from h_T, which the output layer reads,
+to h_(T-1), which only the next step does, is no step through time alone and is left out.
 """

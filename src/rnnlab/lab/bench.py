@@ -199,8 +199,11 @@ def interleaved(
     Returns each work's amount per second, one figure a round.
     """
     rates: dict[str, list[float]] = {name: [] for name in works}
+    turns = list(works.items())
     for number in range(rounds + 1):
-        for name, work in works.items():
+        # Each begins with another one, so that none always runs after the same neighbour's rest.
+        at = number % max(1, len(turns))
+        for name, work in turns[at:] + turns[:at]:
             tell(name, number)
             value = rate(work, seconds)
             if number:

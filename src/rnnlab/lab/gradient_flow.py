@@ -72,14 +72,20 @@ def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
 
 
 def decay(norms: Sequence[float], steps: int = 30) -> float:
-    """Return |log10(norms[steps] / norms[0])| [decades]: 0 where the gradient keeps its size.
+    """Return |log10(norms[1 + steps] / norms[1])| [decades]: 0 where the gradient keeps its size.
+
+    The step from h_T, which the output layer reads, to h_(T-1), which only the next step reads, is
+    no step from one h to another of its kind, and is left out: with small recurrent weights an LSTM
+    loses a decade there once, however long its memory.
 
     A norm that has vanished even for float64 counts as the smallest normal one, 2.2e-308, so that
-    the figure stays finite. Raises UsageError where `norms` end before `steps`.
+    the figure stays finite. Raises UsageError where `norms` do not go so far.
     """
-    if len(norms) <= steps:
-        raise UsageError(f"steps must be less than the number of norms, {len(norms)}, not {steps}")
-    first, last = (max(norms[k], sys.float_info.min) for k in (0, steps))
+    if len(norms) < 2 + steps:
+        raise UsageError(
+            f"steps must be at most the number of norms less 2, {len(norms) - 2}, not {steps}"
+        )
+    first, last = (max(norms[k], sys.float_info.min) for k in (1, 1 + steps))
     return abs(math.log10(last) - math.log10(first))
 
 

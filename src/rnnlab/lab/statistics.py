@@ -18,6 +18,9 @@ from scipy.special import chdtr, stdtr, stdtrit
 
 Alternative = Literal["two-sided", "less", "greater"]
 
+LEVEL = 0.05
+"""Largest chance that an experiment has of any false verdict."""
+
 POWER = 0.8
 """Share of experiments in which a detectable difference is shown."""
 

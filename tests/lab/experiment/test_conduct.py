@@ -215,7 +215,24 @@ def test_the_same_failure_three_times_in_a_row_begins_no_more(
     write(file, content | {"seeds": 9})
     done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
+    error = done.stderr.replace("\n", " ")
+    assert "3 runs failed and will be tried again by the same command; all others are kept" in error
+    assert "kept; as all fail for one reason, no more were begun:" in error
+
+
+def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["base"]["engine"] = "native"
+    del content["grid"]
+    sizes = [{"name": f"{n}", "change": {"hidden_size": n}} for n in (4, 5, 6)]
+    content["variant"] = [*sizes, {"name": "other", "change": {"engine": "builtin"}}]
+    write(file, content | {"seeds": 1, "reference": "other"})
+    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
+    assert done.returncode == 1
     assert "3 runs failed" in done.stderr
+    assert "no more were begun" not in done.stderr
+    assert len(made(file.parent)) == 1
 
 
 def test_a_text_that_is_not_there_is_refused_before_anything_is_run(

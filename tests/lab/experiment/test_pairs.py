@@ -40,19 +40,19 @@ def test_pairs_are_figures_of_the_same_seed() -> None:
         (
             {("v1", 1): "diverged", ("v1", 4): "diverged"},
             [3.0, 3.2, 3.3, 3.5],
-            "2 of 6 seeds left out: v1 diverged",
+            "2 of 6 seeds left out: 'v1' diverged",
         ),
         (
             {("v0", 5): "failed", ("v1", 0): "diverged", ("v1", 1): "missing"},
             [3.2, 3.3, 3.4],
-            "3 of 6 seeds left out: v1 diverged (1), v1 was not run (1), v0 failed (1)",
+            "3 of 6 seeds left out: 'v1' diverged (1); 'v1' was not run (1); 'v0' failed (1)",
         ),
         (
             {("v0", 5): "diverged", ("v1", 5): "diverged"},
             [3.0, 3.1, 3.2, 3.3, 3.4],
-            "1 of 6 seeds left out: v1 diverged",
+            "1 of 6 seeds left out: 'v1' diverged",
         ),
-        ({("v0", seed): "diverged" for seed in range(6)}, [], "v0 diverged on all 6 seeds"),
+        ({("v0", seed): "diverged" for seed in range(6)}, [], "'v0' diverged (all 6 seeds)"),
     ],
 )
 def test_what_is_left_out_is_said(
@@ -69,7 +69,7 @@ def test_what_has_no_logarithm_is_left_out(figure: float) -> None:
     made = records(plan([{"outcome": PERPLEXITY}], seeds=3), figures)
     pairs = find_pairs(made, made.plan.claims[0].comparison[0])
     assert pairs.differences == [1.0, 0.0]
-    assert pairs.left_out == "1 of 3 seeds left out: v1 has no usable figure"
+    assert pairs.left_out == "1 of 3 seeds left out: 'v1' has no usable figure"
 
 
 def test_a_fixed_value_stands_beside_every_figure() -> None:
@@ -91,4 +91,7 @@ def test_speed_measured_apart_is_paired_by_round() -> None:
     ]
     pairs = find_pairs(Records(made.plan, made.runs, timings), comparison)
     assert pairs.values == pairs.against == [math.log(100), math.log(102), math.log(103)]
-    assert (pairs.unit, pairs.left_out) == ("round", "1 of 4 rounds left out: v1 was not measured")
+    assert (pairs.unit, pairs.left_out) == (
+        "round",
+        "1 of 4 rounds left out: 'v1' was not measured",
+    )

@@ -1,10 +1,12 @@
 """Runs made where neither store nor texts are, in temporary folders of this machine."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from command_line import made_up_text
@@ -12,9 +14,10 @@ from command_line import made_up_text
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.data.corpus import NAMED, NamedCorpus
 from rnnlab.errors import RunDirectoryError
+from rnnlab.lab.experiment import remote
 from rnnlab.lab.experiment.job import Job, TrialLink
 from rnnlab.lab.experiment.local import attempt
-from rnnlab.lab.experiment.remote import Text, keep, make_run, texts_at_hand
+from rnnlab.lab.experiment.remote import Answer, Text, keep, make_run, texts_at_hand
 from rnnlab.lab.experiment.store import Store
 from rnnlab.lab.run_files import LOCK
 
@@ -103,6 +106,19 @@ def test_a_diverged_run_is_sent_back_and_a_trial_needs_its_journal(
     assert answer.kind == "diverged"
     assert answer.detail.startswith("training diverged at step ")
     assert {"outcome.json", "result.json", "config.toml"} <= set(answer.files)
+
+
+def test_a_disk_that_is_full_is_the_run_s_failure(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the node's, after which no more runs would be begun anywhere."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/rnnlab-1")
+
+    monkeypatch.setattr(remote, "unpack", full)
+    answer = make_run(job, {}, AWAY, "192.0.2.7")
+    assert answer == Answer("failed", "/tmp/rnnlab-1: No space left on device (on 192.0.2.7)", {})
 
 
 def test_texts_that_are_not_files_are_not_sent(

@@ -15,7 +15,7 @@ from rnnlab.lab.experiment.verdicts import Compared, judge
 AGAINST = ", contrary to the claim."
 OFTEN = " in four of five such experiments."
 FIVE_PERCENT = (
-    "v1: training perplexity 2.093 against 1.993 of v0, 1.050 times "
+    "v1: training perplexity 2.093 against 1.993 of v0, a ratio of 1.050 "
     "(95% interval 1.039 to 1.061, 6 seeds, effect size 4.2, "
 )
 HALF_A_TENTH = (
@@ -40,8 +40,8 @@ HALF_A_TENTH = (
         ),
         (
             "higher", 1.045,
-            "p = 0.29 after Holm): whether it is higher by more than a factor of 1.045 is not "
-            "shown; a true factor of 1.060 would have been enough" + OFTEN,
+            "p = 0.29 after Holm): not shown to be higher by more than a factor of 1.045; with "
+            "this spread, a factor of 1.060 would be enough" + OFTEN,
         ),
         (
             "equivalent", 1.08,
@@ -53,8 +53,27 @@ HALF_A_TENTH = (
         ),
         (
             "equivalent", 1.051,
-            "p = 0.41 after Holm): whether it is equivalent within a factor of 1.051 is not shown; "
-            "if it is the same, a margin of a factor of 1.014 would have been enough" + OFTEN,
+            "p = 0.41 after Holm): not shown to be equivalent within a factor of 1.051; with "
+            "this spread, a margin of a factor of 1.014 would be enough for two that are the same,"
+            + OFTEN,
+        ),
+        (
+            "not higher", 1.08,
+            "p = 0.0009 after Holm): not higher by more than a factor of 1.08, as claimed.",
+        ),
+        (
+            "not higher", 1.02,
+            "p = 0.0008 after Holm): higher by more than a factor of 1.02" + AGAINST,
+        ),
+        (
+            "not higher", 1.051,
+            "p = 0.82 after Holm): not shown to be not higher by more than a factor of 1.051; with "
+            "this spread, a margin of a factor of 1.014 would be enough for two that are the same,"
+            + OFTEN,
+        ),
+        (
+            "not lower", 1.02,
+            "p < 0.0001 after Holm): not lower by more than a factor of 1.02, as claimed.",
         ),
     ],
 )  # fmt: skip
@@ -70,14 +89,14 @@ def test_ratios(expect: str, margin: float, ending: str) -> None:
         ("higher", 0.03, "p = 0.0042 after Holm): higher by more than 0.03, as claimed."),
         (
             "higher", 0.049,
-            "p = 0.81 after Holm): whether it is higher by more than 0.049 is not shown; "
-            "a true difference of 0.063 would have been enough" + OFTEN,
+            "p = 0.81 after Holm): not shown to be higher by more than 0.049; with this spread, "
+            "a difference of 0.063 would be enough" + OFTEN,
         ),
         ("equivalent", 0.08, "p = 0.0003 after Holm): equivalent within 0.08, as claimed."),
         (
             "equivalent", 0.051,
-            "p = 0.41 after Holm): whether it is equivalent within 0.051 is not shown; "
-            "if it is the same, a margin of 0.014 would have been enough" + OFTEN,
+            "p = 0.41 after Holm): not shown to be equivalent within 0.051; with this spread, "
+            "a margin of 0.014 would be enough for two that are the same," + OFTEN,
         ),
         ("equivalent", 0.02, "p = 0.0007 after Holm): higher by more than 0.02" + AGAINST),
     ],
@@ -90,11 +109,11 @@ def test_no_difference() -> None:
     for expect in ("different", "lower", "higher"):
         assert compare(0.001, expect=expect).sentence.endswith(
             "a difference of +0.001 (95% interval -0.009 to +0.011, 6 seeds, effect size 0.1, "
-            "p = 0.81 after Holm): no difference is shown; a difference of 0.014 would have been "
-            f"seen{OFTEN}"
+            "p = 0.81 after Holm): no difference is shown; with this spread, one of 0.014 would be"
+            f"{OFTEN}"
         )
     assert compare(1.001, outcome=PERPLEXITY).sentence.endswith(
-        f"no difference is shown; a factor of 1.014 would have been seen{OFTEN}"
+        f"no difference is shown; with this spread, one of a factor of 1.014 would be{OFTEN}"
     )
 
 
@@ -109,9 +128,10 @@ def test_a_fixed_value() -> None:
     figures = {name: {PERPLEXITY: [1.1, 1.2, 1.15]} for name in ("v0", "v1")}
     made = plan([{"against": 1.1, "outcome": PERPLEXITY, "expect": "higher"}], seeds=3)
     assert judge(records(made, figures))[0].compared[0].sentence == (
-        "v1: training perplexity 1.149 against a fixed 1.100, 1.04 times "
+        "v1: training perplexity 1.149 against a fixed 1.100, a ratio of 1.04 "
         "(95% interval 0.94 to 1.16, 3 seeds, effect size 0.6, p = 0.22 after Holm): no difference "
-        "is shown; a factor of 1.15 would have been seen in four of five such experiments."
+        "is shown; with this spread, one of a factor of 1.15 would be in four of five such "
+        "experiments."
     )
 
 
@@ -128,8 +148,9 @@ def test_seeds_left_out() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.1, 0, 2.2, 2.15, 0, 2.12]}}
     assert judged(figures).sentence == (
         "v1: held-out bits/character (last weights) 2.143 against 2.000 of v0, a difference of "
-        "+0.143 (95% interval +0.073 to +0.212, 4 seeds, effect size 2.4, p = 0.0072 after Holm): "
-        "shown to be higher. 2 of 6 seeds left out: v1 diverged."
+        "+0.143 (95% interval +0.073 to +0.212, 4 seeds, effect size 2.4, p = 1 after Holm): "
+        "not tested, because some runs diverged and the others would speak for them. 2 of 6 seeds "
+        "left out: 'v1' diverged."
     )
 
 
@@ -151,16 +172,16 @@ def test_one_seed() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.5, 0, 0, 0, 0, 0]}}
     assert judged(figures, "missing").sentence == (
         "v1: held-out bits/character (last weights) 2.500 against 2.000 of v0: "
-        "one seed cannot show anything. 5 of 6 seeds left out: v1 was not run."
+        "one seed cannot show anything. 5 of 6 seeds left out: 'v1' was not run."
     )
 
 
 def test_no_seed() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [0.0] * 6}}
     about = "v1: held-out bits/character (last weights) cannot be compared with v0: "
-    assert judged(figures).sentence == about + "v1 diverged on all 6 seeds."
+    assert judged(figures).sentence == about + "'v1' diverged (all 6 seeds)."
     one = {"v0": {BITS: [2.0]}, "v1": {BITS: [0.0]}}
-    assert judged(one, seeds=1).sentence == about + "v1 diverged on the only seed."
+    assert judged(one, seeds=1).sentence == about + "'v1' diverged (the only seed)."
     fixed = plan([{"outcome": PERPLEXITY, "against": 0}])
     ones = {name: {PERPLEXITY: [1.0] * 6} for name in ("v0", "v1")}
     assert judge(records(fixed, ones))[0].compared[0].sentence == (
@@ -168,18 +189,33 @@ def test_no_seed() -> None:
     )
     halves = {"v0": {BITS: [2.0] * 3 + [0.0] * 3}, "v1": {BITS: [0.0] * 3 + [2.0] * 3}}
     assert judged(halves, "failed").sentence == (
-        about + "6 of 6 seeds left out: v1 failed (3), v0 failed (3)."
+        about + "6 of 6 seeds left out: 'v1' failed (3); 'v0' failed (3)."
     )
+
+
+def test_what_holds_only_before_the_correction_says_so() -> None:
+    """The interval, which is of one comparison by itself, excludes 0 all the same."""
+    found = replace(compare(0.05), verdict="not shown", p_value=0.01, adjusted_p=0.2)
+    assert "no difference is shown after Holm's correction; with this spread" in in_words(found)
+
+
+def test_a_difference_that_would_have_been_seen_has_two_digits() -> None:
+    found = replace(compare(1.001, outcome=PERPLEXITY), detectable=7.793)
+    assert "with this spread, one of a factor of 7.8 would be" in in_words(found)
+    found = replace(found, detectable=203.3)
+    assert "with this spread, one of a factor of 200 would be" in in_words(found)
+    found = replace(found, detectable=98_968.9)
+    assert "with this spread, one of a factor of more than 1,000 would be" in in_words(found)
 
 
 @pytest.mark.parametrize(
     ("outcome", "factor", "size", "found"),
     [
-        ("tokens_per_second", 1.5, 142_600, "tokens/s 213,893 against 142,595 of v0, 1.500 times"),
-        ("training_seconds", 0.6, 18.2, "training time 10.9 s against 18.2 s of v0, 0.600 times"),
+        ("tokens_per_second", 1.5, 142_600, "tokens/s 213,893 against 142,595 of v0: 1.500"),
+        ("training_seconds", 0.6, 18.2, "training time 10.9 s against 18.2 s of v0: 0.600"),
         (
             "prediction_seconds", 0.023, 0.0188,
-            "prediction time 0.00043 s against 0.0188 s of v0, 0.0230 times",
+            "prediction time 0.00043 s against 0.0188 s of v0: 0.0230",
         ),
     ],
 )  # fmt: skip
@@ -194,7 +230,8 @@ def test_speeds(outcome: str, factor: float, size: float, found: str) -> None:
     ]
     [claim] = judge(Records(plan([{"outcome": outcome}]), [], timings))
     sentence = claim.compared[0].sentence
-    assert sentence.startswith(f"v1: {found} (95% interval ")
+    figures, ratio = found.split(": ")
+    assert sentence.startswith(f"v1: {figures}, a ratio of {ratio} (95% interval ")
     assert ", 3 rounds, effect size " in sentence
 
 
@@ -213,13 +250,13 @@ def test_large_and_small_figures_keep_two_digits() -> None:
     small = replace(compare(0.05), estimate=4e-5, interval=(-1e-5, 9e-5))
     assert "+0.000040 (95% interval -0.000010 to +0.000090" in in_words(small)
     large = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e150, interval=(0.0, float("inf")))
-    assert "over 10⁷ times (95% interval 0.00 to over 10⁷" in in_words(large)
+    assert "a ratio of over 10⁷ (95% interval 0.00 to over 10⁷" in in_words(large)
     far = replace(compare(0.05), mean=9e100, estimate=9e100, interval=(-1e300, math.inf))
     assert "over 10⁷ against 2.000 of v0, a difference of over 10⁷ (95% interval under -10⁷" in (
         in_words(far)
     )
     tiny = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e-200, interval=(0.0, 1e-190))
-    assert "0.000000000 times" in in_words(tiny)
+    assert "a ratio of 0.000000000" in in_words(tiny)
 
 
 @pytest.mark.parametrize(

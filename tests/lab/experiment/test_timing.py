@@ -1,12 +1,19 @@
 """What a run's budget comes to at the measured speed."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from rnnlab.config.experiment import TimingSettings
-from rnnlab.lab.experiment.plan import Plan
+from rnnlab.lab.experiment.archive import Archive
+from rnnlab.lab.experiment.collect import TIMING, collect
+from rnnlab.lab.experiment.plan import Plan, read_plan
+from rnnlab.lab.experiment.records import Timing
+from rnnlab.lab.experiment.store import Store
 from rnnlab.lab.experiment.timing import measure
 
 
@@ -37,3 +44,34 @@ def test_training_seconds_are_the_budget_at_the_measured_speed(
         expected = min(tokens / outcomes["tokens_per_second"], seconds)
         assert outcomes["training_seconds"] == pytest.approx(expected)
     assert shown == sorted(shown)
+
+
+def test_what_was_measured_of_other_settings_is_not_taken(
+    make: Callable[..., Plan], content: dict[str, Any], tmp_path: Path
+) -> None:
+    """A variant of the same name may have become another one."""
+    asked = {"timing": {"rounds": 2, "seconds": 0.01}}
+    plan = make(**asked)
+    timings = [Timing(variant.name, 0, {}) for variant in plan.variants]
+    measured = {"ids": plan.timing_ids, "timings": [vars(timing) for timing in timings]}
+    (tmp_path / TIMING).write_text(json.dumps(measured))
+
+    def taken(**changes: Any) -> list[Timing]:
+        return collect(make(**{**asked, **changes}), Store(tmp_path), Archive()).timings
+
+    assert taken() == taken(seeds=4) == timings
+    assert taken(base=content["base"] | {"hidden_size": 17}) == []
+    assert taken(phrases=["The cat"]) == []
+    assert taken(timing={"rounds": 3, "seconds": 0.01}) == []
+    assert taken(grid={"cell": ["lstm", "rnn"]}) == timings[:1]
+
+
+def test_texts_are_found_beside_the_experiment_s_file(
+    content: dict[str, Any], text_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_bytes(text_file.read_bytes())
+    content["base"]["corpus"] = "text.txt"
+    file = tmp_path / "experiment.toml"
+    file.write_text(tomli_w.dumps(content | {"seeds": 1}))
+    rounds = TimingSettings(rounds=1, seconds=0.01)
+    assert measure(read_plan(file), rounds, lambda *_: None)["timings"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from made_up_records import made_up_plan, made_up_records
+from made_up_records import made_up_plan, made_up_records, untimed
 
 from rnnlab.lab.experiment.records import Records, RunRecord
 from rnnlab.lab.experiment.verdicts import ClaimVerdict, judge
@@ -49,6 +49,16 @@ def test_samples_are_of_the_first_seed_that_has_any(records: Records) -> None:
         assert rest.startswith(" ")
 
 
+def test_verdicts_on_a_part_of_the_runs_are_called_interim(records: Records) -> None:
+    missing = replace(records.runs[0], status="missing", outcomes={})
+    part = gather(replace(records, runs=[missing, *records.runs[1:]]), [])
+    assert part.warning == (
+        "Interim: 1 of 72 runs are still to be made. The 5% are promised for the verdicts with all "
+        "of them, looked at once."
+    )
+    assert gather(records, []).warning == ""
+
+
 def test_a_report_whose_samples_were_not_kept_says_so(records: Records) -> None:
     records = replace(records, runs=[replace(run, texts=[]) for run in records.runs])
     bare = gather(records, [])
@@ -91,7 +101,10 @@ def test_remarks_say_what_the_marks_and_the_intervals_are_not(
     whole = replace(records, runs=[r for r in records.runs if r.variant != "learning rate 5"])
     assert "did not finish" not in " ".join(gather(whole, []).remarks)
     assert "overlap" not in " ".join(gather(records, []).remarks)
-    assert captions.SHARED in gather(replace(records, timings=[]), []).remarks
+    assert captions.SHARED in gather(untimed(records), []).remarks
+    waiting = gather(replace(records, timings=[]), [])
+    assert "Speed is measured when all runs have ended, and has not been yet." in waiting.remarks
+    assert waiting.extent == gather(records, []).extent
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_up_records import VARIANTS, made_up_plan, made_up_records
+from made_up_records import VARIANTS, made_up_plan, made_up_records, untimed
 
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.report import captions
@@ -106,7 +106,8 @@ def test_speed_is_drawn_only_where_it_is_asked_for(records: Records) -> None:
         speed_and_quality(replace(records, plan=replace(records.plan, settings=settings))) is None
     )
     assert captions.SHARED not in captions.speed(records)
-    assert captions.SHARED in captions.speed(replace(records, timings=[]))
+    assert captions.SHARED in captions.speed(untimed(records))
+    assert speed_and_quality(replace(records, timings=[])) is None
 
 
 def test_an_outlier_does_not_squash_the_others_to_a_line(records: Records) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_up_records import environment, made_up_plan, made_up_records
+from made_up_records import environment, made_up_plan, made_up_records, untimed
 
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.verdicts import ClaimVerdict
@@ -74,7 +74,7 @@ def test_what_the_intervals_are_not_of_is_said(records: Records) -> None:
     assert "nothing of other texts" in said
     other = replace(records.runs[0], data={"tokens": {"train": 3, "test": 4}})
     mixed = replace(records, runs=[other, *records.runs[1:]])
-    assert "the same test text; they" in dict(protocol(mixed, []))["One text"]
+    assert "the same test text; intervals" in dict(protocol(mixed, []))["One text"]
     assert "same training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
 
 
@@ -85,16 +85,18 @@ def test_verdicts_that_were_looked_at_before_are_named(
         return dict(protocol(replace(records, looks=looks), verdicts))["Comparisons"]
 
     assert said([3, 4, 6]).endswith(
-        "; verdicts were made with 3 seeds, then with 4 and 6: the 5% hold for a number of seeds "
-        "that is fixed beforehand"
+        "; verdicts were made with 3 seeds, then with 4 and 6: the 5% hold only for a number of "
+        "seeds that is fixed beforehand"
     )
     assert said([6]) == said([])
 
 
 def test_speed_says_how_it_was_measured(records: Records) -> None:
     assert "7 rounds" in dict(protocol(records, []))["Speed"]
-    own = dict(protocol(replace(records, timings=[]), []))["Speed"]
+    own = dict(protocol(untimed(records), []))["Speed"]
     assert own.startswith("as the runs met it")
+    waiting = dict(protocol(replace(records, timings=[]), []))["Speed"]
+    assert waiting.startswith("not measured yet")
 
 
 def test_machines_that_differ_are_all_named(records: Records) -> None:

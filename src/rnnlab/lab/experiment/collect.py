@@ -30,18 +30,24 @@ def collect(plan: Plan, store: Store, archive: Archive, command: str = "") -> Re
     seeds = len(plan.settings.seeds)
     if all(run.has_ended for run in runs) and looks[-1:] != [seeds]:
         looks.append(seeds)
-    timing = store.folder / TIMING
-    measured = read_json(timing) if timing.is_file() else {}
-    variants = {variant.name for variant in plan.variants}
+    measured = read_timing(store)
+    ids = measured.get("ids", {})
+    current = {name for name, timing_id in plan.timing_ids.items() if ids.get(name) == timing_id}
     timings = [Timing(**each) for each in measured.get("timings", [])]
     return Records(
         plan,
         runs,
-        [each for each in timings if each.variant in variants],
+        [each for each in timings if each.variant in current],
         measured.get("environment", {}),
         command or archive.command,
         looks,
     )
+
+
+def read_timing(store: Store) -> dict[str, Any]:
+    """Content of timing.json; empty where there is none. Raises as `collect` does."""
+    file = store.folder / TIMING
+    return read_json(file) if file.is_file() else {}
 
 
 def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:

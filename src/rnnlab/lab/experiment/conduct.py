@@ -13,7 +13,7 @@ from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.data.files import write_json
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.archive import read_archive
-from rnnlab.lab.experiment.collect import TIMING, collect
+from rnnlab.lab.experiment.collect import TIMING, collect, read_timing
 from rnnlab.lab.experiment.executor import Event, Executor
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.plan import Plan
@@ -22,10 +22,9 @@ from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.store import Store
 from rnnlab.lab.experiment.texts import check_texts
 from rnnlab.lab.experiment.write_up import known, write_up
-from rnnlab.lab.run_files import read_json
 
 SAME_FAILURES = 3
-"""Runs in a row that may fail for the same reason before no more are begun."""
+"""Runs in a row that may at least fail for the same reason before no more are begun."""
 
 POLL_SECONDS = 2.0
 """How often runs that another process is making are looked at again."""
@@ -46,7 +45,7 @@ def conduct(
     records = collect(known(plan, folder), store, read_archive(folder))
     if execution.executor == "local":  # a cluster's nodes may have what this machine lacks
         check_texts(records)
-    tally = Tally(store, progress)
+    tally = Tally(store, progress, max(SAME_FAILURES, len(plan.variants)))
     threads = execution.run_threads
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -69,7 +68,7 @@ def conduct(
             reasons.setdefault(event.last_line, []).append(event.job.name)
         raise RunDirectoryError(
             f"{len(tally.failed)} runs failed and will be tried again by the same command; all "
-            "others are kept:\n"
+            f"others are kept{tally.consequence}:\n"
             + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
         )
     return records
@@ -96,7 +95,12 @@ class Tally:
 
     store: Store
     progress: Progress
+    most_alike: int
+    """Failures in a row for one reason after which no more is begun: by then every variant of a
+    seed has failed so, and not only those with, say, an engine that is missing here."""
     failed: list[Event] = field(default_factory=list)
+    in_a_row: list[str] = field(default_factory=list)
+    """Reasons of the failures since a run last ended well."""
     elsewhere: list[Job] = field(default_factory=list)
     """Runs that other processes are making."""
 
@@ -107,11 +111,13 @@ class Tally:
             self.elsewhere.append(event.job)
         elif event.kind == "failed":
             self.failed.append(event)
+            self.in_a_row.append(event.last_line)
             try:
                 self.store.keep_failure(event.job.id, event.detail)
             except OSError:  # the disk may be what failed
                 return
         elif event.has_ended:
+            self.in_a_row.clear()
             self.store.forget_failure(event.job.id)
 
     def unless_hopeless(self, jobs: Iterator[Job]) -> Iterator[Job]:
@@ -121,8 +127,13 @@ class Tally:
 
     @property
     def _hopeless(self) -> bool:
-        reasons = [event.last_line for event in self.failed[-SAME_FAILURES:]]
-        return len(reasons) == SAME_FAILURES and len(set(reasons)) == 1
+        reasons = self.in_a_row[-self.most_alike :]
+        return len(reasons) == self.most_alike and len(set(reasons)) == 1
+
+    @property
+    def consequence(self) -> str:
+        """What else to say where runs failed."""
+        return "; as all fail for one reason, no more were begun" if self._hopeless else ""
 
 
 def _run_plan(
@@ -158,14 +169,15 @@ def _run_search(
 
 
 def _time(plan: Plan, store: Store, progress: Progress) -> None:
-    """Measure speed, unless it has been for these very variants."""
+    """Measure speed, unless it has been for these very variants; one process does, others wait."""
     from rnnlab.lab.experiment.timing import measure
 
-    file = store.folder / TIMING
-    variants = {variant.name for variant in plan.variants}
-    if file.is_file():
-        measured = {timing["variant"] for timing in read_json(file).get("timings", [])}
-        if variants <= measured:
-            return
     assert plan.settings.timing is not None
-    write_json(file, measure(plan, plan.settings.timing, progress.measuring))
+    while True:
+        with store.claim(TIMING) as is_ours:
+            if is_ours:
+                if not plan.timing_ids.items() <= read_timing(store).get("ids", {}).items():
+                    content = measure(plan, plan.settings.timing, progress.measuring)
+                    write_json(store.folder / TIMING, content)
+                return
+        time.sleep(POLL_SECONDS)

@@ -34,8 +34,7 @@ class Job:
     @classmethod
     def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":
         """The job of a planned run; `threads` where the settings name none."""
-        corpus = tuple(located(name, plan.origin) for name in run.settings.data.corpus)
-        settings = run.settings.changed(corpus=corpus)
+        settings = located(run.settings, plan.origin)
         if not settings.machine.threads:
             settings = settings.changed(threads=threads)
         asked = plan.settings

@@ -34,6 +34,8 @@ class Pairs:
     unit: Unit
     left_out: str
     """Why there are not more, in words; empty where none is left out."""
+    survivors: bool
+    """Whether any is left out because a run diverged."""
 
     @property
     def differences(self) -> list[float]:
@@ -62,10 +64,11 @@ def find_pairs(records: Records, comparison: ComparisonSettings) -> Pairs:
     else:
         other = scaled(dict.fromkeys(own, comparison.against))
     keys = sorted(own.keys() & other.keys())
-    unit: Unit = "round" if outcome.timed and records.timings else "seed"
+    unit: Unit = "round" if outcome.timed and records.times_apart else "seed"
     return Pairs(
         [own[key] for key in keys], [other[key] for key in keys], unit,
         _left_out(records, sides, unit),
+        unit == "seed" and any(r.status == "diverged" and r.variant in sides for r in records.runs),
     )  # fmt: skip
 
 
@@ -73,7 +76,7 @@ def _left_out(records: Records, sides: dict[str, dict[int, float]], unit: Unit) 
     """Say how many pairs are lacking, which variant is to blame, and why."""
     status: dict[tuple[str, int], str] = {}
     if unit == "round":
-        wanted = {timing.round for timing in records.timings}
+        wanted = records.rounds
     else:
         wanted = set(records.plan.settings.seeds)
         status = {(run.variant, run.seed): REASONS[run.status] for run in records.runs}
@@ -82,14 +85,14 @@ def _left_out(records: Records, sides: dict[str, dict[int, float]], unit: Unit) 
         lacking = [variant for variant, figures in sides.items() if key not in figures]
         if lacking:
             reason = status.get((lacking[0], key), "was not measured")
-            blamed[f"{lacking[0]} {reason}"] += 1
+            blamed[f"{lacking[0]!r} {reason}"] += 1
     if not blamed:
         return ""
     if len(blamed) == 1 and blamed.total() == len(wanted):
         everywhere = f"all {len(wanted)} {unit}s" if len(wanted) > 1 else f"the only {unit}"
-        return f"{next(iter(blamed))} on {everywhere}"
+        return f"{next(iter(blamed))} ({everywhere})"
     causes = (f"{cause} ({n})" if len(blamed) > 1 else cause for cause, n in blamed.items())
-    return f"{blamed.total()} of {len(wanted)} {unit}s left out: {', '.join(causes)}"
+    return f"{blamed.total()} of {len(wanted)} {unit}s left out: {'; '.join(causes)}"
 
 
 __all__ = ["Pairs", "Unit", "find_pairs"]

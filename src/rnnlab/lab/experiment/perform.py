@@ -1,5 +1,6 @@
 """One run of an experiment, done: trained, measured, and marked as ended."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -137,7 +138,7 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         started = perf_counter()
         texts = continued(last, job.phrases, job.phrase_length)
         outcomes["prediction_seconds"] = perf_counter() - started
-    outcomes = {name: value for name, value in outcomes.items() if value is not None}
+    outcomes = {n: v for n, v in outcomes.items() if v is not None and math.isfinite(v)}
     return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow}
 
 

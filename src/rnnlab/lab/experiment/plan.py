@@ -66,6 +66,19 @@ class Plan:
         change = next(v.change for v in self.variants if v.name == name)
         return self.base.changed(f"variant {name!r}", **change, seed=seed)
 
+    @property
+    def timing_ids(self) -> dict[str, str]:
+        """By variant: what stands for all that its speed depends on but the machine."""
+        asked = self.settings
+        timing = asked.timing.model_dump(mode="json") if asked.timing else None
+        prediction = [asked.phrase_length, *asked.phrases] if asked.phrases else []
+        return {
+            variant.name: _digits(
+                [settings_id(self.variant_settings(variant.name)), timing, prediction]
+            )
+            for variant in self.variants
+        }
+
 
 def settings_id(settings: Settings) -> str:
     """Twelve hexadecimal digits that stand for the settings of a run as they were asked for.
@@ -80,7 +93,11 @@ def settings_id(settings: Settings) -> str:
         for name, value in settings.flat().items()
         if name not in NOT_IN_THE_ID and value != defaults[name]
     }
-    text = json.dumps(asked, sort_keys=True)
+    return _digits(asked)
+
+
+def _digits(value: object) -> str:
+    text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -180,5 +180,5 @@ def _unfitness(error: Exception) -> str:
     """Why a node could not even begin a run."""
     if isinstance(error, UnavailableError):
         return str(error)
-    reason = str(error).strip().splitlines()[-1]
+    reason = (str(error).strip() or repr(error)).splitlines()[-1]
     return f"a node cannot run rnnlab {__version__}, which all nodes need: {reason}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.lab.experiment.plan import Plan
 
 Status = Literal["finished", "diverged", "failed", "pruned", "missing"]
@@ -23,7 +24,7 @@ class RunRecord:
     reason: str = ""
     """Why it did not finish."""
     outcomes: dict[str, float] = field(default_factory=dict)
-    """By the names of `OUTCOMES`; timed ones as the run itself met them."""
+    """By the names of `OUTCOMES`, timed ones as the run itself met them; finite."""
     curves: dict[str, Points] = field(default_factory=dict)
     """`training`: (epochs, nats per token); `held_out`: (epochs, bits per character)."""
     baselines: dict[str, float] = field(default_factory=dict)
@@ -68,11 +69,24 @@ class Records:
     """Numbers of seeds with which complete verdicts were made, this one last."""
 
     def values(self, variant: str, outcome: str) -> dict[int, float]:
-        """A variant's figures: by seed, or a timed one by round where speed was measured apart."""
-        from rnnlab.config.outcomes import OUTCOMES
+        """A variant's figures: by seed, or a timed one by round where speed is measured apart.
 
-        if OUTCOMES[outcome].timed and self.timings:
+        Where it is to be measured apart and has not been yet, there are none.
+        """
+        if OUTCOMES[outcome].timed and self.times_apart:
             own = [timing for timing in self.timings if timing.variant == variant]
             return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
         runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
         return {run.seed: run.outcomes[outcome] for run in runs if outcome in run.outcomes}
+
+    @property
+    def times_apart(self) -> bool:
+        """Whether speed is measured apart from the runs, or is to be."""
+        return bool(self.rounds)
+
+    @property
+    def rounds(self) -> set[int]:
+        """The rounds in which speed is measured apart; none where it is not."""
+        asked = self.plan.settings.timing
+        made = {timing.round for timing in self.timings}
+        return made or set(range(asked.rounds if asked else 0))

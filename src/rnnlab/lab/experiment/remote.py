@@ -59,21 +59,25 @@ def make_run(job: Job, texts: Mapping[str, Text], folder: Path, node: str) -> An
     paths, those of the machine that sent them are put. A search's run is pruned only where its
     journal can be reached.
     """
-    with TemporaryDirectory(prefix="rnnlab-") as temporary:
-        here = Path(temporary).resolve()
-        store = Store(here / "store")
-        settings, paths = unpack(job.settings, texts, here)
-        paths[str(store.folder)] = str(folder)
-        trial = job.trial if job.trial and job.trial.journal.is_file() else None
-        kind, detail = attempt(replace(job, settings=settings, trial=trial), store)
-        for path, sent in paths.items():
-            detail = detail.replace(path, sent)
-        if store.ended(job.id) is None:
-            return Answer(kind, f"{detail} (on {node})", {})
-        directory = store.directory(job.id)
-        environment = directory / ENVIRONMENT
-        write_json(environment, {**read_json(environment), "node": node})
-        return Answer(kind, detail, pack(directory, paths))
+    try:
+        with TemporaryDirectory(prefix="rnnlab-") as temporary:
+            here = Path(temporary).resolve()
+            store = Store(here / "store")
+            settings, paths = unpack(job.settings, texts, here)
+            paths[str(store.folder)] = str(folder)
+            trial = job.trial if job.trial and job.trial.journal.is_file() else None
+            kind, detail = attempt(replace(job, settings=settings, trial=trial), store)
+            for path, sent in paths.items():
+                detail = detail.replace(path, sent)
+            if store.ended(job.id) is None:
+                return Answer(kind, f"{detail} (on {node})", {})
+            directory = store.directory(job.id)
+            environment = directory / ENVIRONMENT
+            write_json(environment, {**read_json(environment), "node": node})
+            return Answer(kind, detail, pack(directory, paths))
+    except OSError as error:  # its disk may be full, which is no reason to give up the others
+        what = error.filename or "input or output"
+        return Answer("failed", f"{what}: {error.strerror or error} (on {node})", {})
 
 
 def unpack(

@@ -3,13 +3,17 @@
 import math
 from typing import TYPE_CHECKING, Literal
 
-from rnnlab.config.experiment import ComparisonSettings
+from rnnlab.config.experiment import TOLERANT, ComparisonSettings
 from rnnlab.config.outcomes import OUTCOMES, Outcome
+from rnnlab.lab.statistics import LEVEL
 
 if TYPE_CHECKING:
     from rnnlab.lab.experiment.verdicts import Compared
 
 OPPOSITE = {"lower": "higher", "higher": "lower"}
+
+MOST = 1000.0
+"""Above this, a difference that would have been seen is as good as none."""
 
 MOST_DECIMALS = 9
 """Of a figure, however small."""
@@ -75,13 +79,13 @@ def _evidence(compared: "Compared") -> str:
     if _is_ratio(compared.settings):
         digits = _decimals((high - low) / 2, 2)
         estimate, low_end, high_end = (_figure(number, digits) for number in numbers)
-        estimate = f"{estimate} times"
+        estimate = f"a ratio of {estimate}"
     else:
         digits = _decimals((high - low) / 2, OUTCOMES[compared.settings.outcome].digits)
         estimate, low_end, high_end = (_figure(number, digits, "+") for number in numbers)
         estimate = f"a difference of {estimate}"
     size = compared.effect_size
-    effect = "" if size is None else f"effect size {_figure(size, 1)}, "
+    effect = "" if size is None else f"effect size {size:z,.1f}, "
     return (
         f"{estimate} (95% interval {low_end} to {high_end}, {compared.pairs} {compared.unit}s, "
         f"{effect}{_p(compared.adjusted_p)} after Holm)"
@@ -90,13 +94,15 @@ def _evidence(compared: "Compared") -> str:
 
 def _conclusion(compared: "Compared") -> str:
     settings, expect = compared.settings, compared.settings.expect
+    if compared.survivors:
+        return "not tested, because some runs diverged and the others would speak for them"
     if compared.verdict == "not shown":
         return _not_shown(compared)
     if expect == "different":
         return f"shown to be {_direction(compared)}"
     if compared.verdict == "supported":
         return f"{_statement(settings)}, as claimed"
-    if expect == "equivalent":
+    if expect in TOLERANT:
         return f"{_direction(compared)} by more than {_margin(settings)}, contrary to the claim"
     if _has_margin(settings):
         return f"not {_statement(settings)}, contrary to the claim"
@@ -105,22 +111,26 @@ def _conclusion(compared: "Compared") -> str:
 
 def _not_shown(compared: "Compared") -> str:
     settings = compared.settings
-    undecided = f"whether it is {_statement(settings)} is not shown"
-    kind = "factor" if _is_ratio(settings) else "difference"
-    if settings.expect == "equivalent":
-        enough = f"if it is the same, a margin of {_detectable(compared)} would have been enough"
-    elif _has_margin(settings):
-        enough = f"a true {kind} of {_detectable(compared)} would have been enough"
-    else:
+    undecided = f"not shown to be {_statement(settings)}"
+    if not _has_margin(settings):
         undecided = "no difference is shown"
-        enough = f"a {kind} of {_detectable(compared)} would have been seen"
+    # By itself it would be, as the interval says too.
+    corrected = " after Holm's correction" if (compared.p_value or 0) <= LEVEL else ""
+    kind = "factor" if _is_ratio(settings) else "difference"
     if compared.detectable is None:
         return f"{undecided}; every {compared.unit} gives the same {kind}"
-    return f"{undecided}; {enough} in four of five such experiments"
+    size = _detectable(compared)
+    if settings.expect in TOLERANT:
+        enough = f"a margin of {size} would be enough for two that are the same,"
+    elif _has_margin(settings):
+        enough = f"{'' if _is_ratio(settings) else 'a difference of '}{size} would be enough"
+    else:
+        enough = f"one of {size} would be"
+    return f"{undecided}{corrected}; with this spread, {enough} in four of five such experiments"
 
 
 def _statement(settings: ComparisonSettings) -> str:
-    """`higher`, `higher by more than 0.05` or `equivalent within 0.05`."""
+    """`higher`, `higher by more than 0.05`, `not higher by more …` or `equivalent within 0.05`."""
     if settings.expect == "equivalent":
         return f"equivalent within {_margin(settings)}"
     return settings.expect + (f" by more than {_margin(settings)}" if _has_margin(settings) else "")
@@ -131,11 +141,18 @@ def _margin(settings: ComparisonSettings) -> str:
 
 
 def _detectable(compared: "Compared") -> str:
+    """Two digits: the spread that it is made from is itself an estimate from a few pairs."""
     value = compared.detectable or 0.0
-    if _is_ratio(compared.settings):
-        factor = _figure(value, _decimals(value - 1, 2))
-        return f"a factor of {factor}" if compared.settings.expect == "equivalent" else factor
-    return _figure(value, _decimals(value, OUTCOMES[compared.settings.outcome].digits))
+    if not _is_ratio(compared.settings):
+        return _two_digits(value)
+    factor = _figure(value, _decimals(value - 1, 0)) if value < 10 else _two_digits(value)
+    return f"a factor of {factor}"
+
+
+def _two_digits(value: float) -> str:
+    if value >= MOST:
+        return f"more than {MOST:,.0f}"
+    return _figure(float(f"{value:.2g}"), _decimals(value, 0))
 
 
 def _direction(compared: "Compared") -> str:

@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+from rnnlab.config import Settings
 from rnnlab.data import corpus as corpora
 from rnnlab.data.streaming import checksum
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.records import Records
 
 
-def located(name: str, origin: Path) -> str:
-    """The path of a corpus that is given relative to the experiment's file; others as they are."""
+def located(settings: Settings, origin: Path) -> Settings:
+    """The settings with paths of corpora that are given relative to the experiment's file."""
+    return settings.changed(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
+
+
+def _path(name: str, origin: Path) -> str:
     if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
         return name
     return str((origin / name).resolve())
@@ -27,7 +32,7 @@ def check_texts(records: Records) -> None:
     if plan.settings.search:
         wanted.append(plan.base.data)
     for names, data_dir, errors in {(w.corpus, w.data_dir, w.errors) for w in wanted}:
-        paths = tuple(located(name, plan.origin) for name in names)
+        paths = tuple(_path(name, plan.origin) for name in names)
         now = checksum(paths, data_dir, errors)
         for run in records.runs:
             then = run.data.get("corpus_sha256")

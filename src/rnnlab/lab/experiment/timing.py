@@ -16,6 +16,7 @@ from rnnlab.lab.environment import environment
 from rnnlab.lab.experiment.perform import continued
 from rnnlab.lab.experiment.plan import Plan
 from rnnlab.lab.experiment.records import Timing
+from rnnlab.lab.experiment.texts import located
 from rnnlab.lab.training import Prepared, prepare
 from rnnlab.lab.workloads import Work
 
@@ -33,7 +34,8 @@ def measure(
     ready = {}
     for variant in plan.variants:
         # Steps take as long at any learning rate; at this one none diverges.
-        settings = plan.variant_settings(variant.name).changed(learning_rate=1e-6)
+        settings = located(plan.variant_settings(variant.name), plan.origin)
+        settings = settings.changed(learning_rate=1e-6)
         if timing.threads:
             settings = settings.changed(threads=timing.threads)
         ready[variant.name] = prepare(settings)
@@ -60,7 +62,7 @@ def measure(
             if plan.settings.phrases:
                 outcomes["prediction_seconds"] = 1 / rates[f"{PREDICTION}: {name}"][number]
             timings.append(asdict(Timing(name, number, outcomes)))
-    return {"environment": environment(), "timings": timings}
+    return {"environment": environment(), "ids": plan.timing_ids, "timings": timings}
 
 
 def _steps(ready: Prepared) -> Work:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from rnnlab.config.experiment import ComparisonSettings
+from rnnlab.config.experiment import TOLERANT, ComparisonSettings
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.lab.experiment.pairs import Pairs, Unit, find_pairs
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.sentences import in_words, stated
 from rnnlab.lab.statistics import (
+    LEVEL,
     Estimate,
     detectable_difference,
     detectable_margin,
@@ -23,9 +24,6 @@ from rnnlab.lab.statistics import (
 )
 
 Verdict = Literal["supported", "contradicted", "not shown"]
-
-LEVEL = 0.05
-"""Largest chance that an experiment has of any false verdict."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,15 @@ class Compared:
     detectable: float | None
     """Smallest true difference (or ratio above 1) that this many pairs would have shown in four of
     five experiments, at the level that Holm's correction leaves to this comparison; with a margin,
-    shown to be beyond it. Of `equivalent`: the smallest margin within which two equal variants
-    would have been. None without spread."""
+    shown to be beyond it. Of `equivalent`, `not lower` and `not higher`: the smallest margin within
+    which two equal variants would have been. None without spread."""
     sentence: str
     """All of this in words."""
     unit: Unit = "seed"
     left_out: str = ""
     """Which pairs are lacking and why, in words; empty where none is."""
+    survivors: bool = False
+    """Whether pairs are lacking because runs diverged, so that nothing is tested."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,23 @@ def judge(records: Records) -> list[ClaimVerdict]:
 
     - `lower`, `higher`: the two-sided t test that the true difference is the margin. Beyond it the
       statement is supported, short of it contradicted.
+    - `not lower`, `not higher`: the same test; short of the margin the statement is supported
+      (non-inferiority), beyond it contradicted.
     - `different`: the two-sided t test. Never contradicted: that nothing differs at all cannot be
       shown; `equivalent` states what can.
     - `equivalent`: two one-sided tests within the margin for supported; for contradicted, twice the
       one-sided p of lying beyond it on the side where the mean lies. Only one of the two verdicts
       can be false, whatever the truth, so that neither test pays for the other.
 
-    Where ratios are compared, all of this is of logarithms. A claim is supported where all its
+    Where a run of either variant diverged, nothing is tested: those that are left are survivors,
+    and would speak for the variant that loses some. Where ratios are compared, all of this is of
+    logarithms. A claim is supported where all its
     comparisons are, contradicted where any is.
     """
     claims = records.plan.claims
     comparisons = list(dict.fromkeys(c for claim in claims for c in claim.comparison))
     pairs = [find_pairs(records, comparison) for comparison in comparisons]
-    tests = [_test(c, p.differences) for c, p in zip(comparisons, pairs, strict=True)]
+    tests = [_test(c, p) for c, p in zip(comparisons, pairs, strict=True)]
     p_values = [test.p for test in tests]
     corrected = zip(holm(p_values), holm_levels(p_values, LEVEL), strict=True)
     compared = {
@@ -122,8 +126,9 @@ class _Test(NamedTuple):
     """The verdict, where p is small enough."""
 
 
-def _test(settings: ComparisonSettings, differences: Sequence[float]) -> _Test:
-    if len(differences) < 2:
+def _test(settings: ComparisonSettings, pairs: Pairs) -> _Test:
+    differences = pairs.differences
+    if len(differences) < 2 or pairs.survivors:
         return _Test(1.0, "not shown")
     mean, margin = estimate_mean(differences).mean, _margin(settings)
     match settings.expect:
@@ -133,11 +138,12 @@ def _test(settings: ComparisonSettings, differences: Sequence[float]) -> _Test:
             return _Test(equivalence_test(differences, margin), "supported")
         case "equivalent":
             return _Test(t_test(differences, math.copysign(margin, mean)), "contradicted")
-        case "lower" | "higher":
-            sign = 1 if settings.expect == "higher" else -1
+        case "lower" | "higher" | "not lower" | "not higher":
+            sign = 1 if settings.expect.endswith("higher") else -1
             beyond = sign * mean > margin
             p = t_test(differences, sign * margin)
-            return _Test(p, "supported" if beyond else "contradicted")
+            stated = beyond != settings.expect.startswith("not")
+            return _Test(p, "supported" if stated else "contradicted")
 
 
 def _compare(
@@ -147,6 +153,7 @@ def _compare(
         settings, test.due if adjusted_p <= LEVEL else "not shown", len(pairs.values),
         mean=None, mean_against=None, estimate=None, interval=None, p_value=None, adjusted_p=None,
         effect_size=None, detectable=None, sentence="", unit=pairs.unit, left_out=pairs.left_out,
+        survivors=pairs.survivors,
     )  # fmt: skip
     unscaled = _exp if _is_ratio(settings) else float
     if pairs.values:
@@ -180,7 +187,7 @@ def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) 
     if settings.expect == "equivalent":
         return detectable_margin(estimate.deviation, estimate.count, level)
     smallest = detectable_difference(estimate.deviation, estimate.count, level)
-    return _margin(settings) + smallest
+    return smallest if settings.expect in TOLERANT else _margin(settings) + smallest
 
 
 def _is_ratio(settings: ComparisonSettings) -> bool:
@@ -203,4 +210,4 @@ def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
     return "not shown" if "not shown" in verdicts else "supported"
 
 
-__all__ = ["LEVEL", "ClaimVerdict", "Compared", "Verdict", "judge"]
+__all__ = ["ClaimVerdict", "Compared", "Verdict", "judge"]

@@ -28,13 +28,13 @@ def speed(records: Records) -> str:
     return (
         f"Tokens trained on in a second, logarithmic, against {quality.label}; means with their "
         f"95% t intervals, which end at the axes; a hollow point lies beyond them. What is fast "
-        f"and good lies {where}.{'' if records.timings else f' {SHARED}'}"
+        f"and good lies {where}.{'' if records.times_apart else f' {SHARED}'}"
     )
 
 
 SHARED = (
-    "Speed was not measured apart: runs that share a machine slow each other down, so that their "
-    "speeds compare little."
+    "Speed was not measured apart: runs that share a machine slow each other down, so these speeds "
+    "say little."
 )
 
 
@@ -42,13 +42,15 @@ FLOW = (
     "How much the loss at time T says about the state k steps before it: the norm of the gradient "
     "by that state, a mean over stretches of the training text, on a logarithmic axis. Lines are "
     "geometric means over the seeds, bands reach from the smallest to the largest. A straight line "
-    "down is a gradient that vanishes exponentially, one up a gradient that explodes; the decades "
-    "in Table 1 are the same for both."
+    "down is a gradient that vanishes exponentially, one up a gradient that explodes. It is the "
+    "gradient by h alone: what an LSTM hands on in c counts as held fixed."
 )
 
 ELSEWHERE = "Figures, such as learning curves, are in report.html."
 
-SAMPLES = "Each variant's first seed, its last weights: always the likeliest token."
+SAMPLES = (
+    "Written by the last weights of each variant's first seed, always taking the likeliest token."
+)
 
 NOT_KEPT = (
     "How each model continues the phrases is not kept with these figures, because a model that has "

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnnlab.lab.experiment.records import Records, RunRecord
-from rnnlab.lab.experiment.verdicts import LEVEL, ClaimVerdict, Verdict
+from rnnlab.lab.experiment.verdicts import ClaimVerdict, Verdict
 from rnnlab.lab.report import captions
 from rnnlab.lab.report.numbers import counted, listed, span
 from rnnlab.lab.report.protocol import Facts, base_settings, budget, machine, protocol
 from rnnlab.lab.report.tables import OutcomeTable, is_ranked, outcome_table
+from rnnlab.lab.statistics import LEVEL
 
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not shown")
 
@@ -114,10 +115,16 @@ def _extent(records: Records) -> str:
 
 
 def _warning(records: Records) -> str:
-    if "--quick" not in records.command.split():
-        return ""
-    extent = f"{counted(len(records.plan.settings.seeds), 'seed')}, {budget(records)}"
-    return f"Quick version: {extent}, to see that it works; draw no conclusions."
+    if "--quick" in records.command.split():
+        extent = f"{counted(len(records.plan.settings.seeds), 'seed')}, {budget(records)}"
+        return f"Quick version: {extent}, to see that it works; draw no conclusions."
+    left = sum(not run.has_ended for run in records.runs)
+    if left and not records.plan.settings.search:
+        return (
+            f"Interim: {left:,} of {counted(len(records.runs), 'run')} are still to be made. The "
+            "5% are promised for the verdicts with all of them, looked at once."
+        )
+    return ""
 
 
 def _tally(records: Records, verdicts: Sequence[ClaimVerdict]) -> str:
@@ -130,7 +137,7 @@ def _tally(records: Records, verdicts: Sequence[ClaimVerdict]) -> str:
 def _remarks(records: Records, table: OutcomeTable, *, paired: bool) -> list[str]:
     settings = records.plan.settings
     timed = any(column.timed for column in table.columns)
-    apart = timed and bool(records.timings)
+    apart = timed and records.times_apart
     several = len(settings.seeds) > 1
     remarks = []
     over = [("over the seeds", several), ("of speed over the rounds of its measurement", apart)]
@@ -152,6 +159,8 @@ def _remarks(records: Records, table: OutcomeTable, *, paired: bool) -> list[str
         )
     if timed and not apart:
         remarks.append(captions.SHARED)
+    if apart and not records.timings:
+        remarks.append("Speed is measured when all runs have ended, and has not been yet.")
     remarks += _about_marks(records, table)
     if is_ranked(records):
         remarks.append(f"Rows stand in the order of {table.columns[0].label}, the best first.")

@@ -33,8 +33,10 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
         ("Seeds", f"{span(settings.seeds)}, the same for every variant"),
         (
             "Intervals",
-            "95% t intervals over seeds; where two values are compared by their ratio, of the "
-            "logarithms, so that the mean is geometric",
+            f"95% t intervals over seeds{', of speed over rounds' if records.times_apart else ''}; "
+            "where two values are compared by their ratio, of the logarithms, so that the mean is "
+            "geometric. Each stands by itself, uncorrected: it may exclude that there is no "
+            "difference where the verdict, corrected for all comparisons, is that none is shown",
         ),
         ("One text", _one_text(records)),
         ("Comparisons", _comparisons(verdicts) + _looks(records.looks)),
@@ -46,9 +48,9 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
         facts.append(("Prediction", words))
     if settings.gradient_flow:
         words = (
-            "decades between the norms of dL(T)/dh(T−30) and dL(T)/dh(T), 0 where the gradient "
-            "neither vanishes nor explodes; which of the two it does is seen in the gradient flow "
-            "through time only"
+            "decades between the norms of dL(T)/dh(T−31) and dL(T)/dh(T−1), 0 where the gradient "
+            "neither vanishes nor explodes; the plots of gradient flow show which of the two. By h "
+            "alone: c, which an LSTM hands on beside it, is held fixed"
         )
         facts.append(("Gradient over 30 steps", words))
     if settings.source:
@@ -146,14 +148,17 @@ def budget(records: Records) -> str:
 
 
 def _comparisons(verdicts: Sequence[ClaimVerdict]) -> str:
-    count = len({compared.settings for claim in verdicts for compared in claim.compared})
+    compared = {each.settings: each for claim in verdicts for each in claim.compared}
+    count = len(compared)
+    units = {each.unit for each in compared.values()}
+    by = "seed (speed: by round)" if len(units) > 1 else "".join(units)
     if not count:
         return "none"
     return (
-        f"paired by seed (speed: by round), t tests at the 5% level; p values are corrected for "
-        f"all {counted(count, 'comparison')} of the experiment together (Holm)"
+        f"paired by {by}, t tests at the 5% level; p values are corrected for all "
+        f"{counted(count, 'comparison')} of the experiment together (Holm)"
         if count > 1
-        else "paired by seed (speed: by round), a t test at the 5% level"
+        else f"paired by {by}, a t test at the 5% level"
     )
 
 
@@ -165,8 +170,8 @@ def _one_text(records: Records) -> str:
     if len(sizes) == 1 and (size := sizes.pop()):
         what += f" of {size:,} tokens"
     return (
-        f"intervals and verdicts are over seeds, all measured on {what}; they say nothing of other "
-        "texts, nor of how much the figures owe to the choice of this one"
+        f"held-out figures are all of {what}; intervals and verdicts over seeds say nothing of "
+        "other texts, nor of how much the figures owe to the choice of this one"
     )
 
 
@@ -176,19 +181,22 @@ def _looks(counts: Sequence[int]) -> str:
         return ""
     first, *others = (f"{count}" for count in counts)
     return (
-        f"; verdicts were made with {first} seeds, then with {listed(others)}: the 5% hold for a "
-        "number of seeds that is fixed beforehand"
+        f"; verdicts were made with {first} seeds, then with {listed(others)}: the 5% hold only "
+        "for a number of seeds that is fixed beforehand"
     )
 
 
 def _speed(records: Records) -> str:
     timing = records.plan.settings.timing
     if timing and records.timings:
-        rounds = len({measured.round for measured in records.timings})
+        rounds = len(records.rounds)
         return (
             f"measured apart, after the runs: variants in turns, one at a time, "
-            f"{counted(rounds, 'round')}; comparable on this machine at this time only"
+            f"{counted(rounds, 'round')} of one process; comparable on this machine at this time "
+            "only, and another start may differ by more than the intervals say"
         )
+    if timing:
+        return "not measured yet; that is done apart, when all runs have ended"
     return "as the runs met it themselves, whatever else the machine was doing; not measured apart"
 
 

@@ -9,9 +9,8 @@ from rnnlab.config.experiment import VariantSettings
 from rnnlab.config.outcomes import OUTCOMES, Outcome
 from rnnlab.lab.experiment.records import Records
 from rnnlab.lab.experiment.sentences import limit
-from rnnlab.lab.experiment.verdicts import LEVEL
 from rnnlab.lab.report.numbers import assigned, factor_words, number
-from rnnlab.lab.statistics import Alternative, Estimate, estimate_mean, t_test
+from rnnlab.lab.statistics import LEVEL, Alternative, Estimate, estimate_mean, t_test
 
 LARGEST = 700.0
 """Natural logarithm of the largest figure that is shown."""
@@ -224,8 +223,8 @@ def _scaled(values: Mapping[int, float], outcome: Outcome) -> dict[int, float]:
 
 
 def _planned(records: Records, outcome: Outcome) -> int:
-    if outcome.timed and records.timings:
-        return len({timing.round for timing in records.timings})
+    if outcome.timed and records.times_apart:
+        return len(records.rounds)
     return len(records.plan.settings.seeds)
 
 
