@@ -12,7 +12,7 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import RnnlabError
-from rnnlab.lab.run_files import read_metrics
+from rnnlab.lab.run_files import RESULT, read_json, read_metrics
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(
@@ -61,4 +61,6 @@ def fingerprint(directory: Path) -> dict[str, str]:
     for name in ("checkpoint/last/model.safetensors", "checkpoint/best/model.safetensors",
                  "samples.txt"):  # fmt: skip
         found[name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+    evaluations = read_json(directory / RESULT)["evaluations"]
+    found[RESULT] = hashlib.sha256(json.dumps(evaluations).encode()).hexdigest()
     return found

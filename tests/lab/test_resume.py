@@ -19,12 +19,14 @@ from rich.console import Console
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.errors import ChecksumError, RunDirectoryError, UsageError
+from rnnlab.errors import ChecksumError, RunDirectoryError, RunEndedError, UsageError
+from rnnlab.lab import training
 from rnnlab.lab.display import Display
+from rnnlab.lab.resume import check_same_run
 from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import read_json, read_metrics
 from rnnlab.lab.states import States, newest_state, state_files
-from rnnlab.lab.training import train
+from rnnlab.lab.training import Prepared, prepare, train
 from rnnlab.lm.train import Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
@@ -88,7 +90,8 @@ def test_kill_at_any_moment(small: Settings, tmp_path: Path) -> None:
         process.kill()
         process.join()
         killed += process.exitcode == -signal.SIGKILL
-        if not (directory / "result.json").is_file():
+        result = directory / "result.json"
+        if not (result.is_file() and read_json(result)["complete"]):
             assert ended_well(start(settings, directory, resume=True))
         assert fingerprint(directory) == wanted, name
     assert killed >= KILLS / 2
@@ -180,6 +183,95 @@ def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: P
         f"note      {newest}: damaged, its checksum does not fit; going on from the state before\n"
         in shown
     )
+    # Else it would count as one of the two that are kept.
+    assert newest not in state_files(stopped)
+    newest_state(stopped)
+
+
+def test_what_killed_processes_left_is_cleared_up(stopped: Path) -> None:
+    left = [stopped / folder / ".x.1.tmp" for folder in ("", "checkpoint/state", "checkpoint/last")]
+    for file in left:
+        file.write_text("half")
+    resumed(stopped, num_epochs=int(state_files(stopped)[0].stem) // 60 + 2)
+    assert not any(file.exists() for file in left)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        [],
+        ["samples.txt"],
+        ["samples.txt", "config.toml", "environment.json", "checkpoint/state/.0.1.tmp"],
+    ],
+)
+def test_a_run_killed_before_its_first_state_can_be_begun_again(
+    small: Settings, tmp_path: Path, left: list[str]
+) -> None:
+    for name in (".lock", *left):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert ended_well(start(small, tmp_path))
+    with pytest.raises(UsageError, match="exists and is not empty; go on with it by --resume"):
+        train(small, tmp_path)
+
+
+def test_two_that_begin_in_one_directory(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second finds what the first has left by the time it is its turn."""
+    first = tmp_path / "first"
+    assert ended_well(start(small, first))
+
+    def meanwhile(settings: Settings) -> Prepared:
+        shutil.copytree(first, tmp_path / "run")
+        return prepare(settings)
+
+    monkeypatch.setattr(training, "prepare", meanwhile)
+    before = fingerprint(first)
+    with pytest.raises(UsageError, match="exists and is not empty"):
+        train(small, tmp_path / "run")
+    assert fingerprint(tmp_path / "run") == before
+
+
+def test_metrics_that_are_shorter_than_they_were(stopped: Path) -> None:
+    """As in a copy that was made while training went on: the next line does not join a torn one."""
+    metrics = stopped / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes()[:-5])
+    lines = len(read_metrics(stopped))
+    shown = resumed(stopped, num_epochs=int(state_files(stopped)[0].stem) // 60 + 2)
+    assert f"note      {metrics} is shorter than it was when training was interrupted" in shown
+    assert len(read_metrics(stopped)) > lines
+
+
+def test_a_run_that_lost_its_patience_has_ended(small: Settings, tmp_path: Path) -> None:
+    impatient = small.changed(learning_rate=3.0, patience=1, num_evaluations=40, num_epochs=30)
+    assert ended_well(start(impatient, tmp_path))
+    assert read_json(tmp_path / "result.json")["training"]["stopped_by"].startswith("no new best")
+    with pytest.raises(RunEndedError) as caught:
+        resumed(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} has ended: no new best in 1 evaluations; give a larger --patience to go on, "
+        "or 0 for no such end"
+    )
+    assert "resumed   from step" in resumed(tmp_path, patience=0)
+
+
+def test_a_run_without_held_out_text_has_ended_too(small: Settings, tmp_path: Path) -> None:
+    assert ended_well(start(small.changed(split=(1.0, 0.0, 0.0)), tmp_path))
+    with pytest.raises(RunEndedError, match="its budget of num_epochs = 2 is used up"):
+        resumed(tmp_path)
+
+
+def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path) -> None:
+    settings = Run.open(stopped).settings
+    was = {
+        "settings": settings.model_dump(mode="json"),
+        "corpus_sha256": "",
+        "tokenizer_sha256": "",
+    }
+    del was["settings"]["model"]["forget_bias"]
+    now = {**was, "settings": settings.model_dump(mode="json")}
+    check_same_run(was, now, stopped)
 
 
 def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:

@@ -4,6 +4,7 @@ A file is written under a temporary name, flushed and renamed, and its folder is
 reader meets the old content or the new one, never a part, and a machine that loses power as well.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,6 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+TEMPORARY = ".tmp"
+"""How the names of files end that are not whole yet."""
 
 CHECKSUM = "sha256"
 """Key under which a file keeps the checksum of its other content."""
@@ -28,17 +32,27 @@ def write_atomically(file: Path, content: bytes) -> None:
 @contextmanager
 def replacing(file: Path) -> Iterator[BinaryIO]:
     """Open a stream whose content replaces `file` when the block ends, and not if it fails."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a full disk names no file
+            error.filename = str(file)
+        raise
     finally:
         with suppress(FileNotFoundError, NotADirectoryError):
             temporary.unlink()
     flush_folder(file.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed; no other may be writing here."""
+    for left in folder.glob(f".*{TEMPORARY}"):
+        left.unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:
@@ -63,10 +77,17 @@ def flushed_size(file: Path) -> int:
         os.close(descriptor)
 
 
-def cut_off(file: Path, size: int) -> None:
-    """Take away what was appended to a file beyond `size`."""
-    if file.exists() and file.stat().st_size > size:
+def cut_off(file: Path, size: int) -> bool:
+    """Take away what was appended to a file beyond `size`, or its last line where that is torn.
+
+    Returns whether the file had as much as `size`.
+    """
+    found = file.stat().st_size if file.exists() else 0
+    if found > size:
         os.truncate(file, size)
+    elif found < size and found:
+        os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
+    return found >= size
 
 
 @contextmanager
@@ -76,12 +97,13 @@ def claimed(file: Path) -> Iterator[str]:
     Yields nothing ("") where it is, and otherwise who has it: "process 12 on host". The system
     frees the lock when its process ends, however it ends; the file stays.
     """
-    descriptor = os.open(file, os.O_RDONLY | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        yield os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process"
-    else:
+        owner = file.read_text(encoding="utf-8", errors="replace")
+        yield owner or "another process"
+        return
+    try:
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield ""
     finally:
@@ -94,12 +116,28 @@ def alone(path: Path) -> Iterator[None]:
 
     The system frees the lock when its process ends, however it ends.
     """
-    descriptor = os.open(path, os.O_RDONLY | (0 if path.is_dir() else os.O_CREAT), 0o644)
+    descriptor = _locked(path, fcntl.LOCK_EX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(path: Path, how: int) -> int:
+    """Open and lock a file, made where it is missing, or a folder; raises as flock does."""
+    make = 0 if path.is_dir() else os.O_CREAT
+    for access in (os.O_RDONLY, os.O_RDWR):
+        descriptor = os.open(path, access | make, 0o644)
+        try:
+            fcntl.flock(descriptor, how)
+        except OSError as error:
+            os.close(descriptor)
+            # NFS lets only those be alone who may write.
+            if error.errno != errno.EBADF or access == os.O_RDWR:
+                raise
+        else:
+            break
+    return descriptor
 
 
 def write_json(file: Path, content: object) -> None:

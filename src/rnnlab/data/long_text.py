@@ -35,6 +35,10 @@ class TextFile(Source):
     def pieces(self, errors: str, size: int) -> Iterator[str]:
         """Read it; raises CorpusError where it is no text, or not the one that was opened."""
         yield from decoded(chunks(self.file, size), self.origin, errors)
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Raise CorpusError where the file is no longer the one that was opened."""
         try:
             changed = _stamp(self.file) != self.stamp
         except OSError:
@@ -58,6 +62,12 @@ class LongText:
             [part.text] if isinstance(part, Corpus) else part.pieces(self.errors, self.chunk_bytes)
             for part in self.parts
         )
+
+    def check_unchanged(self) -> None:
+        """Raise CorpusError where a file is no longer the one that was opened."""
+        for part in self.parts:
+            if isinstance(part, TextFile):
+                part.check_unchanged()
 
 
 def file_bytes(names: Sequence[str]) -> int:

@@ -215,6 +215,7 @@ def _write(
             "begin": ends.begin(),
             "end": ends.end(),
         }
+    text.text.check_unchanged()  # what is left unread at the end may be nothing, or a part left out
     if writer.tokens == 0:  # a file of no ids cannot be mapped
         raise too_short(sizes["train"])
     return {"tokenizer": tokenizer.to_json(), "splits": splits}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnlab.data import files
-from rnnlab.data.files import CHECKSUM, alone, replacing, sealed, write_atomically
+from rnnlab.data.files import CHECKSUM, TEMPORARY, alone, replacing, sealed, write_atomically
 from rnnlab.data.token_file import TokenWriter, is_whole, mapped
 from rnnlab.errors import CorpusError
 
@@ -66,10 +66,10 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
         with ExitStack() as stack:
             with suppress(OSError):  # no locks here: several may make it, each renames a whole one
                 stack.enter_context(alone(folder / f"{key}.lock"))
+                for left in folder.glob(f".{key}.*{TEMPORARY}"):  # by a process that was killed
+                    left.unlink(missing_ok=True)
             if found := find(folder, key):  # another process has made it meanwhile
                 return found
-            for left in folder.glob(f".{key}.*.tmp"):  # by a process that was killed
-                left.unlink(missing_ok=True)
             with replacing(file) as stream:
                 writer = TokenWriter(stream)
                 content = make(writer) | {ABOUT_IDS: writer.about()}

@@ -146,7 +146,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, diverged=history.stopped_by == "divergence")
-        ids = training_data(model).splits["train"].ids
+        ids = training_data(model).splits["train"].all_ids
     except NotAtHand as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:

@@ -11,6 +11,9 @@ from typing import Any
 import numpy
 import torch
 
+from rnnlab.engines.native import instruction_set
+from rnnlab.errors import RnnlabError
+
 
 def environment() -> dict[str, Any]:
     """Versions, commit, processor, threads: what belongs beside every figure."""
@@ -24,11 +27,20 @@ def environment() -> dict[str, Any]:
         "tokenizers": version("tokenizers"),
         "platform": platform.platform(),
         "cpu": cpu_name(),
+        "instruction_set": _instruction_set(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def _instruction_set() -> str | None:
+    """That of the native engine; None where it cannot run here."""
+    try:
+        return instruction_set()
+    except RnnlabError:
+        return None
 
 
 def cpu_name() -> str:

@@ -104,8 +104,10 @@ class MetricsLog:
             "logged_tokens": self._logged_tokens,
         }
 
-    def go_on(self, state: Mapping[str, Any], progress: float) -> None:
+    def go_on(self, state: Mapping[str, Any], progress: float) -> bool:
         """Be where another log was; lines that it wrote later are cut off.
+
+        Returns whether the file has all that it had then.
 
         progress: share of the budget that is used by now. Raises KeyError or TypeError where
         `state` is none.
@@ -116,7 +118,7 @@ class MetricsLog:
         self._logged_seconds = state["logged_seconds"]
         self._logged_tokens = state["logged_tokens"]
         self._lines_due = self._due(progress)
-        cut_off(self._file, state["bytes"])
+        return cut_off(self._file, state["bytes"])
 
     def _due(self, progress: float) -> int:
         return math.floor(progress * self._settings.num_log_lines)

@@ -24,7 +24,9 @@ BY_CONTENT = ("corpus", "data_dir")
 COMPUTING = ("engine", "device", "precision", "threads")
 """Settings that bits depend on, though nothing else does."""
 
-BUILT_WITH = ("rnnlab", "commit", "torch", "numpy", "cpu", "cpu_capability", "gpu")
+BUILT_WITH = (
+    "rnnlab", "commit", "torch", "numpy", "cpu", "instruction_set", "cpu_capability", "gpu",
+)  # fmt: skip
 """What else bits depend on, of `environment`."""
 
 
@@ -76,9 +78,13 @@ def bits_may_differ(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that differ, by name: their values then and now."""
+    """Settings that differ, by name: their values then and now.
+
+    What an earlier version had no setting for is taken to have been as it is by default.
+    """
     before, after = (dict(_flat(each["settings"])) for each in (was, now))
-    return {n: (before.get(n), v) for n, v in after.items() if before.get(n) != v}
+    before = dict(_flat(Settings().model_dump(mode="json"))) | before
+    return {name: (before[name], value) for name, value in after.items() if before[name] != value}
 
 
 def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

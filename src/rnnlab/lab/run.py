@@ -15,14 +15,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.data.files import claimed
+from rnnlab.data.files import TEMPORARY, claimed
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.lab.curves import draw_curves
-from rnnlab.lab.run_files import LOCK, RESULT, SAMPLES, read_json, read_metrics, settings_of_run
+from rnnlab.lab.run_files import (
+    CONFIG,
+    ENVIRONMENT,
+    LOCK,
+    RESULT,
+    SAMPLES,
+    read_json,
+    read_metrics,
+    settings_of_run,
+)
 from rnnlab.lab.states import state_files
 from rnnlab.lm.text_model import TextModel
 
@@ -79,15 +89,25 @@ class Run:
 
 
 def check_new(directory: Path) -> None:
-    """Raise UsageError where something is there already."""
-    if not directory.exists() or (
-        directory.is_dir() and all(file.name == LOCK for file in directory.iterdir())
-    ):
+    """Raise UsageError where something is there already.
+
+    What a run leaves that was killed before its first training state is as good as nothing.
+    """
+    if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
         return
     hint = f"go on with it by --resume {directory}, " if state_files(directory) else ""
     raise UsageError(
         f"run directory {str(directory)!r} exists and is not empty; {hint}give another --run-dir, "
         "or delete it first"
+    )
+
+
+def _is_bare(directory: Path) -> bool:
+    files = {file.name for file in directory.rglob("*") if not file.is_dir()}
+    others = {name for name in files if not name.endswith(TEMPORARY)}
+    samples = directory / SAMPLES
+    return others <= {LOCK, SAMPLES, CONFIG, ENVIRONMENT} and not (
+        samples.is_file() and samples.stat().st_size
     )
 
 
@@ -116,16 +136,16 @@ def _unwritable(directory: Path, error: OSError) -> RunDirectoryError:
 
 def make_directory(directory: str | Path | None, settings: Settings) -> Path:
     """Make the run directory, or a numbered one under runs/ where none is named."""
-    if directory is None:
-        model, corpus = settings.model, Path(settings.data.corpus[0]).stem
-        stem = f"{corpus}-{model.cell}{model.hidden_size}"
-        taken = (Path("runs") / f"{stem}-{number:03d}" for number in range(1, 10**6))
-        path = next(path for path in taken if not path.exists())
-    else:
-        path = Path(directory)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        (path / SAMPLES).touch()
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    model, corpus = settings.model, Path(settings.data.corpus[0]).stem
+    stem = f"{corpus}-{model.cell}{model.hidden_size}"
+    numbered = (Path("runs") / f"{stem}-{number:03d}" for number in count(1))
+    for path in numbered if directory is None else [Path(directory)]:
+        try:
+            path.mkdir(parents=True, exist_ok=directory is not None)
+            (path / SAMPLES).touch()
+        except OSError as error:
+            if directory is None and isinstance(error, FileExistsError):
+                continue
+            raise _unwritable(path, error) from None
+        break
     return path

@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import cut_off, flushed_size, write_atomically, write_json
+from rnnlab.data.files import cut_off, flushed_size, remove_leftovers, write_atomically, write_json
 from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
@@ -16,7 +16,7 @@ from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lab.resume import about, bits_may_differ, check_same_run
-from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, RESULT, SAMPLES, read_json
+from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES, read_json
 from rnnlab.lab.states import Facts, State, States, Tensors, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
@@ -54,8 +54,7 @@ class RunWriter:
 
     def begin(self, trainer: Trainer) -> None:
         """Write what is known before the first step, and a state to go on from."""
-        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
-        write_json(self.directory / ENVIRONMENT, self.about["environment"])
+        self._write_settings()
         self.states.begin()
         self.save_state(trainer)
 
@@ -77,18 +76,48 @@ class RunWriter:
         check_same_run(state.facts["about"], self.about, self.directory)
         put_state(trainer, state.tensors, state.facts["trainer"])
         trainer.update_progress()
-        if trainer.progress >= 1 and self._is_complete(trainer.step):
-            raise RunEndedError(
-                f"{self.directory} has ended: its budget of {_budget(self.settings)} is used up; "
-                "give a larger one to go on"
-            )
-        self.log.go_on(state.facts["log"], min(1.0, trainer.progress))
-        cut_off(self.directory / SAMPLES, state.facts["samples_bytes"])
+        if self._is_complete(trainer.step):
+            self._refuse_what_has_ended(trainer)
+        has_all = {
+            METRICS: self.log.go_on(state.facts["log"], min(1.0, trainer.progress)),
+            SAMPLES: cut_off(self.directory / SAMPLES, state.facts["samples_bytes"]),
+        }
         self.has_best = state.facts["has_best"]
         self.resumed_at = [*state.facts["resumed_at"], trainer.step]
-        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
+        self.states.go_on(state.facts["saving"])
+        for file in state.damaged:
+            file.unlink()
+        for name in (RESULT, CURVES):  # of an earlier end
+            (self.directory / name).unlink(missing_ok=True)
+        self._write_settings()
+        lost = [
+            f"{self.directory / name} is shorter than it was when training was interrupted, so "
+            "lines are missing in it"
+            for name, there in has_all.items()
+            if not there
+        ]
         differing = bits_may_differ(state.facts["about"], self.about)
-        return [*state.notices, *([differing] if differing else [])]
+        return [*state.notices, *lost, *([differing] if differing else [])]
+
+    def _refuse_what_has_ended(self, trainer: Trainer) -> None:
+        ended = f"{self.directory} has ended"
+        if trainer.progress >= 1:
+            raise RunEndedError(
+                f"{ended}: its budget of {_budget(self.settings)} is used up; give a larger one "
+                "to go on"
+            )
+        if trainer.is_out_of_patience:
+            raise RunEndedError(
+                f"{ended}: no new best in {trainer.since_best} evaluations; give a larger "
+                "--patience to go on, or 0 for no such end"
+            )
+
+    def _write_settings(self) -> None:
+        """Write what the run is and where it is made, and clear up after killed processes."""
+        for folder in (self.directory, *(self.directory / "checkpoint").glob("*/")):
+            remove_leftovers(folder)
+        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
+        write_json(self.directory / ENVIRONMENT, self.about["environment"])
 
     def save_state(self, trainer: Trainer) -> None:
         """Save all that `go_on` needs; see `rnnlab.lab.states`."""
@@ -103,6 +132,7 @@ class RunWriter:
             "samples_bytes": flushed_size(self.directory / SAMPLES),
             "has_best": self.has_best,
             "resumed_at": self.resumed_at,
+            "saving": self.states.costs(),
         }
 
     def step(self, event: Step) -> None:
@@ -139,6 +169,7 @@ class RunWriter:
         self._write_result(trainer)  # so that nothing is lost if evaluation is interrupted
         chosen = "best" if self.has_best else "last"
         model = TextModel.load(self.directory, chosen, self.settings.machine)
+        records: list[Evaluation] = []
         if evaluate:
             records = evaluate_splits(
                 model,
@@ -148,8 +179,9 @@ class RunWriter:
                 checkpoint=chosen,
                 baselines=dataset_baselines(self.dataset),
             )
-            self._write_result(trainer, records)
+        self._write_result(trainer, records)
         save_curves(self.directory)
+        self._write_result(trainer, records, complete=True)
         return model
 
     def diverged(self, trainer: Trainer) -> str:
@@ -176,15 +208,17 @@ class RunWriter:
             f"{where}: {error.strerror or error}; training stopped at step {step:,}. {left}"
         )
 
-    def _write_result(self, trainer: Trainer, records: Sequence[Evaluation] = ()) -> None:
+    def _write_result(
+        self, trainer: Trainer, records: Sequence[Evaluation] = (), *, complete: bool = False
+    ) -> None:
         machine = self.settings.machine.model_dump()
         result = {
             "format": RESULT_FORMAT,
+            "complete": complete,
             "training": trainer.summary()
             | machine
             | {
-                "states_saved": self.states.saved,
-                "state_seconds": self.states.seconds,
+                **self.states.costs(),
                 "resumed_at": self.resumed_at,
             },
             "model": {"parameters": self.model.model.num_parameters()},
@@ -198,11 +232,9 @@ class RunWriter:
 
     def _is_complete(self, step: int) -> bool:
         """Whether all that follows training has been done after this step."""
-        result, curves = self.directory / RESULT, self.directory / CURVES
-        with suppress(RunDirectoryError, FileNotFoundError):
-            content = read_json(result)
-            done = bool(content["training"]["steps"] == step and content["evaluations"])
-            return done and curves.stat().st_mtime_ns >= result.stat().st_mtime_ns
+        with suppress(RunDirectoryError, KeyError, TypeError):
+            result = read_json(self.directory / RESULT)
+            return result["complete"] is True and result["training"]["steps"] == step
         return False
 
     def _save(self, which: str) -> None:

@@ -35,6 +35,8 @@ class State:
     facts: Facts
     notices: Sequence[str] = ()
     """What is wrong with files that were passed over."""
+    damaged: Sequence[Path] = ()
+    """Those files."""
 
 
 @dataclass
@@ -58,6 +60,14 @@ class States:
     def begin(self) -> None:
         """Make the folder; later, a folder that has vanished is not made again."""
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def costs(self) -> dict[str, float]:
+        """How many the run has saved, and what that took, as result.json says it."""
+        return {"states_saved": self.saved, "state_seconds": self.seconds}
+
+    def go_on(self, costs: Mapping[str, float]) -> None:
+        """Count on from the `costs` of an interrupted run."""
+        self.saved, self.seconds = int(costs["states_saved"]), costs["state_seconds"]
 
     def due(self) -> bool:
         """Whether it is time for one; what is dear to save is saved less often."""
@@ -96,13 +106,14 @@ def newest_state(directory: Path) -> State:
     Raises RunDirectoryError where there is none.
     """
     notices: list[str] = []
-    for file in state_files(directory):
+    files = state_files(directory)
+    for number, file in enumerate(files):
         try:
             tensors, facts = read_tensors(file)
         except ModelFolderError as error:
             notices.append(f"{error}; going on from the state before")
             continue
-        return State(tensors, facts, notices)
+        return State(tensors, facts, notices, files[:number])
     found = f": {notices[0].partition(';')[0]}" if notices else ""
     raise RunDirectoryError(
         f"{directory} has no training state to go on from{found}; train again with "

@@ -65,6 +65,7 @@ def train(
         if not resume:
             path = make_directory(directory, ready.settings)
             stack.enter_context(owned(path))
+            check_new(path)  # again, since another process may have begun there meanwhile
         run = Run(path)
         mirrors = Mirrors(path, ready.settings)
         writer = RunWriter(path, ready.model, ready.dataset, ready.settings, mirrors)

@@ -164,8 +164,13 @@ class Trainer:
                     min(1.0, self.progress), loss, norm, clipped, rate,
                 )  # fmt: skip
 
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether `patience` ends training here."""
+        return 0 < self.settings.patience <= self.since_best
+
     def _is_over(self) -> bool:
-        if 0 < self.settings.patience <= self.since_best:
+        if self.is_out_of_patience:
             self.stop(f"no new best in {self.since_best} evaluations")
         return self.progress >= 1 or self._stop_requested
 

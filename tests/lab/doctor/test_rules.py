@@ -132,7 +132,7 @@ def test_clipping_says_how_hard_and_what_limit_to_try():
         "--learning-rate 0.2 (now 1): with --clip-norm 1 this makes steps as long as now",
     )
     assert clipping(evidence(clipped=1.0, clip_norm=0.0)) is None
-    with pytest.raises(NotAtHand, match="7 lines of training so far"):
+    with pytest.raises(NotAtHand, match="the training curve has 7 points so far"):
         clipping(evidence(FALLING[:7], clipped=1.0))
 
 

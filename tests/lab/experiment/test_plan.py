@@ -216,8 +216,8 @@ def test_several_faults_are_said_in_a_line_each(make: Any) -> None:
             "variant 1: unknown key 'nam'; did you mean 'name'?",
             "variant 2: name is missing",
             "claim 1: comparison is missing",
-            "claim 2, comparison 1: expect must be 'lower', 'higher', 'different' or 'equivalent', "
-            "not 'lowr'",
+            "claim 2, comparison 1: expect must be 'lower', 'higher', 'not lower', 'not higher', "
+            "'different' or 'equivalent', not 'lowr'",
             "claim 2, comparison 1: margin must be greater than or equal to 0, not -1",
             "claim 2, comparison 2: against must be text or a number, not an empty list",
             "unknown key 'sedes'; did you mean 'seeds'?",
@@ -291,7 +291,10 @@ def test_a_base_that_is_wrong(
     [
         ({"variant": "c"}, "unknown variant 'c' (choices: a, b)"),
         ({"variant": "b"}, "variant 'b' against itself"),
-        ({"expect": "lowr"}, "expect must be 'lower', 'higher', 'different' or 'equivalent'"),
+        (
+            {"expect": "lowr"},
+            "expect must be 'lower', 'higher', 'not lower', 'not higher', 'different' or ",
+        ),
         ({"expect": "equivalent"}, "expect = 'equivalent' needs a margin, a ratio above 1"),
         ({"expect": "lower", "margin": 0.5}, "training_perplexity is compared by ratio: margin"),
         ({"margin": 1.5}, "expect = 'different' takes no margin"),

@@ -63,10 +63,8 @@ def diverged(evidence: Evidence) -> Finding | None:
 
 def clipping(evidence: Evidence) -> Finding | None:
     """Nearly every gradient of the second half of the run was longer than clip_norm."""
-    history, settings = evidence.history, evidence.settings
+    history, settings, _ = evidence.history, evidence.settings, evidence.curve
     limit = settings.training.clip_norm
-    if len(history.training) < MIN_LINES:
-        raise NotAtHand(f"metrics.jsonl has {len(history.training)} lines of training so far")
     lines = history.part(0.5, 1)
     share = sum(line.clipped_share for line in lines) / len(lines)
     if not limit or share < EVERY_STEP:
@@ -130,7 +128,7 @@ def batch_too_large(evidence: Evidence) -> Finding | None:
     history, curve, data = evidence.history, evidence.curve, evidence.settings.data
     tokens = history.train_tokens or evidence.text.tokens
     batches = max(1, tokens // (data.batch_size * data.num_steps))
-    few = batches <= FEW_BATCHES and history.steps < FEW_UPDATES
+    few = batches <= FEW_BATCHES and history.steps / history.progress < FEW_UPDATES
     if not few or history.steps < 2 * batches or curve.fall < STILL_FALLING:
         return None
     shown = (

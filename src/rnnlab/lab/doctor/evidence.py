@@ -25,6 +25,8 @@ class Curve:
     @property
     def fall(self) -> float:
         """By what share the loss fell from one quarter to the next; below 0 where it rose."""
+        if not self.third_quarter_nats:
+            return 0.0
         return 1 - self.last_quarter_nats / self.third_quarter_nats
 
 

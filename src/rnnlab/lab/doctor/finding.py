@@ -56,5 +56,7 @@ def flag(settings: Settings, name: str, value: str | float, why: str = "") -> st
     now = settings.flat()[name]
     if name == "learning_rate":
         now = now or LEARNING_RATES[settings.training.optimizer]
-    words = [each if isinstance(each, str) else rounded(each) for each in (value, now)]
-    return f"--{name.replace('_', '-')} {words[0]} (now {words[1]})" + (f": {why}" if why else "")
+    wanted = rounded(value) if isinstance(value, float) else str(value)
+    flag_name = name.replace("_", "-")
+    is_now = f"{now:g}" if isinstance(now, float) else str(now)
+    return f"--{flag_name} {wanted} (now {is_now})" + (f": {why}" if why else "")

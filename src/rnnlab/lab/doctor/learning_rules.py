@@ -68,7 +68,9 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
 def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     """The weights are still about where they began, and that is not where they want to stay."""
     curve, text, settings = _curve(evidence), evidence.text, evidence.settings
-    unlearned = curve.last_quarter_nats > text.unigram_nats * (1 - NEAR_UNIGRAM)
+    # Of a text of one token only there is nothing to learn.
+    level = text.unigram_nats * (1 - NEAR_UNIGRAM)
+    unlearned = text.unigram_nats > 0 and curve.last_quarter_nats > level
     if not _hardly_moved(evidence) or not (unlearned or curve.fall > FALLS_AT_ALL):
         return None
     moved = evidence.weights.moved

@@ -1,10 +1,11 @@
 """What simple predictors reach on the text that a run was trained on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.ngram import NGram
 
 MAX_TOKENS = 500_000
@@ -26,7 +27,7 @@ class TextLevels:
     """Share by which a bigram, which reads one token, predicts new text better than a unigram."""
 
 
-def text_levels(ids: Ids, vocabulary_size: int) -> TextLevels:
+def text_levels(ids: npt.NDArray[Any], vocabulary_size: int) -> TextLevels:
     """Measure the training split, ids (N,), N at least 2."""
     part = ids[-MAX_TOKENS:].astype(np.int64)
     counts = np.bincount(part)
@@ -36,5 +37,5 @@ def text_levels(ids: Ids, vocabulary_size: int) -> TextLevels:
     gain = 0.0
     if len(part) - cut > 1:
         unigram, bigram = NGram(part[:cut], vocabulary_size, 2).nats(part[cut:], "absolute")
-        gain = 1 - bigram / unigram
+        gain = 1 - bigram / unigram if unigram_nats else 0.0
     return TextLevels(len(ids), unigram_nats, gain)
