@@ -67,8 +67,9 @@ HALF_A_TENTH = (
         ),
         (
             "not higher", 1.051,
-            "p = 0.82 after Holm): not shown to be not higher by more than a factor of 1.051; with "
-            "this spread, a margin of a factor of 1.014 would be enough for two that are the same,"
+            "p = 0.82 after Holm): whether it is higher by more than a factor of 1.051 is open; "
+            "with this spread, a margin of a factor of 1.014 would be enough for two that are the "
+            "same,"
             + OFTEN,
         ),
         (

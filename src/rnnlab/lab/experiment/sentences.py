@@ -112,7 +112,9 @@ def _conclusion(compared: "Compared") -> str:
 def _not_shown(compared: "Compared") -> str:
     settings = compared.settings
     undecided = f"not shown to be {_statement(settings)}"
-    if not _has_margin(settings):
+    if settings.expect.startswith("not "):
+        undecided = f"whether it is {_statement(settings).removeprefix('not ')} is open"
+    elif not _has_margin(settings):
         undecided = "no difference is shown"
     # By itself it would be, as the interval says too.
     corrected = " after Holm's correction" if (compared.p_value or 0) <= LEVEL else ""
