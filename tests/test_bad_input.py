@@ -1,6 +1,7 @@
 """Bad input gets one clear error that names rule, value and choices; never a traceback."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 from command_line import TINY, Cli
 
+from rnnlab.data.files import sealed, write_json
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
 
@@ -332,3 +334,25 @@ def test_a_loss_beyond_any_perplexity_is_a_divergence(
     assert done.returncode == 1
     assert done.stderr.startswith("rnnlab: error: training diverged at step ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_folder_of_nested_brackets(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0] / "checkpoint" / "last", folder)
+    (folder / "config.json").write_text("[" * 100_000)
+    check(cli("generate", str(folder)), 1, "a file is nested too deeply to be read")
+
+
+def test_a_model_folder_whose_text_has_no_end(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0] / "checkpoint" / "last", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["data"]["corpus"] = ["/dev/zero"]
+    write_json(folder / "config.json", sealed(config))
+    done = cli("evaluate", str(folder))
+    assert done.returncode == 1
+    assert "/dev/zero is no regular file" in done.stderr

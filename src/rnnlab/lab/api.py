@@ -177,6 +177,9 @@ def training_data(model: TextModel) -> Dataset:
     settings = DataSettings(**model.about["data"])
     if "-" in settings.corpus:
         raise CorpusError("it was read from standard input")
+    for name in map(Path, settings.corpus):  # a stranger's folder may name /dev/zero
+        if name.exists() and not name.is_file():
+            raise CorpusError(f"{name} is no regular file")
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
