@@ -342,7 +342,19 @@ def test_a_model_folder_of_nested_brackets(
     folder = tmp_path / "model"
     shutil.copytree(trained[0] / "checkpoint" / "last", folder)
     (folder / "config.json").write_text("[" * 100_000)
-    check(cli("generate", str(folder)), 1, "a file is nested too deeply to be read")
+    done = cli("generate", str(folder))
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"rnnlab: error: {folder / 'config.json'}: damaged, no JSON: maximum recursion"
+    )
+
+
+def test_a_settings_file_of_nested_brackets(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "deep.toml"
+    file.write_text("seed = " + "[" * 100_000)
+    done = cli("train", "--config", str(file))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"rnnlab: error: {file}: not TOML: maximum recursion depth")
 
 
 def test_a_model_folder_whose_text_has_no_end(

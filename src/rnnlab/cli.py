@@ -268,8 +268,6 @@ def main(args: Sequence[str] | None = None) -> None:
         run_command(args)
     except RnnlabError as error:
         fail(str(error), error.exit_code)
-    except RecursionError:
-        fail("a file is nested too deeply to be read", 1)
     except (MemoryError, RuntimeError) as error:
         if "memory" not in str(error):
             raise

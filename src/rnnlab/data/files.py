@@ -78,9 +78,9 @@ def flushed_size(file: Path) -> int:
 
 
 def cut_off(file: Path, size: int) -> bool:
-    """Take away what was appended to a file beyond `size`, or its last line where that is torn.
+    """Take away what was appended to a file beyond `size`; returns whether it had as much as that.
 
-    Returns whether the file had as much as `size`.
+    Of a file that is shorter a torn last line is taken away, which the next would be joined to.
     """
     found = file.stat().st_size if file.exists() else 0
     if found > size:

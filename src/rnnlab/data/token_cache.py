@@ -46,7 +46,7 @@ def find(folder: Path, key: str) -> Entry | None:
     file = folder / f"{key}.ids"
     try:
         content = json.loads((folder / f"{key}.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not (isinstance(content, dict) and CHECKSUM in content and files.is_whole(content)):
         return None

@@ -114,8 +114,8 @@ class Display:
         show(f"saved     {training['states_saved']} states to resume from, {share:.2%} of the time")
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)
-            end = training["stopped_by"] in ("SIGINT", "SIGTERM")
-            more = "" if end else " and a larger --patience"
+            by_signal = training["stopped_by"] in ("SIGINT", "SIGTERM")
+            more = "" if by_signal else " and a larger --patience"
             show(f"          go on with rnnlab train --resume {directory}{more}", markup=False)
         held_out = [line for line in metrics if line["kind"] == "held-out"]
         curve = [line["bits_per_character"] for line in held_out]

@@ -34,7 +34,7 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
 def _json_object(text: bytes, where: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
@@ -52,5 +52,5 @@ def read_json(file: Path) -> dict[str, Any]:
     """Read a JSON object; raises RunDirectoryError where there is none."""
     try:
         return dict(json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunDirectoryError(f"{file}: no {file.stem} to read: {error}") from None

@@ -91,7 +91,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_bytes())
     except OSError as error:
         raise ModelFolderError(f"{file}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ModelFolderError(f"{file}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise ModelFolderError(f"{file}: damaged, must hold a JSON object")

@@ -67,7 +67,7 @@ def read_tensors(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelFolderError(f"{file}: cannot be read: {reason}") from None
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise ModelFolderError(f"{file}: damaged, no safetensors file: {error}") from None
     if not isinstance(facts, dict):
         raise ModelFolderError(f"{file}: damaged, its facts are no JSON object")

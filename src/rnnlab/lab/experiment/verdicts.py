@@ -94,8 +94,7 @@ def judge(records: Records) -> list[ClaimVerdict]:
 
     Where a run of either variant diverged, nothing is tested: those that are left are survivors,
     and would speak for the variant that loses some. Where ratios are compared, all of this is of
-    logarithms. A claim is supported where all its
-    comparisons are, contradicted where any is.
+    logarithms. A claim is supported where all its comparisons are, contradicted where any is.
     """
     claims = records.plan.claims
     comparisons = list(dict.fromkeys(c for claim in claims for c in claim.comparison))
