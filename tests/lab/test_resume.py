@@ -165,6 +165,8 @@ def test_a_run_that_ended_is_given_more(
     done = cli("train", "--resume", str(directory), "--num-epochs", "6")
     assert done.returncode == 0, done.stderr
     assert "of the budget\n" in done.stdout
+    before, after = (read_json(run / "result.json")["training"] for run in (trained[0], directory))
+    assert after["states_saved"] == before["states_saved"] + 1
     whole = tmp_path / "whole"
     assert cli("train", *train_flags, "--num-epochs", "6", "--run-dir", str(whole)).returncode == 0
     last = "checkpoint/last/model.safetensors"

@@ -66,8 +66,8 @@ class States:
         return {"states_saved": self.saved, "state_seconds": self.seconds}
 
     def go_on(self, costs: Mapping[str, float]) -> None:
-        """Count on from the `costs` of an interrupted run."""
-        self.saved, self.seconds = int(costs["states_saved"]), costs["state_seconds"]
+        """Count on from the `costs` that a state holds, which are those before it was saved."""
+        self.saved, self.seconds = int(costs["states_saved"]) + 1, costs["state_seconds"]
 
     def due(self) -> bool:
         """Whether it is time for one; what is dear to save is saved less often."""
