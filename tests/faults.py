@@ -4,14 +4,16 @@ import builtins
 import errno
 import io
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from power import PowerFailure
 
-Kind = Literal["ENOSPC", "EIO", "short write", "crash"]
-KINDS: tuple[Kind, ...] = ("ENOSPC", "EIO", "short write", "crash")
+Kind = Literal["ENOSPC", "EIO", "short write", "crash", "power failure"]
+KINDS: tuple[Kind, ...] = ("ENOSPC", "EIO", "short write", "crash", "power failure")
 
 
 class Crash(BaseException):
@@ -22,15 +24,19 @@ class FaultyDisk:
     """Counts all that changes a file below `folder`, and lets number `at` fail.
 
     A short write leaves half of the bytes and then reports a full disk. After a crash nothing below
-    `folder` changes, whatever a `finally` tries.
+    `folder` changes, whatever a `finally` tries. A power failure is a crash, after which `settle`
+    takes away what need not be on the disk.
     """
 
     def __init__(self, folder: Path, kind: Kind, at: int, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.kind, self.at = folder, kind, at
         self.count = 0
         self.crashed = False
+        self.power = PowerFailure(folder)
         self.renamed: list[str] = []
-        """Names of files that were put in place whole."""
+        """Names of files that were put in place whole, and their folders not flushed."""
+        self.safe: list[str] = []
+        """The others, in the order in which they were put in place."""
         self.real_open = io.open
         for module in (io, builtins):
             patch.setattr(module, "open", self.open)
@@ -44,9 +50,9 @@ class FaultyDisk:
         self.count += 1
         if self.count != self.at:
             return
-        if self.kind in ("short write", "crash"):
+        if self.kind in ("short write", "crash", "power failure"):
             half()
-        if self.kind == "crash":
+        if self.kind in ("crash", "power failure"):
             self.crashed = True
             raise Crash
         number = errno.EIO if self.kind == "EIO" else errno.ENOSPC
@@ -58,17 +64,28 @@ class FaultyDisk:
     def wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             if isinstance(args[0], int):  # a descriptor
-                ours = self.is_ours(Path(f"/proc/self/fd/{args[0]}").readlink())
+                path = Path(f"/proc/self/fd/{args[0]}").readlink()
             else:
-                ours = self.is_ours(args[0])
-            if ours and not (name == "mkdir" and Path(args[0]).is_dir()):
+                path = args[0]
+            ours = self.is_ours(path)
+            if ours and not (name == "mkdir" and Path(path).is_dir()):
                 self.tick()
             result = real(*args, **options)
             if ours and name == "replace":
                 self.renamed.append(str(args[1]))
+            if ours and name == "fsync":
+                self.power.flushed(args[0])
+                self.safe += [file for file in self.renamed if Path(file).parent == path]
+                self.renamed = [file for file in self.renamed if Path(file).parent != path]
             return result
 
         return call
+
+    def settle(self) -> None:
+        """Let happen what the fault does to what is on the disk; call it with the patch undone."""
+        if self.kind == "power failure":
+            self.power.strike(random.Random(self.at))
+        self.power.close()
 
     def open(self, file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
         if not (self.is_ours(file) and set(mode) & set("wax+")):

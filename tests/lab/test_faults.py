@@ -42,16 +42,20 @@ def test_a_fault_at_any_moment(
     with monkeypatch.context() as patch:
         whole = FaultyDisk(tmp_path, "EIO", 0, patch)
         train(small, undisturbed)
+    whole.settle()
     expected = fingerprint(undisturbed)
     assert whole.count > 100
     lost = []
     for kind, at in moments(whole.count):
-        directory = tmp_path / f"{kind}-{at}"
+        folder = tmp_path / f"{kind}-{at}"
+        directory = folder / "runs" / "run"
+        folder.mkdir()
         with monkeypatch.context() as patch:
-            disk = FaultyDisk(directory, kind, at, patch)
+            disk = FaultyDisk(folder, kind, at, patch)
             with pytest.raises((RunDirectoryError, Crash)) as caught:
                 train(small, directory)
-        states = [Path(name).stem for name in disk.renamed if "/state/" in name]
+        disk.settle()
+        states = [Path(name).stem for name in disk.safe if "/state/" in name]
         if isinstance(caught.value, RunDirectoryError):
             message = str(caught.value)
             assert "No space left on device" in message or "Input/output error" in message
@@ -86,6 +90,7 @@ def test_models_stay_readable_through_any_fault(
                 disk = FaultyDisk(folder, kind, at, patch)
                 with suppress(OSError, Crash):
                     model.save(folder)
+            disk.settle()
             assert TextModel.load(folder).generate("The", length=3, temperature=0)
             if disk.count < at:
                 break

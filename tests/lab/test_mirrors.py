@@ -220,7 +220,7 @@ def test_training_that_goes_on_is_shown_as_one_run(
     cli: Cli, text_file: Path, tmp_path: Path, store: str
 ) -> None:
     """Lines that were written after the state from which it goes on are shown once."""
-    run_dir = tmp_path / "goes-on"
+    run_dir = tmp_path / 'it\'s "mine"' / "goes-on"
     flags = {**TINY, "corpus": str(text_file), "num_log_lines": 40}
     rnnlab.train(**flags, mirror=BOTH, run_dir=run_dir, quiet=True)
     newest, before = state_files(run_dir)

@@ -27,7 +27,7 @@ from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import read_json, read_metrics
 from rnnlab.lab.states import States, newest_state, state_files
 from rnnlab.lab.training import Prepared, prepare, train
-from rnnlab.lm.train import Step
+from rnnlab.lm.train import Milestone, Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
 """kill -9 in `test_kill_at_any_moment`; benchmarks/README.md has the figures of 100."""
@@ -244,6 +244,47 @@ def test_metrics_that_are_shorter_than_they_were(stopped: Path) -> None:
     shown = resumed(stopped, num_epochs=int(state_files(stopped)[0].stem) // 60 + 2)
     assert f"note      {metrics} is shorter than it was when training was interrupted" in shown
     assert len(read_metrics(stopped)) > lines
+
+
+class GivingUp(Exception):
+    """As a kill: nothing is saved any more."""
+
+
+def test_the_best_weights_are_those_of_the_state(small: Settings, tmp_path: Path) -> None:
+    """What was written to checkpoint/best after the state is of a course that is given up."""
+
+    class GivesUp(Display):
+        def __init__(self, *, at_best: bool) -> None:
+            super().__init__(quiet=True)
+            self.at_best = at_best
+
+        def step(self, event: Step) -> None:
+            if not self.at_best:
+                raise GivingUp
+
+        def milestone(self, event: Milestone, *_: Any) -> None:
+            if event.is_best:
+                raise GivingUp
+
+    rarely, directory = small.changed(checkpoint_seconds=1000), tmp_path / "run"
+    best = directory / "checkpoint" / "best"
+    with pytest.raises(GivingUp):
+        train(rarely, directory, GivesUp(at_best=True))
+    assert best.is_dir()
+    with pytest.raises(GivingUp):
+        train(rarely, directory, GivesUp(at_best=False), resume=True)
+    assert not best.exists()
+    train(rarely, directory, Display(quiet=True), resume=True)
+    kept = (best / "model.safetensors").read_bytes()
+    longer = rarely.changed(num_epochs=4)
+    with pytest.raises(GivingUp):
+        train(longer, directory, GivesUp(at_best=True), resume=True)
+    assert (best / "model.safetensors").read_bytes() != kept
+    shutil.rmtree(best)
+    with pytest.raises(GivingUp):
+        train(longer, directory, GivesUp(at_best=False), resume=True)
+    assert (best / "model.safetensors").read_bytes() == kept
+    assert rnnlab.load(directory).generate("The", length=3)
 
 
 def test_a_run_that_lost_its_patience_has_ended(small: Settings, tmp_path: Path) -> None:

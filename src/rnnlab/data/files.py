@@ -55,6 +55,14 @@ def remove_leftovers(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; that they are there is on disk then."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        flush_folder(made.parent)
+
+
 def flush_folder(folder: Path) -> None:
     """Put on disk which files a folder has, and under which names."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -72,9 +80,11 @@ def flushed_size(file: Path) -> int:
         return 0
     try:
         os.fsync(descriptor)
-        return os.fstat(descriptor).st_size
+        size = os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
+    flush_folder(file.parent)
+    return size
 
 
 def cut_off(file: Path, size: int) -> bool:

@@ -1,5 +1,7 @@
 """Keeps a run directory up to date while training goes on; `rnnlab.lab.run` says what is in it."""
 
+import math
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +29,9 @@ from rnnlab.lm.training_state import put_state, take_state
 
 RESULT_FORMAT = 1
 
+BEST = "best."
+"""What the names of a state's tensors begin with that are `RunWriter.best`."""
+
 
 @dataclass
 class RunWriter:
@@ -37,7 +42,8 @@ class RunWriter:
     dataset: Dataset
     settings: Settings
     mirrors: Mirrors
-    has_best: bool = False
+    best: Tensors = field(default_factory=dict)
+    """Weights of the best evaluation so far; empty before the first."""
     resumed_at: list[int] = field(default_factory=list)
     """Steps from which training went on."""
     log: MetricsLog = field(init=False)
@@ -82,7 +88,7 @@ class RunWriter:
             METRICS: self.log.go_on(state.facts["log"], min(1.0, trainer.progress)),
             SAMPLES: cut_off(self.directory / SAMPLES, state.facts["samples_bytes"]),
         }
-        self.has_best = state.facts["has_best"]
+        self._put_best(state.tensors, trainer)
         self.resumed_at = [*state.facts["resumed_at"], trainer.step]
         self.states.go_on(state.facts["saving"])
         for file in state.damaged:
@@ -98,6 +104,22 @@ class RunWriter:
         ]
         differing = bits_may_differ(state.facts["about"], self.about)
         return [*state.notices, *lost, *([differing] if differing else [])]
+
+    def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:
+        """Let checkpoint/best be that of the state, where a later one had been written."""
+        found = {n.removeprefix(BEST): t for n, t in tensors.items() if n.startswith(BEST)}
+        shapes = {name: p.shape for name, p in trainer.model.named_parameters()}
+        wanted = shapes if math.isfinite(trainer.best_nats) else {}
+        if {name: tensor.shape for name, tensor in found.items()} != wanted:
+            raise ValueError("the best evaluation's weights are not those of this model")
+        self.best = found
+        folder = self.directory / "checkpoint" / "best"
+        if found:
+            if not (folder / MODEL_CONFIG).is_file():
+                self.model.save(folder)
+            save_weights(folder, found)
+        elif folder.is_dir():
+            shutil.rmtree(folder)
 
     def _refuse_what_has_ended(self, trainer: Trainer) -> None:
         ended = f"{self.directory} has ended"
@@ -125,12 +147,12 @@ class RunWriter:
 
     def _take_state(self, trainer: Trainer) -> tuple[Tensors, Facts]:
         tensors, facts = take_state(trainer)
-        return tensors, {
+        best = {f"{BEST}{name}": weights for name, weights in self.best.items()}
+        return tensors | best, {
             "about": self.about,
             "trainer": facts,
             "log": self.log.state(),
             "samples_bytes": flushed_size(self.directory / SAMPLES),
-            "has_best": self.has_best,
             "resumed_at": self.resumed_at,
             "saving": self.states.costs(),
         }
@@ -143,7 +165,8 @@ class RunWriter:
         """Save the weights, log the evaluation, write a sample; returns the sample."""
         self._save("last")
         if event.is_best:
-            self.has_best = True
+            parameters = self.model.model.named_parameters()
+            self.best = {name: p.detach().to("cpu", copy=True) for name, p in parameters}
             self._save("best")
         self.log.held_out(event)
         training = self.settings.training
@@ -167,7 +190,7 @@ class RunWriter:
         self.log.close()
         self._save("last")
         self._write_result(trainer)  # so that nothing is lost if evaluation is interrupted
-        chosen = "best" if self.has_best else "last"
+        chosen = "best" if self.best else "last"
         model = TextModel.load(self.directory, chosen, self.settings.machine)
         records: list[Evaluation] = []
         if evaluate:
@@ -189,7 +212,7 @@ class RunWriter:
         self.log.close()
         trainer.stop("divergence")
         self._write_result(trainer)
-        kept = self.directory / "checkpoint" / ("best" if self.has_best else "last")
+        kept = self.directory / "checkpoint" / ("best" if self.best else "last")
         if kept.is_dir():
             return f"The last good checkpoint is kept: {kept}"
         return "No checkpoint had been saved yet"
@@ -240,7 +263,7 @@ class RunWriter:
     def _save(self, which: str) -> None:
         folder = self.directory / "checkpoint" / which
         if (folder / MODEL_CONFIG).is_file():
-            save_weights(folder, self.model.model)
+            save_weights(folder, dict(self.model.model.named_parameters()))
         else:
             self.model.save(folder)
 

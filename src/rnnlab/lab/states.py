@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from rnnlab.data.files import make_folder
 from rnnlab.errors import ModelFolderError, RunDirectoryError
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
@@ -59,7 +60,7 @@ class States:
 
     def begin(self) -> None:
         """Make the folder; later, a folder that has vanished is not made again."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
 
     def costs(self) -> dict[str, float]:
         """How many the run has saved, and what that took, as result.json says it."""

@@ -4,13 +4,15 @@ No pickle is read or written.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rnnlab.config import ModelSettings
-from rnnlab.data.files import is_whole, sealed, write_json
+from rnnlab.data.files import is_whole, make_folder, sealed, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.lm.model import LanguageModel
@@ -24,7 +26,7 @@ def save_model(
     folder: Path, model: LanguageModel, tokenizer: Tokenizer, about: dict[str, Any]
 ) -> None:
     """Write a model folder; `about` is kept in config.json (text rule, where it was trained)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     config = {
         "format": FORMAT,
         "model_type": "rnnlab",
@@ -32,14 +34,14 @@ def save_model(
         "model": model.settings.model_dump(mode="json"),
         **about,
     }
-    save_weights(folder, model)
+    save_weights(folder, dict(model.named_parameters()))
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     write_json(folder / CONFIG, sealed(config))  # last: where it is, the others are
 
 
-def save_weights(folder: Path, model: LanguageModel) -> None:
-    """Replace the weights in a model folder."""
-    write_tensors(folder / WEIGHTS, dict(model.named_parameters()))
+def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Replace the weights in a model folder; by the names of the model's parameters."""
+    write_tensors(folder / WEIGHTS, weights)
 
 
 def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:

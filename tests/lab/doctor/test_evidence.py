@@ -7,7 +7,7 @@ import torch
 from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.lab.doctor.text import text_levels
-from rnnlab.lab.doctor.weights import _read, weight_facts
+from rnnlab.lab.doctor.weights import LayerActivity, _read, _Spread, weight_facts
 from rnnlab.lab.gradient_flow import stretches
 from rnnlab.lm.model import LanguageModel
 
@@ -76,6 +76,15 @@ def test_a_layer_without_any_change_is_dead_as_a_whole():
             parameter.zero_()
     (layer,) = weight_facts(model, 3, IDS).layers
     assert (layer.dead, layer.silent) == (H, H)
+
+
+def test_one_unit_that_has_run_away_does_not_make_the_others_dead():
+    spread = _Spread()
+    h = torch.ones(2, 40)
+    h[0] += 0.1 * torch.arange(40)  # the first is dead
+    h[1, 39] = 1e4
+    spread.add(h)
+    assert spread.activity(1) == LayerActivity(1, 40, dead=1, silent=0)
 
 
 def test_reading_is_that_of_the_model_itself():

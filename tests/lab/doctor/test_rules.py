@@ -11,7 +11,7 @@ from rnnlab.lab.doctor.activity_rules import dead_units, saturated_gates
 from rnnlab.lab.doctor.curve_rules import batch_too_large, clipping, diverged, overfitting
 from rnnlab.lab.doctor.evidence import Evidence
 from rnnlab.lab.doctor.finding import NotAtHand
-from rnnlab.lab.doctor.history import HeldOutLine, History, TrainLine
+from rnnlab.lab.doctor.history import HeldOutLine, History, TrainLine, mean_clipped_share
 from rnnlab.lab.doctor.learning_rules import learning_rate_too_low, stuck_at_unigram
 from rnnlab.lab.doctor.text import TextLevels
 from rnnlab.lab.doctor.weights import GateActivity, LayerActivity, WeightFacts
@@ -38,7 +38,7 @@ def evidence(
 ):
     count = len(nats)
     lines = tuple(
-        TrainLine(steps_a_line * n, n, 1000 * n, progress * n / count, value, norm, clipped)
+        TrainLine(steps_a_line * n, steps_a_line, n, progress * n / count, value, norm, clipped)
         for n, value in enumerate(nats, start=1)
     )
     evaluations = tuple(HeldOutLine(100 * n, value) for n, value in enumerate(held_out, start=1))
@@ -84,6 +84,20 @@ def test_diverged_by_ending_worse_than_guessing_unless_it_gets_better():
     assert "guessing among 50 tokens gives 3.91" in finding.evidence[0]
     assert diverged(evidence([9.0 - 0.1 * n for n in range(40)])) is None
     assert diverged(evidence([4.2] * 40)) is None
+
+
+def test_steps_count_not_lines():
+    """As after an extension: 30 lines of one step, then 10 of nine, the last ones clipped."""
+    steps = [1] * 30 + [9] * 10
+    lines = tuple(
+        TrainLine(sum(steps[:n]), steps[n - 1], n, n / 40, 2.0, 0.5, float(n > 33))
+        for n in range(1, 41)
+    )
+    history = History(Settings(), lines, ())
+    assert [line.step for line in history.part(0.5, 0.75)] == [66, 75, 84]
+    assert history.part(0, 0.001) == lines[:1]
+    assert mean_clipped_share(history.part(0, 1)) == 63 / 120
+    assert mean_clipped_share(history.part(0.5, 1)) == 1
 
 
 def test_nothing_is_said_of_a_run_that_has_logged_nothing():
@@ -255,3 +269,24 @@ def test_without_a_result_the_start_stands_for_guessing():
     assert "1 at step" in diverged(replace(running, history=history)).evidence[0]
     still = replace(history, training=evidence([9.0] * 40).history.training)
     assert diverged(replace(running, history=still)) is None
+
+
+def test_advice_brings_along_what_the_settings_would_refuse_without():
+    asked = {"tie_weights": True, "embedding_size": 256, "momentum": 0.9, "nesterov": True}
+    still = evidence([3.0] * 40, optimizer="sgd", **asked)
+    assert stuck_at_unigram(still).advice[0] == (
+        "--optimizer adamw --no-nesterov --momentum 0 (now sgd): with --learning-rate 0.003"
+    )
+    rising = evidence(held_out=(2.0, 2.5, 2.5, 2.5), optimizer="sgd", **asked)
+    assert overfitting(rising).advice[-2] == "--hidden-size 128 --embedding-size 128 (now 256)"
+    changes = ({"optimizer": "adamw", "nesterov": False, "momentum": 0},
+               {"hidden_size": 128, "embedding_size": 128})  # fmt: skip
+    for change in changes:
+        still.settings.changed(**change)
+
+
+def test_a_split_too_short_for_evaluations_is_no_question_of_how_many():
+    with pytest.raises(NotAtHand, match="the validation split is too short"):
+        overfitting(evidence(held_out=()))
+    with pytest.raises(NotAtHand, match="0 held-out evaluations so far"):
+        overfitting(evidence(held_out=(), progress=0.3, num_evaluations=3))

@@ -5,7 +5,7 @@ from statistics import median
 
 from rnnlab.lab.doctor.evidence import MIN_LINES, Evidence
 from rnnlab.lab.doctor.finding import Finding, NotAtHand, flag, rounded
-from rnnlab.lab.doctor.history import History, mean_nats
+from rnnlab.lab.doctor.history import History, mean_clipped_share, mean_nats
 from rnnlab.lm.optimizers import peak_learning_rate
 
 LOST_AGAIN = 0.5
@@ -66,7 +66,7 @@ def clipping(evidence: Evidence) -> Finding | None:
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     limit = settings.training.clip_norm
     lines = history.part(0.5, 1)
-    share = sum(line.clipped_share for line in lines) / len(lines)
+    share = mean_clipped_share(lines)
     if not limit or share < EVERY_STEP:
         return None
     norm = median(line.gradient_norm for line in lines if line.gradient_norm > 0)
@@ -91,6 +91,10 @@ def overfitting(evidence: Evidence) -> Finding | None:
     held_out = history.held_out
     if not settings.data.split[1]:
         raise NotAtHand("nothing was held out for validation (--split)")
+    if not held_out and history.progress * settings.training.num_evaluations >= 1:
+        raise NotAtHand(
+            "there is no held-out evaluation: the validation split is too short (--split)"
+        )
     if len(held_out) <= LATE_EVALUATIONS:
         raise NotAtHand(
             f"{len(held_out)} held-out evaluations so far; it needs {LATE_EVALUATIONS + 1} "

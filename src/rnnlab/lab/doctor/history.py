@@ -1,7 +1,7 @@
 """What a run logged, read back and checked; needs no torch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ class TrainLine:
     """One line of training: means over the steps since the line before."""
 
     step: int
+    steps: int
+    """How many those are; a larger budget has more of them a line."""
     epoch: int
-    tokens: int
     progress: float
     """Share of the budget that is used."""
     nats_per_token: float
@@ -64,10 +65,10 @@ class History:
         return self.training[-1].progress if self.training else 0.0
 
     def part(self, start: float, end: float) -> tuple[TrainLine, ...]:
-        """The lines from one share of all lines to another, at least one where there are any."""
-        count = len(self.training)
-        first = min(int(count * start), count - 1)
-        return self.training[first : max(first + 1, round(count * end))]
+        """The lines that end between one share of all steps and another, at least one."""
+        first, last = start * self.steps, end * self.steps
+        found = tuple(line for line in self.training if first < line.step <= last)
+        return found or tuple(line for line in self.training if line.step > first)[:1]
 
     def nats_near(self, step: int) -> float:
         """Training nats per token at a step: the mean of the three lines about it."""
@@ -77,8 +78,18 @@ class History:
 
 
 def mean_nats(lines: Sequence[TrainLine]) -> float:
-    """Mean training nats per token over lines."""
-    return sum(line.nats_per_token for line in lines) / len(lines)
+    """Mean training nats per token over the steps of lines."""
+    return _mean(lines, lambda line: line.nats_per_token)
+
+
+def mean_clipped_share(lines: Sequence[TrainLine]) -> float:
+    """Share of the steps of lines that were clipped."""
+    return _mean(lines, lambda line: line.clipped_share)
+
+
+def _mean(lines: Sequence[TrainLine], value: Callable[[TrainLine], float]) -> float:
+    steps = sum(line.steps for line in lines)
+    return sum(value(line) * line.steps for line in lines) / steps
 
 
 def read_history(directory: Path, settings: Settings) -> History:
@@ -88,7 +99,10 @@ def read_history(directory: Path, settings: Settings) -> History:
     """
     lines = read_metrics(directory)
     file = directory / METRICS
-    training = [_train_line(line, file, n) for n, line in _numbered(lines, "train")]
+    training = list[TrainLine]()
+    for n, line in _numbered(lines, "train"):
+        before = training[-1].step if training else 0
+        training.append(_train_line(line, before, f"{file}: line {n}"))
     held_out = [_held_out_line(line, file, n) for n, line in _numbered(lines, "held-out")]
     history = History(settings, tuple(training), tuple(held_out))
     if not (directory / RESULT).is_file():
@@ -113,12 +127,14 @@ def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dic
     return [(n, line) for n, line in enumerate(lines, start=1) if line.get("kind") == kind]
 
 
-def _train_line(line: dict[str, Any], file: Path, number: int) -> TrainLine:
-    where = f"{file}: line {number}"
+def _train_line(line: dict[str, Any], before: int, where: str) -> TrainLine:
+    step = int(_number(line, "step", where))
+    if step <= before:
+        raise RunDirectoryError(f"{where}: damaged, step {step} comes after step {before}")
     return TrainLine(
-        int(_number(line, "step", where)),
+        step,
+        step - before,
         int(_number(line, "epoch", where)),
-        int(_number(line, "tokens", where)),
         _number(line, "progress", where),
         _number(line, "nats_per_token", where, or_null=True),
         _number(line, "gradient_norm", where, or_null=True),

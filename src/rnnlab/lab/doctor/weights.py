@@ -27,8 +27,12 @@ saturated gates over a text: Karpathy, Johnson and Fei-Fei 2015, arXiv:1506.0207
 there from 0.1 on."""
 
 STILL = 0.01
-"""A unit is dead when it varies less over the text than this share of its layer's liveliest. The
-spread of live units differs by a factor of about ten, so a hundred leaves them alone."""
+"""A unit is dead when it varies less over the text than this share of what its layer's liveliest
+do. The spread of live units differs by a factor of about ten, so a hundred leaves them alone."""
+
+LIVELIEST = 0.05
+"""Share of a layer's units, at least one, whose least spread is that measure: a few that have run
+away from all others do not make those dead."""
 
 ROUNDING = 1e-6
 """Spread of a unit that its float32 arithmetic makes, beside the size of its h: a layer whose
@@ -171,7 +175,8 @@ class _Spread:
     def activity(self, layer: int) -> LayerActivity:
         mean = self.sum / self.count
         spread = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
-        liveliest = float(spread.max())
+        first = max(1, int(LIVELIEST * len(spread)))
+        liveliest = float(spread.sort(descending=True).values[first - 1])
         live = liveliest > ROUNDING * float(self.largest.max())
         dead = spread < STILL * liveliest if live else torch.ones_like(spread, dtype=torch.bool)
         silent = dead & (self.largest == 0)

@@ -4,6 +4,7 @@
 for them. A store of plain files, which it once had, MLflow 3 refuses to open.
 """
 
+import hashlib
 import logging
 import os
 import time
@@ -21,6 +22,9 @@ from rnnlab.lab.mirrors.mirror import Line, Mirror, Status, scalars, word
 from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES
 
 FILES = (CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
+
+KEY = "run_directory_sha256"
+"""Tag that a run is found by."""
 
 PAUSE = 1.0
 """Shortest time between two calls with metrics [s]: a call waits for a network, or for a disk."""
@@ -48,8 +52,10 @@ class MLflow(Mirror):
         with _opening(uri):
             self._client = MlflowClient(uri)
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rnnlab")
-        tags = {"run_directory": str(directory.absolute())}
-        if step and (found := self._run_of(experiment, tags["run_directory"])):
+        path = str(directory.absolute())
+        # In a filter's quotes not every path could stand.
+        tags = {"run_directory": path, KEY: hashlib.sha256(path.encode()).hexdigest()}
+        if step and (found := self._run_of(experiment, tags[KEY])):
             self._id = found
             self._client.update_run(self._id, "RUNNING")
         else:
@@ -81,11 +87,9 @@ class MLflow(Mirror):
         finally:
             self._client.set_terminated(self._id, status, _milliseconds(when))
 
-    def _run_of(self, experiment: str, directory: str) -> str:
+    def _run_of(self, experiment: str, key: str) -> str:
         """The id of the last run of a directory; "" where there is none."""
-        runs = self._client.search_runs(
-            [experiment], f"tags.run_directory = '{directory}'", max_results=1
-        )
+        runs = self._client.search_runs([experiment], f"tags.{KEY} = '{key}'", max_results=1)
         return str(runs[0].info.run_id) if runs else ""
 
     def _flush(self) -> None:
