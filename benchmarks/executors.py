@@ -3,8 +3,8 @@
 Overhead: an experiment of very short runs, one a core at once, by each executor. What is begun once
 (processes, imports, Ray itself) is told apart from what every run adds after that.
 
-Threads: an experiment of runs of some ten seconds on one core (LSTM, H 256, engine native): one run
-at a time with a thread a core, against a run a core with one thread each.
+Threads: an experiment of longer runs (LSTM, H 256 and what --engine and --tokens say): one run at a
+time with a thread a core, against a run a core with one thread each.
 
 Each measurement is a process of its own that makes the whole experiment in an empty folder. They
 take turns; figures are medians over the rounds, beside their range, and a ratio is the median of
@@ -33,7 +33,7 @@ from rnnlab.lab.experiment.store import Store
 
 RUNS = 12
 SHORT = {"hidden_size": 16, "embedding_size": 4, "corpus_limit": 20_000, "num_epochs": 1}
-LONG = {"hidden_size": 256, "engine": "native", "num_steps": 35}
+LONG = {"hidden_size": 256, "num_steps": 35}
 
 
 class Variant(NamedTuple):
@@ -135,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each variant")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="of a long run")
+    parser.add_argument("--engine", default="native", help="of a long run")
     parser.add_argument("--only", choices=("overhead", "threads"), help="one of the two")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -149,7 +150,7 @@ def main() -> None:
         results.append(compare("overhead", variants, SHORT, args.rounds))
     if args.only != "overhead":
         variants = [Variant("local", 1, cores), Variant("local", cores, 1)]
-        base = {**LONG, "max_tokens": args.tokens}
+        base = {**LONG, "engine": args.engine, "max_tokens": args.tokens}
         results.append(compare("threads", variants, base, args.rounds))
     machine = environment()
     if args.json:
