@@ -30,7 +30,7 @@ from rnnlab.lab.training import Prepared, prepare, train
 from rnnlab.lm.train import Milestone, Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
-"""kill -9 in `test_kill_at_any_moment`; benchmarks/README.md has the figures of 100."""
+"""kill -9 in `test_kill_at_any_moment`; docs/resume.md has what came of 100."""
 
 CELLS, OPTIMIZERS = ("rnn", "rnn-relu", "gru", "lstm"), ("sgd", "adamw")
 

@@ -55,10 +55,10 @@ def remove_leftovers(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; that they are there is on disk then."""
+def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
+    """Make a folder and those above it, as mkdir does; that they are there is on disk then."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=exist_ok)
     for made in reversed(missing):
         flush_folder(made.parent)
 

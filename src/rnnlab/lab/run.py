@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.data.files import TEMPORARY, claimed, flush_folder, make_folder
+from rnnlab.data.files import TEMPORARY, claimed, make_folder
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.lab.curves import draw_curves
 from rnnlab.lab.run_files import (
@@ -141,10 +141,8 @@ def make_directory(directory: str | Path | None, settings: Settings) -> Path:
     numbered = (Path("runs") / f"{stem}-{number:03d}" for number in count(1))
     for path in numbered if directory is None else [Path(directory)]:
         try:
-            make_folder(path.parent)
-            path.mkdir(exist_ok=directory is not None)
+            make_folder(path, exist_ok=directory is not None)
             (path / SAMPLES).touch()
-            flush_folder(path.parent)
         except OSError as error:
             if directory is None and isinstance(error, FileExistsError):
                 continue

@@ -84,11 +84,11 @@ class RunWriter:
         trainer.update_progress()
         if self._is_complete(trainer.step):
             self._refuse_what_has_ended(trainer)
+        self._put_best(state.tensors, trainer)
         has_all = {
             METRICS: self.log.go_on(state.facts["log"], min(1.0, trainer.progress)),
             SAMPLES: cut_off(self.directory / SAMPLES, state.facts["samples_bytes"]),
         }
-        self._put_best(state.tensors, trainer)
         self.resumed_at = [*state.facts["resumed_at"], trainer.step]
         self.states.go_on(state.facts["saving"])
         for file in state.damaged:
