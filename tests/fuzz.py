@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["rnnlab"]):
 
     from rnnlab.config import DataSettings, ModelSettings, Settings
     from rnnlab.data.dataset import load_dataset
-    from rnnlab.data.files import sealed, write_json
+    from rnnlab.data.files import sealed
     from rnnlab.data.tokenizer import CharTokenizer, tokenizer_from_json, train_tokenizer
     from rnnlab.errors import RnnlabError
     from rnnlab.lab.experiment.plan import read_plan
@@ -84,7 +84,8 @@ def model(data: bytes) -> None:
     name = draw.PickValueInList(sorted(SOUND))
     if name.endswith(".json") and draw.ConsumeBool():
         content = changed(json.loads(SOUND[name]), draw)
-        write_json(MODEL / name, sealed(content) if isinstance(content, dict) else content)
+        content = sealed(content) if isinstance(content, dict) else content
+        (MODEL / name).write_text(json.dumps(content))
     else:
         (MODEL / name).write_bytes(spoiled(SOUND[name], draw))
     try:

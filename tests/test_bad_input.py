@@ -368,3 +368,26 @@ def test_a_model_folder_whose_text_has_no_end(
     done = cli("evaluate", str(folder))
     assert done.returncode == 1
     assert "/dev/zero is no regular file" in done.stderr
+
+
+def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, str]) -> None:
+    """A file's name may be any bytes; settings and libraries want text."""
+    odd = tmp_path / "a\udcff"
+    odd.mkdir()
+    rule = "'{}' holds bytes that are no UTF-8; {}"
+    name = f"{tmp_path}/a\\udcff"
+    file = write(odd, b"some text " * 300)
+    check(
+        cli("train", "--corpus", file),
+        2,
+        f"corpus: {rule.format(f'{name}/text.txt', 'rename the file')}",
+    )
+    for command in (
+        ["train", "--run-dir", str(odd)],
+        ["reproduce", "lab-report", "--output", str(odd)],
+    ):
+        check(cli(*command), 2, rule.format(name, "give it another name"))
+    shutil.copytree(trained[0], odd / "run")
+    weights = f"{name}/run/checkpoint/best/model.safetensors"
+    for verb in ("generate", "evaluate"):
+        check(cli(verb, str(odd / "run")), 2, rule.format(weights, "give it another name"))

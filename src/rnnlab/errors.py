@@ -61,3 +61,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     return UsageError(
         f"unknown {kind} {name!r}{suggest(name, names)} (choices: {', '.join(names)})"
     )
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8; names of files can be any bytes (PEP 383)."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

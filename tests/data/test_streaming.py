@@ -151,7 +151,7 @@ def test_a_long_split_has_its_beginning_and_its_end_at_hand(tmp_path: Path) -> N
         part, whole = found.splits[name], text[start : start + size]
         assert part.characters == size
         assert part.text == whole[:102]
-        assert part.end == whole[-200:]
+        assert part.end == (whole[-200:] if name == "train" else "")
         assert np.array_equal(part.ids, found.tokenizer.encode(whole[:102]))
         assert part.ids.dtype == np.int64
         assert np.array_equal(part.all_ids, found.tokenizer.encode(whole))
@@ -159,6 +159,37 @@ def test_a_long_split_has_its_beginning_and_its_end_at_hand(tmp_path: Path) -> N
         start += size
     small = DataSettings(batch_size=2, num_steps=3)
     assert np.array_equal(found.batches(small).ids, found.splits["train"].all_ids)
+
+
+@pytest.mark.parametrize(
+    ("kind", "purposes"),
+    [
+        ("word", ["counting characters", "learning the vocabulary", "tokenizing"]),
+        ("byte", ["counting characters", "tokenizing"]),
+    ],
+)
+def test_a_long_text_is_watched_while_it_is_read(
+    kind: str, purposes: list[str], tmp_path: Path
+) -> None:
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    for file in files:
+        file.write_text("the cat sat. " * 40)
+    told: list[tuple[str, float]] = []
+    data = DataSettings(corpus=tuple(map(str, files)), tokenizer=kind)
+
+    def watch(purpose: str, share: float) -> None:
+        told.append((purpose, share))
+
+    load_dataset(data, streaming=replace(ALL, chunk_bytes=100), watch=watch)
+    assert list(dict.fromkeys(purpose for purpose, _ in told)) == purposes
+    for purpose in purposes:
+        shares = [share for of, share in told if of == purpose]
+        assert shares == sorted(shares)
+        assert len(shares) >= 10
+        assert 0.85 < shares[-1] <= 1, "the last piece may be left when the splits are full"
+    told.clear()
+    load_dataset(data, streaming=replace(ALL, chunk_bytes=100), watch=watch)
+    assert not told, "the ids are at hand"
 
 
 def test_what_is_kept_of_the_end_is_what_baselines_learn_from() -> None:

@@ -3,9 +3,11 @@
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from rnnlab.config import Settings
+from rnnlab.lab import display
 from rnnlab.lab.display import Display
 from rnnlab.lab.training import train
 
@@ -25,3 +27,23 @@ def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: 
         "training ppl", "held-out", "bits/char", "tokens/s", "grad norm", "clipped", "s left",
     ):  # fmt: skip
         assert part in shown
+
+
+def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
+    screen = io.StringIO()
+    shown = Display(console=Console(file=screen, force_terminal=True, width=80))
+    shown.reading("tokenizing", 0.25)
+    shown.reading("tokenizing", 0.5)
+    shown.take_bar_away()
+    assert " 50% tokenizing" in screen.getvalue()
+    assert screen.getvalue().count("\x1b[?25h") == 1, "the cursor is given back"
+
+
+def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    shown = Display(console=Console(file=screen))
+    shown.reading("tokenizing", 0.25)
+    assert not screen.getvalue(), "it has just begun"
+    monkeypatch.setattr(display, "READING_SECONDS", 0)
+    shown.reading("tokenizing", 0.5)
+    assert screen.getvalue() == "reading   tokenizing, 50% of the text\n"

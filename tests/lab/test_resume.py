@@ -19,7 +19,14 @@ from rich.console import Console
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.errors import ChecksumError, RunDirectoryError, RunEndedError, UsageError
+from rnnlab.data.streaming import Watch
+from rnnlab.errors import (
+    ChecksumError,
+    ModelFolderError,
+    RunDirectoryError,
+    RunEndedError,
+    UsageError,
+)
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
 from rnnlab.lab.resume import check_same_run
@@ -27,6 +34,7 @@ from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import read_json, read_metrics
 from rnnlab.lab.states import States, newest_state, state_files
 from rnnlab.lab.training import Prepared, prepare, train
+from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.train import Milestone, Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
@@ -224,7 +232,7 @@ def test_two_that_begin_in_one_directory(
     first = tmp_path / "first"
     assert ended_well(start(small, first))
 
-    def meanwhile(settings: Settings) -> Prepared:
+    def meanwhile(settings: Settings, watch: Watch) -> Prepared:
         shutil.copytree(first, tmp_path / "run")
         return prepare(settings)
 
@@ -316,6 +324,51 @@ def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path)
     del was["settings"]["model"]["forget_bias"]
     now = {**was, "settings": settings.model_dump(mode="json")}
     check_same_run(was, now, stopped)
+
+
+PENDING = {
+    "steps": 1, "nats": 1.0, "norms": 1.0, "clipped": 0, "last": {
+        "step": 1, "epoch": 0, "tokens": 1, "seconds": 0.0, "progress": 0.1, "loss_nats": 1.0,
+        "gradient_norm": 1.0, "clipped": False, "learning_rate": 1.0,
+    },
+}  # fmt: skip
+"""What a state says of a step that took no time."""
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "rule"),
+    [
+        ("trainer.counters.step", None, "Input should be a valid integer"),
+        ("trainer.counters.step", True, "Input should be a valid integer"),
+        ("trainer.counters.tokens", -1, "Input should be greater than or equal to 0"),
+        ("trainer.epoch_loss.total", "1", "Input should be a valid number"),
+        ("log.pending.last", {}, "Field required"),
+        ("log.pending", PENDING | {"steps": 0}, "steps that no line holds yet have a last one"),
+        ("log.pending", PENDING, "steps that no line holds yet have a last one"),
+        ("log.more", 1, "Extra inputs are not permitted"),
+        ("saving", {}, "Field required"),
+    ],
+)
+def test_what_no_state_says_is_refused_before_anything_is_cut(
+    stopped: Path, place: str, value: Any, rule: str
+) -> None:
+    """Under a valid checksum, as nobody but a program that is wrong or hostile writes it."""
+    for file in state_files(stopped):
+        tensors, facts = read_tensors(file)
+        *outer, last = place.split(".")
+        inner = facts
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+        write_tensors(file, tensors, facts)
+    before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
+    del before[stopped / ".lock"]
+    with pytest.raises(
+        ModelFolderError, match="no training state of this version of rnnlab: "
+    ) as e:
+        resumed(stopped)
+    assert rule in str(e.value)
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:

@@ -11,11 +11,12 @@ from pydantic import (
     Field,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from rnnlab.config.faults import InnerFaults, faults_in, in_words, spelled
-from rnnlab.errors import UsageError
+from rnnlab.errors import UsageError, is_unicode
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -72,6 +73,15 @@ class SettingsGroup(BaseModel):
             raise UsageError("\n".join(lines)) from None
         finally:
             _building.reset(token)
+
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: Any) -> Any:
+        """Refuse what no file of settings could hold; a file's name may be any bytes."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not is_unicode(text):
+                raise ValueError(f"{text!r} holds bytes that are no UTF-8; rename the file")
+        return value
 
 
 class DataSettings(SettingsGroup):

@@ -64,8 +64,11 @@ class Tokenizer(ABC):
         """
         return len(text)
 
-    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[Ids]:
-        """Return the ids of a text that comes in pieces, wherever it is cut."""
+    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
+        """Return the ids of a text that comes in pieces, wherever it is cut, of any integer type.
+
+        The pieces of them need not be those of the text.
+        """
         return (self.encode(part) for part in complete(pieces, self.settled))
 
     def stream(self) -> Callable[[int], str]:
@@ -93,8 +96,9 @@ class CharTokenizer(Tokenizer):
     def __init__(self, characters: str) -> None:
         self.characters = characters
         points = _code_points(characters)
-        self._table = np.zeros(int(points.max(initial=255)) + 2, np.int64)  # the last: all beyond
-        self._table[points] = np.arange(1, len(points) + 1)
+        table = np.zeros(int(points.max(initial=255)) + 2, smallest_type(len(points) + 1))
+        table[points] = np.arange(1, len(points) + 1)
+        self._table = table  # of each code point its id; the last: all beyond
         # bytes.translate is several times faster than a table of numbers; for ASCII text.
         self._bytes = bytes(self._table[:256].tolist()) if len(points) < 256 else None
 
@@ -121,8 +125,15 @@ class CharTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Ids:
         """One id a code point."""
+        return self._encode(text).astype(np.int64)
+
+    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
+        """As `Tokenizer`, in the smallest type: to widen them takes as long as to find them."""
+        return map(self._encode, pieces)
+
+    def _encode(self, text: str) -> npt.NDArray[Any]:
         if self._bytes and text.isascii():
-            return np.frombuffer(text.encode().translate(self._bytes), np.uint8).astype(np.int64)
+            return np.frombuffer(text.encode().translate(self._bytes), np.uint8)
         return self._table.take(_code_points(text), mode="clip")
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
@@ -154,11 +165,18 @@ class ByteTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Ids:
         """One id a byte; a lone surrogate is the byte it stands for, or read as U+FFFD."""
+        return self._encode(text).astype(np.int64)
+
+    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
+        """As `Tokenizer`, as bytes."""
+        return map(self._encode, pieces)
+
+    def _encode(self, text: str) -> npt.NDArray[np.uint8]:
         try:
             content = text.encode()
         except UnicodeEncodeError:
             content = NO_BYTES.sub(REPLACEMENT, text).encode("utf-8", "surrogateescape")
-        return np.frombuffer(content, np.uint8).astype(np.int64)
+        return np.frombuffer(content, np.uint8)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Bytes that are no UTF-8 become U+FFFD."""
@@ -186,6 +204,12 @@ def _code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:
     if text.isascii():
         return np.frombuffer(text.encode(), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def smallest_type(vocabulary_size: int) -> np.dtype[Any]:
+    """The smallest type of those that ids are kept in which holds so many different ones."""
+    types = (np.uint8, np.uint16, np.int32)
+    return np.dtype(next(t for t in types if vocabulary_size - 1 <= np.iinfo(t).max))
 
 
 def checked(ids: Sequence[int] | Ids, size: int) -> list[int]:

@@ -8,7 +8,7 @@ from rnnlab.data.batches import KINDS, Batches
 from rnnlab.data.long_text import file_bytes
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.splits import SPLITS, Split, nothing_left, split, too_short
-from rnnlab.data.streaming import STREAMING, Streaming, load_streamed
+from rnnlab.data.streaming import STREAMING, Streaming, Watch, load_streamed, unwatched
 from rnnlab.data.tokenizer import Tokenizer, cut, train_usable_tokenizer
 
 __all__ = ["SPLITS", "Dataset", "Split", "load_dataset", "split"]
@@ -35,16 +35,21 @@ class Dataset:
 
 
 def load_dataset(
-    settings: DataSettings, tokenizer: Tokenizer | None = None, streaming: Streaming = STREAMING
+    settings: DataSettings,
+    tokenizer: Tokenizer | None = None,
+    streaming: Streaming = STREAMING,
+    watch: Watch = unwatched,
 ) -> Dataset:
     """Read, preprocess, split and tokenize the text that `settings` name.
 
     With `tokenizer`, that one is kept and none is trained. Files too large for memory are streamed,
-    with the same result; see `Streaming`.
+    with the same result; see `Streaming`. That may take minutes; `watch` is told how it goes on.
     """
     is_long = file_bytes(settings.corpus) >= streaming.from_bytes
     corpus, splits, tokenizer = (
-        load_streamed(settings, tokenizer, streaming) if is_long else _load(settings, tokenizer)
+        load_streamed(settings, tokenizer, streaming, watch)
+        if is_long
+        else _load(settings, tokenizer)
     )
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:

@@ -16,11 +16,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rnnlab.errors import UsageError, is_unicode
+
 TEMPORARY = ".tmp"
 """How the names of files end that are not whole yet."""
 
 CHECKSUM = "sha256"
 """Key under which a file keeps the checksum of its other content."""
+
+
+def check_path(path: Path) -> None:
+    """Raise UsageError for a path that not all libraries can open, as it is no UTF-8."""
+    if not is_unicode(str(path)):
+        raise UsageError(f"{str(path)!r} holds bytes that are no UTF-8; give it another name")
 
 
 def write_atomically(file: Path, content: bytes) -> None:

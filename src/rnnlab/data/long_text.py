@@ -1,7 +1,7 @@
 """Texts too long for memory: files that are read piece by piece, anew each time."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,9 +32,14 @@ class TextFile(Source):
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
         return cls(name=name, sha256=sha256, origin=f"file {name}", file=file, stamp=stamp)
 
-    def pieces(self, errors: str, size: int) -> Iterator[str]:
-        """Read it; raises CorpusError where it is no text, or not the one that was opened."""
-        yield from decoded(chunks(self.file, size), self.origin, errors)
+    def pieces(
+        self, errors: str, size: int, passed: Callable[[int], None] | None = None
+    ) -> Iterator[str]:
+        """Read it; raises CorpusError where it is no text, or not the one that was opened.
+
+        passed: told the size of each chunk, in bytes.
+        """
+        yield from decoded(chunks(self.file, size, passed), self.origin, errors)
         self.check_unchanged()
 
     def check_unchanged(self) -> None:
@@ -56,10 +61,19 @@ class LongText:
     errors: str
     chunk_bytes: int
 
-    def pieces(self) -> Iterator[str]:
-        """Read all of it, from the beginning."""
+    def pieces(self, watch: Callable[[float], None]) -> Iterator[str]:
+        """Read all of it, from the beginning; `watch` is told what share of the bytes is read."""
+        read, size = 0, sum(part.stamp[0] for part in self.parts if isinstance(part, TextFile))
+
+        def passed(chunk: int) -> None:
+            nonlocal read
+            read += chunk
+            watch(read / size)
+
         return chain.from_iterable(
-            [part.text] if isinstance(part, Corpus) else part.pieces(self.errors, self.chunk_bytes)
+            [part.text]
+            if isinstance(part, Corpus)
+            else part.pieces(self.errors, self.chunk_bytes, passed)
             for part in self.parts
         )
 

@@ -14,12 +14,17 @@ from rnnlab.errors import CorpusError
 BYTE_ORDER_MARK = "\ufeff"
 
 
-def chunks(file: Path, size: int) -> Iterator[bytes]:
-    """Read a file, `size` bytes at a time; raises CorpusError where it cannot be read."""
+def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """Read a file, `size` bytes at a time; raises CorpusError where it cannot be read.
+
+    passed: told the size of each chunk once it has been dealt with.
+    """
     try:
         with file.open("rb", buffering=0) as stream:
             while chunk := stream.read(size):
                 yield chunk
+                if passed:
+                    passed(len(chunk))
     except OSError as error:
         raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
 

@@ -18,7 +18,7 @@ class Whole:
     ids: npt.NDArray[Any]  # (N,) of the smallest integer type that holds them, mapped
     characters: int
     end: str
-    """Its last characters, as many as simple methods learn from."""
+    """Its last characters, as many as simple methods learn from; of the training split alone."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Split:
 
     @property
     def end(self) -> str:
-        """All of it, or of a streamed text the last characters."""
+        """All of it, or of a streamed text the last characters, which only "train" has."""
         return self.whole.end if self.whole else self.text
 
 

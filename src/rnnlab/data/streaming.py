@@ -12,8 +12,9 @@ A limit of tokens adds a read as far as it reaches.
 
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tokenizers
@@ -33,7 +34,7 @@ from rnnlab.data.tokenizer import (
     train_usable_tokenizer,
 )
 
-FORMAT = 1
+FORMAT = 2
 """To be raised by one whenever the same settings come to give other ids."""
 
 
@@ -51,10 +52,17 @@ class Streaming:
     """Of a longer held-out split the beginning is evaluated, since a budget of seconds holds the
     evaluations too. As much as the last tenth of tinyshakespeare."""
     end_characters: int = 4_000_000
-    """How much of the end of a split is kept for simple methods to learn from."""
+    """How much of the end of the training split is kept for simple methods to learn from."""
 
 
 STREAMING = Streaming()
+
+Watch = Callable[[str, float], None]
+"""Told what a long text is being read for, and what share of it is read."""
+
+
+def unwatched(purpose: str, share: float) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -63,38 +71,41 @@ class _Text:
 
     text: LongText
     settings: DataSettings
+    watch: Watch
 
-    def whole(self) -> Iterator[str]:
-        return preprocess_pieces(self.text.pieces(), self.settings.preprocessing)
+    def whole(self, purpose: str) -> Iterator[str]:
+        pieces = self.text.pieces(partial(self.watch, purpose))
+        return preprocess_pieces(pieces, self.settings.preprocessing)
 
-    def kept(self) -> Iterator[str]:
+    def kept(self, purpose: str) -> Iterator[str]:
         limit = self.settings.corpus_limit
-        whole = self.whole()
+        whole = self.whole(purpose)
         return cut_pieces(whole, self.settings.tokenizer, limit) if limit else whole
 
     def sizes(self) -> dict[str, int]:
         """The characters of each split; reads all of it."""
-        characters = sum(map(len, self.whole()))
+        purpose = "counting characters"
+        characters = sum(map(len, self.whole(purpose)))
         if not characters:
             raise nothing_left(self.text.source.name, self.settings.preprocessing)
         if self.settings.corpus_limit:
-            characters = sum(map(len, self.kept()))
+            characters = sum(map(len, self.kept(purpose)))
         return split_sizes(characters, self.settings.split)
 
     def train_tokenizer(self, sizes: dict[str, int]) -> Tokenizer:
-        of_whole = self.settings.vocabulary == "text"
-        source = self.whole() if of_whole else Reel(self.kept()).take(sizes["train"])
+        of_whole, purpose = self.settings.vocabulary == "text", "learning the vocabulary"
+        source = self.whole(purpose) if of_whole else Reel(self.kept(purpose)).take(sizes["train"])
         return train_usable_tokenizer(self.settings, source)
 
 
 class _Ends:
     """How a text begins and ends, noted while it passes by."""
 
-    def __init__(self, streaming: Streaming) -> None:
-        self._streaming = streaming
+    def __init__(self, begin: int, end: int = 0) -> None:
         self._begin: list[str] = []
         self._end: deque[str] = deque()
-        self._missing = streaming.evaluated_characters
+        self._end_characters = end
+        self._missing = begin
         self._kept = 0
 
     def passing(self, pieces: Iterable[str]) -> Iterator[str]:
@@ -104,7 +115,7 @@ class _Ends:
                 self._missing -= len(self._begin[-1])
             self._end.append(piece)
             self._kept += len(piece)
-            while self._kept - len(self._end[0]) >= self._streaming.end_characters:
+            while self._end and self._kept - len(self._end[0]) >= self._end_characters:
                 self._kept -= len(self._end.popleft())
             yield piece
 
@@ -112,11 +123,12 @@ class _Ends:
         return "".join(self._begin)
 
     def end(self) -> str:
-        return "".join(self._end)[-self._streaming.end_characters :]
+        end = "".join(self._end)
+        return end[max(0, len(end) - self._end_characters) :]
 
 
 def load_streamed(
-    settings: DataSettings, tokenizer: Tokenizer | None, streaming: Streaming
+    settings: DataSettings, tokenizer: Tokenizer | None, streaming: Streaming, watch: Watch
 ) -> tuple[corpora.Source, dict[str, Split], Tokenizer]:
     """As `load_dataset`, of a text too long for memory; splits too small to predict are left in.
 
@@ -132,8 +144,9 @@ def load_streamed(
         known = token_cache.find(folder, key)
         if not known or known.content["tokenizer"] != tokenizer.to_json():
             key = _key(settings, text, streaming, tokenizer)
+    kept = _Text(text, settings, watch)
     entry = token_cache.find_or_make(
-        folder, key, lambda writer: _write(_Text(text, settings), tokenizer, streaming, writer)
+        folder, key, lambda writer: _write(kept, tokenizer, streaming, writer)
     )
     found = tokenizer or tokenizer_from_json(entry.content["tokenizer"])
     splits, start, ids = {}, 0, entry.ids
@@ -171,8 +184,9 @@ def read_beginning(
         text = preprocess(corpus.text, rule)
         return corpus, text, len(text)
     long = open_long_text([name], "", errors, streaming.chunk_bytes)
-    ends = _Ends(streaming)
-    characters = sum(map(len, ends.passing(preprocess_pieces(long.pieces(), rule))))
+    ends = _Ends(streaming.evaluated_characters)
+    pieces = long.pieces(partial(unwatched, "counting characters"))
+    characters = sum(map(len, ends.passing(preprocess_pieces(pieces, rule))))
     return long.source, ends.begin(), characters
 
 
@@ -204,9 +218,10 @@ def _write(
     sizes = text.sizes()
     tokenizer = tokenizer or text.train_tokenizer(sizes)
     writer.begin(tokenizer.size)
-    reel, splits = Reel(text.kept()), {}
+    reel, splits = Reel(text.kept("tokenizing")), {}
     for name, size in sizes.items():
-        ends, before = _Ends(streaming), writer.tokens
+        kept = streaming.end_characters if name == "train" else 0
+        ends, before = _Ends(streaming.evaluated_characters, kept), writer.tokens
         for ids in tokenizer.encode_pieces(ends.passing(reel.take(size))):
             writer.write(ids)
         splits[name] = {

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.data.char_tokenizers import Ids
+from rnnlab.data.char_tokenizers import Ids, smallest_type
 
 FAULT_BYTES = 2**16
 """What the system maps at most around a byte that is read."""
@@ -29,13 +29,11 @@ class TokenWriter:
 
     def begin(self, vocabulary_size: int) -> None:
         """Say how many different ids there are, before the first is written."""
-        types = (np.uint8, np.uint16, np.int32)
-        fitting = (t for t in types if vocabulary_size - 1 <= np.iinfo(t).max)
-        self.type = np.dtype(next(fitting))
+        self.type = smallest_type(vocabulary_size)
 
-    def write(self, ids: Ids) -> None:
+    def write(self, ids: npt.NDArray[Any]) -> None:
         """Append ids (N,)."""
-        content = ids.astype(self.type).data
+        content = ids.astype(self.type, copy=False).data
         self._stream.write(content)
         self._sum.update(content)
         self.tokens += len(ids)

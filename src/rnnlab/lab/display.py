@@ -22,6 +22,9 @@ from rnnlab.lm.train import Milestone, Step
 RECENT_STEPS = 100
 """Steps that the training perplexity and the share of clipped steps on the screen are means of."""
 
+READING_SECONDS = 10.0
+"""Where there is no terminal, a line every so many seconds says how far a long text is read."""
+
 
 class Display:
     """Prints to standard output; with `quiet` it prints nothing."""
@@ -30,15 +33,27 @@ class Display:
         self.quiet = quiet
         self.console = console or Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
+        self._told = time.perf_counter()
         self._began: float | None = None
         self._resumed = 0.0
         self._recent: deque[Step] = deque(maxlen=RECENT_STEPS)
         self._bits: float | None = None
 
+    def reading(self, purpose: str, share: float) -> None:
+        """Say how far a long text is read."""
+        if self._bar is None:
+            self._start_bar()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=share, description=purpose)
+        elif time.perf_counter() - self._told > READING_SECONDS:
+            self._told = time.perf_counter()
+            self.console.print(f"reading   {purpose}, {share:.0%} of the text")
+
     def begin(
         self, dataset: Dataset, model: TextModel, settings: Settings, why: str, directory: Path
     ) -> None:
         """Say what is about to be trained; the first line names the corpus and why this one."""
+        self.take_bar_away()
         show, machine = self.console.print, settings.machine
         show(f"corpus    {dataset.corpus.name} ({dataset.corpus.origin})", markup=False)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
@@ -54,6 +69,9 @@ class Display:
             if (part := dataset.splits[name]).whole:
                 share = f"first {len(part.text):,} of {part.characters:,} characters"
                 show(f"note      a long text: the {name} split is evaluated on its {share}")
+        self._start_bar()
+
+    def _start_bar(self) -> None:
         if self.console.is_terminal and not self.quiet:
             self._bar = Progress(
                 BarColumn(bar_width=10),
@@ -94,10 +112,11 @@ class Display:
             line = " ".join(sample.split())
             self.console.print(f"     | {line}", markup=False, style="dim")
 
-    def end_of_training(self) -> None:
-        """Take the bar away."""
+    def take_bar_away(self) -> None:
+        """Leave the lines alone, and the cursor to the terminal."""
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def end(
         self, result: dict[str, Any], metrics: Sequence[dict[str, Any]], directory: Path

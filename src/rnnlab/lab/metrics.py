@@ -109,12 +109,16 @@ class MetricsLog:
 
         Returns whether the file has all that it had then.
 
-        progress: share of the budget that is used by now. Raises KeyError or TypeError where
-        `state` is none.
+        state: what `state` returned, of these types.
+        progress: share of the budget that is used by now.
+        Raises ValueError where the numbers contradict each other.
         """
         pending = dict(state["pending"])
         last = pending.pop("last")
         self._pending = Pending(last=Step(**last) if last else None, **pending)
+        since = last["seconds"] - state["logged_seconds"] if last else 0.0
+        if bool(last) != (self._pending.steps > 0) or (last and since <= 0):
+            raise ValueError("steps that no line holds yet have a last one, which took its time")
         self._logged_seconds = state["logged_seconds"]
         self._logged_tokens = state["logged_tokens"]
         self._lines_due = self._due(progress)

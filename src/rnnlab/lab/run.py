@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.data.files import TEMPORARY, claimed, make_folder
+from rnnlab.data.files import TEMPORARY, check_path, claimed, make_folder
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.lab.curves import draw_curves
 from rnnlab.lab.run_files import (
@@ -93,6 +93,7 @@ def check_new(directory: Path) -> None:
 
     What a run leaves that was killed before its first training state is as good as nothing.
     """
+    check_path(directory)
     if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
         return
     hint = f"go on with it by --resume {directory}, " if state_files(directory) else ""

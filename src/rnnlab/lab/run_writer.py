@@ -19,6 +19,7 @@ from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lab.resume import about, bits_may_differ, check_same_run
 from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES, read_json
+from rnnlab.lab.state_facts import check_facts
 from rnnlab.lab.states import Facts, State, States, Tensors, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
@@ -79,18 +80,20 @@ class RunWriter:
             ) from None
 
     def _go_on(self, trainer: Trainer, state: State) -> list[str]:
-        check_same_run(state.facts["about"], self.about, self.directory)
-        put_state(trainer, state.tensors, state.facts["trainer"])
+        facts = state.facts
+        check_facts(facts)
+        check_same_run(facts["about"], self.about, self.directory)
+        put_state(trainer, state.tensors, facts["trainer"])
         trainer.update_progress()
         if self._is_complete(trainer.step):
             self._refuse_what_has_ended(trainer)
         self._put_best(state.tensors, trainer)
         has_all = {
-            METRICS: self.log.go_on(state.facts["log"], min(1.0, trainer.progress)),
-            SAMPLES: cut_off(self.directory / SAMPLES, state.facts["samples_bytes"]),
+            METRICS: self.log.go_on(facts["log"], min(1.0, trainer.progress)),
+            SAMPLES: cut_off(self.directory / SAMPLES, facts["samples_bytes"]),
         }
-        self.resumed_at = [*state.facts["resumed_at"], trainer.step]
-        self.states.go_on(state.facts["saving"])
+        self.resumed_at = [*facts["resumed_at"], trainer.step]
+        self.states.go_on(facts["saving"])
         for file in state.damaged:
             file.unlink()
         for name in (RESULT, CURVES):  # of an earlier end
@@ -102,7 +105,7 @@ class RunWriter:
             for name, there in has_all.items()
             if not there
         ]
-        differing = bits_may_differ(state.facts["about"], self.about)
+        differing = bits_may_differ(facts["about"], self.about)
         return [*state.notices, *lost, *([differing] if differing else [])]
 
     def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.engines import choose_engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lab.display import Display
@@ -61,7 +62,8 @@ def train(
             state = newest_state(path)
         elif directory is not None:
             check_new(Path(directory))
-        ready = prepare(settings)
+        stack.callback(display.take_bar_away)
+        ready = prepare(settings, display.reading)
         if not resume:
             path = make_directory(directory, ready.settings)
             stack.enter_context(owned(path))
@@ -78,6 +80,7 @@ def train(
                 writer.begin(ready.trainer)
             stack.enter_context(mirrors.beginning_at(ready.trainer.step))
             given_up = _fit(ready.trainer, writer, display, stop_when)
+            display.take_bar_away()
             run.model = writer.finish(ready.trainer, evaluate=not given_up)
         except BrokenPipeError:
             raise
@@ -111,8 +114,6 @@ def _fit(trainer: Trainer, writer: RunWriter, display: Display, stop_when: StopW
             writer.save_state(trainer)
     except DivergenceError as error:
         raise DivergenceError(f"{error}. {writer.diverged(trainer)}") from None
-    finally:
-        display.end_of_training()
     return given_up
 
 
@@ -129,13 +130,16 @@ class Prepared:
     """Why this engine."""
 
 
-def prepare(settings: Settings) -> Prepared:
-    """Load the text, make model and trainer; nothing is written. Raises as `train` does."""
+def prepare(settings: Settings, watch: Watch = unwatched) -> Prepared:
+    """Load the text, make model and trainer; nothing is written. Raises as `train` does.
+
+    watch: told how far a long text is read.
+    """
     machine = settings.machine
     check_mirrors(machine.mirror)
     device = set_up(machine)
     engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
-    dataset = load_dataset(settings.data)
+    dataset = load_dataset(settings.data, watch=watch)
     batches = dataset.batches(settings.data)
     settings = resolve(settings, dataset, engine.name, device)
     torch.manual_seed(settings.training.seed)

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnnlab.data.files import write_atomically
+from rnnlab.data.files import check_path, write_atomically
 from rnnlab.errors import ModelFolderError
 
 KEY = "rnnlab"
@@ -47,6 +47,7 @@ def read_tensors(
     expected: names and shapes, which must all agree; that is found out before a tensor is read.
     Raises ModelFolderError that names the file and what is wrong with it.
     """
+    check_path(file)
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())

@@ -7,7 +7,7 @@ import tomli_w
 
 from rnnlab.config import read_toml
 from rnnlab.config.experiment import quickened
-from rnnlab.data.files import write_atomically
+from rnnlab.data.files import check_path, write_atomically
 from rnnlab.errors import UsageError, unknown
 from rnnlab.lab.experiment.plan import Plan, make_plan, read_plan
 
@@ -29,6 +29,7 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
     file = file / FILE if file.is_dir() else file
     content = read_toml(file)
     folder = Path(output) if output else file.parent / ("quick" if quick else "")
+    check_path(folder)
     name = folder.resolve().name
     plan = make_plan(content, name, str(file))
     if quick:
