@@ -27,7 +27,7 @@ from rnnlab.config import (
 )
 from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.errors import RnnlabError, UsageError, unknown
-from rnnlab.lab.run_files import settings_of_run
+from rnnlab.lab.run_files import INTERRUPTS, settings_of_run
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -66,7 +66,7 @@ def train(
 
     settings = Settings(data=data, model=model, training=training, machine=machine)
     run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
-    if run.result["training"]["stopped_by"] in ("SIGINT", "SIGTERM"):
+    if run.result["training"]["stopped_by"] in INTERRUPTS:
         sys.exit(130)
 
 

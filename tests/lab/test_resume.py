@@ -436,12 +436,17 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
 def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> None:
     directory = tmp_path / "run"
     shutil.copytree(trained[0], directory)
+    step = int(state_files(directory)[0].stem)
     shown = resumed(directory, engine="textbook", num_epochs=5)
     engine = newest_state(trained[0]).facts["about"]["settings"]["machine"]["engine"]
-    assert (
-        "note      the bits may differ from those of a run never interrupted: "
+    told = (
+        f"from step {step:,} on the bits may differ from those of a run never interrupted: "
         f"engine textbook, was {engine}"
-    ) in shown
+    )
+    assert f"note      {told}" in shown
+    assert read_json(directory / "result.json")["training"]["bits_may_differ"] == [told]
+    assert f"note      {told}" in resumed(directory, num_epochs=6), "it stays true"
+    assert read_json(directory / "result.json")["training"]["bits_may_differ"] == [told]
 
 
 def test_two_processes_on_one_directory(cli: Cli, small: Settings, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rnnlab.config import Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.lab.curves import text_chart
+from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
@@ -133,7 +134,7 @@ class Display:
         show(f"saved     {training['states_saved']} states to resume from, {share:.2%} of the time")
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)
-            by_signal = training["stopped_by"] in ("SIGINT", "SIGTERM")
+            by_signal = training["stopped_by"] in INTERRUPTS
             more = "" if by_signal else " and a larger --patience"
             show(f"          go on with rnnlab train --resume {directory}{more}", markup=False)
         held_out = [line for line in metrics if line["kind"] == "held-out"]

@@ -47,6 +47,8 @@ class RunWriter:
     """Weights of the best evaluation so far; empty before the first."""
     resumed_at: list[int] = field(default_factory=list)
     """Steps from which training went on."""
+    differences: list[str] = field(default_factory=list)
+    """Why the bits may differ from those of a run never interrupted, a line a resume."""
     log: MetricsLog = field(init=False)
     states: States = field(init=False)
     about: dict[str, Any] = field(init=False)
@@ -93,6 +95,11 @@ class RunWriter:
             SAMPLES: cut_off(self.directory / SAMPLES, facts["samples_bytes"]),
         }
         self.resumed_at = [*facts["resumed_at"], trainer.step]
+        differing = bits_may_differ(facts["about"], self.about)
+        self.differences = [
+            *facts["differences"],
+            *([f"from step {trainer.step:,} on {differing}"] if differing else []),
+        ]
         self.states.go_on(facts["saving"])
         for file in state.damaged:
             file.unlink()
@@ -105,8 +112,7 @@ class RunWriter:
             for name, there in has_all.items()
             if not there
         ]
-        differing = bits_may_differ(facts["about"], self.about)
-        return [*state.notices, *lost, *([differing] if differing else [])]
+        return [*state.notices, *lost, *self.differences]
 
     def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:
         """Let checkpoint/best be that of the state, where a later one had been written."""
@@ -157,6 +163,7 @@ class RunWriter:
             "log": self.log.state(),
             "samples_bytes": flushed_size(self.directory / SAMPLES),
             "resumed_at": self.resumed_at,
+            "differences": self.differences,
             "saving": self.states.costs(),
         }
 
@@ -246,6 +253,7 @@ class RunWriter:
             | {
                 **self.states.costs(),
                 "resumed_at": self.resumed_at,
+                "bits_may_differ": self.differences,
             },
             "model": {"parameters": self.model.model.num_parameters()},
             "data": {

@@ -69,6 +69,7 @@ class StateFacts(Facts):
     log: LogFacts
     samples_bytes: Count
     resumed_at: list[Count]
+    differences: list[str]
     saving: SavingFacts
 
 

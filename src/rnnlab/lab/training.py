@@ -18,6 +18,7 @@ from rnnlab.errors import DivergenceError
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.run import Run, check_new, make_directory, owned
+from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
 from rnnlab.lab.states import newest_state
 from rnnlab.lm.evaluate import total_nats
@@ -194,7 +195,8 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {sign: signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM)}
+    signals = [signal.Signals[name] for name in INTERRUPTS]
+    previous = {sign: signal.getsignal(sign) for sign in signals}
 
     def restore() -> None:
         for sign, handler in previous.items():

@@ -7,7 +7,7 @@ import tomli_w
 
 from rnnlab.config import read_toml
 from rnnlab.config.experiment import quickened
-from rnnlab.data.files import check_path, write_atomically
+from rnnlab.data.files import check_path, make_folder, write_atomically
 from rnnlab.errors import UsageError, unknown
 from rnnlab.lab.experiment.plan import Plan, make_plan, read_plan
 
@@ -41,7 +41,7 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
         return plan, folder
     if copy.is_file() and read_toml(copy).get("question") != content.get("question"):
         raise UsageError(f"{folder} holds another experiment; give another --output")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_atomically(copy, tomli_w.dumps(content).encode() if quick else file.read_bytes())
     return plan, folder
 

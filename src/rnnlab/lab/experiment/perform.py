@@ -17,6 +17,8 @@ from rnnlab.lab.experiment.store import OUTCOME, OUTCOME_FORMAT, Ended
 from rnnlab.lab.gradient_flow import decay, gradient_norms
 from rnnlab.lab.resume import BUILT_WITH
 from rnnlab.lab.run import Run
+from rnnlab.lab.run_files import INTERRUPTS
+from rnnlab.lab.state_facts import check_facts
 from rnnlab.lab.states import newest_state, state_folder
 from rnnlab.lab.training import prepare, train
 from rnnlab.lm.text_model import TextModel
@@ -44,7 +46,7 @@ def perform(job: Job, directory: Path) -> Ended:
     except DivergenceError as error:
         ended = Ended("diverged", str(error).partition(". ")[0])
     else:
-        if (reason := run.result["training"]["stopped_by"]) in ("SIGINT", "SIGTERM"):
+        if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
             raise RunDirectoryError(f"training was ended by {reason}; it will be run again")
         if pruning and pruning.reason:
             ended = Ended("pruned", pruning.reason)
@@ -73,9 +75,11 @@ def can_go_on(job: Job, directory: Path) -> bool:
     threads.
     """
     try:
-        about = newest_state(directory).facts["about"]
-    except RunDirectoryError:
+        facts = newest_state(directory).facts
+        check_facts(facts)
+    except (RunDirectoryError, ValueError):  # ValueError: another version's
         return False
+    about = facts["about"]
     was, now = about["environment"], environment()
     return about["settings"]["machine"]["threads"] == job.settings.machine.threads and all(
         was.get(name) == now[name] for name in BUILT_WITH

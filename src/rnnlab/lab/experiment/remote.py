@@ -13,7 +13,15 @@ from tempfile import TemporaryDirectory
 
 from rnnlab.config import DataSettings, Settings
 from rnnlab.data.corpus import NAMED, NAMES
-from rnnlab.data.files import CHECKSUM, json_bytes, sealed, write_atomically, write_json
+from rnnlab.data.files import (
+    CHECKSUM,
+    flush_folder,
+    json_bytes,
+    make_folder,
+    sealed,
+    write_atomically,
+    write_json,
+)
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.experiment.executor import Kind
 from rnnlab.lab.experiment.job import Job
@@ -144,8 +152,9 @@ def keep(store: Store, run_id: str, files: Mapping[str, bytes]) -> None:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise RunDirectoryError(f"run {run_id} came back with a file {name!r}, which lies "
                                         "outside its directory")  # fmt: skip
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             write_atomically(file, content)
         temporary.rename(directory)
+        flush_folder(directory.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

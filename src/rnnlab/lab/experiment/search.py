@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from rnnlab.config import Settings
 from rnnlab.config.experiment import Range
 from rnnlab.config.faults import rule_of
+from rnnlab.data.files import make_folder
 from rnnlab.errors import UsageError, suggest
 from rnnlab.lab.experiment.executor import Event
 from rnnlab.lab.experiment.job import Job, TrialLink
@@ -56,7 +57,7 @@ class Search:
         self.threads = threads
         self.settings = search_settings(plan)
         check_space(self.settings.settings)
-        store.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(store.folder)
         self.study = Study(plan, store.folder)
         self._claims: dict[int, ExitStack] = {}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
 
-from rnnlab.data.files import claimed, write_atomically
+from rnnlab.data.files import claimed, make_folder, write_atomically
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.run_files import read_json
 
@@ -42,7 +42,7 @@ class Store:
         """Make the folder; raises RunDirectoryError where it cannot be written."""
         runs = self.folder / "runs"
         try:
-            (runs / ".locks").mkdir(parents=True, exist_ok=True)
+            make_folder(runs / ".locks")
             with TemporaryFile(dir=runs):
                 pass
         except OSError as error:
@@ -86,7 +86,7 @@ class Store:
     def claim(self, run_id: str) -> Iterator[bool]:
         """Try to be the one who makes a run; yields False where another process does already."""
         locks = self.folder / "runs" / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
+        make_folder(locks)
         with claimed(locks / run_id) as owner:
             yield not owner
 
@@ -103,7 +103,7 @@ class Store:
     def keep_failure(self, run_id: str, text: str) -> None:
         """Write down why a run failed."""
         file = self._failure(run_id)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         write_atomically(file, text.encode())
 
     def forget_failure(self, run_id: str) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 from rnnlab.config import Settings
 from rnnlab.errors import UnavailableError
 from rnnlab.lab.mirrors.mirror import Line, Mirror, Status
-from rnnlab.lab.run_files import RESULT, read_json
+from rnnlab.lab.run_files import INTERRUPTS, RESULT, read_json
 from rnnlab.lab.writing import notice
 
 PACKAGES = {
@@ -108,7 +108,7 @@ class Mirrors:
         if error is not None:
             return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         reason = read_json(self._directory / RESULT)["training"]["stopped_by"]
-        return "KILLED" if reason in ("SIGINT", "SIGTERM") else "FINISHED"
+        return "KILLED" if reason in INTERRUPTS else "FINISHED"
 
 
 class _Feed:
