@@ -71,5 +71,6 @@ HEALTHY: dict[str, dict[str, Any]] = {
         "tokenizer": "word", "min_frequency": 3, "corpus_limit": 20_000, "input": "one-hot",
         "batch_size": 4, "num_steps": 16, "num_epochs": 3,
     },
+    "words, sgd": {"tokenizer": "word", "optimizer": "sgd"},
 }  # fmt: skip
 """Over cells, engines, optimizers, schedules and tokenizers."""

@@ -60,7 +60,7 @@ def test_a_healthy_run_is_told_nothing(folder: Path, name: str) -> None:
 
 def test_every_illness_has_a_run() -> None:
     assert {illness for _, illnesses in SICK.values() for illness in illnesses} == set(RULES)
-    assert len(HEALTHY) == 10
+    assert len(HEALTHY) >= 10
 
 
 def test_overfitting_names_the_step_of_the_lowest_held_out_loss(folder: Path) -> None:

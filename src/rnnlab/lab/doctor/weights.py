@@ -70,8 +70,9 @@ class WeightFacts:
 
     moved: float
     """Root mean square of what was added to a weight since the start, in units of the size that
-    torch's initialisation gives it, 1/sqrt(3H). Over recurrent and output layers; an embedding
-    begins at N(0, 1), beside which all movement looks small."""
+    torch's initialisation gives it, 1/sqrt(3H). Over the recurrent layers or over the output layer,
+    whichever is more: of a large vocabulary most tokens are so rare that what belongs to them stays
+    where it is. An embedding begins at N(0, 1), beside which all movement looks small."""
     gates: tuple[GateActivity, ...]
     layers: tuple[LayerActivity, ...]
 
@@ -88,13 +89,13 @@ def _moved(model: LanguageModel, seed: int) -> float:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         first = dict(LanguageModel(model.settings, model.vocabulary_size).named_parameters())
-    squares, count = 0.0, 0
+    added: dict[str, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        if not name.startswith("embedding"):
-            difference = parameter.detach().cpu() - first[name].detach()
-            squares += float(difference.double().square().sum())
-            count += parameter.numel()
-    return float((squares / count) ** 0.5) * math.sqrt(3 * model.settings.hidden_size)
+        part = name.partition(".")[0]
+        if part != "embedding":
+            added.setdefault(part, []).append((parameter.cpu() - first[name]).detach().flatten())
+    sizes = [float(torch.cat(part).double().square().mean().sqrt()) for part in added.values()]
+    return max(sizes) * math.sqrt(3 * model.settings.hidden_size)
 
 
 def _activity(
