@@ -1,6 +1,7 @@
 """Training in processes of its own, to be killed or to meet a disk that fails, and what it left."""
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -9,6 +10,8 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from rnnlab.config import Settings
 from rnnlab.errors import RnnlabError
@@ -64,3 +67,15 @@ def fingerprint(directory: Path) -> dict[str, str]:
     evaluations = read_json(directory / RESULT)["evaluations"]
     found[RESULT] = hashlib.sha256(json.dumps(evaluations).encode()).hexdigest()
     return found
+
+
+def resumed(directory: Path, **changes: Any) -> str:
+    """Go on in this process; returns what a person is shown."""
+    from rnnlab.lab.display import Display
+    from rnnlab.lab.run import Run
+    from rnnlab.lab.training import train
+
+    shown = io.StringIO()
+    settings = Run.open(directory).settings.changed(**changes)
+    train(settings, directory, Display(console=Console(file=shown, width=500)), resume=True)
+    return shown.getvalue()
