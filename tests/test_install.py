@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -15,16 +16,21 @@ SOURCE = ROOT / "src"
 NATIVE_OR_FAIL = "RNNLAB_REQUIRE_NATIVE"
 
 
-def compiles() -> bool:
-    """Whether there is a C++ compiler, with OpenMP and Python's headers."""
+def check_syntax(*flags: str, **options: Any) -> str:
+    """Let the C++ compiler read a source; returns what it says of it."""
     named = os.environ.get("CXX", "").split()
     compiler = named or [name for name in ("c++", "g++", "clang++") if shutil.which(name)][:1]
     if not compiler or not shutil.which(compiler[0]):
-        return False
-    flags = ["-fopenmp", "-fsyntax-only", "-I", sysconfig.get_path("include"), "-x", "c++", "-"]
+        return "no C++ compiler"
+    command = [*compiler, "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", *flags]
+    return subprocess.run(command, capture_output=True, text=True, **options).stderr
+
+
+def compiles() -> bool:
+    """Whether there is a C++ compiler, with OpenMP and Python's headers."""
     source = "#include <Python.h>\n#include <omp.h>\n"
-    done = subprocess.run([*compiler, *flags], input=source, capture_output=True, text=True)
-    return done.returncode == 0
+    flags = ["-fopenmp", "-I", sysconfig.get_path("include"), "-x", "c++", "-"]
+    return not check_syntax(*flags, input=source)
 
 
 def build(directory: Path, *flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -74,3 +80,10 @@ def test_with_a_compiler_the_wheel_holds_the_native_module(tmp_path: Path) -> No
     (native,) = names_in(tmp_path) - package_files()
     assert native.startswith("rnnlab/_native.")
     assert names_in(tmp_path) > package_files()
+
+
+@pytest.mark.skipif(not compiles(), reason="no C++ compiler with OpenMP and Python's headers")
+def test_the_program_of_make_sanitize_fits_the_kernels() -> None:
+    tests = ROOT / "native" / "tests"
+    flags = ["-include", str(tests / "separate_arena.h"), str(tests / "kernels_test.cc")]
+    assert not check_syntax(*flags)
