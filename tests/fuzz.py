@@ -112,6 +112,9 @@ def state(data: bytes) -> None:
     draw = atheris.FuzzedDataProvider(data)
     for name, content in SOUND.items():
         Path(name).write_bytes(content)
+    for file in state_files(RUN):
+        if str(file) not in SOUND:
+            file.unlink()
     newest, *others = state_files(RUN)
     for other in others:
         other.unlink()

@@ -138,6 +138,12 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
         ({"grid": None, "variant": [{"name": "a"}, {"name": "a"}]}, "variant 'a' is there twice"),
         ({"seeds": [1, 1]}, "seed 1 is there twice"),
         ({"seeds": 0}, "seeds must be a number of at least 1, or a list of seeds"),
+        ({"seeds": 2_000_000}, "seeds: at most 100,000 can be run, not 2,000,000"),
+        ({"seeds": 10**25}, f"seeds: at most 100,000 can be run, not {10**25:,}"),
+        (
+            {"grid": {name: [*range(1, 101)] for name in ("batch_size", "num_steps", "patience")}},
+            "[grid] makes 1,000,000 variants; at most 100,000 can be run",
+        ),
         ({"seeds": "two"}, "seeds must be a number or a list of numbers, not 'two'"),
         ({"seeds": [0, -1]}, "seeds 2 must be greater than or equal to 0, not -1"),
         ({"phrases": "The"}, "phrases must be a list of values, not 'The'"),
