@@ -12,6 +12,18 @@ from command_line import TINY, Cli
 from rnnlab.data.files import sealed, write_json
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
+HOSTILE_BPE = json.dumps(
+    {
+        "added_tokens": [], "normalizer": None, "post_processor": None,
+        "pre_tokenizer": {
+            "type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated",
+            "invert": False,
+        },
+        "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {}, "merges": []},
+    }
+)  # fmt: skip
+"""Another step before the merges, whose regular expression takes for ever."""
+
 
 def check(done: CompletedProcess[str], exit_code: int, message: str) -> None:
     assert (done.returncode, done.stdout) == (exit_code, ""), done.stderr
@@ -391,3 +403,35 @@ def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, s
     weights = f"{name}/run/checkpoint/best/model.safetensors"
     for verb in ("generate", "evaluate"):
         check(cli(verb, str(odd / "run")), 2, rule.format(weights, "give it another name"))
+
+
+@pytest.mark.parametrize("flag", ["--resume", "--config", "--run-dir"])
+def test_a_flag_whose_shell_variable_was_unset(cli: Cli, tmp_path: Path, flag: str) -> None:
+    check(cli("train", flag, "", cwd=tmp_path), 2, f"{flag} is empty; name one, or leave it out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", '{"a": 1' + "0" * 10_000 + "}", "damaged, no JSON: Exceeds the limit "),
+        (
+            "tokenizer.json",
+            r'{"type": "char", "characters": "ab\ud800"}',
+            "damaged, holds surrogates, which no text can hold",
+        ),
+        (
+            "tokenizer.json",
+            json.dumps({"type": "bpe", "tokenizers": HOSTILE_BPE}),
+            "not a tokenizer: ValueError('byte-level BPE and nothing else is read')",
+        ),
+    ],
+)
+def test_what_a_stranger_may_write_into_a_model_folder(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    folder = shutil.copytree(trained[0] / "checkpoint" / "best", tmp_path / "model")
+    (folder / name).write_text(content)
+    done = cli("generate", str(folder))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"rnnlab: error: {folder / name}: {message}")

@@ -302,12 +302,14 @@ def run_command(args: Sequence[str]) -> None:
 def configured(args: Sequence[str]) -> Settings:
     """Return the settings of `--config` or `--resume`, the defaults of all other flags."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--config", default="")
-    parser.add_argument("--resume", default="")
+    for flag in ("--config", "--resume", "--run-dir"):
+        parser.add_argument(flag)
     try:
         given = parser.parse_known_args(args)[0]
     except argparse.ArgumentError:  # one of them at the end; the real parser says so
         return Settings()
+    if empty := [name for name, value in vars(given).items() if value == ""]:
+        raise UsageError(f"--{empty[0].replace('_', '-')} is empty; name one, or leave it out")
     if given.resume:
         return settings_of_run(Path(given.resume))
     return Settings.from_toml(find_config(given.config)) if given.config else Settings()

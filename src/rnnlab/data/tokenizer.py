@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import tokenizers
-
 from rnnlab.config import DataSettings
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer, Ids, Tokenizer
 from rnnlab.data.pieces import Reel
@@ -63,7 +61,7 @@ def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
         case "word":
             return WordTokenizer(content["words"])
         case "bpe":
-            return BpeTokenizer(tokenizers.Tokenizer.from_str(content["tokenizers"]))
+            return BpeTokenizer.from_str(content["tokenizers"])
         case other:
             raise ValueError(f"unknown tokenizer type {other!r}")
 

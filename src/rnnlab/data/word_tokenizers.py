@@ -1,5 +1,6 @@
 """The two tokenizers whose tokens are runs of characters: words, and byte-pair encoding."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,12 @@ LEARNED_CHARACTERS = 2**25
 
 MOST_KNOWN_CHARACTERS = 2**20
 """Of words whose tokens are remembered; bounds memory to some tens of MB."""
+
+STEPS = {
+    "normalizer": None, "pre_tokenizer": "ByteLevel", "model": "BPE", "post_processor": None,
+    "decoder": "ByteLevel",
+}  # fmt: skip
+"""Of the tokenizers library, as they are put together here."""
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -158,6 +165,18 @@ class BpeTokenizer(Tokenizer):
         parts = complete(Reel(as_pieces(text)).take(LEARNED_CHARACTERS), cls.settled)
         model.train_from_iterator((_lines(part) for part in parts), trainer)
         return cls(model)
+
+    @classmethod
+    def from_str(cls, text: str) -> "BpeTokenizer":
+        """Read the library's serialisation.
+
+        Raises ValueError for any other steps than ours: those of a stranger may take for ever.
+        """
+        steps = json.loads(text)
+        found = [(steps[name] or {}).get("type") for name in STEPS]
+        if found != list(STEPS.values()) or steps["added_tokens"]:
+            raise ValueError("byte-level BPE and nothing else is read")
+        return cls(tokenizers.Tokenizer.from_str(text))
 
     @property
     def size(self) -> int:

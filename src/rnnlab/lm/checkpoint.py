@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnlab.config import ModelSettings
 from rnnlab.data.files import is_whole, make_folder, sealed, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
-from rnnlab.errors import ModelFolderError, UsageError
+from rnnlab.errors import ModelFolderError, UsageError, is_unicode
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import CONFIG, Shapes, read_tensors, write_tensors
 
@@ -93,10 +93,12 @@ def _read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_bytes())
     except OSError as error:
         raise ModelFolderError(f"{file}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 10,000 digits is a ValueError
         raise ModelFolderError(f"{file}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise ModelFolderError(f"{file}: damaged, must hold a JSON object")
+    if not is_unicode(json.dumps(content, ensure_ascii=False)):
+        raise ModelFolderError(f"{file}: damaged, holds surrogates, which no text can hold")
     if not is_whole(content):
         raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
     return content
