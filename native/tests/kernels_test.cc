@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -91,25 +91,21 @@ struct Model {
       for (int part = 0; part < 2; ++part) state.push_back(random(B * H, 1));
   }
 
-  NetworkWeights network_weights() const {
-    const size_t last = weights.size() - 2;
-    NetworkWeights w{shape.embedding ? weights[tied ? last : 0].get() : nullptr, {},
-                     weights[last].get(), weights[last + 1].get()};
-    for (int64_t l = 0; l < shape.layers; ++l)
-      w.layers.push_back({weights[1 + 4 * l].get(), weights[2 + 4 * l].get(),
-                          weights[3 + 4 * l].get(), weights[4 + 4 * l].get()});
-    return w;
-  }
-  NetworkGradients network_gradients() const {
-    const size_t last = gradients.size() - 2;
-    NetworkGradients g{shape.embedding ? gradients[tied ? last : 0].get() : nullptr, {},
-                       gradients[last].get(), gradients[last + 1].get()};
-    for (int64_t l = 0; l < shape.layers; ++l)
-      g.layers.push_back({gradients[1 + 4 * l].get(), gradients[2 + 4 * l].get(),
-                          gradients[3 + 4 * l].get(), gradients[4 + 4 * l].get()});
-    return g;
-  }
+  NetworkWeights network_weights() const { return network<NetworkWeights>(weights); }
+  NetworkGradients network_gradients() const { return network<NetworkGradients>(gradients); }
   bool used(size_t parameter) const { return parameter > 0 || (shape.embedding && !tied); }
+
+ private:
+  template <class Network>
+  Network network(const std::vector<Floats>& arrays) const {
+    const size_t last = arrays.size() - 2;
+    Network n{shape.embedding ? arrays[tied ? last : 0].get() : nullptr, {}, arrays[last].get(),
+              arrays[last + 1].get()};
+    for (int64_t l = 0; l < shape.layers; ++l)
+      n.layers.push_back({arrays[1 + 4 * l].get(), arrays[2 + 4 * l].get(),
+                          arrays[3 + 4 * l].get(), arrays[4 + 4 * l].get()});
+    return n;
+  }
 };
 
 struct Outcome {
@@ -117,8 +113,9 @@ struct Outcome {
   std::vector<Floats> arrays;  // gradients, then the state
 };
 
-inline Outcome step(TrainingStep& training, Model& model, const int64_t* ids, const int64_t* targets,
-             int64_t T, int64_t B, Dropouts dropouts, double clip, int threads) {
+inline Outcome step(TrainingStep& training, Model& model, const int64_t* ids,
+                    const int64_t* targets, int64_t T, int64_t B, Dropouts dropouts, double clip,
+                    int threads) {
   Outcome outcome;
   for (size_t i = 0; i < model.gradients.size(); ++i)
     model.gradients[i] = Floats(model.gradients[i].size);  // NaN: all must be written
@@ -143,7 +140,8 @@ inline void restore(Model& model) {
     model.gradients[i] = Floats(model.weights[i].size);
 }
 
-inline void compare(const Outcome& one, const Outcome& other, double tolerance, const std::string& what) {
+inline void compare(const Outcome& one, const Outcome& other, double tolerance,
+                    const std::string& what) {
   check(one.arrays.size() == other.arrays.size(), what + ": number of arrays");
   for (size_t i = 0; i < one.arrays.size(); ++i) {
     if (tolerance == 0) {

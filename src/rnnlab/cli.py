@@ -300,7 +300,11 @@ def run_command(args: Sequence[str]) -> None:
 
 
 def configured(args: Sequence[str]) -> Settings:
-    """Return the settings of `--config` or `--resume`, the defaults of all other flags."""
+    """Return the settings of `--config` or `--resume`, the defaults of all other flags.
+
+    Raises UsageError where one of them, or `--run-dir`, is given as nothing: a shell's variable
+    that is not set would otherwise begin a new run.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for flag in ("--config", "--resume", "--run-dir"):
         parser.add_argument(flag)

@@ -65,4 +65,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
 
 def is_unicode(text: str) -> bool:
     """Whether a text can be written as UTF-8; names of files can be any bytes (PEP 383)."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

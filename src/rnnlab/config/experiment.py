@@ -14,15 +14,15 @@ from rnnlab.errors import unknown
 
 Scalar = str | int | float | bool
 
-MOST = 100_000
+LARGEST_COUNT = 100_000
 """Seeds, and variants, of one experiment; bounds memory where a figure is a slip."""
 
 
 def _counted(value: object) -> object:
     """`seeds = 6` stands for the seeds 0 to 5."""
     if isinstance(value, int) and not isinstance(value, bool):
-        if value > MOST:
-            raise ValueError(f"at most {MOST:,} can be run, not {value:,}")
+        if value > LARGEST_COUNT:
+            raise ValueError(f"at most {LARGEST_COUNT:,} can be run, not {value:,}")
         return tuple(range(value))
     if isinstance(value, list | tuple):
         return value
@@ -91,14 +91,14 @@ class DrawSettings(SettingsGroup):
     """Variants drawn at random (Bergstra and Bengio 2012), or chosen one after the other."""
 
     settings: dict[str, Range] = Field(min_length=1, description="what is drawn, and from where")
-    count: int = Field(20, ge=1, le=MOST, description="variants drawn")
+    count: int = Field(20, ge=1, le=LARGEST_COUNT, description="variants drawn")
     seed: int = Field(0, ge=0, description="of the draws")
 
 
 class SearchSettings(DrawSettings):
     """Optuna: tree-structured Parzen estimator, hopeless runs are ended early."""
 
-    count: int = Field(50, ge=1, le=MOST, description="trials, by all processes together")
+    count: int = Field(50, ge=1, le=LARGEST_COUNT, description="trials, by all processes together")
     outcome: str = Field(
         "validation_bits_per_character", description="what is to be made as good as possible"
     )
@@ -242,8 +242,10 @@ class ExperimentSettings(SettingsGroup):
                 f"not {' and '.join(given) or 'none'}"
             )
         if self.grid is not None:
-            if (size := math.prod(map(len, self.grid.values()))) > MOST:
-                raise ValueError(f"[grid] makes {size:,} variants; at most {MOST:,} can be run")
+            if (size := math.prod(map(len, self.grid.values()))) > LARGEST_COUNT:
+                raise ValueError(
+                    f"[grid] makes {size:,} variants; at most {LARGEST_COUNT:,} can be run"
+                )
             empty = [name for name, values in self.grid.items() if not values]
             if empty or not self.grid:
                 where = f"{empty[0]} has no values" if empty else "it names no setting"

@@ -36,9 +36,13 @@ class Tokenizer(ABC):
     def size(self) -> int:
         """Number of different tokens, V; ids are 0 .. V-1."""
 
-    @abstractmethod
     def encode(self, text: str) -> Ids:
         """Return the ids of `text`."""
+        return self.narrow_ids(text).astype(np.int64, copy=False)
+
+    @abstractmethod
+    def narrow_ids(self, text: str) -> npt.NDArray[Any]:
+        """The ids of `text`, of whichever integer type they are found in."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int] | Ids) -> str:
@@ -65,11 +69,11 @@ class Tokenizer(ABC):
         return len(text)
 
     def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
-        """Return the ids of a text that comes in pieces, wherever it is cut, of any integer type.
+        """Return the `narrow_ids` of a text that comes in pieces, wherever it is cut.
 
-        The pieces of them need not be those of the text.
+        To widen those of characters takes as long as to find them.
         """
-        return (self.encode(part) for part in complete(pieces, self.settled))
+        return (self.narrow_ids(part) for part in complete(pieces, self.settled))
 
     def stream(self) -> Callable[[int], str]:
         """Return a function from the next id to the text that is certain by then."""
@@ -123,15 +127,8 @@ class CharTokenizer(Tokenizer):
         """Characters, and <unk>."""
         return len(self.characters) + 1
 
-    def encode(self, text: str) -> Ids:
+    def narrow_ids(self, text: str) -> npt.NDArray[Any]:
         """One id a code point."""
-        return self._encode(text).astype(np.int64)
-
-    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
-        """As `Tokenizer`, in the smallest type: to widen them takes as long as to find them."""
-        return map(self._encode, pieces)
-
-    def _encode(self, text: str) -> npt.NDArray[Any]:
         if self._bytes and text.isascii():
             return np.frombuffer(text.encode().translate(self._bytes), np.uint8)
         return self._table.take(_code_points(text), mode="clip")
@@ -163,15 +160,8 @@ class ByteTokenizer(Tokenizer):
         """Always 256."""
         return 256
 
-    def encode(self, text: str) -> Ids:
+    def narrow_ids(self, text: str) -> npt.NDArray[np.uint8]:
         """One id a byte; a lone surrogate is the byte it stands for, or read as U+FFFD."""
-        return self._encode(text).astype(np.int64)
-
-    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
-        """As `Tokenizer`, as bytes."""
-        return map(self._encode, pieces)
-
-    def _encode(self, text: str) -> npt.NDArray[np.uint8]:
         try:
             content = text.encode()
         except UnicodeEncodeError:

@@ -61,14 +61,15 @@ class LongText:
     errors: str
     chunk_bytes: int
 
-    def pieces(self, watch: Callable[[float], None]) -> Iterator[str]:
+    def pieces(self, watch: Callable[[float], None] | None = None) -> Iterator[str]:
         """Read all of it, from the beginning; `watch` is told what share of the bytes is read."""
         read, size = 0, sum(part.stamp[0] for part in self.parts if isinstance(part, TextFile))
 
         def passed(chunk: int) -> None:
             nonlocal read
             read += chunk
-            watch(read / size)
+            if watch:
+                watch(read / size)
 
         return chain.from_iterable(
             [part.text]

@@ -185,8 +185,7 @@ def read_beginning(
         return corpus, text, len(text)
     long = open_long_text([name], "", errors, streaming.chunk_bytes)
     ends = _Ends(streaming.evaluated_characters)
-    pieces = long.pieces(partial(unwatched, "counting characters"))
-    characters = sum(map(len, ends.passing(preprocess_pieces(pieces, rule))))
+    characters = sum(map(len, ends.passing(preprocess_pieces(long.pieces(), rule))))
     return long.source, ends.begin(), characters
 
 

@@ -30,7 +30,7 @@ LEARNED_CHARACTERS = 2**25
 MOST_KNOWN_CHARACTERS = 2**20
 """Of words whose tokens are remembered; bounds memory to some tens of MB."""
 
-STEPS = {
+BPE_STEPS = {
     "normalizer": None, "pre_tokenizer": "ByteLevel", "model": "BPE", "post_processor": None,
     "decoder": "ByteLevel",
 }  # fmt: skip
@@ -82,7 +82,7 @@ class WordTokenizer(Tokenizer):
         """Words, and <unk>."""
         return len(self.words) + 1
 
-    def encode(self, text: str) -> Ids:
+    def narrow_ids(self, text: str) -> Ids:
         """One id a word or sign."""
         words = self.pattern.findall(text)
         return np.array([self._ids.get(word, UNKNOWN_ID) for word in words], np.int64)
@@ -173,8 +173,8 @@ class BpeTokenizer(Tokenizer):
         Raises ValueError for any other steps than ours: those of a stranger may take for ever.
         """
         steps = json.loads(text)
-        found = [(steps[name] or {}).get("type") for name in STEPS]
-        if found != list(STEPS.values()) or steps["added_tokens"]:
+        found = [(steps[name] or {}).get("type") for name in BPE_STEPS]
+        if found != list(BPE_STEPS.values()) or steps["added_tokens"]:
             raise ValueError("byte-level BPE and nothing else is read")
         return cls(tokenizers.Tokenizer.from_str(text))
 
@@ -183,7 +183,7 @@ class BpeTokenizer(Tokenizer):
         """256 bytes, and the merges."""
         return int(self._model.get_vocab_size())
 
-    def encode(self, text: str) -> Ids:
+    def narrow_ids(self, text: str) -> Ids:
         """Apply the merges in the order learned; a lone surrogate is read as U+FFFD."""
         # A text repeats its words; looking one up is five times faster than encoding it again.
         runs = [run for line in _lines(text) for run in _runs(line)]

@@ -47,7 +47,7 @@ class RunWriter:
     """Weights of the best evaluation so far; empty before the first."""
     resumed_at: list[int] = field(default_factory=list)
     """Steps from which training went on."""
-    differences: list[str] = field(default_factory=list)
+    bits_may_differ: list[str] = field(default_factory=list)
     """Why the bits may differ from those of a run never interrupted, a line a resume."""
     log: MetricsLog = field(init=False)
     states: States = field(init=False)
@@ -96,8 +96,8 @@ class RunWriter:
         }
         self.resumed_at = [*facts["resumed_at"], trainer.step]
         differing = bits_may_differ(facts["about"], self.about)
-        self.differences = [
-            *facts["differences"],
+        self.bits_may_differ = [
+            *facts["bits_may_differ"],
             *([f"from step {trainer.step:,} on {differing}"] if differing else []),
         ]
         self.states.go_on(facts["saving"])
@@ -112,7 +112,7 @@ class RunWriter:
             for name, there in has_all.items()
             if not there
         ]
-        return [*state.notices, *lost, *self.differences]
+        return [*state.notices, *lost, *self.bits_may_differ]
 
     def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:
         """Let checkpoint/best be that of the state, where a later one had been written."""
@@ -163,7 +163,7 @@ class RunWriter:
             "log": self.log.state(),
             "samples_bytes": flushed_size(self.directory / SAMPLES),
             "resumed_at": self.resumed_at,
-            "differences": self.differences,
+            "bits_may_differ": self.bits_may_differ,
             "saving": self.states.costs(),
         }
 
@@ -253,7 +253,7 @@ class RunWriter:
             | {
                 **self.states.costs(),
                 "resumed_at": self.resumed_at,
-                "bits_may_differ": self.differences,
+                "bits_may_differ": self.bits_may_differ,
             },
             "model": {"parameters": self.model.model.num_parameters()},
             "data": {

@@ -2,50 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from rnnlab.config.faults import spelled
 from rnnlab.lab.metrics import Pending
-from rnnlab.lm.train import EpochLoss
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Amount = Annotated[float, Field(ge=0)]
+from rnnlab.lm.training_state import Amount, Count, Exactly, TrainerFacts
 
 
-class Facts(BaseModel):
-    """Exactly these keys, of exactly these types; all numbers finite."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Counters(Facts):
-    """`training_state.COUNTERS`."""
-
-    step: Count
-    epoch: Count
-    batch: Count
-    tokens: Count
-    clipped_steps: Count
-    seconds: Amount
-    elapsed: Amount
-    progress: Amount
-    since_best: Count
-    milestone_is_due: bool
-
-
-class TrainerFacts(Facts):
-    """What `training_state.take_state` returns."""
-
-    counters: Counters
-    best_nats: Amount | None
-    epoch_loss: EpochLoss
-    last_norms: list[Amount]
-    epoch_rng: dict[str, Any]
-
-
-class LogFacts(Facts):
+class LogFacts(Exactly):
     """What `MetricsLog.state` returns."""
 
     bytes: Count
@@ -54,14 +20,14 @@ class LogFacts(Facts):
     logged_tokens: Count
 
 
-class SavingFacts(Facts):
+class SavingFacts(Exactly):
     """What `States.costs` returns."""
 
     states_saved: Count
     state_seconds: Amount
 
 
-class StateFacts(Facts):
+class StateFacts(Exactly):
     """What `RunWriter` says."""
 
     about: dict[str, Any]
@@ -69,7 +35,7 @@ class StateFacts(Facts):
     log: LogFacts
     samples_bytes: Count
     resumed_at: list[Count]
-    differences: list[str]
+    bits_may_differ: list[str]
     saving: SavingFacts
 
 

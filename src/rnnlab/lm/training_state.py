@@ -8,18 +8,48 @@ between, on the same machine with the same engine and number of threads.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rnnlab.errors import ModelFolderError
 from rnnlab.lm.train import EpochLoss, Trainer
 
-COUNTERS = (
-    "step", "epoch", "batch", "tokens", "clipped_steps", "seconds", "elapsed", "progress",
-    "since_best", "milestone_is_due",
-)  # fmt: skip
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+class Exactly(BaseModel):
+    """Exactly these keys, of exactly these types; all numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Counters(Exactly):
+    """Attributes of a trainer that are taken and put back as they are."""
+
+    step: Count
+    epoch: Count
+    batch: Count
+    tokens: Count
+    clipped_steps: Count
+    seconds: Amount
+    elapsed: Amount
+    progress: Amount
+    since_best: Count
+    milestone_is_due: bool
+
+
+class TrainerFacts(Exactly):
+    """What `take_state` says beside the tensors."""
+
+    counters: Counters
+    best_nats: Amount | None
+    epoch_loss: EpochLoss
+    last_norms: list[Amount]
+    epoch_rng: dict[str, Any]
 
 
 def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -33,7 +63,7 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if trainer.device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(trainer.device)
     return tensors, {
-        "counters": {name: getattr(trainer, name) for name in COUNTERS},
+        "counters": {name: getattr(trainer, name) for name in Counters.model_fields},
         "best_nats": trainer.best_nats if math.isfinite(trainer.best_nats) else None,
         "epoch_loss": asdict(trainer.epoch_loss),
         "last_norms": list(trainer.last_norms),
@@ -54,7 +84,7 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: Mapping[st
         torch.set_rng_state(tensors["random.cpu"])
         if trainer.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], trainer.device)
-        for name in COUNTERS:
+        for name in Counters.model_fields:
             setattr(trainer, name, facts["counters"][name])
         best = facts["best_nats"]
         trainer.best_nats = math.inf if best is None else best
