@@ -161,10 +161,11 @@ def test_all_trained_on_is_said_and_nothing_is_evaluated(
     assert cli("evaluate", str(run), "--split", "train").returncode == 0
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("sign", "evaluations"), [(signal.SIGINT, 4), (signal.SIGTERM, 0)])
 def test_ctrl_c_ends_cleanly_with_everything_saved(
-    cli: Cli, text_file: Path, tmp_path: Path, sign: signal.Signals
+    cli: Cli, text_file: Path, tmp_path: Path, sign: signal.Signals, evaluations: int
 ) -> None:
+    """What follows training is done after Ctrl-C; whoever sends SIGTERM does not wait for it."""
     run = tmp_path / "run"
     process = subprocess.Popen(
         [RNNLAB, "train", "--corpus", str(text_file), *TINY, "--max-seconds", "600",
@@ -177,11 +178,17 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(
         time.sleep(0.1)
     process.send_signal(sign)
     printed, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "")
-    assert f"stopped   {sign.name}" in printed
+    assert (process.returncode, errors) == (128 + sign, "")
+    again = "          now the held-out text is measured; Ctrl-C again leaves that out\n"
+    assert (
+        f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
+        f"{again if evaluations else ''}" in printed
+    )
+    assert (again in printed) is bool(evaluations)
     result = json.loads((run / "result.json").read_text())
     assert result["training"]["stopped_by"] == sign.name
-    assert len(result["evaluations"]) == 4
+    assert len(result["evaluations"]) == evaluations
+    assert result["complete"] is bool(evaluations)
     assert cli("generate", str(run), "--prefix", "The").returncode == 0
 
 

@@ -5,10 +5,12 @@ torch is imported inside the commands that need it, so that help starts at once.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Literal, NoReturn
 
 import tyro
@@ -26,7 +28,7 @@ from rnnlab.config import (
     find_config,
 )
 from rnnlab.config.experiment import ExecutionSettings
-from rnnlab.errors import RnnlabError, UsageError, unknown
+from rnnlab.errors import RnnlabError, TerminatedError, UsageError, unknown
 from rnnlab.lab.run_files import INTERRUPTS, settings_of_run
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
@@ -66,8 +68,8 @@ def train(
 
     settings = Settings(data=data, model=model, training=training, machine=machine)
     run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
-    if run.result["training"]["stopped_by"] in INTERRUPTS:
-        sys.exit(130)
+    if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
+        sys.exit(128 + signal.Signals[reason])
 
 
 def generate(
@@ -119,18 +121,21 @@ def evaluate(
         json: print one JSON object instead of a table.
     """
     from rnnlab.lab.api import evaluate
+    from rnnlab.lab.display import Display
     from rnnlab.lab.writing import write_evaluations
     from rnnlab.lm.text_model import TextModel
 
-    records, notices = evaluate(
-        TextModel.load(model, checkpoint, machine),
-        text,
-        splits=split,
-        contexts=context,
-        baselines=baselines,
-        errors=errors,
-        checkpoint=checkpoint,
-    )
+    with Display.beside_output() as display:
+        records, notices = evaluate(
+            TextModel.load(model, checkpoint, machine),
+            text,
+            splits=split,
+            contexts=context,
+            baselines=baselines,
+            errors=errors,
+            checkpoint=checkpoint,
+            watch=display.measuring,
+        )
     write_evaluations(records, notices, as_json=json)
 
 
@@ -262,8 +267,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run one command; exit code 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run one command; exit code 0, 1 for a failure, 2 for wrong usage.
+
+    130 after Ctrl-C and 143 after SIGTERM, as shells have it.
+    """
     args = list(sys.argv[1:] if args is None else args)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         run_command(args)
     except RnnlabError as error:
@@ -273,8 +282,10 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         sizes = "--hidden-size, --batch-size or --num-steps"
         fail(f"out of memory: {str(error).splitlines()[0]}; use a smaller {sizes}", 1)
-    except KeyboardInterrupt:
-        fail("interrupted", 130)
+    except KeyboardInterrupt as interrupt:
+        sign = signal.SIGTERM if isinstance(interrupt, TerminatedError) else signal.SIGINT
+        kept = f". {interrupt}" if str(interrupt) else ""
+        fail(f"interrupted by {sign.name}{kept}", 128 + sign)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -317,6 +328,11 @@ def configured(args: Sequence[str]) -> Settings:
     if given.resume:
         return settings_of_run(Path(given.resume))
     return Settings.from_toml(find_config(given.config)) if given.config else Settings()
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C, with files closed and mirrors told."""
+    raise TerminatedError
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

@@ -49,6 +49,10 @@ class DivergenceError(RnnlabError):
     """The training loss or a gradient became NaN or infinite."""
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM arrived where nothing is left to do but to end, as after Ctrl-C."""
+
+
 def suggest(name: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'X'?" for the nearest of `choices`, or nothing if none is near."""
     near = get_close_matches(name, list(choices), n=1, cutoff=0.6)

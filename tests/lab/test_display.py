@@ -32,11 +32,14 @@ def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: 
 def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
     screen = io.StringIO()
     shown = Display(console=Console(file=screen, force_terminal=True, width=80))
-    shown.reading("tokenizing", 0.25)
-    shown.reading("tokenizing", 0.5)
-    shown.take_bar_away()
-    assert " 50% tokenizing" in screen.getvalue()
-    assert screen.getvalue().count("\x1b[?25h") == 1, "the cursor is given back"
+    with shown:
+        shown.reading("tokenizing", 0.25)
+        shown.reading("tokenizing", 0.5)
+    with shown:
+        shown.measuring("test, carried", 0.75)
+    assert " 50% reading tokenizing" in screen.getvalue()
+    assert " 75% measuring test, carried" in screen.getvalue()
+    assert screen.getvalue().count("\x1b[?25h") == 2, "the cursor is given back"
 
 
 def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +47,7 @@ def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) 
     shown = Display(console=Console(file=screen))
     shown.reading("tokenizing", 0.25)
     assert not screen.getvalue(), "it has just begun"
-    monkeypatch.setattr(display, "READING_SECONDS", 0)
+    monkeypatch.setattr(display, "WORKING_SECONDS", 0)
     shown.reading("tokenizing", 0.5)
-    assert screen.getvalue() == "reading   tokenizing, 50% of the text\n"
+    shown.measuring("test, carried", 0.75)
+    assert screen.getvalue() == "reading   tokenizing: 50%\nmeasuring test, carried: 75%\n"

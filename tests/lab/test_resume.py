@@ -114,6 +114,50 @@ def test_after_ctrl_c_it_goes_on(small: Settings, stopped: Path) -> None:
     assert fingerprint(stopped)[last] == fingerprint(other)[last]
 
 
+class Signalling(Display):
+    """Sends this process a signal in the last step, or while the end is measured."""
+
+    def __init__(self, sign: signal.Signals, *, at_the_end: bool) -> None:
+        super().__init__(quiet=True)
+        self.sign, self.at_the_end = sign, at_the_end
+
+    def step(self, event: Step) -> None:
+        super().step(event)
+        if event.progress >= 1 and not self.at_the_end:
+            signal.raise_signal(self.sign)
+
+    def measuring(self, purpose: str, share: float) -> None:
+        if self.at_the_end:
+            signal.raise_signal(self.sign)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_evaluation_that_a_signal_cut_off_is_made_when_it_goes_on(
+    small: Settings, tmp_path: Path, sign: signal.Signals
+) -> None:
+    assert ended_well(start(small, tmp_path / "undisturbed"))
+    train(small, tmp_path / "cut", Signalling(sign, at_the_end=False))
+    assert not read_json(tmp_path / "cut" / "result.json")["complete"]
+    resumed(tmp_path / "cut")
+    assert fingerprint(tmp_path / "cut") == fingerprint(tmp_path / "undisturbed")
+    assert read_json(tmp_path / "cut" / "result.json")["complete"]
+
+
+def test_ctrl_c_while_the_end_is_measured_says_what_is_kept(
+    small: Settings, tmp_path: Path
+) -> None:
+    directory = tmp_path / "cut"
+    with pytest.raises(KeyboardInterrupt) as raised:
+        train(small, directory, Signalling(signal.SIGINT, at_the_end=True))
+    steps = read_json(directory / "result.json")["training"]["steps"]
+    assert str(raised.value) == (
+        f"The training state of step {steps:,} is kept; go on with rnnlab train --resume "
+        f"{directory}"
+    )
+    resumed(directory)
+    assert len(read_json(directory / "result.json")["evaluations"]) == 4
+
+
 def test_a_run_that_ended_is_given_more(
     cli: Cli, trained: tuple[Path, str], train_flags: list[str], tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ def bits(train: str, text: str, validation: str = HELD_OUT) -> dict[str, float]:
 
 
 def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
-    score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT)
+    score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT * 20)
     assert list(score) == ["uniform", "unigram", "ngram", "xz", "bzip2"]
     for name, record in score.items():
         extra = {"order", "smoothing"} if name == "ngram" else set()
@@ -59,7 +59,9 @@ def test_unigram_is_the_discounted_frequency_of_every_character_but_the_first() 
 
 
 @pytest.mark.parametrize("name", ["xz", "bzip2"])
-@pytest.mark.parametrize("text", [HELD_OUT, "né, 😀 — unlike all before"], ids=["alike", "unlike"])
+@pytest.mark.parametrize(
+    "text", [HELD_OUT * 20, "né, 😀 — unlike all before" * 50], ids=["alike", "unlike"]
+)
 def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
     name: str, text: str
 ) -> None:
@@ -77,6 +79,12 @@ def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
     train = " ".join(words)
     added = size((train + text).encode()) - size(train.encode())
     assert bits(train, text)[name] == pytest.approx(8 * added / len(text))
+
+
+def test_compressors_are_left_out_of_what_is_too_short_for_them() -> None:
+    long = "x" * baselines.MIN_COMPRESSED_CHARACTERS
+    assert "xz" in bits(TRAIN, long)
+    assert list(bits(TRAIN, long[1:])) == ["uniform", "unigram", "ngram"]
 
 
 def test_the_order_is_the_best_on_the_validation_text() -> None:

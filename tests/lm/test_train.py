@@ -179,7 +179,7 @@ def test_evaluations_use_up_wall_time_and_are_no_training_time(make_model, monke
     model.register_forward_hook(lambda *_: advance(clock, 1.0))
     trainer = trainer_of(
         model, num_epochs=0, max_seconds=10.0, num_evaluations=2,
-        evaluate=lambda: advance(clock, 4.0) or 1.0,
+        evaluate=lambda _: advance(clock, 4.0) or 1.0,
     )  # fmt: skip
     milestones = [e.step for e in trainer.run() if isinstance(e, Milestone)]
     assert milestones == [5, 6]  # 5 s, an evaluation of 4 s, a step: the budget is used
@@ -191,7 +191,7 @@ def test_evaluations_use_up_wall_time_and_are_no_training_time(make_model, monke
 def test_evaluations_are_spread_evenly_over_the_budget(make_model, number, budget):
     calls = iter(range(100, 0, -1))
     trainer = trainer_of(
-        make_model(), num_evaluations=number, evaluate=lambda: float(next(calls)), **budget
+        make_model(), num_evaluations=number, evaluate=lambda _: float(next(calls)), **budget
     )
     events = list(trainer.run())
     milestones = [e for e in events if isinstance(e, Milestone)]
@@ -206,7 +206,7 @@ def test_evaluations_are_spread_evenly_over_the_budget(make_model, number, budge
 def test_milestones_say_which_evaluation_is_the_best_so_far(make_model):
     values = [3.0, 2.0, 2.5, math.nan, 1.0, 1.0]
     calls = iter(values)
-    trainer = trainer_of(make_model(), num_evaluations=6, evaluate=lambda: next(calls))
+    trainer = trainer_of(make_model(), num_evaluations=6, evaluate=lambda _: next(calls))
     milestones = [e for e in trainer.run() if isinstance(e, Milestone)]
     assert [m.held_out_nats for m in milestones] == pytest.approx(values, nan_ok=True)
     assert [m.is_best for m in milestones] == [True, True, False, False, True, False]
@@ -227,7 +227,7 @@ def test_patience_stops_after_that_many_evaluations_without_a_best(
 ):
     calls = iter(values)
     trainer = trainer_of(
-        make_model(), num_evaluations=6, patience=patience, evaluate=lambda: float(next(calls))
+        make_model(), num_evaluations=6, patience=patience, evaluate=lambda _: float(next(calls))
     )
     events = list(trainer.run())
     assert sum(isinstance(e, Milestone) for e in events) == made
@@ -245,6 +245,23 @@ def test_stop_ends_the_loop_after_the_step_it_is_in(make_model):
             trainer.stop("Ctrl-C")
     assert seen == trainer.step == 3
     assert trainer.summary()["stopped_by"] == "Ctrl-C"
+
+
+def test_stop_ends_an_evaluation_too_which_stays_due(make_model):
+    asked = []
+
+    def evaluate(progress):
+        progress(0.1)
+        trainer.stop("Ctrl-C")
+        asked.append(trainer.step)
+        progress(0.2)
+        raise AssertionError("it goes on")
+
+    trainer = trainer_of(make_model(), num_evaluations=2, evaluate=evaluate)
+    events = list(trainer.run())
+    assert asked == [events[-1].step] == [trainer.step]
+    assert all(isinstance(event, Step) for event in events)
+    assert trainer.milestone_is_due
 
 
 @pytest.mark.parametrize("complete", [0, 1, 2])
@@ -326,7 +343,7 @@ def test_dropout_is_on_in_training_and_restored_by_an_evaluation(make_model):
     model = make_model(dropout=0.5).eval()
     modes = []
     model.register_forward_pre_hook(lambda module, _: modes.append(module.training))
-    trainer = trainer_of(model, num_evaluations=STEPS, evaluate=lambda: 1.0)
+    trainer = trainer_of(model, num_evaluations=STEPS, evaluate=lambda _: 1.0)
     for _ in trainer.run():
         pass
     assert modes == [True] * STEPS

@@ -39,7 +39,7 @@ def new_trainer(
     asked = {"num_epochs": EPOCHS, "num_evaluations": 4, "learning_rate": 0.05, "seed": seed}
     trainer = Trainer(model, ENGINES[engine], KINDS[kind](IDS, B, T),
                       TrainingSettings(**asked | training))  # fmt: skip
-    trainer.evaluate = lambda: float(model.output.weight.detach().abs().sum())
+    trainer.evaluate = lambda _: float(model.output.weight.detach().abs().sum())
     return trainer
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import read_beginning
+from rnnlab.data.streaming import Watch, read_beginning, unwatched
 from rnnlab.errors import (
     ChecksumError,
     CorpusError,
@@ -71,6 +71,7 @@ def evaluate(
     baselines: bool = True,
     errors: str = "strict",
     checkpoint: str = "best",
+    watch: Watch = unwatched,
 ) -> tuple[list[Evaluation], list[str]]:
     """Measure how well a model predicts text: its records, and notices for people.
 
@@ -78,7 +79,7 @@ def evaluate(
     texts: corpora by name or path ("-": standard input), each a text of its own; without any, the
     held-out splits of the corpus that the model was trained on, or `splits` of it. Baselines learn
     from the model's training split; where that text is no longer at hand they are left out, with
-    a notice.
+    a notice. watch: told what is being measured, and how far that is.
     """
     if not isinstance(model, TextModel):
         model = load(model, checkpoint)
@@ -111,15 +112,16 @@ def evaluate(
             part = dataset.splits[name]
             notices += _beginning(name, len(part.text), part.characters)
         records += evaluate_splits(
-            model, dataset, chosen, contexts, checkpoint=checkpoint, baselines=beside
-        )
+            model, dataset, chosen, contexts,
+            checkpoint=checkpoint, baselines=beside, watch=watch,
+        )  # fmt: skip
     for name in texts:
         corpus, text, characters = read_beginning(name, errors, model.preprocessing)
         notices += _beginning(corpus.name, len(text), characters)
         records += evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
             corpus=corpus.name, corpus_sha256=corpus.sha256,
-            checkpoint=checkpoint, baselines=beside,
+            checkpoint=checkpoint, baselines=beside, watch=watch,
         )  # fmt: skip
     return records, notices
 

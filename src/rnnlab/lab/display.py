@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -23,8 +24,8 @@ from rnnlab.lm.train import Milestone, Step
 RECENT_STEPS = 100
 """Steps that the training perplexity and the share of clipped steps on the screen are means of."""
 
-READING_SECONDS = 10.0
-"""Where there is no terminal, a line every so many seconds says how far a long text is read."""
+WORKING_SECONDS = 10.0
+"""Where there is no terminal, a line every so many seconds says how far reading or measuring is."""
 
 
 class Display:
@@ -37,24 +38,52 @@ class Display:
         self._told = time.perf_counter()
         self._began: float | None = None
         self._resumed = 0.0
+        self._has_held_out = False
         self._recent: deque[Step] = deque(maxlen=RECENT_STEPS)
         self._bits: float | None = None
 
+    @classmethod
+    def beside_output(cls) -> Self:
+        """One that prints to standard error, where standard output is for results."""
+        return cls(console=Console(stderr=True, highlight=False, soft_wrap=True))
+
+    def __enter__(self) -> Self:
+        """Leave the terminal as it was, whatever happens."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take the bar away."""
+        self.take_bar_away()
+
     def reading(self, purpose: str, share: float) -> None:
         """Say how far a long text is read."""
+        self._working("reading", purpose, share)
+
+    def measuring(self, purpose: str, share: float) -> None:
+        """Say how far an evaluation is."""
+        self._working("measuring", purpose, share)
+
+    def _working(self, heading: str, purpose: str, share: float) -> None:
         if self._bar is None:
             self._start_bar()
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=share, description=purpose)
-        elif time.perf_counter() - self._told > READING_SECONDS:
+            words = f"{heading} {purpose}"
+            self._bar.update(self._bar.task_ids[0], completed=share, description=words)
+        elif time.perf_counter() - self._told > WORKING_SECONDS:
             self._told = time.perf_counter()
-            self.console.print(f"reading   {purpose}, {share:.0%} of the text")
+            self.console.print(f"{heading:<10}{purpose}: {share:.0%}", markup=False)
 
     def begin(
         self, dataset: Dataset, model: TextModel, settings: Settings, why: str, directory: Path
     ) -> None:
         """Say what is about to be trained; the first line names the corpus and why this one."""
         self.take_bar_away()
+        self._has_held_out = bool(dataset.held_out)
         show, machine = self.console.print, settings.machine
         show(f"corpus    {dataset.corpus.name} ({dataset.corpus.origin})", markup=False)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
@@ -119,11 +148,10 @@ class Display:
             self._bar.stop()
             self._bar = None
 
-    def end(
-        self, result: dict[str, Any], metrics: Sequence[dict[str, Any]], directory: Path
-    ) -> None:
-        """Show the curve, the held-out figures beside the baselines, and where everything is."""
-        show, training = self.console.print, result["training"]
+    def trained(self, training: Mapping[str, Any], directory: Path) -> None:
+        """Say what training came to, and before anything else follows, how to go on with it."""
+        self.take_bar_away()
+        show = self.console.print
         show(
             f"trained   {training['steps']:,} steps, {training['epochs']} epochs in "
             f"{training['seconds']:.1f} s, {training['tokens_per_second']:,.0f} tokens/s, "
@@ -137,6 +165,16 @@ class Display:
             by_signal = training["stopped_by"] in INTERRUPTS
             more = "" if by_signal else " and a larger --patience"
             show(f"          go on with rnnlab train --resume {directory}{more}", markup=False)
+            if training["stopped_by"] == "SIGINT" and self._has_held_out:
+                show("          now the held-out text is measured; Ctrl-C again leaves that out")
+        self._told = time.perf_counter()
+
+    def end(
+        self, result: dict[str, Any], metrics: Sequence[dict[str, Any]], directory: Path
+    ) -> None:
+        """Show the curve, the held-out figures beside the baselines, and where everything is."""
+        self.take_bar_away()
+        show = self.console.print
         held_out = [line for line in metrics if line["kind"] == "held-out"]
         curve = [line["bits_per_character"] for line in held_out]
         if len(curve) > 1:

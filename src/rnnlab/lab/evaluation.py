@@ -1,8 +1,10 @@
 """Evaluation records: a model's score on a text, beside what simple methods reach on it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from rnnlab.data.dataset import Dataset
+from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
@@ -18,16 +20,20 @@ def evaluate_texts(
     corpus_sha256: str,
     checkpoint: str,
     baselines: Baselines | None,
+    watch: Watch = unwatched,
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
-    sizes: the characters of each split, of which the text may be only the beginning.
+    sizes: the characters of each split, of which the text may be only the beginning. watch: told
+    what is being measured, and how far that is.
     """
     records = []
     for split, text in texts.items():
-        beside = baselines.score(text) if baselines and len(text) > 1 else {}
+        beside = {}
+        if baselines and len(text) > 1:
+            beside = baselines.score(text, partial(watch, f"baselines, {split}"))
         for context in contexts:
-            score = model.score(text, context)
+            score = model.score(text, context, partial(watch, f"{split}, {context}"))
             nats = score.nats / score.tokens
             records.append(
                 Evaluation(
@@ -57,6 +63,7 @@ def evaluate_splits(
     *,
     checkpoint: str,
     baselines: Baselines | None,
+    watch: Watch = unwatched,
 ) -> list[Evaluation]:
     """Score splits of a dataset by name, each under every context rule."""
     return evaluate_texts(
@@ -68,6 +75,7 @@ def evaluate_splits(
         corpus_sha256=dataset.corpus.sha256,
         checkpoint=checkpoint,
         baselines=baselines,
+        watch=watch,
     )
 
 

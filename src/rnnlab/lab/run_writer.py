@@ -11,6 +11,7 @@ from typing import Any
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.files import cut_off, flushed_size, remove_leftovers, write_atomically, write_json
+from rnnlab.data.streaming import Watch
 from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
@@ -195,15 +196,21 @@ class RunWriter:
         self.mirrors.sample(event.step, sample)
         return sample
 
-    def finish(self, trainer: Trainer, *, evaluate: bool = True) -> TextModel:
-        """Save the last weights, evaluate the best ones, write result.json and the curves."""
+    def close(self, trainer: Trainer) -> None:
+        """Save the last weights, and in result.json what training came to."""
         self.log.close()
         self._save("last")
-        self._write_result(trainer)  # so that nothing is lost if evaluation is interrupted
+        self._write_result(trainer)
+
+    def finish(self, trainer: Trainer, watch: Watch | None) -> TextModel:
+        """Evaluate the best weights, complete result.json, draw the curves.
+
+        watch: told how far the evaluation is; without it there is none.
+        """
         chosen = "best" if self.best else "last"
         model = TextModel.load(self.directory, chosen, self.settings.machine)
         records: list[Evaluation] = []
-        if evaluate:
+        if watch:
             records = evaluate_splits(
                 model,
                 self.dataset,
@@ -211,10 +218,12 @@ class RunWriter:
                 CONTEXTS,
                 checkpoint=chosen,
                 baselines=dataset_baselines(self.dataset),
+                watch=watch,
             )
         self._write_result(trainer, records)
         save_curves(self.directory)
-        self._write_result(trainer, records, complete=True)
+        # An evaluation that Ctrl-C cut off is left for a resume.
+        self._write_result(trainer, records, complete=not trainer.milestone_is_due)
         return model
 
     def diverged(self, trainer: Trainer) -> str:
@@ -230,15 +239,16 @@ class RunWriter:
     def unwritable(self, error: OSError, step: int) -> RunDirectoryError:
         """The error for a directory that can no longer be written; says what is kept."""
         where = error.filename2 or error.filename or self.directory
-        kept = state_files(self.directory)
-        left = (
-            f"The training state of step {int(kept[0].stem):,} is kept; go on with rnnlab train "
+        stopped = f"training stopped at step {step:,}"
+        return RunDirectoryError(f"{where}: {error.strerror or error}; {stopped}. {self.kept()}")
+
+    def kept(self) -> str:
+        """Say what training can go on from."""
+        if not (states := state_files(self.directory)):
+            return "No training state is left"
+        return (
+            f"The training state of step {int(states[0].stem):,} is kept; go on with rnnlab train "
             f"--resume {self.directory}"
-            if kept
-            else "No training state is left"
-        )
-        return RunDirectoryError(
-            f"{where}: {error.strerror or error}; training stopped at step {step:,}. {left}"
         )
 
     def _write_result(

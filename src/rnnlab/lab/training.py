@@ -21,7 +21,7 @@ from rnnlab.lab.run import Run, check_new, make_directory, owned
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
 from rnnlab.lab.states import newest_state
-from rnnlab.lm.evaluate import total_nats
+from rnnlab.lm.evaluate import Progress, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.precision import set_up
@@ -49,10 +49,13 @@ def train(
 
     stop_when: asked at every held-out evaluation; a run that it ends is not evaluated any further.
 
-    A first Ctrl-C or SIGTERM ends training after the current step, and all that follows training is
-    still done. Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before
-    anything is trained; DivergenceError, or RunDirectoryError where the directory can no longer be
-    written, with what was saved last kept.
+    A first Ctrl-C ends training after the current step, and all that follows training is still
+    done; after SIGTERM it is left for a resume, since whoever sends that waits only seconds. A
+    second one raises KeyboardInterrupt, which says what is kept.
+
+    Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
+    trained; DivergenceError, or RunDirectoryError where the directory can no longer be written,
+    with what was saved last kept.
     """
     display = display or Display(quiet=True)
     with ExitStack() as stack:
@@ -63,7 +66,7 @@ def train(
             state = newest_state(path)
         elif directory is not None:
             check_new(Path(directory))
-        stack.callback(display.take_bar_away)
+        stack.enter_context(display)
         ready = prepare(settings, display.reading)
         if not resume:
             path = make_directory(directory, ready.settings)
@@ -81,10 +84,15 @@ def train(
                 writer.begin(ready.trainer)
             stack.enter_context(mirrors.beginning_at(ready.trainer.step))
             given_up = _fit(ready.trainer, writer, display, stop_when)
-            display.take_bar_away()
-            run.model = writer.finish(ready.trainer, evaluate=not given_up)
+            writer.close(ready.trainer)
+            display.trained(run.result["training"], path)
+            if ready.trainer.stop_reason != "SIGTERM":
+                watch = None if given_up else display.measuring
+                run.model = writer.finish(ready.trainer, watch)
         except BrokenPipeError:
             raise
+        except KeyboardInterrupt as interrupt:
+            raise type(interrupt)(writer.kept()) from None
         except OSError as error:
             raise writer.unwritable(error, ready.trainer.step) from None
     display.end(run.result, run.metrics, run.directory)
@@ -177,13 +185,13 @@ def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.dev
 
 def _validation(
     model: TextModel, dataset: Dataset, settings: Settings
-) -> Callable[[], float] | None:
+) -> Callable[[Progress], float] | None:
     if "validation" not in dataset.splits:
         return None
     ids, context = dataset.splits["validation"].ids, settings.training.validation_context
 
-    def nats_per_token() -> float:
-        total = total_nats(model.model, model.engine, ids, context, model.precision)
+    def nats_per_token(progress: Progress) -> float:
+        total = total_nats(model.model, model.engine, ids, context, model.precision, progress)
         return total / (len(ids) - 1)
 
     return nats_per_token

@@ -8,11 +8,16 @@ from functools import cached_property
 from typing import Any
 
 from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.lm.evaluate import Progress, unwatched
 from rnnlab.lm.ngram import SMOOTHINGS, NGram
 
 MAX_ORDER = 8
 MAX_TRAIN_CHARACTERS = 4_000_000
 """Of a longer training text the end is used, so that baselines take seconds; every record says."""
+
+MIN_COMPRESSED_CHARACTERS = 100
+"""A compressor's files grow by whole bytes, xz's by four, and a boundary between blocks may fall
+elsewhere: of a few characters the difference says nothing, and can be below zero."""
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
@@ -52,21 +57,25 @@ class Baselines:
         }
         return min(scores, key=scores.__getitem__)
 
-    def score(self, text: str) -> dict[str, dict[str, Any]]:
+    def score(self, text: str, progress: Progress = unwatched) -> dict[str, dict[str, Any]]:
         """Measure each baseline on `text`, which has at least two characters.
 
         All figures are per character, also where the model beside them predicts other tokens. The
         models predict every character but the first, from those before it in `text`; a
-        compressor is charged size(train + text) - size(train) for the whole of `text`.
+        compressor is charged size(train + text) - size(train) for the whole of `text`, and is left
+        out where that is shorter than MIN_COMPRESSED_CHARACTERS.
         """
+        progress(0.0)
         ids = self.tokenizer.encode(text)
         smoothing, order = self.choice
+        progress(0.3)
         nats = {
             "uniform": math.log(self.tokenizer.size),
             "unigram": self.ngram.nats(ids, "absolute")[0] / (len(ids) - 1),
             "ngram": self.ngram.nats(ids, smoothing)[order - 1] / (len(ids) - 1),
         }
-        for name in COMPRESSORS:
+        for name in COMPRESSORS if len(text) >= MIN_COMPRESSED_CHARACTERS else ():
+            progress(0.6)
             nats[name] = 8 * self._added_bytes(name, text) * math.log(2) / len(text)
         details = {"ngram": {"order": order, "smoothing": smoothing}}
         return {
@@ -84,6 +93,12 @@ class Baselines:
         return NGram(self.tokenizer.encode(text), self.tokenizer.size, MAX_ORDER)
 
     def _added_bytes(self, name: str, text: str) -> int:
-        compress = COMPRESSORS[name]
-        both = compress((self.train + text).encode("utf-8", "surrogatepass"))
-        return len(both) - len(compress(self.train.encode("utf-8", "surrogatepass")))
+        return _compressed_size(name, self.train + text) - self._train_sizes[name]
+
+    @cached_property
+    def _train_sizes(self) -> dict[str, int]:
+        return {name: _compressed_size(name, self.train) for name in COMPRESSORS}
+
+
+def _compressed_size(name: str, text: str) -> int:
+    return len(COMPRESSORS[name](text.encode("utf-8", "surrogatepass")))

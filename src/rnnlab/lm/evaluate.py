@@ -8,7 +8,7 @@ windows:W  the text is cut into windows of W targets, and each starts from a zer
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from rnnlab.lm.precision import autocast
 
 Piece = tuple[Tensor, Tensor, bool]
 """Inputs (T, B), targets (T, B), and whether they start from a zero state."""
+
+Progress = Callable[[float], None]
+"""Told now and then what share is done; what it raises ends the work."""
 
 CHUNK_TOKENS = 16_384
 """Targets in one forward pass; bounds memory, leaves the result as it is."""
@@ -65,8 +68,17 @@ def perplexity(nats_per_token: float) -> float:
     return math.inf if nats_per_token >= 700 else math.exp(nats_per_token)
 
 
+def unwatched(share: float) -> None:
+    """Tell nobody."""
+
+
 def total_nats(
-    model: LanguageModel, engine: Engine, ids: Ids, context: str, precision: str = "float32"
+    model: LanguageModel,
+    engine: Engine,
+    ids: Ids,
+    context: str,
+    precision: str = "float32",
+    progress: Progress = unwatched,
 ) -> float:
     """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
 
@@ -81,12 +93,22 @@ def total_nats(
     tokens = torch.from_numpy(ids)
     rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
     pieces = list(rows)
-    total = _read(model, engine, pieces, precision)
-    return _step_through(model, engine, pieces, precision) if total is None else total
+    total = _read(model, engine, _telling(pieces, progress), precision)
+    if total is None:
+        total = _step_through(model, engine, _telling(pieces, progress), precision)
+    return total
+
+
+def _telling(pieces: Sequence[Piece], progress: Progress) -> Iterator[Piece]:
+    done, whole = 0, sum(targets.numel() for _, targets, _ in pieces)
+    for piece in pieces:
+        yield piece
+        done += piece[1].numel()
+        progress(done / whole)
 
 
 def _read(
-    model: LanguageModel, engine: Engine, pieces: Sequence[Piece], precision: str
+    model: LanguageModel, engine: Engine, pieces: Iterable[Piece], precision: str
 ) -> float | None:
     """Let the engine's own reader score the pieces; None where it has none."""
     total, reader, shape = 0.0, None, torch.Size((0, 0))
@@ -103,7 +125,7 @@ def _read(
 
 
 def _step_through(
-    model: LanguageModel, engine: Engine, pieces: Sequence[Piece], precision: str
+    model: LanguageModel, engine: Engine, pieces: Iterable[Piece], precision: str
 ) -> float:
     device = model.output.weight.device
     total, state = 0.0, model.zero_state(1)

@@ -15,6 +15,7 @@ Ney 1995; the interpolated form: Chen and Goodman 1998, section 2.7).
 Everything is vectorised: the k-grams of a text are numbered by sorting, order upon order.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,25 +65,24 @@ class NGram:
 
         The context is `ids` alone, cut at its start; order k is at position k-1.
         """
-        spans = np.arange(1, len(ids))
+        shorter = np.full(max(0, len(ids) - 1), 1 / self.vocabulary_size)
         totals = []
-        for top in range(1, len(self.orders) + 1):
-            p = np.full(len(spans), 1 / self.vocabulary_size)
-            for k in range(1, top + 1):
-                counting = self.orders[k - 1].counts
-                if smoothing == "kneser-ney" and k < top:
-                    counting = self.orders[k - 1].preceded
-                p = self._interpolate(ids, k, counting, p)
+        for k, (order, numbers) in enumerate(zip(self.orders, self._numbers(ids), strict=True), 1):
+            p = self._interpolate(k, order.counts, shorter, *numbers)
             totals.append(float(-np.log(p).sum()))
+            if smoothing == "kneser-ney":  # other counts, where a longer order is the highest
+                p = self._interpolate(k, order.preceded, shorter, *numbers)
+            shorter = p
         return totals
 
-    def _interpolate(self, ids: Ids, k: int, counting: Ids, shorter: Floats) -> Floats:
+    def _interpolate(
+        self, k: int, counting: Ids, shorter: Floats, context: Ids, number: Ids
+    ) -> Floats:
         order = self.orders[k - 1]
         discount = _discount(counting)
         contexts = len(self.orders[k - 2].keys) if k > 1 else 1
         mass = np.bincount(order.contexts, counting, minlength=contexts)  # c(u ·)
         followers = np.bincount(order.contexts, counting > 0, minlength=contexts)  # N(u ·)
-        context, number = self._numbers(ids, k)
         seen = context >= 0
         seen[seen] &= mass[context[seen]] > 0
         total, kinds = mass[context[seen]], followers[context[seen]]
@@ -92,16 +92,17 @@ class NGram:
         p[seen] = np.maximum(count - discount, 0) / total + discount * kinds / total * shorter[seen]
         return p
 
-    def _numbers(self, ids: Ids, k: int) -> tuple[Ids, Ids]:
-        """For each of ids[1:], the number of its context (k-1 symbols) and of its k-gram, or -1."""
-        numbers = np.zeros(len(ids), np.int64)  # of the (j-1)-gram that starts at each position
-        for j in range(1, k + 1):
-            context = numbers[: len(ids) - j + 1]
-            numbers = _lookup(self.orders[j - 1].keys, context, ids[j - 1 :], self.vocabulary_size)
-        # Position 0 is no target; the first k-2 targets have fewer than k-1 symbols before them.
-        start, missing = (1, 0) if k == 1 else (0, min(k - 2, len(ids) - 1))
-        pad = np.full(missing, -1)
-        return np.concatenate([pad, context[start:]]), np.concatenate([pad, numbers[start:]])
+    def _numbers(self, ids: Ids) -> Iterator[tuple[Ids, Ids]]:
+        """For each order k and each of ids[1:]: the numbers of its context (k-1 symbols) and of
+        its k-gram, -1 where training had none."""
+        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram that starts at each position
+        for k, order in enumerate(self.orders, start=1):
+            context = numbers[: len(ids) - k + 1]
+            numbers = _lookup(order.keys, context, ids[k - 1 :], self.vocabulary_size)
+            # Position 0 is no target; the first k-2 targets have fewer than k-1 symbols before.
+            start, missing = (1, 0) if k == 1 else (0, min(k - 2, len(ids) - 1))
+            pad = np.full(missing, -1)
+            yield np.concatenate([pad, context[start:]]), np.concatenate([pad, numbers[start:]])
 
 
 def _lookup(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:

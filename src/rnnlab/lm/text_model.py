@@ -14,7 +14,7 @@ from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.engines import Engine, choose_engine
 from rnnlab.errors import CorpusError, ModelFolderError, UsageError
 from rnnlab.lm import checkpoint
-from rnnlab.lm.evaluate import total_nats
+from rnnlab.lm.evaluate import Progress, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.precision import set_up
@@ -131,7 +131,7 @@ class TextModel:
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
         return text, self.tokenizer.encode(text), notices
 
-    def score(self, text: str, context: str = "carried") -> Score:
+    def score(self, text: str, context: str = "carried", progress: Progress = unwatched) -> Score:
         """Measure -ln p of a text that is already under the text rule; see `lm.evaluate`.
 
         Raises CorpusError where it holds less than two tokens.
@@ -139,7 +139,7 @@ class TextModel:
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-        nats = total_nats(self.model, self.engine, ids, context, self.precision)
+        nats = total_nats(self.model, self.engine, ids, context, self.precision, progress)
         unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
         return Score(nats, len(ids) - 1, scored_characters(self.tokenizer, text), unknown)
 

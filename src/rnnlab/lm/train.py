@@ -20,7 +20,7 @@ from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
 from rnnlab.errors import DivergenceError
-from rnnlab.lm.evaluate import perplexity
+from rnnlab.lm.evaluate import Progress, perplexity
 from rnnlab.lm.model import LanguageModel, ModelState, detached
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.precision import autocast
@@ -87,10 +87,15 @@ class EpochLoss:
         return self.total / self.steps if self.steps else math.nan
 
 
+class _EndAskedError(Exception):
+    """Ends an evaluation."""
+
+
 class Trainer:
     """Fits a model to batches until a budget is used up.
 
-    evaluate, where given, returns held-out nats per token; it is called at every milestone.
+    evaluate, where given, returns held-out nats per token; it is called at every milestone, with
+    what it is to tell its progress.
     """
 
     def __init__(
@@ -101,7 +106,7 @@ class Trainer:
         settings: TrainingSettings,
         *,
         precision: str = "float32",
-        evaluate: Callable[[], float] | None = None,
+        evaluate: Callable[[Progress], float] | None = None,
     ) -> None:
         self.model = model
         self.engine = engine
@@ -130,7 +135,7 @@ class Trainer:
         self._stop_requested = False
 
     def stop(self, reason: str) -> None:
-        """Ask the loop to end after the step that it is in."""
+        """Ask the loop to end after the step that it is in; an evaluation stays due."""
         self.stop_reason, self._stop_requested = reason, True
 
     def run(self) -> Iterator[Event]:
@@ -144,8 +149,8 @@ class Trainer:
             self.rng.bit_generator.state = self.epoch_rng
             count, batches = self.batches.epoch(self.rng, self.batch)
             for inputs, targets in batches:
-                if self.milestone_is_due:
-                    yield self._milestone()
+                if self.milestone_is_due and (milestone := self._milestone()):
+                    yield milestone
                 if self._is_over():
                     return
                 started = time.perf_counter()
@@ -258,16 +263,26 @@ class Trainer:
         )
         return max((used / budget for used, budget in budgets if budget), default=0.0)
 
-    def _milestone(self) -> Milestone:
+    def _milestone(self) -> Milestone | None:
+        """Evaluate; None where the loop is asked to end meanwhile."""
+        nats = None
+        if self.evaluate is not None:
+            try:
+                nats = self.evaluate(self._end_if_asked)
+            except _EndAskedError:
+                return None
         self.milestone_is_due = False
-        if self.evaluate is None:
+        if nats is None:
             return Milestone(self.step, None, is_best=False)
-        nats = self.evaluate()
         is_best = nats < self.best_nats and math.isfinite(perplexity(nats))
         self.since_best += 1
         if is_best:
             self.best_nats, self.since_best = nats, 0
         return Milestone(self.step, nats, is_best)
+
+    def _end_if_asked(self, share: float) -> None:
+        if self._stop_requested:
+            raise _EndAskedError
 
     def _divergence(self, loss: float, norm: float) -> DivergenceError:
         lasts = ", ".join(f"{value:.3g}" for value in self.last_norms) or "none"

@@ -168,7 +168,8 @@ def test_an_experiment_that_is_stopped_keeps_what_has_ended(
         time.sleep(0.05)
     process.send_signal(sign)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "rnnlab: error: interrupted\n")
+    assert process.returncode == 128 + sign
+    assert err == f"rnnlab: error: interrupted by {sign.name}\n"
     assert "runs are left; the same command goes on with them" in out
     assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
 

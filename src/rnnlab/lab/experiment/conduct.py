@@ -1,13 +1,10 @@
 """An experiment from file to report: what has not ended is run, then timed, then written up."""
 
 import os
-import signal
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.data.files import write_json
@@ -38,7 +35,7 @@ def conduct(
     Raises, before anything is run, UnavailableError where the executor, or the package of a search,
     is not here, CorpusError where a text is not, RunDirectoryError where the folder cannot be
     written or a text has changed; RunDirectoryError where runs failed, after the others have ended
-    and the report is written. Ctrl-C and SIGTERM end it with all that has ended kept.
+    and the report is written. KeyboardInterrupt ends it with all that has ended kept.
     """
     store = Store(folder)
     store.prepare()
@@ -47,7 +44,6 @@ def conduct(
         check_texts(records)
     tally = Tally(store, progress, max(SAME_FAILURES, len(plan.variants)))
     threads = execution.run_threads
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with make_executor(store, execution, threads) as executor:
             run = _run_search if plan.settings.search else _run_plan
@@ -58,7 +54,6 @@ def conduct(
         progress.interrupted()
         raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
         progress.end()
         records, verdicts = write_up(plan, folder, command)
     progress.summary(records, verdicts, folder)
@@ -83,10 +78,6 @@ def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> E
     from rnnlab.lab.experiment.local import LocalExecutor
 
     return LocalExecutor(store, execution.workers or max(1, (os.cpu_count() or 1) // threads))
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 @dataclass
