@@ -12,7 +12,7 @@ import rnnlab
 
 SOURCE = Path(rnnlab.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-ORDER = ["errors", "config", "data", "cells", "engines", "lm", "lab", "web", "cli"]
+ORDER = ["errors", "config", "data", "cells", "engines", "lm", "lab", "web", "commands", "cli"]
 
 
 def room(file: Path) -> str:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from command_line import TINY, Cli
+from command_line import RNNLAB, TINY, Cli
 
 from rnnlab.data.files import sealed, write_json
+from rnnlab.lab.states import state_files
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
 HOSTILE_BPE = json.dumps(
@@ -326,6 +328,22 @@ def test_a_model_larger_than_memory(cli: Cli, text_file: Path, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr.startswith("rnnlab: error: out of memory: ")
     assert done.stderr.endswith("; use a smaller --hidden-size, --batch-size or --num-steps\n")
+
+
+@pytest.mark.parametrize("megabytes", [1500, 2000], ids=["for a state", "for a step"])
+def test_memory_that_runs_out_later(text_file: Path, tmp_path: Path, megabytes: int) -> None:
+    run = tmp_path / "run"
+    command = f"ulimit -v {megabytes * 1000}; exec {RNNLAB} train --hidden-size 4000 --threads 1"
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --corpus {text_file} --run-dir {run}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("rnnlab: error: out of memory")
+    sizes = "; use a smaller --hidden-size, --batch-size or --num-steps. "
+    kept = "The training state of step 0 is kept; go on with rnnlab train --resume "
+    left = f"{kept}{run}\n" if state_files(run) else "No training state is left\n"
+    assert done.stderr.endswith(sizes + left)
 
 
 def test_a_loss_beyond_any_perplexity_is_a_divergence(

@@ -5,6 +5,7 @@ name, a contradictory setting), 1 where a sound request failed on what it met (a
 damaged checkpoint, a diverged run).
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -51,6 +52,27 @@ class DivergenceError(RnnlabError):
 
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM arrived where nothing is left to do but to end, as after Ctrl-C."""
+
+
+class OutOfMemoryError(RnnlabError):
+    """The machine or its GPU has no more memory."""
+
+
+def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
+    """What to raise instead, where the error is that there is no more memory.
+
+    Python, torch and C++ libraries each say it in a way of their own.
+    """
+    text = str(error)
+    if not isinstance(error, MemoryError) and not re.search(
+        "(out of|not enough|allocate) memory", text
+    ):
+        return None
+    asked = re.search(r"allocate (\d+) bytes", text)
+    what = f"{int(asked[1]):,} bytes more were needed" if asked else text.partition("\n")[0]
+    named = f": {what}" if what and what != "std::bad_alloc" else ""
+    sizes = "--hidden-size, --batch-size or --num-steps"
+    return OutOfMemoryError(f"out of memory{named}; use a smaller {sizes}")
 
 
 def suggest(name: str, choices: Iterable[str]) -> str:

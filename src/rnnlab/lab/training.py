@@ -14,7 +14,7 @@ from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.engines import choose_engine
-from rnnlab.errors import DivergenceError
+from rnnlab.errors import DivergenceError, OutOfMemoryError, lack_of_memory
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.run import Run, check_new, make_directory, owned
@@ -55,7 +55,7 @@ def train(
 
     Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
     trained; DivergenceError, or RunDirectoryError where the directory can no longer be written,
-    with what was saved last kept.
+    or OutOfMemoryError, with what was saved last kept.
     """
     display = display or Display(quiet=True)
     with ExitStack() as stack:
@@ -93,6 +93,10 @@ def train(
             raise
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(writer.kept()) from None
+        except (MemoryError, RuntimeError) as error:
+            if not (lack := lack_of_memory(error)):
+                raise
+            raise OutOfMemoryError(f"{lack}. {writer.kept()}") from None
         except OSError as error:
             raise writer.unwritable(error, ready.trainer.step) from None
     display.end(run.result, run.metrics, run.directory)

@@ -33,6 +33,8 @@ def write_tensors(
 ) -> None:
     """Replace `file` as a whole or not at all; `facts` is anything that JSON can say."""
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # The library, which makes two copies, aborts the process where it gets no memory for them.
+    bytearray(2 * sum(tensor.nbytes for tensor in kept.values()))
     text = json.dumps(facts or {})
     # One entry: the library writes several in an order that changes from call to call.
     metadata = {KEY: f"{checksum(kept, text)} {text}"}
