@@ -45,8 +45,18 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"corpus_limit": 8_000, "num_epochs": 50, "learning_rate": 0.01, "batch_size": 8},
         ("overfitting",),
     ),
+    "1,000 characters learned by heart": (
+        {
+            "corpus_limit": 1_000, "num_epochs": 300, "batch_size": 2, "num_steps": 16,
+            "hidden_size": 128, "learning_rate": 0.01, "split": (0.9, 0.1, 0.0),
+        },
+        ("overfitting",),
+    ),
     "adamw at 0.00002": ({"learning_rate": 2e-5}, ("learning rate too low",)),
+    "adamw at 0.0001": ({"learning_rate": 1e-4}, ("learning rate too low",)),
     "sgd at 0.01": ({"optimizer": "sgd", "learning_rate": 0.01}, ("learning rate too low",)),
+    "90% dropout": ({"dropout": 0.9}, ("regularization too strong",)),
+    "weight decay 3": ({"weight_decay": 3.0}, ("regularization too strong",)),
     "a batch of 4,096 tokens": (
         {"batch_size": 128, "num_epochs": 5},
         ("batch too large for the text",),

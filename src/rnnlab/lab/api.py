@@ -12,6 +12,7 @@ from rnnlab.errors import (
     CorpusError,
     ModelFolderError,
     RnnlabError,
+    RunDirectoryError,
     UsageError,
 )
 from rnnlab.lab import training
@@ -24,7 +25,7 @@ from rnnlab.lab.doctor.text import text_levels
 from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
-from rnnlab.lab.run_files import settings_of_run
+from rnnlab.lab.run_files import CONFIG, settings_of_run
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
@@ -147,7 +148,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     settings = run.settings
     history = read_history(run.directory, settings)
     try:
-        model = _last_model(run, diverged=history.stopped_by == "divergence")
+        model = _last_model(run, history.stopped_by)
         ids = training_data(model).splits["train"].all_ids
     except NotAtHand as why:
         return examine(run.directory, Evidence(history, why, why))
@@ -159,16 +160,22 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     return examine(run.directory, Evidence(history, levels, weights))
 
 
-def _last_model(run: Run, *, diverged: bool) -> TextModel:
+def _last_model(run: Run, stopped_by: str) -> TextModel:
     """Load a run's last weights; those of a run that diverged may be NaN, which is no damage."""
-    if not (run.directory / "checkpoint" / "last" / "config.json").is_file():
-        raise NotAtHand("no checkpoint has been saved yet")
+    folder = run.directory / "checkpoint" / "last"
+    if not (folder / "config.json").is_file():
+        raise NotAtHand(f"{folder} is gone" if stopped_by else "no checkpoint has been saved yet")
     try:
-        return load(run.directory, "last")
+        model = load(run.directory, "last")
     except ModelFolderError as error:
-        if not diverged:
+        if stopped_by != "divergence":
             raise
         raise NotAtHand(f"the last weights cannot be used: {error}") from None
+    if model.model.settings != run.settings.model:
+        raise RunDirectoryError(
+            f"{run.directory / CONFIG} was changed since: its model is not that of {folder}"
+        )
+    return model
 
 
 def training_data(model: TextModel) -> Dataset:

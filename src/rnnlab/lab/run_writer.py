@@ -26,7 +26,7 @@ from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.tensor_file import CONFIG as MODEL_CONFIG
 from rnnlab.lm.text_model import TextModel
-from rnnlab.lm.train import Milestone, Step, Trainer
+from rnnlab.lm.train import NO_NEW_BEST, Milestone, Step, Trainer
 from rnnlab.lm.training_state import put_state, take_state
 
 RESULT_FORMAT = 1
@@ -140,7 +140,7 @@ class RunWriter:
             )
         if trainer.is_out_of_patience:
             raise RunEndedError(
-                f"{ended}: no new best in {trainer.since_best} evaluations; give a larger "
+                f"{ended}: {NO_NEW_BEST} {trainer.since_best} evaluations; give a larger "
                 "--patience to go on, or 0 for no such end"
             )
 

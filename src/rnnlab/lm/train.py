@@ -26,6 +26,9 @@ from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.precision import autocast
 from rnnlab.lm.schedules import learning_rate_share
 
+NO_NEW_BEST = "no new best in"
+"""How the reason begins that `patience` ends a run with."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -176,7 +179,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         if self.is_out_of_patience:
-            self.stop(f"no new best in {self.since_best} evaluations")
+            self.stop(f"{NO_NEW_BEST} {self.since_best} evaluations")
         return self.progress >= 1 or self._stop_requested
 
     def _end_epoch(self) -> None:

@@ -1,6 +1,7 @@
 """`rnnlab doctor` and `rnnlab.diagnose` on runs in every state, and on damaged ones."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,20 @@ def test_a_finding_is_printed_with_its_evidence_and_advice(
 
 def test_a_run_object_is_taken_as_its_directory_is(trained: tuple[Path, str]) -> None:
     assert rnnlab.diagnose(rnnlab.Run.open(trained[0])) == rnnlab.diagnose(str(trained[0]))
+
+
+def test_a_checkpoint_that_is_gone_is_not_one_that_never_was(copy: Path) -> None:
+    shutil.rmtree(copy / "checkpoint")
+    last = copy / "checkpoint" / "last"
+    assert rnnlab.diagnose(copy).not_asked["dead units"] == f"{last} is gone"
+
+
+def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
+    file = copy / "config.toml"
+    file.write_text(file.read_text().replace("hidden_size = 32", "hidden_size = 33"))
+    message = f"{file} was changed since: its model is not that of {copy / 'checkpoint' / 'last'}"
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
 
 
 def test_a_run_without_result_is_read_as_going_on_or_killed(copy: Path) -> None:

@@ -1,10 +1,10 @@
 """Illnesses that show while the last weights read the text: saturated gates, dead units."""
 
-from rnnlab.config import LEARNING_RATES, Settings
+from rnnlab.config import Settings
+from rnnlab.lab.doctor.advice import calmer_rate, flag, weaker_decay
 from rnnlab.lab.doctor.evidence import Evidence
-from rnnlab.lab.doctor.finding import Finding, flag
+from rnnlab.lab.doctor.finding import Finding
 from rnnlab.lab.doctor.weights import GateActivity, LayerActivity
-from rnnlab.lm.optimizers import peak_learning_rate
 
 SATURATED = 0.9
 """Share of a gate's activations at the ends of its range, over all units and the text. Some units
@@ -16,6 +16,11 @@ DEAD_SHARE = 0.2
 never came alive cost nothing."""
 
 
+MEMORIZED = 0.1
+"""Of the unigram entropy. Who has learned the text to less has what it needs: gates at their ends
+are then what a text known by heart looks like."""
+
+
 def saturated_gates(evidence: Evidence) -> Finding | None:
     """A gate of some layer is at an end of its range for nearly all units and all the time."""
     gates = [
@@ -23,7 +28,7 @@ def saturated_gates(evidence: Evidence) -> Finding | None:
         for each in evidence.weights.gates
         if each.low_share + each.high_share >= SATURATED and not _is_candidate(each)
     ]
-    if not gates:
+    if not gates or _memorized(evidence):
         return None
     advice = _calmer(evidence.settings)
     if evidence.settings.model.forget_bias > 2:
@@ -31,6 +36,10 @@ def saturated_gates(evidence: Evidence) -> Finding | None:
     return Finding(
         "saturated gates", "saturated gates", tuple(map(_gate_in_words, gates)), tuple(advice)
     )
+
+
+def _memorized(evidence: Evidence) -> bool:
+    return evidence.end_nats < MEMORIZED * evidence.text.unigram_nats
 
 
 def _is_candidate(activity: GateActivity) -> bool:
@@ -42,7 +51,7 @@ def _is_candidate(activity: GateActivity) -> bool:
 def dead_units(evidence: Evidence) -> Finding | None:
     """Units of some layer keep one value over the whole text: they tell the network nothing."""
     layers = [layer for layer in evidence.weights.layers if layer.dead >= DEAD_SHARE * layer.units]
-    if not layers:
+    if not layers or _memorized(evidence):
         return None
     advice = _calmer(evidence.settings)
     if evidence.settings.model.cell == "rnn-relu":
@@ -52,16 +61,10 @@ def dead_units(evidence: Evidence) -> Finding | None:
 
 def _calmer(settings: Settings) -> list[str]:
     """What keeps weights from growing so large."""
-    advice = []
+    advice = weaker_decay(settings)
     if settings.model.init != "torch":
         advice.append(flag(settings, "init", "torch"))
-    rate, default = (
-        peak_learning_rate(settings.training), LEARNING_RATES[settings.training.optimizer],
-    )  # fmt: skip
-    if rate > default:
-        advice.append(flag(settings, "learning_rate", default, "the optimizer's own"))
-    else:
-        advice.append(flag(settings, "learning_rate", rate / 3))
+    advice.append(calmer_rate(settings, 3))
     if not settings.training.clip_norm:
         advice.append(flag(settings, "clip_norm", 1, "0 is off"))
     return advice

@@ -3,8 +3,9 @@
 import math
 from statistics import median
 
+from rnnlab.lab.doctor.advice import calmer_rate, decays_fast, flag, rounded, weaker_decay
 from rnnlab.lab.doctor.evidence import MIN_LINES, Evidence
-from rnnlab.lab.doctor.finding import Finding, NotAtHand, flag, rounded
+from rnnlab.lab.doctor.finding import Finding, NotAtHand
 from rnnlab.lab.doctor.history import History, mean_clipped_share, mean_nats
 from rnnlab.lm.optimizers import peak_learning_rate
 
@@ -53,7 +54,7 @@ def diverged(evidence: Evidence) -> Finding | None:
     shown = _stopped(history) or _not_finite(history) or _exploded(history)
     if not shown:
         return None
-    advice = [flag(settings, "learning_rate", peak_learning_rate(settings.training) / 10)]
+    advice = [*weaker_decay(settings), calmer_rate(settings, 10)]
     if not 0 < settings.training.clip_norm <= 1:
         advice.append(flag(settings, "clip_norm", 1, "0 is off"))
     if not settings.training.warmup:
@@ -70,19 +71,23 @@ def clipping(evidence: Evidence) -> Finding | None:
     if not limit or share < EVERY_STEP:
         return None
     norm = median(line.gradient_norm for line in lines if line.gradient_norm > 0)
-    shown = (
+    shown = [
         f"{share:.0%} of the steps after step {lines[0].step:,} were clipped",
         f"their gradient norm is {norm:.3g} (median), {norm / limit:.3g} times clip_norm {limit:g}",
-    )
+    ]
     advice = [flag(settings, "clip_norm", 2 * norm, "twice the usual norm")]
     if settings.training.optimizer == "sgd":
         rate = peak_learning_rate(settings.training) * limit / norm
         same = f"with --clip-norm {rounded(2 * norm)} this makes steps as long as now"
         advice.append(flag(settings, "learning_rate", rate, same))
     else:
-        rate = peak_learning_rate(settings.training) / 3
-        advice.append(flag(settings, "learning_rate", rate, "if the norm is large as it rises"))
-    return Finding("clipping every step", "clipping every step", shown, tuple(advice))
+        shown.append(
+            f"{settings.training.optimizer} divides by the gradients' usual size, so this costs "
+            "little by itself: clip_norm 0.02 was no worse than 1; but nothing is left of clipping "
+            "the odd steep place"
+        )
+    title = "clipping every step"
+    return Finding(title, title, tuple(shown), tuple(advice))
 
 
 def overfitting(evidence: Evidence) -> Finding | None:
@@ -106,6 +111,10 @@ def overfitting(evidence: Evidence) -> Finding | None:
     least = min(line.nats_per_token for line in late)
     if least <= lowest.nats_per_token * (1 + RISE) or now >= then:
         return None
+    if now >= min([*_guessing(history), math.inf]) or decays_fast(settings):
+        return None  # what rises is no fit
+    if history.ended_by_patience:  # which is the cure, and checkpoint/best is what it kept
+        return None
     end = sum(line.nats_per_token for line in late) / len(late)
     rise = end / lowest.nats_per_token - 1
     shown = (
@@ -119,12 +128,10 @@ def overfitting(evidence: Evidence) -> Finding | None:
     if not settings.training.patience:
         advice.append(flag(settings, "patience", 3, "stops soon after the lowest point"))
     if settings.training.weight_decay < 0.1 and settings.training.optimizer == "adamw":
-        advice.append(flag(settings, "weight_decay", 0.1))
-    advice.append(flag(settings, "hidden_size", max(1, settings.model.hidden_size // 2)))
-    return Finding(
-        "overfitting", f"overfitting since step {lowest.step:,}", shown,
-        (*advice, "more text; until then checkpoint/best holds the weights of the lowest point"),
-    )  # fmt: skip
+        advice.append(flag(settings, "weight_decay", 0.1, "helps less"))
+    advice.append("more text; until then checkpoint/best holds the weights of the lowest point")
+    title = f"overfitting since step {lowest.step:,}"
+    return Finding("overfitting", title, shown, tuple(advice))
 
 
 def batch_too_large(evidence: Evidence) -> Finding | None:
@@ -163,7 +170,10 @@ def _quarters(evidence: Evidence) -> str:
 def _stopped(history: History) -> list[str]:
     if history.stopped_by != "divergence":
         return []
-    shown = [f"training stopped after step {history.steps:,}: the next was NaN or infinite"]
+    shown = [
+        f"training stopped after step {history.steps:,}: the next one's loss or gradient was not "
+        "finite, or its loss beyond any perplexity"
+    ]
     if history.training:
         last = history.training[-1]
         shown.append(

@@ -1,5 +1,6 @@
 """All that rules may look at; what is missing says why when a rule reaches for it."""
 
+import math
 from dataclasses import dataclass
 
 from rnnlab.config import Settings
@@ -57,6 +58,11 @@ class Evidence:
         if isinstance(self.weights_or_why, NotAtHand):
             raise self.weights_or_why
         return self.weights_or_why
+
+    @property
+    def end_nats(self) -> float:
+        """Training nats per token in the last quarter, however short the curve; NaN without one."""
+        return mean_nats(self.history.part(0.75, 1)) if self.history.training else math.nan
 
     @property
     def curve(self) -> Curve:

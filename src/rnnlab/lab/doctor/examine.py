@@ -10,6 +10,7 @@ from rnnlab.lab.doctor.evidence import Evidence
 from rnnlab.lab.doctor.finding import Diagnosis, Finding, NotAtHand
 from rnnlab.lab.doctor.history import History
 from rnnlab.lab.doctor.learning_rules import learning_rate_too_low, stuck_at_unigram
+from rnnlab.lab.doctor.restraint_rules import regularization_too_strong
 
 RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "diverged": diverged,
@@ -18,6 +19,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "saturated gates": saturated_gates,
     "dead units": dead_units,
     "overfitting": overfitting,
+    "regularization too strong": regularization_too_strong,
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
 }

@@ -1,4 +1,4 @@
-"""What a run logged, read back and checked; needs no torch."""
+"""What a run logged, read back and checked."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError
 from rnnlab.lab.run_files import METRICS, RESULT, read_json, read_metrics
+from rnnlab.lm.train import NO_NEW_BEST
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class History:
     """None where there is no result.json yet."""
     train_tokens: int | None = None
     """Length of the training split, likewise."""
+
+    @property
+    def ended_by_patience(self) -> bool:
+        """Whether `--patience` ended the run."""
+        return self.stopped_by.startswith(NO_NEW_BEST)
 
     @property
     def steps(self) -> int:

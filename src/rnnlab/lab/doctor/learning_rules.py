@@ -1,9 +1,11 @@
 """Illnesses of a run that learns too little: stuck at the unigram level, learning rate too low."""
 
 from rnnlab.config import LEARNING_RATES
+from rnnlab.lab.doctor.advice import calmer_rate, flag, weaker_decay
 from rnnlab.lab.doctor.curve_rules import STILL_FALLING
 from rnnlab.lab.doctor.evidence import Curve, Evidence
-from rnnlab.lab.doctor.finding import Finding, NotAtHand, flag
+from rnnlab.lab.doctor.finding import Finding, NotAtHand
+from rnnlab.lab.doctor.restraint_rules import much_dropped
 from rnnlab.lm.optimizers import peak_learning_rate
 
 NEAR_UNIGRAM = 0.05
@@ -14,15 +16,18 @@ WORTH_READING = 0.05
 """Share by which a bigram has to beat the unigram on this text; where it does not, the unigram
 level may be all there is to learn."""
 
-MUCH_DROPOUT = 0.6
-"""Share; recipes that do well stay below."""
-
 MIN_STEPS = 50
 """Updates before which no network has left the unigram level, whatever its settings."""
 
 HARDLY_MOVED = 0.25
 """What was added to the weights since the start, in units of the size that weights start with. In
 runs that learned it was 0.7 and more; see docs/doctor.md."""
+
+HALF_WAY = 0.65
+"""The same, where the rate is far below the optimizer's own and the loss still falls."""
+
+FAR_BELOW = 0.34
+"""Of the optimizer's own learning rate."""
 
 FALLS_AT_ALL = 0.002
 """Share by which training nats fell from the third quarter to the last, against their noise."""
@@ -44,12 +49,11 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
         f"{text.gain_by_one_token:.0%} better",
     )
     training, model = settings.training, settings.model
-    advice = []
+    advice = weaker_decay(settings)
     if model.init != "torch":
         advice.append(flag(settings, "init", "torch"))
-    for name in ("input_dropout", "layer_dropout", "weight_dropout", "dropout"):
-        if getattr(model, name) > MUCH_DROPOUT:
-            advice.append(flag(settings, name, 0.2, "the network has to see what it reads"))
+    for name in much_dropped(settings):
+        advice.append(flag(settings, name, 0.2, "the network has to see what it reads"))
     default = LEARNING_RATES[training.optimizer]
     rate = peak_learning_rate(training)
     if training.optimizer != "adamw":
@@ -60,7 +64,7 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
     elif rate < default:
         advice.append(flag(settings, "learning_rate", min(default, 10 * rate)))
     if not advice:
-        advice = [flag(settings, "learning_rate", rate / 3)]
+        advice = [calmer_rate(settings, 3)]
     title = "stuck at the unigram level"
     return Finding(title, title, shown, tuple(advice))
 
@@ -71,20 +75,22 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     # Of a text of one token only there is nothing to learn.
     level = text.unigram_nats * (1 - NEAR_UNIGRAM)
     unlearned = text.unigram_nats > 0 and curve.last_quarter_nats > level
-    if not _hardly_moved(evidence) or not (unlearned or curve.fall > FALLS_AT_ALL):
-        return None
     moved = evidence.weights.moved
+    rate = peak_learning_rate(settings.training)
+    default = LEARNING_RATES[settings.training.optimizer]
+    still = _hardly_moved(evidence) and (unlearned or curve.fall > FALLS_AT_ALL)
+    half_way = moved < HALF_WAY and rate < FAR_BELOW * default and curve.fall > STILL_FALLING
+    if not still and not half_way:
+        return None
     shown = (
         f"in {evidence.history.steps:,} steps the weights moved by {moved:.2g} of the size that "
-        f"weights start with; in a network that learns it is more than {HARDLY_MOVED:g}",
+        f"weights start with; in networks that learned well it was 0.7 and more",
         f"training nats per token: {curve.third_quarter_nats:.3f} in the third quarter of the "
         f"run, {curve.last_quarter_nats:.3f} in the last; knowing only how frequent each token "
         f"is gives {text.unigram_nats:.3f}",
     )
-    rate = peak_learning_rate(settings.training)
-    default = LEARNING_RATES[settings.training.optimizer]
     advice = flag(settings, "learning_rate", 10 * rate)
-    if rate < default / 3:
+    if rate < FAR_BELOW * default:
         advice = flag(settings, "learning_rate", default, "the optimizer's own")
     title = "learning rate too low"
     return Finding(title, title, shown, (advice, "or a longer budget"))
