@@ -98,7 +98,7 @@ struct Candidate {
 };
 
 // A token from logits (V,): the likeliest, or a draw with `uniform` in [0, 1). The rule is that of
-// rnnlab.lm.generate.choose. -1: a logit is NaN.
+// rnnlab.lm.generate.choose. -1: a logit is NaN or infinite.
 int64_t choose(const float* logits, int64_t block_step, int64_t V, double uniform,
                const Choice& choice, std::vector<Candidate>& candidates) {
   int64_t best = -1;
@@ -108,7 +108,7 @@ int64_t choose(const float* logits, int64_t block_step, int64_t V, double unifor
   };
   for (int64_t v = 0; v < V; ++v) {
     const float x = logit(v);
-    if (isnan(x)) return -1;
+    if (!isfinite(x) && v != choice.forbidden) return -1;
     if (best < 0 || x > most) best = v, most = x;
   }
   if (choice.temperature == 0) return best;

@@ -15,13 +15,16 @@ import tyro
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
 from rnnlab.config import Settings, find_config
-from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown
+from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown, visible
 from rnnlab.lab.run_files import settings_of_run
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
 
-DESCRIPTION = "A laboratory for recurrent language models: train, measure honestly, generate."
+DESCRIPTION = (
+    "A laboratory for recurrent language models: train, measure honestly, generate.\n\n"
+    "rnnlab COMMAND --help has all that a command takes; rnnlab --version prints the version."
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -44,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> None:
         kept = f". {interrupt}" if str(interrupt) else ""
         fail(f"interrupted by {sign.name}{kept}", 128 + sign)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         sys.exit(1)
     except OSError as error:
         fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
@@ -94,5 +97,14 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def fail(message: str, exit_code: int) -> NoReturn:
     """Print one error and end."""
-    print(f"rnnlab: error: {message}", file=sys.stderr)
+    print(f"rnnlab: error: {visible(message)}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would tell of it once more at its end
+        give_up_output()
     sys.exit(exit_code)
+
+
+def give_up_output() -> None:
+    """Let nothing more be written to standard output, which cannot take it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,7 @@ import tyro
 from rnnlab.config import (
     CONTEXTS,
     BenchSettings,
+    ComputeSettings,
     DataSettings,
     GenerationSettings,
     MachineSettings,
@@ -46,7 +47,8 @@ def train(
         config: TOML file with settings, or the name of a recipe; flags override it.
         run_dir: new directory for all that the run writes; default: numbered, under runs/.
         resume: run directory to go on in, where training was interrupted, or has used up its budget
-            and is given a larger one; its settings are the defaults of all flags.
+            and is given a larger one, counted from the start; its settings are the defaults of all
+            flags.
         quiet: print nothing but errors.
     """
     if resume and (config or run_dir):
@@ -64,7 +66,7 @@ def train(
 def generate(
     model: tyro.conf.Positional[Path],
     settings: GenerationSettings,
-    machine: MachineSettings,
+    machine: ComputeSettings,
     prefix: tuple[str, ...] = ("",),
     prefix_file: str = "",
     checkpoint: Literal["best", "last"] = "best",
@@ -87,7 +89,7 @@ def generate(
 
 def evaluate(
     model: tyro.conf.Positional[Path],
-    machine: MachineSettings,
+    machine: ComputeSettings,
     text: tuple[str, ...] = (),
     split: tuple[Literal["train", "validation", "test"], ...] = (),
     context: tuple[str, ...] = CONTEXTS,

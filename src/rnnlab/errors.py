@@ -75,6 +75,11 @@ def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
     return OutOfMemoryError(f"out of memory{named}; use a smaller {sizes}")
 
 
+def plainly(error: Exception) -> str:
+    """What an error of Python or a library says, without Python's words for it."""
+    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+
+
 def suggest(name: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'X'?" for the nearest of `choices`, or nothing if none is near."""
     near = get_close_matches(name, list(choices), n=1, cutoff=0.6)
@@ -87,6 +92,19 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     return UsageError(
         f"unknown {kind} {name!r}{suggest(name, names)} (choices: {', '.join(names)})"
     )
+
+
+CONTROLS = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Characters that terminals obey, and what is shown in their place: U+241B for ESC."""
+
+
+def visible(text: str) -> str:
+    """A text for a terminal, which it cannot make do anything."""
+    return text.translate(CONTROLS)
 
 
 def is_unicode(text: str) -> bool:

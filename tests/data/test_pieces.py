@@ -24,6 +24,11 @@ def contents(draw: st.DrawFn) -> bytes:
 
 def expected(content: bytes, errors: str) -> str:
     """The text, or the message of the error, as a file read as a whole gives it."""
+    if errors == "strict" and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return (
+            "a book is no UTF-8 text but UTF-16, by its first two bytes; convert it: iconv -f "
+            "UTF-16 -t UTF-8 OLD > NEW"
+        )
     if errors == "strict" and b"\0" in content:
         offset = content.index(b"\0")
         return (
@@ -59,8 +64,19 @@ def test_bytes_in_pieces_are_decoded_as_a_whole(
         (b"x" * 65_535 + "é".encode() + b"\xc3(", "no UTF-8 text: byte 0xc3 at offset 65537;"),
         (b"x" * 65_535 + b"\xf0\x9f\x98", "no UTF-8 text: byte 0xf0 at offset 65535;"),
         (b"\xff" + b"x" * 70_000 + b"\0", "no text: NUL byte at offset 70001;"),
+        ("abc".encode("utf-16-le"), "no text: NUL byte at offset 1;"),
+        ("abc".encode("utf-16"), "no UTF-8 text but UTF-16, by its first two bytes;"),
+        (b"\xfe\xff" + "абв".encode("utf-16-be"), "no UTF-8 text but UTF-16, by its first two"),
     ],
-    ids=["later chunk", "after a character across", "unfinished across", "NUL after all"],
+    ids=[
+        "later chunk",
+        "after a character across",
+        "unfinished across",
+        "NUL after all",
+        "UTF-16 unmarked",
+        "UTF-16",
+        "big-endian",
+    ],
 )
 def test_offsets_count_from_the_start_of_the_file(
     content: bytes, message: str, tmp_path: Path

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -255,11 +256,12 @@ def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_size": 64}, "hidden_size cannot change when training goes on: {0} has 32, not 64"
-         " (can change: num_epochs, "),
-        ({"seed": 3}, "seed cannot change when training goes on: {0} has 0, not 3 (can change: "),
-        ({"split": (0.5, 0.25, 0.25)}, "split cannot change when training goes on: {0} has "
-         "0.9 0.05 0.05, not 0.5 0.25 0.25 (can change: "),
+        ({"hidden_size": 64}, "hidden_size cannot change when training goes on: {0} began with 32, "
+         "config.toml or the command line says 64 (can change: num_epochs, "),
+        ({"seed": 3}, "seed cannot change when training goes on: {0} began with 0, "
+         "config.toml or the command line says 3 (can change: "),
+        ({"split": (0.5, 0.25, 0.25)}, "split cannot change when training goes on: {0} began with "
+         "0.9 0.05 0.05, config.toml or the command line says 0.5 0.25 0.25 (can change: "),
     ],
 )  # fmt: skip
 def test_what_cannot_change(
@@ -296,7 +298,15 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
         f"the text of {directory} has changed since training began; it can only go on with the "
         "text that it began with"
     )
-    assert "resumed   from step" in resumed(directory, num_epochs=3, corpus=str(text_file))
+    with pytest.raises(UsageError) as refused:
+        resumed(directory, num_epochs=3, corpus="python-reference")
+    assert str(refused.value) == (
+        f"corpus 'python-reference' is another text than that of {directory}, {str(text)!r}; "
+        "training can only go on with the text that it began with"
+    )
+    shown = resumed(directory, num_epochs=3, corpus=str(text_file))
+    assert "resumed   from step" in shown
+    assert re.search(r"^engine    \w+ \(as before\),", shown, re.MULTILINE)
 
 
 def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_what_no_state_says_is_refused_before_anything_is_cut(
     before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
     del before[stopped / ".lock"]
     with pytest.raises(
-        ModelFolderError, match="no training state of this version of rnnlab: "
+        ModelFolderError, match="no training state as this version of rnnlab writes it: "
     ) as e:
         resumed(stopped)
     assert rule in str(e.value)

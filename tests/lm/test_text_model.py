@@ -296,7 +296,7 @@ def test_load_refuses_a_folder_that_does_not_say_its_text_rule(make, tmp_path, d
     write_json(tmp_path / "config.json", sealed(config))
     with pytest.raises(ModelFolderError) as caught:
         TextModel.load(tmp_path)
-    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}: no data settings: ")
+    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}: no data settings")
 
 
 def test_precision_holds_for_writing_and_scoring(make, output_types):

@@ -130,7 +130,7 @@ def test_a_state_that_lacks_a_fact_is_refused(missing: str) -> None:
     trainer = new_trainer(1)
     tensors, facts = take_state(trainer)
     del facts[missing]
-    with pytest.raises(ModelFolderError, match="does not fit this run: KeyError"):
+    with pytest.raises(ModelFolderError, match=f"does not fit this run: '{missing}' is missing"):
         put_state(trainer, tensors, facts)
 
 

@@ -90,7 +90,8 @@ class DataSettings(SettingsGroup):
     corpus: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         ("auto",),
         min_length=1,
-        description="a named corpus (see `rnnlab corpora`), text files, - for standard input, auto",
+        description="a named corpus (see `rnnlab corpora`), text files, - for standard input, auto "
+        "(timemachine, or python-reference where that cannot be had)",
     )
     data_dir: str = Field("", description="folder searched first for named corpora")
     errors: Literal["strict", "replace"] = Field(
@@ -99,7 +100,9 @@ class DataSettings(SettingsGroup):
     preprocessing: Literal["none", "lower", "letters"] = Field(
         "none", description="text rule; letters: only a-z and single spaces, as d2l does"
     )
-    tokenizer: Literal["char", "byte", "word", "bpe"] = Field("char", description="unit of text")
+    tokenizer: Literal["char", "byte", "word", "bpe"] = Field(
+        "char", description="unit of text; byte: of the text in UTF-8"
+    )
     vocabulary: Literal["train", "text"] = Field(
         "train", description="take the vocabulary from the training split or the whole text"
     )
@@ -128,7 +131,7 @@ class DataSettings(SettingsGroup):
     @model_validator(mode="after")
     def _check_split(self) -> Self:
         shares = self.split
-        counts = all(share == int(share) for share in shares) and max(shares) > 1
+        counts = all(share == int(share) for share in shares) and 1 < max(shares) < 2**53
         if min(shares) < 0 or shares[0] == 0 or not (counts or abs(sum(shares) - 1) < 1e-6):
             raise ValueError(
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
@@ -190,8 +193,8 @@ class TrainingSettings(SettingsGroup):
     max_seconds: float = Field(
         0.0,
         ge=0,
-        description=f"budget: wall time of the loop, 0: any; {DEFAULT_SECONDS:g} if no budget is "
-        "given [s]",
+        description="budget: wall time of the loop, evaluations and saving included, 0: any; "
+        f"{DEFAULT_SECONDS:g} if no budget is given [s]",
     )
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = Field(
         "adamw", description="update rule"
@@ -244,8 +247,8 @@ class TrainingSettings(SettingsGroup):
         return self
 
 
-class MachineSettings(SettingsGroup):
-    """How it is computed; none of this enters the model."""
+class ComputeSettings(SettingsGroup):
+    """With what it is computed; none of this enters the model."""
 
     engine: str = Field(
         "auto",
@@ -254,6 +257,11 @@ class MachineSettings(SettingsGroup):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
     precision: Precision = Field("float32", description="bfloat16: autocast, weights stay float32")
     threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: as torch chooses")
+
+
+class MachineSettings(ComputeSettings):
+    """How it is computed; none of this enters the model."""
+
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="time between training states saved to resume from, 0: a step [s]"
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rnnlab.data.files import is_special
 from rnnlab.data.pieces import decoded
 from rnnlab.errors import ChecksumError, CorpusError, UsageError, suggest
 
@@ -202,6 +203,15 @@ def joined_source(parts: Sequence[Source]) -> Source:
         sha256=hashlib.sha256(sums.encode()).hexdigest(),
         origin=f"{len(parts)} texts, one after another",
     )
+
+
+def check_kept(names: Sequence[str]) -> None:
+    """Raise CorpusError for a text that cannot be read a second time; /dev/zero never ends."""
+    for name in names:
+        if name == "-":
+            raise CorpusError("it was read from standard input")
+        if name not in NAMES and is_special(Path(name)):
+            raise CorpusError(f"{name} is no regular file")
 
 
 def is_text_file(name: str) -> bool:

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from rnnlab.errors import UsageError, is_unicode
 
@@ -31,10 +31,26 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{str(path)!r} holds bytes that are no UTF-8; give it another name")
 
 
+def is_special(path: Path) -> bool:
+    """Whether something is there that is neither file nor folder; a pipe may be waited for long."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def write_atomically(file: Path, content: bytes) -> None:
     """Replace `file` by `content` as a whole or not at all."""
     with replacing(file) as stream:
         stream.write(content)
+
+
+@contextmanager
+def appending(file: Path) -> Iterator[TextIO]:
+    """Open a text file to append to; an OSError names it."""
+    try:
+        with file.open("a", encoding="utf-8") as stream:
+            yield stream
+    except OSError as error:
+        error.filename = str(file)
+        raise
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from rnnlab.errors import CorpusError
 
 BYTE_ORDER_MARK = "\ufeff"
 
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What such a text begins with, and no text in UTF-8."""
+
 
 def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -> Iterator[bytes]:
     """Read a file, `size` bytes at a time; raises CorpusError where it cannot be read.
@@ -37,18 +40,22 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
     read, begun, empty = 0, False, True
+    head = b""
     steps = chain(((chunk, False) for chunk in content), [(b"", True)])
     for chunk, is_end in steps:
+        head += chunk[: 2 - len(head)]
         if errors == "strict":
-            _refuse_nul(chunk, read, origin)
+            _refuse_nul(chunk, read, origin, head)
         start = read - len(decoder.getstate()[0])  # the last chunk may have ended in a character
         read += len(chunk)
         try:
             text = decoder.decode(chunk, is_end)
         except UnicodeDecodeError as error:
             for rest, _ in steps:
-                _refuse_nul(rest, read, origin)
+                head += rest[: 2 - len(head)]
+                _refuse_nul(rest, read, origin, head)
                 read += len(rest)
+            _refuse_utf_16(head, origin)
             raise CorpusError(
                 f"{origin} is no UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
                 f"{start + error.start}; convert it, or use --errors replace"
@@ -62,11 +69,21 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
         raise CorpusError(f"{origin} is empty; a corpus needs text")
 
 
-def _refuse_nul(chunk: bytes, offset: int, origin: str) -> None:
+def _refuse_nul(chunk: bytes, offset: int, origin: str, head: bytes) -> None:
     if (nul := chunk.find(b"\0")) >= 0:
+        _refuse_utf_16(head, origin)
         raise CorpusError(
             f"{origin} is no text: NUL byte at offset {offset + nul}; "
             "use --errors replace to read it anyway"
+        )
+
+
+def _refuse_utf_16(head: bytes, origin: str) -> None:
+    """Name the encoding of what has turned out to be no UTF-8, where its first bytes tell."""
+    if head in UTF_16:
+        raise CorpusError(
+            f"{origin} is no UTF-8 text but UTF-16, by its first two bytes; convert it: "
+            "iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
+from rnnlab.data.corpus import check_kept
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import Watch, read_beginning, unwatched
 from rnnlab.errors import (
@@ -93,7 +94,9 @@ def evaluate(
             dataset = training_data(model)
         except RnnlabError as error:
             if not texts:
-                raise
+                raise type(error)(
+                    f"the model's own text is not at hand: {error}; give another with --text"
+                ) from None
             notices.append(f"baselines left out, the training text is not at hand: {error}")
     beside = dataset_baselines(dataset) if dataset and baselines else None
     records: list[Evaluation] = []
@@ -184,11 +187,7 @@ def training_data(model: TextModel) -> Dataset:
     Raises CorpusError or UsageError where it is not at hand, ChecksumError where it has changed.
     """
     settings = DataSettings(**model.about["data"])
-    if "-" in settings.corpus:
-        raise CorpusError("it was read from standard input")
-    for name in map(Path, settings.corpus):  # a stranger's folder may name /dev/zero
-        if name.exists() and not name.is_file():
-            raise CorpusError(f"{name} is no regular file")
+    check_kept(settings.corpus)
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")

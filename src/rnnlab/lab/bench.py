@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rnnlab.config import BenchSettings, MachineSettings
+from rnnlab.config import BenchSettings, ComputeSettings
 from rnnlab.engines import ENGINES
 from rnnlab.engines.native import instruction_set
 from rnnlab.errors import UnavailableError, unknown
@@ -75,7 +75,7 @@ def bench(settings: BenchSettings, watch: Watch | None = None) -> Row:
     asked for and is not here.
     """
     for precision in settings.precision:
-        device = set_up(MachineSettings(precision=precision))
+        device = set_up(ComputeSettings(precision=precision))
     return _Bench(settings, device, watch or Unwatched()).run()
 
 

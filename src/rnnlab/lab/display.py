@@ -1,5 +1,7 @@
 """What a person sees while a run goes on: a line a milestone, and on a terminal a live bar."""
 
+import errno
+import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from rich.table import Table
 
 from rnnlab.config import Settings
 from rnnlab.data.dataset import Dataset
+from rnnlab.errors import visible
 from rnnlab.lab.curves import text_chart
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lm.evaluate import perplexity
@@ -28,12 +31,19 @@ WORKING_SECONDS = 10.0
 """Where there is no terminal, a line every so many seconds says how far reading or measuring is."""
 
 
+class _Console(Console):
+    """One that does not end the process when nobody reads on; that is for the caller to tell."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class Display:
     """Prints to standard output; with `quiet` it prints nothing."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.quiet = quiet
-        self.console = console or Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = console or _Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._told = time.perf_counter()
         self._began: float | None = None
@@ -84,8 +94,8 @@ class Display:
         """Say what is about to be trained; the first line names the corpus and why this one."""
         self.take_bar_away()
         self._has_held_out = bool(dataset.held_out)
-        show, machine = self.console.print, settings.machine
-        show(f"corpus    {dataset.corpus.name} ({dataset.corpus.origin})", markup=False)
+        show, machine, corpus = self.console.print, settings.machine, dataset.corpus
+        show(f"corpus    {visible(f'{corpus.name} ({corpus.origin})')}", markup=False)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         show(f"text      {settings.data.preprocessing}, {model.tokenizer!r}: {sizes} tokens")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
@@ -139,7 +149,7 @@ class Display:
         left = f"{self._seconds_left(last):.0f} s left"
         self.console.print(f"{last.progress:4.0%} {status} | {left}{mark}", markup=False)
         if sample:
-            line = " ".join(sample.split())
+            line = visible(" ".join(sample.split()))
             self.console.print(f"     | {line}", markup=False, style="dim")
 
     def take_bar_away(self) -> None:
@@ -215,8 +225,8 @@ def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
 def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     first = records[0]
     title = (
-        f"{first['corpus']}, {first['split']}: {first['characters']:,} characters predicted, "
-        f"weights: {first['checkpoint']}"
+        f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters "
+        f"predicted, weights: {first['checkpoint']}"
     )
     table = plain_table(title, ("",), ("bits/character", "nats/token", "perplexity"))
     if first["unknown_tokens"]:

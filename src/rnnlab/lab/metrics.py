@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import cut_off, finite, flushed_size
+from rnnlab.data.files import appending, cut_off, finite, flushed_size
 from rnnlab.lab.run_files import METRICS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
@@ -153,6 +153,6 @@ class MetricsLog:
 
     def _write(self, record: dict[str, Any]) -> None:
         text = json.dumps(finite(record), allow_nan=False)
-        with self._file.open("a", encoding="utf-8") as file:
+        with appending(self._file) as file:
             file.write(text + "\n")
         self._also(json.loads(text))

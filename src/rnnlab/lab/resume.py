@@ -9,6 +9,7 @@ from rnnlab.config.faults import in_words
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.files import CHECKSUM, sealed
 from rnnlab.errors import ChecksumError, UsageError
+from rnnlab.lab.run_files import CONFIG
 
 CHANGEABLE = (
     "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
@@ -43,17 +44,25 @@ def about(settings: Settings, dataset: Dataset, environment: Mapping[str, Any]) 
 def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
     """Compare what `about` said then and says now.
 
-    Raises UsageError for a setting that cannot change, ChecksumError for another text.
+    Raises UsageError for a setting that cannot change, the text among them, and ChecksumError for
+    one that has changed where it is.
     """
     changed = _changes(was, now)
     if kept := [name for name in changed if name not in (*CHANGEABLE, *BY_CONTENT)]:
         name = kept[0]
         before, after = changed[name]
         raise UsageError(
-            f"{name} cannot change when training goes on: {directory} has {in_words(before)}, "
-            f"not {in_words(after)} (can change: {', '.join(CHANGEABLE)})"
+            f"{name} cannot change when training goes on: {directory} began with "
+            f"{in_words(before)}, {CONFIG} or the command line says {in_words(after)} (can "
+            f"change: {', '.join(CHANGEABLE)})"
         )
     if was["corpus_sha256"] != now["corpus_sha256"]:
+        if "corpus" in changed:
+            before, after = changed["corpus"]
+            raise UsageError(
+                f"corpus {in_words(after)} is another text than that of {directory}, "
+                f"{in_words(before)}; training can only go on with the text that it began with"
+            )
         raise ChecksumError(
             f"the text of {directory} has changed since training began; it can only go on with "
             "the text that it began with"

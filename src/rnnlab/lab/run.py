@@ -96,6 +96,8 @@ def check_new(directory: Path) -> None:
     check_path(directory)
     if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
         return
+    if not directory.is_dir():
+        raise UsageError(f"run directory {str(directory)!r} is a file; give another --run-dir")
     hint = f"go on with it by --resume {directory}, " if state_files(directory) else ""
     raise UsageError(
         f"run directory {str(directory)!r} exists and is not empty; {hint}give another --run-dir, "
@@ -113,25 +115,27 @@ def _is_bare(directory: Path) -> bool:
 
 
 @contextmanager
-def owned(directory: Path) -> Iterator[None]:
+def owned(directory: Path, way_out: str = "give another --run-dir") -> Iterator[None]:
     """Be the one process that writes a run directory.
 
-    Raises RunDirectoryError where another one is, and where it cannot be written.
+    Raises RunDirectoryError where another one is, and where it cannot be written, with what to do
+    about that.
     """
     with ExitStack() as stack:
         try:
             owner = stack.enter_context(claimed(directory / LOCK))
         except OSError as error:
-            raise _unwritable(directory, error) from None
+            raise _unwritable(directory, error, way_out) from None
         if owner:
             raise RunDirectoryError(f"run directory {str(directory)!r} is in use by {owner}")
         yield
 
 
-def _unwritable(directory: Path, error: OSError) -> RunDirectoryError:
+def _unwritable(
+    directory: Path, error: OSError, way_out: str = "give another --run-dir"
+) -> RunDirectoryError:
     return RunDirectoryError(
-        f"run directory {str(directory)!r} cannot be written: {error.strerror}; give another "
-        "--run-dir"
+        f"run directory {str(directory)!r} cannot be written: {error.strerror}; {way_out}"
     )
 
 

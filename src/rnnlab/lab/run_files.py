@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
+from rnnlab.data.files import is_special
 from rnnlab.errors import RunDirectoryError, UsageError
 
 CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
@@ -53,6 +54,8 @@ def settings_of_run(directory: Path) -> Settings:
 
 def read_json(file: Path) -> dict[str, Any]:
     """Read a JSON object; raises RunDirectoryError where there is none."""
+    if is_special(file):
+        raise RunDirectoryError(f"{file} is no regular file")
     try:
         return dict(json.loads(file.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError) as error:

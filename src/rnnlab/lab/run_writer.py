@@ -10,9 +10,22 @@ from typing import Any
 
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import cut_off, flushed_size, remove_leftovers, write_atomically, write_json
+from rnnlab.data.files import (
+    appending,
+    cut_off,
+    flushed_size,
+    remove_leftovers,
+    write_atomically,
+    write_json,
+)
 from rnnlab.data.streaming import Watch
-from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
+from rnnlab.errors import (
+    DivergenceError,
+    ModelFolderError,
+    RunDirectoryError,
+    RunEndedError,
+    plainly,
+)
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
@@ -79,8 +92,9 @@ class RunWriter:
             return self._go_on(trainer, state)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelFolderError(
-                f"{self.states.folder}: no training state of this version of rnnlab: {error!r}"
-            ) from None
+                f"{self.states.folder}: no training state as this version of rnnlab writes it: "
+                f"{plainly(error)}"
+            ) from error
 
     def _go_on(self, trainer: Trainer, state: State) -> list[str]:
         facts = state.facts
@@ -191,7 +205,7 @@ class RunWriter:
             )
         except DivergenceError:  # the trainer meets it in its next step, and says what to do
             return ""
-        with (self.directory / SAMPLES).open("a", encoding="utf-8") as file:
+        with appending(self.directory / SAMPLES) as file:
             file.write(f"--- step {event.step}\n{sample}\n")
         self.mirrors.sample(event.step, sample)
         return sample
@@ -237,8 +251,8 @@ class RunWriter:
         return "No checkpoint had been saved yet"
 
     def unwritable(self, error: OSError, step: int) -> RunDirectoryError:
-        """The error for a directory that can no longer be written; says what is kept."""
-        where = error.filename2 or error.filename or self.directory
+        """The error for a file that can no longer be written; says what is kept."""
+        where = error.filename2 or error.filename or "standard output"  # all others have a name
         stopped = f"training stopped at step {step:,}"
         return RunDirectoryError(f"{where}: {error.strerror or error}; {stopped}. {self.kept()}")
 

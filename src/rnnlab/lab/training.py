@@ -11,6 +11,7 @@ from types import FrameType
 import torch
 
 from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.data.corpus import check_kept
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.engines import choose_engine
@@ -20,7 +21,7 @@ from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.run import Run, check_new, make_directory, owned
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
-from rnnlab.lab.states import newest_state
+from rnnlab.lab.states import State, newest_state
 from rnnlab.lm.evaluate import Progress, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -62,8 +63,11 @@ def train(
         state = None
         if resume:
             path = Run.open(directory or "").directory
-            stack.enter_context(owned(path))
+            stack.enter_context(owned(path, "make it so, or copy it and go on in the copy"))
             state = newest_state(path)
+            before = Run(path).settings
+            if settings.data.corpus == before.data.corpus and "-" not in before.data.corpus:
+                check_kept(before.data.corpus)
         elif directory is not None:
             check_new(Path(directory))
         stack.enter_context(display)
@@ -77,7 +81,8 @@ def train(
         writer = RunWriter(path, ready.model, ready.dataset, ready.settings, mirrors)
         try:
             notices = writer.go_on(ready.trainer, state) if state else []
-            display.begin(ready.dataset, ready.model, ready.settings, ready.why, path)
+            why = "as before" if state and _same_engine(state, ready.settings) else ready.why
+            display.begin(ready.dataset, ready.model, ready.settings, why, path)
             if state:
                 display.resume(ready.trainer.step, min(1.0, ready.trainer.progress), notices)
             else:
@@ -89,8 +94,6 @@ def train(
             if ready.trainer.stop_reason != "SIGTERM":
                 watch = None if given_up else display.measuring
                 run.model = writer.finish(ready.trainer, watch)
-        except BrokenPipeError:
-            raise
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(writer.kept()) from None
         except (MemoryError, RuntimeError) as error:
@@ -101,6 +104,11 @@ def train(
             raise writer.unwritable(error, ready.trainer.step) from None
     display.end(run.result, run.metrics, run.directory)
     return run
+
+
+def _same_engine(state: State, settings: Settings) -> bool:
+    machine = state.facts["about"]["settings"]["machine"]
+    return bool(machine["engine"] == settings.machine.engine)
 
 
 def _fit(trainer: Trainer, writer: RunWriter, display: Display, stop_when: StopWhen | None) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
 from rnnlab.engines import ENGINES, choose_engine
-from rnnlab.errors import UsageError
+from rnnlab.errors import UsageError, visible
 from rnnlab.lab.display import evaluation_tables
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
@@ -20,7 +20,7 @@ from rnnlab.lm.text_model import TextModel
 
 def notice(text: str) -> None:
     """Tell a person something that is no error and no part of the output."""
-    print(f"rnnlab: note: {text}", file=sys.stderr)
+    print(f"rnnlab: note: {visible(text)}", file=sys.stderr)
 
 
 def write_texts(
@@ -105,7 +105,8 @@ def write_engines() -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    """Write what a model wrote; a file gets all of it, a terminal nothing that it would obey."""
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 

@@ -6,17 +6,19 @@ No pickle is read or written.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from rnnlab.config import ModelSettings
-from rnnlab.data.files import is_whole, make_folder, sealed, write_json
+from rnnlab.config import ModelSettings, SettingsGroup
+from rnnlab.data.files import is_special, is_whole, make_folder, sealed, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
-from rnnlab.errors import ModelFolderError, UsageError, is_unicode
+from rnnlab.errors import ModelFolderError, UsageError, is_unicode, plainly
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import CONFIG, Shapes, read_tensors, write_tensors
+
+Group = TypeVar("Group", bound=SettingsGroup)
 
 FORMAT = 1
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
@@ -55,16 +57,13 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
             f"{folder / CONFIG}: format {config.get('format')!r} is not known; this version of "
             f"rnnlab reads format {FORMAT}"
         )
-    try:
-        settings = ModelSettings(**config["model"])
-    except (KeyError, TypeError, UsageError) as error:
-        raise ModelFolderError(f"{folder / CONFIG}: no model settings: {error}") from None
+    settings = settings_in(config, "model", ModelSettings, folder / CONFIG)
     file = folder / TOKENIZER
     content = _read_json(file)
     try:
         tokenizer = tokenizer_from_json(content)
     except Exception as error:  # the tokenizers library raises bare Exception
-        raise ModelFolderError(f"{file}: not a tokenizer: {error!r}") from None
+        raise ModelFolderError(f"{file}: not a tokenizer: {plainly(error)}") from None
     if tokenizer.size != config.get("vocabulary_size"):
         raise ModelFolderError(
             f"{folder}: {TOKENIZER} has {tokenizer.size} tokens, "
@@ -80,6 +79,17 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
     return model, tokenizer, config
 
 
+def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: Path) -> Group:
+    """Read settings from a JSON object; raises ModelFolderError that names the file."""
+    values = content.get(key)
+    if not isinstance(values, dict):
+        raise ModelFolderError(f"{file}: no {key} settings: must be a JSON object")
+    try:
+        return group(**values)
+    except UsageError as error:
+        raise ModelFolderError(f"{file}: no {key} settings: {error}") from None
+
+
 def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
     """What the weights of such a model are, without taking memory for them."""
     plain = settings.model_copy(update={"init": "torch"})
@@ -89,6 +99,8 @@ def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
+    if is_special(file):
+        raise ModelFolderError(f"{file} is no regular file")
     try:
         content = json.loads(file.read_bytes())
     except OSError as error:

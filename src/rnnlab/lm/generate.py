@@ -120,7 +120,7 @@ def _write(
             forbidden=-1 if forbidden is None else forbidden,
         )  # fmt: skip
         if not sound:
-            raise _unsound()
+            raise unsound()
         for position in range(max(done + 1, shortest), done + size + 1):
             yield [None if known[position, row] else int(ids[position, row]) for row in rows]
         done += size
@@ -128,8 +128,9 @@ def _write(
             size *= 2
 
 
-def _unsound() -> DivergenceError:
-    return DivergenceError("the model's output is NaN; its weights are beyond use")
+def unsound() -> DivergenceError:
+    """The error for a model that predicts nothing."""
+    return DivergenceError("the model's output is NaN or infinite; its weights are beyond use")
 
 
 def choose(
@@ -142,10 +143,11 @@ def choose(
 
     temperature divides the logits; top_k keeps the K largest (ties kept); top_p keeps the smallest
     set of likeliest tokens whose probability reaches P (nucleus sampling, Holtzman et al. 2020,
-    arXiv:1904.09751, section 3.1). Raises DivergenceError for logits that are NaN.
+    arXiv:1904.09751, section 3.1). Raises DivergenceError for logits that are NaN or
+    infinite.
     """
-    if logits.isnan().any():
-        raise _unsound()
+    if not logits.isfinite().all():
+        raise unsound()
     if forbidden is not None:
         logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
     if settings.temperature == 0:
@@ -177,7 +179,7 @@ def beam_search(
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
     Keeps the `beam_width` likeliest texts of each length; all beams run as one batch. Raises
-    DivergenceError where the model's output is NaN.
+    DivergenceError where the model's output is NaN or infinite.
     """
     device = model.output.weight.device
     inputs = torch.from_numpy(prefix)[:, None]  # (P, 1)
@@ -189,7 +191,7 @@ def beam_search(
             logits, state = model(inputs.to(device), state, engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
             if steps.isnan().any():
-                raise _unsound()
+                raise unsound()
             if forbidden is not None:
                 steps[:, forbidden] = IMPOSSIBLE
             paths = (scores[:, None] + steps).flatten()

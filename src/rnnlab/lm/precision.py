@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from rnnlab.config import MachineSettings
+from rnnlab.config import ComputeSettings
 from rnnlab.errors import UnavailableError
 
 
@@ -45,7 +45,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def set_up(settings: MachineSettings) -> torch.device:
+def set_up(settings: ComputeSettings) -> torch.device:
     """Apply threads and check device and precision; returns the device."""
     device = choose_device(settings.device)
     check_precision(settings.precision, device)

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnnlab.data.files import check_path, write_atomically
+from rnnlab.data.files import check_path, is_special, write_atomically
 from rnnlab.errors import ModelFolderError
 
 KEY = "rnnlab"
@@ -50,6 +50,8 @@ def read_tensors(
     Raises ModelFolderError that names the file and what is wrong with it.
     """
     check_path(file)
+    if is_special(file):
+        raise ModelFolderError(f"{file} is no regular file")
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())

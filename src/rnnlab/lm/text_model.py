@@ -8,14 +8,14 @@ from typing import Any, overload
 
 import numpy as np
 
-from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
+from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.engines import Engine, choose_engine
-from rnnlab.errors import CorpusError, ModelFolderError, UsageError
+from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
 from rnnlab.lm.evaluate import Progress, total_nats, unwatched
-from rnnlab.lm.generate import beam_search, generate_ids
+from rnnlab.lm.generate import beam_search, generate_ids, unsound
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.precision import set_up
 from rnnlab.lm.tensor_file import CONFIG
@@ -50,23 +50,19 @@ class TextModel:
 
     @classmethod
     def load(
-        cls, path: str | Path, which: str = "best", machine: MachineSettings | None = None
+        cls, path: str | Path, which: str = "best", machine: ComputeSettings | None = None
     ) -> "TextModel":
         """Read a model folder or a run directory; `which` is best or last.
 
         Raises UsageError where there is none, ModelFolderError where it is damaged,
         UnavailableError where this machine lacks the engine, device or precision asked for.
         """
-        machine = machine or MachineSettings()
+        machine = machine or ComputeSettings()
         device = set_up(machine)
         folder = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
         engine, _ = choose_engine(machine.engine, model.settings.cell, device, machine.precision)
-        try:
-            rule = DataSettings(**about["data"]).preprocessing
-        except (KeyError, TypeError, UsageError) as error:
-            where = folder / CONFIG
-            raise ModelFolderError(f"{where}: no data settings: {error}") from None
+        rule = checkpoint.settings_in(about, "data", DataSettings, folder / CONFIG).preprocessing
         return cls(model.to(device), tokenizer, rule, engine, machine.precision, about)
 
     def save(self, folder: str | Path) -> None:
@@ -134,12 +130,15 @@ class TextModel:
     def score(self, text: str, context: str = "carried", progress: Progress = unwatched) -> Score:
         """Measure -ln p of a text that is already under the text rule; see `lm.evaluate`.
 
-        Raises CorpusError where it holds less than two tokens.
+        Raises CorpusError where it holds less than two tokens, DivergenceError where the model
+        gives NaN for it.
         """
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
         nats = total_nats(self.model, self.engine, ids, context, self.precision, progress)
+        if math.isnan(nats):
+            raise unsound()
         unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
         return Score(nats, len(ids) - 1, scored_characters(self.tokenizer, text), unknown)
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from rnnlab.errors import ModelFolderError
+from rnnlab.errors import ModelFolderError, plainly
 from rnnlab.lm.train import EpochLoss, Trainer
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -93,7 +93,9 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: Mapping[st
         trainer.epoch_rng = facts["epoch_rng"]
         trainer.rng.bit_generator.state = trainer.epoch_rng
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelFolderError(f"the training state does not fit this run: {error!r}") from None
+        raise ModelFolderError(
+            f"the training state does not fit this run: {plainly(error)}"
+        ) from error
 
 
 def _put_weights(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:

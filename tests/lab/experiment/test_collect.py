@@ -81,10 +81,13 @@ def with_curves(curves: dict[str, Any]) -> dict[str, Any]:
     ("content", "message"),
     [
         ({"format": 2}, "format 2 is not known; this version of rnnlab reads format 1"),
-        ({"format": 1, "runs": [{}]}, "no records to read: TypeError"),
-        ({"format": 1, "command": "", "runs": [{"id": "a", "new": 1}]}, "no records to read"),
-        (with_curves({"held_out": [1]}), "no records to read: TypeError"),
-        (with_curves({"training": [[1]]}), "no records to read: ValueError"),
+        ({"format": 1, "runs": [{}]}, "damaged, not as an experiment writes it; move it"),
+        (
+            {"format": 1, "command": "", "runs": [{"id": "a", "new": 1}]},
+            "damaged, not as an experiment writes it; move it away, and it is made again from ",
+        ),
+        (with_curves({"held_out": [1]}), "damaged, not as an experiment writes it; move it"),
+        (with_curves({"training": [[1]]}), "damaged, not as an experiment writes it; move it"),
     ],
 )
 def test_an_archive_that_cannot_be_read(

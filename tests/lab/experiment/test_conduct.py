@@ -132,12 +132,13 @@ def test_a_text_that_has_changed_is_refused(
     done = cli("experiment", str(file), cwd="/")
     assert done.returncode == 0, done.stderr
     text.write_bytes(text_file.read_bytes()[::-1])
-    write(file, content)
-    changed = cli("experiment", str(file))
-    assert changed.returncode == 1
-    assert changed.stderr.startswith(
-        "rnnlab: error: corpus text.txt has changed since runs were made of it (SHA-256 was "
-    )
+    for seeds in (1, 2):  # all runs have ended, or one is to be made
+        write(file, content | {"seeds": seeds})
+        changed = cli("experiment", str(file))
+        assert changed.returncode == 1
+        assert changed.stderr.startswith(
+            "rnnlab: error: corpus text.txt has changed since runs were made of it (SHA-256 was "
+        )
     assert len(made(file.parent)) == 2
     text.write_bytes(text_file.read_bytes())
     assert cli("experiment", str(file)).returncode == 0
@@ -243,7 +244,8 @@ def test_a_text_that_is_not_there_is_refused_before_anything_is_run(
     done = cli("experiment", str(write(file, content)))
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "rnnlab: error: corpus 'nowhere.txt' is neither a named corpus nor a file"
+        f"rnnlab: error: {file}, variant 'cell=gru': corpus 'nowhere.txt' is neither a named "
+        "corpus nor a file"
     )
     assert "finished" not in done.stdout
 

@@ -71,23 +71,20 @@ def clipping(evidence: Evidence) -> Finding | None:
     if not limit or share < EVERY_STEP:
         return None
     norm = median(line.gradient_norm for line in lines if line.gradient_norm > 0)
-    shown = [
+    shown = (
         f"{share:.0%} of the steps after step {lines[0].step:,} were clipped",
         f"their gradient norm is {norm:.3g} (median), {norm / limit:.3g} times clip_norm {limit:g}",
-    ]
-    advice = [flag(settings, "clip_norm", 2 * norm, "twice the usual norm")]
-    if settings.training.optimizer == "sgd":
+    )
+    usual = "twice the usual norm"
+    if (optimizer := settings.training.optimizer) != "sgd":
+        usual += f", for the odd steep place; {optimizer} divides by the gradients' size and "
+        usual += "loses little by clipping all alike"
+    advice = [flag(settings, "clip_norm", 2 * norm, usual)]
+    if optimizer == "sgd":
         rate = peak_learning_rate(settings.training) * limit / norm
         same = f"with --clip-norm {rounded(2 * norm)} this makes steps as long as now"
         advice.append(flag(settings, "learning_rate", rate, same))
-    else:
-        shown.append(
-            f"{settings.training.optimizer} divides by the gradients' usual size, so this costs "
-            "little by itself: clip_norm 0.02 was no worse than 1; but nothing is left of clipping "
-            "the odd steep place"
-        )
-    title = "clipping every step"
-    return Finding(title, title, tuple(shown), tuple(advice))
+    return Finding("clipping every step", "clipping every step", shown, tuple(advice))
 
 
 def overfitting(evidence: Evidence) -> Finding | None:

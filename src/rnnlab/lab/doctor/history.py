@@ -124,9 +124,7 @@ def read_history(directory: Path, settings: Settings) -> History:
             int(result["data"]["tokens"]["train"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(
-            f"{directory / RESULT}: not as a run writes it: {type(error).__name__} {error}"
-        ) from None
+        raise RunDirectoryError(f"{directory / RESULT}: damaged, not as a run writes it") from error
 
 
 def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dict[str, Any]]]:

@@ -53,8 +53,12 @@ def read_archive(folder: Path) -> Archive:
     file = folder / ARCHIVE
     if not file.is_file():
         return Archive()
+    again = "move it away, and it is made again from runs/"
     try:
         content = read_json(file)
+    except RunDirectoryError as error:
+        raise RunDirectoryError(f"{error}; {again}") from None
+    try:
         if content.get("format") != ARCHIVE_FORMAT:
             raise RunDirectoryError(
                 f"{file}: format {content.get('format')!r} is not known; this version of rnnlab "
@@ -72,8 +76,8 @@ def read_archive(folder: Path) -> Archive:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
-            f"{file}: no records to read: {error!r}; move it away, and it is made again from runs/"
-        ) from None
+            f"{file}: damaged, not as an experiment writes it; {again}"
+        ) from error
 
 
 def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:

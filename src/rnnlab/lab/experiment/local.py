@@ -5,7 +5,8 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -59,9 +60,10 @@ class LocalExecutor(Executor):
     def _start(self, job: Job) -> None:
         mine, theirs = PROCESSES.Pipe(duplex=False)
         process = PROCESSES.Process(target=work, args=(job, self.store.folder, theirs), daemon=True)
-        process.start()
-        theirs.close()  # so that the pipe ends with the process
-        self._busy[mine] = (job, process)
+        with _undisturbed():
+            process.start()
+            theirs.close()  # so that the pipe ends with the process
+            self._busy[mine] = (job, process)
 
     def _end(self, pipe: Connection) -> Event:
         job, process = self._busy.pop(pipe)
@@ -77,6 +79,17 @@ class LocalExecutor(Executor):
             return Event(job, "failed", detail)
         process.join()
         return Event(job, kind, detail)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: a process that is half started would die with a traceback."""
+    forkserver.ensure_running()  # which would keep what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def work(job: Job, folder: Path, answer: Connection) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from rnnlab.config import Settings
 from rnnlab.data import corpus as corpora
 from rnnlab.data.streaming import checksum
-from rnnlab.errors import RunDirectoryError
+from rnnlab.errors import RnnlabError, RunDirectoryError
+from rnnlab.lab.experiment.folder import FILE
 from rnnlab.lab.experiment.records import Records
 
 
@@ -20,20 +21,33 @@ def _path(name: str, origin: Path) -> str:
     return str((origin / name).resolve())
 
 
+def _is_there(name: str, origin: Path) -> bool:
+    return corpora.is_text_file(_path(name, origin))
+
+
 def check_texts(records: Records) -> None:
     """Read every text that runs are still to be made of; a search's next run is of its base.
 
-    Raises CorpusError or UsageError where one cannot be had, RunDirectoryError where it is not the
-    one that earlier runs of this experiment were made of.
+    Files are read where all runs of them have ended as well, if they are there. Raises CorpusError
+    or UsageError where one cannot be had, RunDirectoryError where it is not the one that earlier
+    runs of this experiment were made of.
     """
     plan = records.plan
     planned = {run.id: run.settings.data for run in plan.runs}
-    wanted = [planned[run.id] for run in records.runs if not run.has_ended]
+    wanted = {}
+    for run in records.runs:
+        data = planned[run.id]
+        if not run.has_ended or all(_is_there(name, plan.origin) for name in data.corpus):
+            wanted[data.corpus, data.data_dir, data.errors] = f"variant {run.variant!r}"
     if plan.settings.search:
-        wanted.append(plan.base.data)
-    for names, data_dir, errors in {(w.corpus, w.data_dir, w.errors) for w in wanted}:
+        data = plan.base.data
+        wanted[data.corpus, data.data_dir, data.errors] = "base"
+    for (names, data_dir, errors), variant in wanted.items():
         paths = tuple(_path(name, plan.origin) for name in names)
-        now = checksum(paths, data_dir, errors)
+        try:
+            now = checksum(paths, data_dir, errors)
+        except RnnlabError as error:
+            raise type(error)(f"{plan.origin / FILE}, {variant}: {error}") from None
         for run in records.runs:
             then = run.data.get("corpus_sha256")
             if planned[run.id].corpus == names and then and then != now:

@@ -1,0 +1,131 @@
+"""Files that are none, text that terminals obey, output that nobody takes, weights of no use."""
+
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import RNNLAB, TINY, Cli, made_up_text
+from safetensors.torch import load_file, save_file
+
+from rnnlab.lab.states import state_files
+
+ESC = "\x1b]0;owned\x07"
+"""Sets a terminal's title."""
+
+
+def model(trained: tuple[Path, str], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained[0] / "checkpoint" / "last", tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_pipe_in_a_model_folder_is_not_waited_for(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str
+) -> None:
+    folder = model(trained, tmp_path)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    done = cli("generate", str(folder))
+    assert (done.returncode, done.stdout) == (2 if name == "config.json" else 1, "")
+    wanted = "is no run directory; give a" if name == "config.json" else "is no regular file\n"
+    assert wanted in done.stderr
+
+
+def test_a_pipe_is_a_text_once(cli: Cli, tmp_path: Path) -> None:
+    pipe, run = tmp_path / "pipe", str(tmp_path / "run")
+    os.mkfifo(pipe)
+    feeding = subprocess.Popen(["sh", "-c", f"cat > {pipe}"], stdin=subprocess.PIPE, text=True)
+    assert feeding.stdin
+    with feeding.stdin as stream:
+        stream.write(made_up_text(100))
+    done = cli("train", "--corpus", str(pipe), *TINY, "--num-epochs", "1", "--run-dir", run)
+    assert done.returncode == 0, done.stderr
+    assert feeding.wait(10) == 0
+    again = cli("train", "--resume", run, "--num-epochs", "2")
+    assert (again.returncode, again.stderr) == (1, f"rnnlab: error: {pipe} is no regular file\n")
+    told = cli("evaluate", run)
+    assert told.returncode == 1
+    assert told.stderr == (
+        f"rnnlab: error: the model's own text is not at hand: {pipe} is no regular file; give "
+        "another with --text\n"
+    )
+    text = tmp_path / "text.txt"
+    text.write_text(made_up_text(100))
+    more = cli("train", "--resume", run, "--num-epochs", "2", "--corpus", str(text))
+    assert more.returncode == 0, more.stderr
+
+
+def test_a_run_directory_that_is_a_file(cli: Cli, text_file: Path) -> None:
+    done = cli("train", "--corpus", str(text_file), "--run-dir", str(text_file))
+    assert (done.returncode, done.stderr) == (
+        2, f"rnnlab: error: run directory '{text_file}' is a file; give another --run-dir\n"
+    )  # fmt: skip
+
+
+def at_a_terminal(*args: str) -> str:
+    """What a terminal is sent."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([RNNLAB, *args], stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        except OSError:  # the other side has closed
+            pass
+    os.close(ours)
+    assert process.returncode in (0, 1, 2)
+    return shown.decode()
+
+
+def test_what_a_terminal_would_obey_is_shown(cli: Cli, tmp_path: Path) -> None:
+    text = tmp_path / f"odd{ESC}.txt"
+    text.write_text(ESC * 200)
+    run = str(tmp_path / "run")
+    flags = [*TINY, "--num-epochs", "2", "--num-evaluations", "2", "--run-dir", run]
+    shown = at_a_terminal("train", "--corpus", str(text), *flags)
+    assert "odd␛]0;owned␇.txt" in shown
+    assert "\x1b]0" not in shown
+    command = ["generate", run, "--length", "30", "--temperature", "0", "--prefix", ESC]
+    assert "\x1b]0" in cli(*command).stdout, "a file gets what was written"
+    told = at_a_terminal(*command)
+    assert "␛]0;owned␇" in told
+    assert "\x1b]0" not in told
+    error = at_a_terminal("train", "--corpus", f"no{ESC}")
+    assert "\x1b" not in error
+
+
+@pytest.mark.parametrize("output", ["closed", "full"])
+def test_output_that_nobody_takes_is_not_the_run_directory(
+    text_file: Path, tmp_path: Path, output: str
+) -> None:
+    run = tmp_path / "run"
+    flags = " ".join([*TINY, "--num-epochs", "50", "--num-evaluations", "50"])
+    end = "| head -1" if output == "closed" else "> /dev/full"
+    command = f"{RNNLAB} train --corpus {text_file} {flags} --run-dir {run} {end}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    reason = "Broken pipe" if output == "closed" else "No space left on device"
+    assert done.stderr.startswith(f"rnnlab: error: standard output: {reason}; training stopped at ")
+    assert len(done.stderr.splitlines()) == 1
+    if state_files(run):
+        assert done.stderr.endswith(f" is kept; go on with rnnlab train --resume {run}\n")
+    else:
+        assert done.stderr.endswith("No training state is left\n")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
+def test_weights_beyond_use(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path, command: str
+) -> None:
+    folder = model(trained, tmp_path)
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    weights["output.weight"].fill_(3e38)
+    save_file(weights, file, {"format": "pt"})
+    done = cli(command, str(folder))
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "rnnlab: error: the model's output is NaN or infinite; its weights are beyond use\n"
+    )
