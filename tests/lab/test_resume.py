@@ -148,8 +148,12 @@ def test_ctrl_c_while_the_end_is_measured_says_what_is_kept(
     small: Settings, tmp_path: Path
 ) -> None:
     directory = tmp_path / "cut"
-    with pytest.raises(KeyboardInterrupt) as raised:
-        train(small, directory, Signalling(signal.SIGINT, at_the_end=True))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has none
+    try:
+        with pytest.raises(KeyboardInterrupt) as raised:
+            train(small, directory, Signalling(signal.SIGINT, at_the_end=True))
+    finally:
+        signal.signal(signal.SIGINT, before)
     steps = read_json(directory / "result.json")["training"]["steps"]
     assert str(raised.value) == (
         f"The training state of step {steps:,} is kept; go on with rnnlab train --resume "

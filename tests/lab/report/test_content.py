@@ -59,6 +59,14 @@ def test_verdicts_on_a_part_of_the_runs_are_called_interim(records: Records) -> 
     assert gather(records, []).warning == ""
 
 
+def test_verdicts_that_were_looked_at_before_are_named(records: Records) -> None:
+    assert gather(replace(records, looks=[3, 4, 6]), []).warning == (
+        "Looked at more than once: verdicts were made with 3 seeds, then with 4 and 6. The 5% hold "
+        "only for a number of seeds that is fixed beforehand."
+    )
+    assert gather(replace(records, looks=[6]), []).warning == ""
+
+
 def test_a_report_whose_samples_were_not_kept_says_so(records: Records) -> None:
     records = replace(records, runs=[replace(run, texts=[]) for run in records.runs])
     bare = gather(records, [])

@@ -78,19 +78,6 @@ def test_what_the_intervals_are_not_of_is_said(records: Records) -> None:
     assert "same training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
 
 
-def test_verdicts_that_were_looked_at_before_are_named(
-    records: Records, verdicts: list[ClaimVerdict]
-) -> None:
-    def said(looks: list[int]) -> str:
-        return dict(protocol(replace(records, looks=looks), verdicts))["Comparisons"]
-
-    assert said([3, 4, 6]).endswith(
-        "; verdicts were made with 3 seeds, then with 4 and 6: the 5% hold only for a number of "
-        "seeds that is fixed beforehand"
-    )
-    assert said([6]) == said([])
-
-
 def test_speed_says_how_it_was_measured(records: Records) -> None:
     assert "7 rounds" in dict(protocol(records, []))["Speed"]
     own = dict(protocol(untimed(records), []))["Speed"]

@@ -124,6 +124,12 @@ def _warning(records: Records) -> str:
             f"Interim: {left:,} of {counted(len(records.runs), 'run')} are still to be made. The "
             "5% are promised for the verdicts with all of them, looked at once."
         )
+    if len(records.looks) > 1:  # no correction of the verdicts covers it
+        first, *others = (f"{count}" for count in records.looks)
+        return (
+            f"Looked at more than once: verdicts were made with {first} seeds, then with "
+            f"{listed(others)}. The 5% hold only for a number of seeds that is fixed beforehand."
+        )
     return ""
 
 

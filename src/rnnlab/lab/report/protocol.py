@@ -39,7 +39,7 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
             "difference where the verdict, corrected for all comparisons, is that none is shown",
         ),
         ("One text", _one_text(records)),
-        ("Comparisons", _comparisons(verdicts) + _looks(records.looks)),
+        ("Comparisons", _comparisons(verdicts)),
         ("Speed", _speed(records)),
     ]
     if settings.phrases:
@@ -172,17 +172,6 @@ def _one_text(records: Records) -> str:
     return (
         f"held-out figures are all of {what}; intervals and verdicts over seeds say nothing of "
         "other texts, nor of how much the figures owe to the choice of this one"
-    )
-
-
-def _looks(counts: Sequence[int]) -> str:
-    """That verdicts were looked at more than once, which no correction of theirs covers."""
-    if len(counts) < 2:
-        return ""
-    first, *others = (f"{count}" for count in counts)
-    return (
-        f"; verdicts were made with {first} seeds, then with {listed(others)}: the 5% hold only "
-        "for a number of seeds that is fixed beforehand"
     )
 
 
