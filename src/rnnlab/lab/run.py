@@ -37,6 +37,10 @@ from rnnlab.lab.states import state_files
 from rnnlab.lm.text_model import TextModel
 
 
+ELSEWHERE = "give another --run-dir"
+"""What to do about a directory that no run can be written to."""
+
+
 @dataclass
 class Run:
     """A run directory, and the model in it."""
@@ -97,10 +101,10 @@ def check_new(directory: Path) -> None:
     if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
         return
     if not directory.is_dir():
-        raise UsageError(f"run directory {str(directory)!r} is a file; give another --run-dir")
+        raise UsageError(f"run directory {str(directory)!r} is a file; {ELSEWHERE}")
     hint = f"go on with it by --resume {directory}, " if state_files(directory) else ""
     raise UsageError(
-        f"run directory {str(directory)!r} exists and is not empty; {hint}give another --run-dir, "
+        f"run directory {str(directory)!r} exists and is not empty; {hint}{ELSEWHERE}, "
         "or delete it first"
     )
 
@@ -115,7 +119,7 @@ def _is_bare(directory: Path) -> bool:
 
 
 @contextmanager
-def owned(directory: Path, way_out: str = "give another --run-dir") -> Iterator[None]:
+def owned(directory: Path, way_out: str = ELSEWHERE) -> Iterator[None]:
     """Be the one process that writes a run directory.
 
     Raises RunDirectoryError where another one is, and where it cannot be written, with what to do
@@ -131,9 +135,7 @@ def owned(directory: Path, way_out: str = "give another --run-dir") -> Iterator[
         yield
 
 
-def _unwritable(
-    directory: Path, error: OSError, way_out: str = "give another --run-dir"
-) -> RunDirectoryError:
+def _unwritable(directory: Path, error: OSError, way_out: str = ELSEWHERE) -> RunDirectoryError:
     return RunDirectoryError(
         f"run directory {str(directory)!r} cannot be written: {error.strerror}; {way_out}"
     )
