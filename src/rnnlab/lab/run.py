@@ -36,7 +36,6 @@ from rnnlab.lab.run_files import (
 from rnnlab.lab.states import state_files
 from rnnlab.lm.text_model import TextModel
 
-
 ELSEWHERE = "give another --run-dir"
 """What to do about a directory that no run can be written to."""
 
