@@ -10,8 +10,6 @@ import pytest
 from command_line import RNNLAB, TINY, Cli, made_up_text
 from safetensors.torch import load_file, save_file
 
-from rnnlab.lab.states import state_files
-
 ESC = "\x1b]0;owned\x07"
 """Sets a terminal's title."""
 
@@ -55,6 +53,45 @@ def test_a_pipe_is_a_text_once(cli: Cli, tmp_path: Path) -> None:
     text.write_text(made_up_text(100))
     more = cli("train", "--resume", run, "--num-epochs", "2", "--corpus", str(text))
     assert more.returncode == 0, more.stderr
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "samples.txt"])
+def test_a_pipe_in_a_run_directory_is_not_waited_for(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str
+) -> None:
+    run = Path(shutil.copytree(trained[0], tmp_path / "run"))
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    done = cli("train", "--resume", str(run), "--num-epochs", "99")
+    assert done.returncode == (0 if name == ".lock" else 1), done.stderr
+    if name != ".lock":
+        assert done.stderr.startswith(f"rnnlab: error: {run / name} is no regular file")
+
+
+def test_a_text_without_end_is_refused_at_its_first_nul(cli: Cli) -> None:
+    done = cli("train", "--corpus", "/dev/zero")
+    assert done.returncode == 1
+    assert done.stderr.startswith("rnnlab: error: file /dev/zero is no text: NUL byte at offset 0;")
+
+
+def test_the_best_weights_are_not_replaced_in_silence(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained[0], tmp_path / "run"))
+    best = run / "checkpoint" / "best"
+    (best / "config.json").unlink()
+    for command in ("evaluate", "generate"):
+        done = cli(command, str(run))
+        assert (done.returncode, done.stderr) == (
+            1, f"rnnlab: error: {best}: damaged, it has no file config.json; --checkpoint last "
+            "reads the last weights\n",
+        )  # fmt: skip
+    shutil.rmtree(best)
+    note = "rnnlab: note: the run has no checkpoint/best; its last weights are used\n"
+    assert cli("generate", str(run), "--prefix", "The").stderr == note
+    told = cli("evaluate", str(run), "--no-baselines", "--context", "carried")
+    assert (told.returncode, told.stderr) == (0, note)
+    assert told.stdout.count("weights: last") == 2
 
 
 def test_a_run_directory_that_is_a_file(cli: Cli, text_file: Path) -> None:
@@ -109,10 +146,7 @@ def test_output_that_nobody_takes_is_not_the_run_directory(
     reason = "Broken pipe" if output == "closed" else "No space left on device"
     assert done.stderr.startswith(f"rnnlab: error: standard output: {reason}; training stopped at ")
     assert len(done.stderr.splitlines()) == 1
-    if state_files(run):
-        assert done.stderr.endswith(f" is kept; go on with rnnlab train --resume {run}\n")
-    else:
-        assert done.stderr.endswith("No training state is left\n")
+    assert done.stderr.endswith(f" is kept; go on with rnnlab train --resume {run}\n")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "generate"])

@@ -38,7 +38,7 @@ def main(args: Sequence[str] | None = None) -> None:
         run_command(args)
     except RnnlabError as error:
         fail(str(error), error.exit_code)
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ImportError) as error:
         if not (lack := lack_of_memory(error)):
             raise
         fail(str(lack), lack.exit_code)
@@ -50,7 +50,7 @@ def main(args: Sequence[str] | None = None) -> None:
         give_up_output()
         sys.exit(1)
     except OSError as error:
-        fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+        fail(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
 
 
 def run_command(args: Sequence[str]) -> None:

@@ -84,7 +84,8 @@ def generate(
     from rnnlab.lab.writing import write_texts
     from rnnlab.lm.text_model import TextModel
 
-    write_texts(TextModel.load(model, checkpoint, machine), prefix, prefix_file, settings)
+    found = TextModel.load(model, checkpoint, machine)
+    write_texts(found, prefix, prefix_file, settings, checkpoint)
 
 
 def evaluate(

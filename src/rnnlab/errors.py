@@ -65,7 +65,7 @@ def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
     """
     text = str(error)
     if not isinstance(error, MemoryError) and not re.search(
-        "(out of|not enough|allocate) memory", text
+        "(out of|not enough|allocate) memory|failed to map segment", text
     ):
         return None
     asked = re.search(r"allocate (\d+) bytes", text)

@@ -37,7 +37,7 @@ def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
         shown.reading("tokenizing", 0.5)
     with shown:
         shown.measuring("test, carried", 0.75)
-    assert " 50% reading tokenizing" in screen.getvalue()
+    assert " 50% tokenizing" in screen.getvalue()
     assert " 75% measuring test, carried" in screen.getvalue()
     assert screen.getvalue().count("\x1b[?25h") == 2, "the cursor is given back"
 

@@ -21,6 +21,7 @@ from rnnlab.lab.run_files import read_metrics
 from rnnlab.lab.states import States, newest_state, state_files
 from rnnlab.lab.training import Prepared, prepare, train
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step
 
 
@@ -172,6 +173,35 @@ def test_what_no_state_says_is_refused_before_anything_is_cut(
         resumed(stopped)
     assert rule in str(e.value)
     assert {file: file.read_bytes() for file in before} == before
+
+
+def test_damaged_model_folders_are_written_anew(small: Settings, tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    assert ended_well(start(small, directory))
+    for which in ("best", "last"):
+        for name in ("tokenizer.json", "config.json"):
+            (directory / "checkpoint" / which / name).write_text("{")
+    (directory / "checkpoint" / "best" / "model.safetensors").unlink()
+    resumed(directory, num_epochs=3)
+    for which in ("best", "last"):
+        assert TextModel.load(directory, which).checkpoint == which
+
+
+@pytest.mark.parametrize("line", ["oops", '{"step": 1}', '{"kind": "train", "step": "x"}', "[]"])
+def test_damaged_metrics_are_met_before_training_goes_on(stopped: Path, line: str) -> None:
+    file = stopped / "metrics.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], line, *lines[2:]]) + "\n")
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    with pytest.raises(RunDirectoryError) as caught:
+        resumed(stopped)
+    assert str(caught.value).startswith(f"{file}: line 2: damaged, ")
+    assert str(caught.value).endswith("; move it away to go on without it")
+    del before[stopped / ".lock"]
+    assert {path: path.read_bytes() for path in before} == before
+    file.unlink()
+    shown = resumed(stopped, num_epochs=int(state_files(stopped)[0].stem) // 60 + 2)
+    assert "metrics.jsonl is shorter than it was" in shown
 
 
 def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:

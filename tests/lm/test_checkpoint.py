@@ -246,7 +246,7 @@ def touch(*files):
 
 def test_find_model_takes_a_model_folder_as_it_is(tmp_path):
     touch(tmp_path / "config.json", tmp_path / "checkpoint" / "best" / "config.json")
-    assert find_model(tmp_path) == tmp_path
+    assert find_model(tmp_path) == (tmp_path, "")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_find_model_takes_a_model_folder_as_it_is(tmp_path):
 )
 def test_find_model_takes_the_checkpoint_asked_for_or_the_last(tmp_path, present, asked, found):
     touch(*(tmp_path / "checkpoint" / name / "config.json" for name in present))
-    assert find_model(tmp_path, asked) == tmp_path / "checkpoint" / found
+    assert find_model(tmp_path, asked) == (tmp_path / "checkpoint" / found, found)
 
 
 def test_find_model_never_gives_best_for_last(tmp_path):

@@ -3,16 +3,21 @@
 import hashlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rnnlab.data.files import is_special
-from rnnlab.data.pieces import decoded
+from rnnlab.data.pieces import chunks, decoded
 from rnnlab.errors import ChecksumError, CorpusError, UsageError, suggest
 
 DOWNLOAD_TIMEOUT_SECONDS = 4.0
 """Longest wait for a server's answer; an absent network must not stall the first command."""
+
+
+CHUNK_BYTES = 1 << 20
+"""Read at a time, so that what has no end is refused at its first NUL byte."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,7 @@ class NamedCorpus:
         content = _read(file)
         self.check(file, content)
         origin = f"found at {file}" if found else f"downloaded from {self.url}"
-        text = _decode(content, str(file), errors)
+        text = "".join(decoded([content], str(file), errors))
         return Corpus(name=self.name, text=text, sha256=self.sha256, origin=origin)
 
 
@@ -175,17 +180,23 @@ def _auto(data_dir: str, errors: str) -> Corpus:
 
 def _load_file(name: str, errors: str) -> Corpus:
     if name == "-":
-        content, origin = sys.stdin.buffer.read(), "standard input"
+        read, origin = iter(partial(sys.stdin.buffer.read, CHUNK_BYTES), b""), "standard input"
     else:
         if not _exists(name):
             raise UsageError(
                 f"corpus {name!r} is neither a named corpus nor a file{suggest(name, NAMES)} "
                 f"(named: {', '.join(NAMES)}; or the path of a text file, or - for standard input)"
             )
-        content, origin = _read(Path(name)), f"file {name}"
-    text = _decode(content, origin, errors)
-    sha256 = hashlib.sha256(content).hexdigest()
-    return Corpus(name=name, text=text, sha256=sha256, origin=origin)
+        read, origin = chunks(Path(name), CHUNK_BYTES), f"file {name}"
+    digest = hashlib.sha256()
+    text = "".join(decoded(_passing(read, digest.update), origin, errors))
+    return Corpus(name=name, text=text, sha256=digest.hexdigest(), origin=origin)
+
+
+def _passing(read: Iterable[bytes], see: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in read:
+        see(chunk)
+        yield chunk
 
 
 def _join(parts: Sequence[Corpus]) -> Corpus:
@@ -234,10 +245,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
-
-
-def _decode(content: bytes, origin: str, errors: str) -> str:
-    return "".join(decoded([content], origin, errors))
 
 
 def _folders(data_dir: str) -> list[Path]:

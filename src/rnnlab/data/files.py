@@ -161,7 +161,7 @@ def _locked(path: Path, how: int) -> int:
     """Open and lock a file, made where it is missing, or a folder; raises as flock does."""
     make = 0 if path.is_dir() else os.O_CREAT
     for access in (os.O_RDONLY, os.O_RDWR):
-        descriptor = os.open(path, access | make, 0o644)
+        descriptor = os.open(path, access | make | os.O_NONBLOCK, 0o644)  # a pipe would be awaited
         try:
             fcntl.flock(descriptor, how)
         except OSError as error:

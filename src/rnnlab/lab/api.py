@@ -27,6 +27,7 @@ from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
 from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import CONFIG, settings_of_run
+from rnnlab.lab.writing import which_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
@@ -87,7 +88,8 @@ def evaluate(
         model = load(model, checkpoint)
     if texts and splits:
         raise UsageError("give texts or splits of the model's own corpus, not both")
-    notices: list[str] = []
+    notices = which_weights(model, checkpoint)
+    checkpoint = model.checkpoint or checkpoint
     dataset = None
     if baselines or not texts:
         try:

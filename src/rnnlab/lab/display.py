@@ -1,7 +1,5 @@
 """What a person sees while a run goes on: a line a milestone, and on a terminal a live bar."""
 
-import errno
-import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from rich.table import Table
 from rnnlab.config import Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import visible
+from rnnlab.lab.console import PlainConsole
 from rnnlab.lab.curves import text_chart
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lm.evaluate import perplexity
@@ -31,19 +30,12 @@ WORKING_SECONDS = 10.0
 """Where there is no terminal, a line every so many seconds says how far reading or measuring is."""
 
 
-class _Console(Console):
-    """One that does not end the process when nobody reads on; that is for the caller to tell."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
 class Display:
     """Prints to standard output; with `quiet` it prints nothing."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.quiet = quiet
-        self.console = console or _Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = console or PlainConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._told = time.perf_counter()
         self._began: float | None = None
@@ -55,7 +47,7 @@ class Display:
     @classmethod
     def beside_output(cls) -> Self:
         """One that prints to standard error, where standard output is for results."""
-        return cls(console=Console(stderr=True, highlight=False, soft_wrap=True))
+        return cls(console=PlainConsole(stderr=True, highlight=False, soft_wrap=True))
 
     def __enter__(self) -> Self:
         """Leave the terminal as it was, whatever happens."""
@@ -72,18 +64,17 @@ class Display:
 
     def reading(self, purpose: str, share: float) -> None:
         """Say how far a long text is read."""
-        self._working("reading", purpose, share)
+        self._working("reading", purpose, share, purpose)
 
     def measuring(self, purpose: str, share: float) -> None:
         """Say how far an evaluation is."""
-        self._working("measuring", purpose, share)
+        self._working("measuring", purpose, share, f"measuring {purpose}")
 
-    def _working(self, heading: str, purpose: str, share: float) -> None:
+    def _working(self, heading: str, purpose: str, share: float, in_bar: str) -> None:
         if self._bar is None:
             self._start_bar()
         if self._bar is not None:
-            words = f"{heading} {purpose}"
-            self._bar.update(self._bar.task_ids[0], completed=share, description=words)
+            self._bar.update(self._bar.task_ids[0], completed=share, description=in_bar)
         elif time.perf_counter() - self._told > WORKING_SECONDS:
             self._told = time.perf_counter()
             self.console.print(f"{heading:<10}{purpose}: {share:.0%}", markup=False)
@@ -95,7 +86,7 @@ class Display:
         self.take_bar_away()
         self._has_held_out = bool(dataset.held_out)
         show, machine, corpus = self.console.print, settings.machine, dataset.corpus
-        show(f"corpus    {visible(f'{corpus.name} ({corpus.origin})')}", markup=False)
+        show(f"corpus    {corpus.name} ({corpus.origin})", markup=False)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         show(f"text      {settings.data.preprocessing}, {model.tokenizer!r}: {sizes} tokens")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
@@ -133,6 +124,9 @@ class Display:
         """Remember the step; move the bar."""
         self._began = self._began or time.perf_counter()
         self._recent.append(event)
+        self._move_bar(event)
+
+    def _move_bar(self, event: Step) -> None:
         if self._bar is not None:
             where, figures = self._status(event)
             status = f"{where} | {self._seconds_left(event):.0f} s left\n{figures}"
@@ -144,12 +138,13 @@ class Display:
         if not self._recent:  # training goes on with an evaluation that was due
             return
         last = self._recent[-1]
+        self._move_bar(last)
         mark = " *best" if event.is_best else ""
         status = " | ".join(self._status(last))
         left = f"{self._seconds_left(last):.0f} s left"
         self.console.print(f"{last.progress:4.0%} {status} | {left}{mark}", markup=False)
         if sample:
-            line = visible(" ".join(sample.split()))
+            line = " ".join(sample.split())
             self.console.print(f"     | {line}", markup=False, style="dim")
 
     def take_bar_away(self) -> None:

@@ -14,6 +14,9 @@ METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 INTERRUPTS = ("SIGINT", "SIGTERM")
 """Signals that end training after the step it is in; result.json has their name in `stopped_by`."""
 
+KINDS = ("train", "held-out")
+"""Of lines in metrics.jsonl."""
+
 LOCK = ".lock"
 """Held by the process that writes the run directory."""
 
@@ -21,32 +24,38 @@ LOCK = ".lock"
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
     """Read metrics.jsonl; a run that has not logged yet has no lines.
 
-    A last line that was cut off is left out. Raises RunDirectoryError for any other line that is no
-    JSON object.
+    A last line that was cut off is left out. Raises RunDirectoryError for any other line that is
+    none of metrics.
     """
     file = directory / METRICS
-    if not file.is_file():
+    if not file.exists():
         return []
+    if is_special(file):
+        raise RunDirectoryError(f"{file} is no regular file")
     try:
         whole, _, _ = file.read_bytes().rpartition(b"\n")
     except OSError as error:
         raise RunDirectoryError(f"{file}: cannot be read: {error.strerror}") from None
     lines = whole.splitlines()
-    return [_json_object(line, f"{file}: line {n}") for n, line in enumerate(lines, start=1)]
+    return [_metrics_line(line, f"{file}: line {n}") for n, line in enumerate(lines, start=1)]
 
 
-def _json_object(text: bytes, where: str) -> dict[str, Any]:
+def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
+        content = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
+    if content.get("kind") not in KINDS or not isinstance(content.get("step"), int):
+        raise RunDirectoryError(f"{where}: damaged, no line of metrics: it has no kind or no step")
     return content
 
 
 def settings_of_run(directory: Path) -> Settings:
     """What was asked for, resolved; raises UsageError where `directory` is no run directory."""
+    if not directory.exists():
+        raise UsageError(f"{directory} does not exist; give a run directory")
     if not (directory / CONFIG).is_file():
         raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
     return Settings.from_toml(directory / CONFIG)
@@ -57,6 +66,9 @@ def read_json(file: Path) -> dict[str, Any]:
     if is_special(file):
         raise RunDirectoryError(f"{file} is no regular file")
     try:
-        return dict(json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{file}: no {file.stem} to read: {error}") from None
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{file}: no {file.stem} to read: it must hold a JSON object")
+    return content

@@ -14,6 +14,7 @@ from rnnlab.data.files import (
     appending,
     cut_off,
     flushed_size,
+    is_special,
     remove_leftovers,
     write_atomically,
     write_json,
@@ -32,12 +33,20 @@ from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
 from rnnlab.lab.resume import about, bits_may_differ, check_same_run
-from rnnlab.lab.run_files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES, read_json
+from rnnlab.lab.run_files import (
+    CONFIG,
+    CURVES,
+    ENVIRONMENT,
+    METRICS,
+    RESULT,
+    SAMPLES,
+    read_json,
+    read_metrics,
+)
 from rnnlab.lab.state_facts import check_facts
 from rnnlab.lab.states import Facts, State, States, Tensors, state_files
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
-from rnnlab.lm.tensor_file import CONFIG as MODEL_CONFIG
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import NO_NEW_BEST, Milestone, Step, Trainer
 from rnnlab.lm.training_state import put_state, take_state
@@ -63,6 +72,8 @@ class RunWriter:
     """Steps from which training went on."""
     bits_may_differ: list[str] = field(default_factory=list)
     """Why the bits may differ from those of a run never interrupted, a line a resume."""
+    _written: set[str] = field(default_factory=set)
+    """Model folders that this process has written."""
     log: MetricsLog = field(init=False)
     states: States = field(init=False)
     about: dict[str, Any] = field(init=False)
@@ -99,6 +110,7 @@ class RunWriter:
     def _go_on(self, trainer: Trainer, state: State) -> list[str]:
         facts = state.facts
         check_facts(facts)
+        self._check_logs()
         check_same_run(facts["about"], self.about, self.directory)
         put_state(trainer, state.tensors, facts["trainer"])
         trainer.update_progress()
@@ -129,6 +141,15 @@ class RunWriter:
         ]
         return [*state.notices, *lost, *self.bits_may_differ]
 
+    def _check_logs(self) -> None:
+        """Meet damage before work is done that it would be in the way of."""
+        if is_special(self.directory / SAMPLES):
+            raise RunDirectoryError(f"{self.directory / SAMPLES} is no regular file")
+        try:
+            read_metrics(self.directory)
+        except RunDirectoryError as error:
+            raise RunDirectoryError(f"{error}; move it away to go on without it") from None
+
     def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:
         """Let checkpoint/best be that of the state, where a later one had been written."""
         found = {n.removeprefix(BEST): t for n, t in tensors.items() if n.startswith(BEST)}
@@ -139,9 +160,7 @@ class RunWriter:
         self.best = found
         folder = self.directory / "checkpoint" / "best"
         if found:
-            if not (folder / MODEL_CONFIG).is_file():
-                self.model.save(folder)
-            save_weights(folder, found)
+            self._save("best", found)
         elif folder.is_dir():
             shutil.rmtree(folder)
 
@@ -295,12 +314,13 @@ class RunWriter:
             return result["complete"] is True and result["training"]["steps"] == step
         return False
 
-    def _save(self, which: str) -> None:
+    def _save(self, which: str, weights: Tensors | None = None) -> None:
         folder = self.directory / "checkpoint" / which
-        if (folder / MODEL_CONFIG).is_file():
-            save_weights(folder, dict(self.model.model.named_parameters()))
-        else:
-            self.model.save(folder)
+        if which in self._written:
+            save_weights(folder, weights or dict(self.model.model.named_parameters()))
+        else:  # anew, as what an earlier process left may be damaged
+            self.model.save(folder, weights)
+            self._written.add(which)
 
 
 def _budget(settings: Settings) -> str:

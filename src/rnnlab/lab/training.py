@@ -15,7 +15,7 @@ from rnnlab.data.corpus import check_kept
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.engines import choose_engine
-from rnnlab.errors import DivergenceError, OutOfMemoryError, lack_of_memory
+from rnnlab.errors import CorpusError, DivergenceError, OutOfMemoryError, lack_of_memory
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.run import Run, check_new, make_directory, owned
@@ -63,7 +63,7 @@ def train(
         state = None
         if resume:
             path = Run.open(directory or "").directory
-            stack.enter_context(owned(path, "make it so, or copy it and go on in the copy"))
+            stack.enter_context(owned(path, "make it writable, or go on in a copy"))
             state = newest_state(path)
             before = Run(path).settings
             if settings.data.corpus == before.data.corpus and "-" not in before.data.corpus:
@@ -71,7 +71,13 @@ def train(
         elif directory is not None:
             check_new(Path(directory))
         stack.enter_context(display)
-        ready = prepare(settings, display.reading)
+        try:
+            ready = prepare(settings, display.reading)
+        except CorpusError as error:
+            if not resume or "-" not in settings.data.corpus:
+                raise
+            again = f"the text of {path} came from standard input, so give it there again"
+            raise CorpusError(f"{error}; {again}") from None
         if not resume:
             path = make_directory(directory, ready.settings)
             stack.enter_context(owned(path))
@@ -80,13 +86,14 @@ def train(
         mirrors = Mirrors(path, ready.settings)
         writer = RunWriter(path, ready.model, ready.dataset, ready.settings, mirrors)
         try:
-            notices = writer.go_on(ready.trainer, state) if state else []
+            if state:
+                notices = writer.go_on(ready.trainer, state)
+            else:
+                writer.begin(ready.trainer)
             why = "as before" if state and _same_engine(state, ready.settings) else ready.why
             display.begin(ready.dataset, ready.model, ready.settings, why, path)
             if state:
                 display.resume(ready.trainer.step, min(1.0, ready.trainer.progress), notices)
-            else:
-                writer.begin(ready.trainer)
             stack.enter_context(mirrors.beginning_at(ready.trainer.step))
             given_up = _fit(ready.trainer, writer, display, stop_when)
             writer.close(ready.trainer)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
-
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
 from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import UsageError, visible
+from rnnlab.lab.console import PlainConsole
 from rnnlab.lab.display import evaluation_tables
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
@@ -23,10 +22,23 @@ def notice(text: str) -> None:
     print(f"rnnlab: note: {visible(text)}", file=sys.stderr)
 
 
+def which_weights(model: TextModel, asked: str) -> list[str]:
+    """The notice for weights that are not those asked for."""
+    if model.checkpoint in ("", asked):
+        return []
+    return [f"the run has no checkpoint/{asked}; its {model.checkpoint} weights are used"]
+
+
 def write_texts(
-    model: TextModel, prefixes: Sequence[str], prefix_file: str, settings: GenerationSettings
+    model: TextModel,
+    prefixes: Sequence[str],
+    prefix_file: str,
+    settings: GenerationSettings,
+    checkpoint: str,
 ) -> None:
     """Continue every prefix; the first is streamed as it is written, the others follow whole."""
+    for text in which_weights(model, checkpoint):
+        notice(text)
     if prefix_file:
         if any(prefixes):
             raise UsageError("give --prefix or --prefix-file, not both")
@@ -55,14 +67,14 @@ def write_evaluations(
     if as_json:
         print(json.dumps({"evaluations": contents}, indent=2))
         return
-    console = Console(highlight=False)
+    console = PlainConsole(highlight=False)
     for table in evaluation_tables(contents):
         console.print(table)
 
 
 def write_corpora(data_dir: str) -> None:
     """Print the named corpora, and where each is or how to get it."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole(highlight=False, soft_wrap=True)
     for corpus in NAMED.values():
         found = corpus.find(data_dir)
         where = (

@@ -25,9 +25,16 @@ WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
 def save_model(
-    folder: Path, model: LanguageModel, tokenizer: Tokenizer, about: dict[str, Any]
+    folder: Path,
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    about: dict[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a model folder; `about` is kept in config.json (text rule, where it was trained)."""
+    """Write a model folder; `about` is kept in config.json (text rule, where it was trained).
+
+    weights: instead of the model's own, by the names of its parameters.
+    """
     make_folder(folder)
     config = {
         "format": FORMAT,
@@ -36,7 +43,7 @@ def save_model(
         "model": model.settings.model_dump(mode="json"),
         **about,
     }
-    save_weights(folder, dict(model.named_parameters()))
+    save_weights(folder, weights or dict(model.named_parameters()))
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     write_json(folder / CONFIG, sealed(config))  # last: where it is, the others are
 
@@ -116,17 +123,23 @@ def _read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def find_model(path: Path, checkpoint: str = "best") -> Path:
-    """Find the model folder in a run directory, or return `path` if it is a model folder itself.
+def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:
+    """Find the model folder in a run directory, and whether it is the best or the last one; `path`
+    itself and "" where that is a model folder.
 
-    `checkpoint` is best or last; a run without a validation split has only a last one, which is
-    then taken for best. Raises UsageError where there is neither run nor model.
+    `checkpoint` is best or last; a run without a best one, as nothing was held out, or evaluated
+    yet, has its last one taken. Raises UsageError where there is neither run nor model,
+    ModelFolderError where a folder has lost its settings.
     """
     if (path / CONFIG).is_file():
-        return path
+        return path, ""
     for name in (checkpoint, "last"):
-        if (path / "checkpoint" / name / CONFIG).is_file():
-            return path / "checkpoint" / name
+        folder = path / "checkpoint" / name
+        if (folder / CONFIG).is_file():
+            return folder, name
+        if folder.exists():
+            other = "; --checkpoint last reads the last weights" if name == "best" else ""
+            raise ModelFolderError(f"{folder}: damaged, it has no file {CONFIG}{other}")
     reason = "has no checkpoint yet" if (path / "config.toml").is_file() else "is no run directory"
     if not path.exists():
         reason = "does not exist"

@@ -1,12 +1,13 @@
 """A language model with all that stands between it and text: rule, tokenizer, engine, precision."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.preprocessing import preprocess
@@ -47,27 +48,29 @@ class TextModel:
     precision: str = "float32"
     about: dict[str, Any] = field(default_factory=dict)
     """All of config.json: the model's settings, and the data it was trained on."""
+    checkpoint: str = ""
+    """Which weights of a run these are, best or last; "" of a model folder."""
 
     @classmethod
     def load(
         cls, path: str | Path, which: str = "best", machine: ComputeSettings | None = None
     ) -> "TextModel":
-        """Read a model folder or a run directory; `which` is best or last.
+        """Read a model folder or a run directory; `which` is best or last, see `find_model`.
 
         Raises UsageError where there is none, ModelFolderError where it is damaged,
         UnavailableError where this machine lacks the engine, device or precision asked for.
         """
         machine = machine or ComputeSettings()
         device = set_up(machine)
-        folder = checkpoint.find_model(Path(path), which)
+        folder, found = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
         engine, _ = choose_engine(machine.engine, model.settings.cell, device, machine.precision)
         rule = checkpoint.settings_in(about, "data", DataSettings, folder / CONFIG).preprocessing
-        return cls(model.to(device), tokenizer, rule, engine, machine.precision, about)
+        return cls(model.to(device), tokenizer, rule, engine, machine.precision, about, found)
 
-    def save(self, folder: str | Path) -> None:
-        """Write a model folder, which `load` reads."""
-        checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about)
+    def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Write a model folder, which `load` reads; with other `weights`, if they are given."""
+        checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
 
     @overload
     def generate(self, prefix: str = "", **settings: Any) -> str: ...

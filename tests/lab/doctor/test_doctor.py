@@ -77,6 +77,24 @@ def test_a_checkpoint_that_is_gone_is_not_one_that_never_was(copy: Path) -> None
     assert rnnlab.diagnose(copy).not_asked["dead units"] == f"{last} is gone"
 
 
+@pytest.mark.parametrize("damage", ["gone", "another run's"])
+def test_metrics_that_are_not_the_runs(copy: Path, damage: str) -> None:
+    file = copy / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    steps = json.loads(lines[-1])["step"]
+    if damage == "gone":
+        file.unlink()
+        ends = 0
+    else:
+        file.write_text(lines[0])
+        ends = json.loads(lines[0])["step"]
+    message = (
+        f"{file} ends at step {ends}, result.json says {steps}: it is not of this run, or lines"
+    )
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+
+
 def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
     file = copy / "config.toml"
     file.write_text(file.read_text().replace("hidden_size = 32", "hidden_size = 33"))
@@ -142,12 +160,15 @@ def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
     [
         ("config.toml", "cell = ", UsageError, "config.toml: not TOML: "),
         ("config.toml", "cells = 'gru'", UsageError, "unknown setting 'cells'; did you mean"),
-        ("metrics.jsonl", "{}\n{oops\n", RunDirectoryError, "line 2: damaged, no JSON: "),
+        (
+            "metrics.jsonl", '{"kind": "train", "step": 1}\n{oops\n', RunDirectoryError,
+            "line 2: damaged, no JSON: ",
+        ),
         ("metrics.jsonl", "\xff\n", RunDirectoryError, "line 1: damaged, no JSON: "),
         ("metrics.jsonl", "[1]\n", RunDirectoryError, "line 1: damaged, must hold a JSON object"),
         (
             "metrics.jsonl", '{"kind": "train", "epoch": 1}\n', RunDirectoryError,
-            "line 1: damaged, step must be a number, not None",
+            "line 1: damaged, no line of metrics: it has no kind or no step",
         ),
         (
             "metrics.jsonl", '{"kind": "held-out", "step": 1, "nats_per_token": "x"}\n',

@@ -64,9 +64,9 @@ def _calmer(settings: Settings) -> list[str]:
     advice = weaker_decay(settings)
     if settings.model.init != "torch":
         advice.append(flag(settings, "init", "torch"))
-    advice.append(calmer_rate(settings, 3))
     if not settings.training.clip_norm:
         advice.append(flag(settings, "clip_norm", 1, "0 is off"))
+    advice.append(calmer_rate(settings, 3))
     return advice
 
 

@@ -54,7 +54,8 @@ def diverged(evidence: Evidence) -> Finding | None:
     shown = _stopped(history) or _not_finite(history) or _exploded(history)
     if not shown:
         return None
-    advice = [*weaker_decay(settings), calmer_rate(settings, 10)]
+    advice = [] if settings.model.init == "torch" else [flag(settings, "init", "torch")]
+    advice += [*weaker_decay(settings), calmer_rate(settings, 10)]
     if not 0 < settings.training.clip_norm <= 1:
         advice.append(flag(settings, "clip_norm", 1, "0 is off"))
     if not settings.training.warmup:
@@ -82,7 +83,7 @@ def clipping(evidence: Evidence) -> Finding | None:
     advice = [flag(settings, "clip_norm", 2 * norm, usual)]
     if optimizer == "sgd":
         rate = peak_learning_rate(settings.training) * limit / norm
-        same = f"with --clip-norm {rounded(2 * norm)} this makes steps as long as now"
+        same = f"should it diverge; beside --clip-norm {rounded(2 * norm)} steps as long as now"
         advice.append(flag(settings, "learning_rate", rate, same))
     return Finding("clipping every step", "clipping every step", shown, tuple(advice))
 
@@ -136,6 +137,8 @@ def batch_too_large(evidence: Evidence) -> Finding | None:
     history, curve, data = evidence.history, evidence.curve, evidence.settings.data
     tokens = history.train_tokens or evidence.text.tokens
     batches = max(1, tokens // (data.batch_size * data.num_steps))
+    if data.batch_size * data.num_steps == 1:
+        return None
     few = batches <= FEW_BATCHES and history.steps / history.progress < FEW_UPDATES
     if not few or history.steps < 2 * batches or curve.fall < STILL_FALLING:
         return None

@@ -115,6 +115,12 @@ def read_history(directory: Path, settings: Settings) -> History:
         return history
     result = read_json(directory / RESULT)
     try:
+        steps, logged = result["training"]["steps"], training[-1].step if training else 0
+        if steps != logged:
+            raise RunDirectoryError(
+                f"{file} ends at step {logged:,}, {RESULT} says {steps:,}: it is not of this run, "
+                "or lines are missing"
+            )
         return History(
             settings,
             tuple(training),

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from rich.console import Console
 
+from rnnlab.lab.console import PlainConsole
 from rnnlab.lab.doctor.finding import Diagnosis, Finding
 
 
@@ -14,7 +15,7 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(diagnosis.to_dict(), indent=2))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole(highlight=False, soft_wrap=True)
     console.print(f"run         {diagnosis.run}", markup=False)
     console.print(f"state       {diagnosis.state}", markup=False)
     for finding in diagnosis.findings:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnlab.config.outcomes import OUTCOMES
+from rnnlab.lab.console import PlainConsole
 from rnnlab.lab.experiment.executor import Event
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.plan import Plan
@@ -29,7 +30,7 @@ class Progress:
     """Prints to standard output; with `quiet` it prints nothing."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
-        self.console = console or Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = console or PlainConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._running: dict[str, tuple[Job, str]] = {}
         self._ended: Counter[str] = Counter()
