@@ -25,7 +25,7 @@ runs that learned it was 0.7 and more; see docs/doctor.md."""
 
 FAR_BELOW = 0.2
 """Share of the optimizer's own learning rate. LSTMs of 48 to 512 units whose loss still fell at a
-rate up to this ended 0.3 to 2 nats above where they ended at the optimizer's own."""
+rate up to this ended 0.2 to 2 nats above where they ended at the optimizer's own."""
 
 FALLS_AT_ALL = 0.002
 """Share by which training nats fell from the third quarter to the last, against their noise."""
