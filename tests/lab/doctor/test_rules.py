@@ -305,6 +305,14 @@ def test_advice_is_no_rate_above_the_optimizers_own_nor_one_below_where_that_hel
     assert told[0] == "--weight-decay 0.01 (now 10)"
 
 
+def test_momentum_makes_steps_longer():
+    momentum = {"optimizer": "sgd", "momentum": 0.9}
+    nats = (*[3.9] * 20, *[2.04] * 10, *[2.0] * 10)
+    assert learning_rate_too_low(evidence(nats, learning_rate=0.1, **momentum)) is None
+    told = learning_rate_too_low(evidence(nats, learning_rate=0.01, **momentum)).advice
+    assert told[0] == "--learning-rate 0.1 (now 0.01): the optimizer's own, at momentum 0.9"
+
+
 def test_clipping_costs_little_where_the_optimizer_divides_by_the_gradient():
     for optimizer in ("sgd", "adamw"):
         found = clipping(evidence(clipped=1.0, clip_norm=0.1, optimizer=optimizer))

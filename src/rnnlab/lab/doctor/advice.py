@@ -65,10 +65,22 @@ def weaker_decay(settings: Settings) -> list[str]:
     return [flag(settings, "weight_decay", 0.01 if is_adamw else 1e-5)]
 
 
+def own_rate(settings: Settings) -> float:
+    """The optimizer's own learning rate; momentum m makes steps 1/(1-m) times as long."""
+    training = settings.training
+    return LEARNING_RATES[training.optimizer] * (1 - training.momentum)
+
+
+def to_own_rate(settings: Settings) -> str:
+    """Advice to learn at the optimizer's own rate."""
+    momentum = settings.training.momentum
+    why = f"the optimizer's own{f', at momentum {momentum:g}' if momentum else ''}"
+    return flag(settings, "learning_rate", own_rate(settings), why)
+
+
 def calmer_rate(settings: Settings, factor: float) -> str:
     """Advice to learn more slowly: by a factor, and no faster than the optimizer's own rate."""
     rate = peak_learning_rate(settings.training) / factor
-    default = LEARNING_RATES[settings.training.optimizer]
-    if rate >= default:
-        return flag(settings, "learning_rate", default, "the optimizer's own")
+    if rate >= own_rate(settings):
+        return to_own_rate(settings)
     return flag(settings, "learning_rate", rate)

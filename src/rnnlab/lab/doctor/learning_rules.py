@@ -1,7 +1,7 @@
 """Illnesses of a run that learns too little: stuck at the unigram level, learning rate too low."""
 
 from rnnlab.config import LEARNING_RATES
-from rnnlab.lab.doctor.advice import calmer_rate, flag, weaker_decay
+from rnnlab.lab.doctor.advice import calmer_rate, flag, own_rate, to_own_rate, weaker_decay
 from rnnlab.lab.doctor.curve_rules import STILL_FALLING
 from rnnlab.lab.doctor.evidence import Curve, Evidence
 from rnnlab.lab.doctor.finding import Finding, NotAtHand
@@ -52,15 +52,14 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
         advice.append(flag(settings, "init", "torch"))
     for name in much_dropped(settings):
         advice.append(flag(settings, name, 0.2, "the network has to see what it reads"))
-    default = LEARNING_RATES[training.optimizer]
-    rate = peak_learning_rate(training)
+    own, rate = own_rate(settings), peak_learning_rate(training)
     if training.optimizer != "adamw":
         rule = f"with --learning-rate {LEARNING_RATES['adamw']:g}"
         advice.append(flag(settings, "optimizer", "adamw", rule))
-    if rate > default:
-        advice.append(flag(settings, "learning_rate", default, "the optimizer's own"))
-    elif rate <= FAR_BELOW * default:
-        advice.append(flag(settings, "learning_rate", min(default, 10 * rate)))
+    if rate > own:
+        advice.append(to_own_rate(settings))
+    elif rate <= FAR_BELOW * own:
+        advice.append(flag(settings, "learning_rate", min(own, 10 * rate)))
     if model.num_layers > 2:
         advice.append(flag(settings, "num_layers", 2, "deep networks stay there for long"))
     if not advice:
@@ -78,13 +77,13 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     unlearned = text.unigram_nats > 0 and curve.last_quarter_nats > level
     moved = evidence.weights.moved
     rate = peak_learning_rate(settings.training)
-    default = LEARNING_RATES[settings.training.optimizer]
+    own = own_rate(settings)
     still = _hardly_moved(evidence) and (unlearned or curve.fall > FALLS_AT_ALL)
-    slow = rate <= FAR_BELOW * default and curve.fall > STILL_FALLING
+    slow = rate <= FAR_BELOW * own and curve.fall > STILL_FALLING
     if not still and not slow:
         return None
     shown = (
-        f"learning_rate is {rate:g}, {settings.training.optimizer}'s own is {default:g}",
+        f"learning_rate is {rate:g}, {settings.training.optimizer}'s own is {own:g}",
         f"in {evidence.history.steps:,} steps the weights moved by {moved:.2g} of the size that "
         "weights start with; in networks that learned well it was 0.7 and more",
         f"training nats per token: {curve.third_quarter_nats:.3f} in the third quarter of the "
@@ -92,8 +91,8 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
         f"is gives {text.unigram_nats:.3f}",
     )
     advice = flag(settings, "learning_rate", 10 * rate)
-    if rate <= FAR_BELOW * default:
-        advice = flag(settings, "learning_rate", default, "the optimizer's own")
+    if rate <= FAR_BELOW * own:
+        advice = to_own_rate(settings)
     title = "learning rate too low"
     return Finding(title, title, shown, (advice, "or a longer budget"))
 
