@@ -27,7 +27,8 @@ with atheris.instrument_imports(include=["rnnlab"]):
     from rnnlab.errors import RnnlabError
     from rnnlab.lab.experiment.plan import read_plan
     from rnnlab.lab.run import Run
-    from rnnlab.lab.states import newest_state, state_files
+    from rnnlab.lab.run_files import state_files
+    from rnnlab.lab.states import newest_state
     from rnnlab.lab.training import train
     from rnnlab.lm.checkpoint import load_model, save_model
     from rnnlab.lm.model import LanguageModel

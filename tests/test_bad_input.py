@@ -11,7 +11,7 @@ import pytest
 from command_line import RNNLAB, TINY, Cli
 
 from rnnlab.data.files import sealed, write_json
-from rnnlab.lab.states import state_files
+from rnnlab.lab.run_files import state_files
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
 HOSTILE_BPE = json.dumps(
@@ -406,11 +406,17 @@ def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, s
     odd.mkdir()
     rule = "'{}' holds bytes that are no UTF-8; {}"
     name = f"{tmp_path}/a\\udcff"
+    anew = "write it in UTF-8, or rename the file that it names"
     file = write(odd, b"some text " * 300)
     check(
         cli("train", "--corpus", file),
         2,
-        f"corpus: {rule.format(f'{name}/text.txt', 'rename the file')}",
+        f"corpus: {rule.format(f'{name}/text.txt', anew)}",
+    )
+    check(
+        cli("train", "--sample-prefix", odd.name[1:]),
+        2,
+        f"sample_prefix: {rule.format(ascii(odd.name[1:])[1:-1], anew)}",
     )
     for command in (
         ["train", "--run-dir", str(odd)],

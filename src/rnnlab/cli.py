@@ -16,7 +16,6 @@ from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
 from rnnlab.config import Settings, find_config
 from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown, visible
-from rnnlab.lab.run_files import settings_of_run
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -86,7 +85,9 @@ def configured(args: Sequence[str]) -> Settings:
     if empty := [name for name, value in vars(given).items() if value == ""]:
         raise UsageError(f"--{empty[0].replace('_', '-')} is empty; name one, or leave it out")
     if given.resume:
-        return settings_of_run(Path(given.resume))
+        from rnnlab.lab.resume import settings_to_resume
+
+        return settings_to_resume(Path(given.resume))
     return Settings.from_toml(find_config(given.config)) if given.config else Settings()
 
 

@@ -51,3 +51,15 @@ def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) 
     shown.reading("tokenizing", 0.5)
     shown.measuring("test, carried", 0.75)
     assert screen.getvalue() == "reading   tokenizing: 50%\nmeasuring test, carried: 75%\n"
+
+
+def test_what_a_sample_cannot_begin_with_is_told(text_file: Path, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    settings = Settings.from_flat({
+        "corpus": str(text_file), "hidden_size": 8, "num_epochs": 1, "sample_prefix": "a\u20ac",
+    })  # fmt: skip
+    train(settings, tmp_path / "run", Display(console=Console(file=screen, width=200)))
+    assert (
+        "note      samples: prefix 'a\u20ac': '\u20ac' not in the vocabulary, read as <unk>\n"
+        in screen.getvalue()
+    )

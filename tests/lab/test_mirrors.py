@@ -19,7 +19,7 @@ from rnnlab.errors import DivergenceError, RunDirectoryError, UnavailableError, 
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import mirrors
 from rnnlab.lab.mirrors.mirror import Mirror
-from rnnlab.lab.states import state_files
+from rnnlab.lab.run_files import state_files
 from rnnlab.lab.training import train
 
 TINY: dict[str, Any] = {

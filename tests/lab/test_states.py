@@ -17,8 +17,8 @@ from rnnlab.data.streaming import Watch
 from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lab import training
 from rnnlab.lab.display import Display
-from rnnlab.lab.run_files import read_metrics
-from rnnlab.lab.states import States, newest_state, state_files
+from rnnlab.lab.run_files import read_metrics, state_files
+from rnnlab.lab.states import States, newest_state
 from rnnlab.lab.training import Prepared, prepare, train
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.text_model import TextModel

@@ -80,7 +80,10 @@ class SettingsGroup(BaseModel):
         """Refuse what no file of settings could hold; a file's name may be any bytes."""
         for text in value if isinstance(value, tuple) else (value,):
             if isinstance(text, str) and not is_unicode(text):
-                raise ValueError(f"{text!r} holds bytes that are no UTF-8; rename the file")
+                raise ValueError(
+                    f"{text!r} holds bytes that are no UTF-8; write it in UTF-8, or rename the "
+                    "file that it names"
+                )
         return value
 
 

@@ -25,8 +25,9 @@ from rnnlab.lab.doctor.history import read_history
 from rnnlab.lab.doctor.text import text_levels
 from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
+from rnnlab.lab.resume import settings_to_resume
 from rnnlab.lab.run import Run
-from rnnlab.lab.run_files import CONFIG, settings_of_run
+from rnnlab.lab.run_files import CONFIG
 from rnnlab.lab.writing import which_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -50,7 +51,7 @@ def train(
         if config is not None or run_dir is not None:
             raise UsageError("resume takes settings and directory from the run; leave out config "
                              "and run_dir")  # fmt: skip
-        base = settings_of_run(Path(resume))
+        base = settings_to_resume(Path(resume))
     else:
         base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
     return training.train(

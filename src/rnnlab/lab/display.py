@@ -96,6 +96,10 @@ class Display:
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
             show("note      no validation split: all figures while training are of training text")
+        training = settings.training
+        if training.sample_length and training.sample_prefix:
+            for notice in model.read_prefix(training.sample_prefix)[2]:
+                show(f"note      samples: {notice}", markup=False)
         for name in dataset.held_out:
             if (part := dataset.splits[name]).whole:
                 share = f"first {len(part.text):,} of {part.characters:,} characters"

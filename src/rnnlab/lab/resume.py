@@ -1,4 +1,4 @@
-"""What must stay the same when training goes on, and what may change at the price of the bits."""
+"""Settings of a run that goes on: what must stay, what may change at the price of the bits."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,10 +6,13 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.config.faults import in_words
+from rnnlab.config.settings import read_toml
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.files import CHECKSUM, sealed
-from rnnlab.errors import ChecksumError, UsageError
-from rnnlab.lab.run_files import CONFIG
+from rnnlab.data.files import CHECKSUM, sealed, write_atomically
+from rnnlab.errors import ChecksumError, ModelFolderError, RunDirectoryError, UsageError, plainly
+from rnnlab.lab.run_files import CONFIG, settings_of_run, state_files, state_folder
+from rnnlab.lab.state_facts import check_facts
+from rnnlab.lab.states import State, newest_state
 
 CHANGEABLE = (
     "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
@@ -29,6 +32,54 @@ BUILT_WITH = (
     "rnnlab", "commit", "torch", "numpy", "cpu", "instruction_set", "cpu_capability", "gpu",
 )  # fmt: skip
 """What else bits depend on, of `environment`."""
+
+
+WRITTEN_ANEW = "delete it to have it written anew from the training state"
+"""What to do about a damaged `CONFIG`."""
+
+
+def settings_to_resume(directory: Path) -> Settings:
+    """What a run was asked for: by `CONFIG`, or by its newest training state where that is lost.
+
+    Raises UsageError or RunDirectoryError where neither says it, ModelFolderError where the state
+    is none of this version of rnnlab.
+    """
+    states = state_files(directory)
+    if states and not (directory / CONFIG).is_file():
+        return Settings.from_flat(_recorded(directory, newest_state(directory)), str(states[0]))
+    try:
+        return settings_of_run(directory)
+    except UsageError as error:
+        if not states:
+            raise
+        raise UsageError(f"{error}; {WRITTEN_ANEW}") from None
+
+
+def mend_settings(directory: Path, state: State, settings: Settings) -> None:
+    """Write `CONFIG` where it is lost; raises RunDirectoryError where a part of it is."""
+    file = directory / CONFIG
+    if not file.is_file():
+        write_atomically(file, settings.to_toml().encode())
+    there = read_toml(file)
+    if lost := [name for name in _recorded(directory, state) if name not in there]:
+        raise RunDirectoryError(f"{file}: damaged, it has no {lost[0]}; {WRITTEN_ANEW}")
+
+
+def _recorded(directory: Path, state: State) -> dict[str, Any]:
+    """All settings by name, as the state says them."""
+    try:
+        check_facts(state.facts)
+    except ValueError as error:
+        raise not_ours(directory, error) from None
+    return dict(_flat(state.facts["about"]["settings"]))
+
+
+def not_ours(directory: Path, error: Exception) -> ModelFolderError:
+    """What to raise for a run whose state says what no state says."""
+    return ModelFolderError(
+        f"{state_folder(directory)}: no training state as this version of rnnlab writes it: "
+        f"{plainly(error)}"
+    )
 
 
 def about(settings: Settings, dataset: Dataset, environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,8 @@ from rnnlab.lab.run_files import (
     read_json,
     read_metrics,
     settings_of_run,
+    state_files,
 )
-from rnnlab.lab.states import state_files
 from rnnlab.lm.text_model import TextModel
 
 ELSEWHERE = "give another --run-dir"

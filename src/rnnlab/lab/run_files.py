@@ -21,6 +21,17 @@ LOCK = ".lock"
 """Held by the process that writes the run directory."""
 
 
+def state_folder(directory: Path) -> Path:
+    """Where a run directory keeps its training states; see `rnnlab.lab.states`."""
+    return directory / "checkpoint" / "state"
+
+
+def state_files(directory: Path) -> list[Path]:
+    """The files of training states, the newest first."""
+    found = state_folder(directory).glob("[0-9]*.safetensors")
+    return sorted((file for file in found if not file.is_dir()), reverse=True)
+
+
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
     """Read metrics.jsonl; a run that has not logged yet has no lines.
 
@@ -53,10 +64,19 @@ def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
 
 
 def settings_of_run(directory: Path) -> Settings:
-    """What was asked for, resolved; raises UsageError where `directory` is no run directory."""
+    """What was asked for, resolved.
+
+    Raises UsageError where `directory` is no run directory, RunDirectoryError where it is one that
+    has lost its settings.
+    """
     if not directory.exists():
         raise UsageError(f"{directory} does not exist; give a run directory")
     if not (directory / CONFIG).is_file():
+        if state_files(directory):
+            raise RunDirectoryError(
+                f"{directory} has lost its {CONFIG}; rnnlab train --resume {directory} writes it "
+                "anew"
+            )
         raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
     return Settings.from_toml(directory / CONFIG)
 

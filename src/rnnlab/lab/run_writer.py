@@ -22,17 +22,15 @@ from rnnlab.data.files import (
 from rnnlab.data.streaming import Watch
 from rnnlab.errors import (
     DivergenceError,
-    ModelFolderError,
     RunDirectoryError,
     RunEndedError,
-    plainly,
 )
 from rnnlab.lab.curves import save_curves
 from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
-from rnnlab.lab.resume import about, bits_may_differ, check_same_run
+from rnnlab.lab.resume import about, bits_may_differ, check_same_run, not_ours
 from rnnlab.lab.run_files import (
     CONFIG,
     CURVES,
@@ -42,9 +40,10 @@ from rnnlab.lab.run_files import (
     SAMPLES,
     read_json,
     read_metrics,
+    state_files,
 )
 from rnnlab.lab.state_facts import check_facts
-from rnnlab.lab.states import Facts, State, States, Tensors, state_files
+from rnnlab.lab.states import Facts, State, States, Tensors
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -102,10 +101,7 @@ class RunWriter:
         try:
             return self._go_on(trainer, state)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelFolderError(
-                f"{self.states.folder}: no training state as this version of rnnlab writes it: "
-                f"{plainly(error)}"
-            ) from error
+            raise not_ours(self.directory, error) from error
 
     def _go_on(self, trainer: Trainer, state: State) -> list[str]:
         facts = state.facts

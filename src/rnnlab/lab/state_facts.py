@@ -27,10 +27,19 @@ class SavingFacts(Exactly):
     state_seconds: Amount
 
 
+class AboutFacts(Exactly):
+    """What `resume.about` returns."""
+
+    settings: dict[str, dict[str, Any]]
+    corpus_sha256: str
+    tokenizer_sha256: str
+    environment: dict[str, Any]
+
+
 class StateFacts(Exactly):
     """What `RunWriter` says."""
 
-    about: dict[str, Any]
+    about: AboutFacts
     trainer: TrainerFacts
     log: LogFacts
     samples_bytes: Count

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rnnlab.data.files import make_folder
 from rnnlab.errors import ModelFolderError, RunDirectoryError
+from rnnlab.lab.run_files import state_files, state_folder
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
 KEPT = 2
@@ -89,16 +90,6 @@ class States:
         self._last_cost = self._last - began
         self.seconds += self._last_cost
         self.saved += 1
-
-
-def state_folder(directory: Path) -> Path:
-    """Where a run directory keeps its training states."""
-    return directory / "checkpoint" / "state"
-
-
-def state_files(directory: Path) -> list[Path]:
-    """The files of training states, the newest first."""
-    return sorted(state_folder(directory).glob("[0-9]*.safetensors"), reverse=True)
 
 
 def newest_state(directory: Path) -> State:

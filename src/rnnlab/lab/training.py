@@ -18,6 +18,7 @@ from rnnlab.engines import choose_engine
 from rnnlab.errors import CorpusError, DivergenceError, OutOfMemoryError, lack_of_memory
 from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
+from rnnlab.lab.resume import mend_settings, settings_to_resume
 from rnnlab.lab.run import Run, check_new, make_directory, owned
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
@@ -62,10 +63,11 @@ def train(
     with ExitStack() as stack:
         state = None
         if resume:
-            path = Run.open(directory or "").directory
+            path = Path(directory or "")
+            before = settings_to_resume(path)
             stack.enter_context(owned(path, "make it writable, or go on in a copy"))
             state = newest_state(path)
-            before = Run(path).settings
+            mend_settings(path, state, before)
             if settings.data.corpus == before.data.corpus and "-" not in before.data.corpus:
                 check_kept(before.data.corpus)
         elif directory is not None:
