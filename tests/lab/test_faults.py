@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,6 +71,40 @@ def test_a_fault_at_any_moment(
         if fingerprint(directory) != expected:
             lost.append((kind, at))
     assert not lost
+
+
+def test_a_fault_at_any_moment_after_training_went_on(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the run had when it was gone on with is not lost either."""
+    begun = tmp_path / "begun" / "run"
+    train(small.changed(max_tokens=160), begun)
+    longer = Run.open(begun).settings.changed(max_tokens=280)
+
+    def go_on(folder: Path) -> None:
+        with suppress(RunEndedError):  # it was the very last step that failed
+            train(longer, folder / "run", resume=True)
+
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(begun.parent, undisturbed)
+    with monkeypatch.context() as patch:
+        whole = FaultyDisk(undisturbed, "EIO", 0, patch)
+        go_on(undisturbed)
+    whole.settle()
+    expected = fingerprint(undisturbed / "run")
+    assert whole.count > 60
+    for kind, at in moments(whole.count):
+        folder = tmp_path / f"{kind}-{at}"
+        shutil.copytree(begun.parent, folder)
+        before = newest(folder / "run")
+        with monkeypatch.context() as patch:
+            disk = FaultyDisk(folder, kind, at, patch)
+            with pytest.raises((RunDirectoryError, Crash)):
+                go_on(folder)
+        disk.settle()
+        assert newest(folder / "run") >= before, (kind, at)
+        go_on(folder)
+        assert fingerprint(folder / "run") == expected, (kind, at)
 
 
 def newest(directory: Path) -> int:
