@@ -1,15 +1,12 @@
 """The command line through its real entry point."""
 
 import json
-import signal
-import subprocess
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 import torch
-from command_line import RNNLAB, TINY, Cli, made_up_text
+from command_line import TINY, Cli, made_up_text
 from safetensors.numpy import load_file
 
 from rnnlab.cli import COMMANDS
@@ -159,37 +156,6 @@ def test_all_trained_on_is_said_and_nothing_is_evaluated(
     assert done.returncode == 2
     assert "nothing was held out when this model was trained" in done.stderr
     assert cli("evaluate", str(run), "--split", "train").returncode == 0
-
-
-@pytest.mark.parametrize(("sign", "evaluations"), [(signal.SIGINT, 4), (signal.SIGTERM, 0)])
-def test_ctrl_c_ends_cleanly_with_everything_saved(
-    cli: Cli, text_file: Path, tmp_path: Path, sign: signal.Signals, evaluations: int
-) -> None:
-    """What follows training is done after Ctrl-C; whoever sends SIGTERM does not wait for it."""
-    run = tmp_path / "run"
-    process = subprocess.Popen(
-        [RNNLAB, "train", "--corpus", str(text_file), *TINY, "--max-seconds", "600",
-         "--num-log-lines", "60000", "--run-dir", str(run)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    for _ in range(600):
-        if (run / "metrics.jsonl").is_file():
-            break
-        time.sleep(0.1)
-    process.send_signal(sign)
-    printed, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (128 + sign, "")
-    again = "          now the held-out text is measured; Ctrl-C again leaves that out\n"
-    assert (
-        f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
-        f"{again if evaluations else ''}" in printed
-    )
-    assert (again in printed) is bool(evaluations)
-    result = json.loads((run / "result.json").read_text())
-    assert result["training"]["stopped_by"] == sign.name
-    assert len(result["evaluations"]) == evaluations
-    assert result["complete"] is bool(evaluations)
-    assert cli("generate", str(run), "--prefix", "The").returncode == 0
 
 
 def test_a_diverged_run_stops_with_a_reason_and_keeps_the_last_good_checkpoint(

@@ -1,6 +1,15 @@
 """`python -m rnnlab` is `rnnlab`."""
 
-from rnnlab.cli import main
+from rnnlab.lab.signals import die_on_signals
+
+
+def main() -> None:
+    """Run the command line; a signal that comes before it is loaded ends the process quietly."""
+    die_on_signals()
+    from rnnlab.cli import main
+
+    main()
+
 
 if __name__ == "__main__":
     main()

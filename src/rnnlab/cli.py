@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import tyro
@@ -16,6 +15,7 @@ from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
 from rnnlab.config import Settings, find_config
 from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown, visible
+from rnnlab.lab.signals import die_on_signals, end_on_signals
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -32,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> None:
     130 after Ctrl-C and 143 after SIGTERM, as shells have it.
     """
     args = list(sys.argv[1:] if args is None else args)
-    signal.signal(signal.SIGTERM, terminate)
+    end_on_signals()
     try:
         run_command(args)
     except RnnlabError as error:
@@ -50,6 +50,8 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         fail(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
+    finally:
+        die_on_signals()
 
 
 def run_command(args: Sequence[str]) -> None:
@@ -91,13 +93,9 @@ def configured(args: Sequence[str]) -> Settings:
     return Settings.from_toml(find_config(given.config)) if given.config else Settings()
 
 
-def terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C, with files closed and mirrors told."""
-    raise TerminatedError
-
-
 def fail(message: str, exit_code: int) -> NoReturn:
     """Print one error and end."""
+    die_on_signals()
     print(f"rnnlab: error: {visible(message)}", file=sys.stderr)
     try:
         sys.stdout.flush()

@@ -22,6 +22,7 @@ from rnnlab.lab.resume import mend_settings, settings_to_resume
 from rnnlab.lab.run import Run, check_new, make_directory, owned
 from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
+from rnnlab.lab.signals import is_echo
 from rnnlab.lab.states import State, newest_state
 from rnnlab.lm.evaluate import Progress, total_nats
 from rnnlab.lm.model import LanguageModel
@@ -232,6 +233,8 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
             signal.signal(sign, handler)
 
     def stop(number: int, frame: FrameType | None) -> None:
+        if is_echo():
+            return
         trainer.stop(signal.Signals(number).name)
         restore()
 

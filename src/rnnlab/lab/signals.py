@@ -1,0 +1,50 @@
+"""Ctrl-C (SIGINT) and SIGTERM: the first ends a command with words, a later one without."""
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from rnnlab.errors import TerminatedError
+
+ECHO_SECONDS = 0.1
+"""What comes so soon after another signal is that one again: GNU timeout, shells and schedulers
+send it to a process, and to the group that it is in.
+"""
+
+_last = -ECHO_SECONDS
+
+
+def is_echo() -> bool:
+    """Whether the signal being handled is the one before, once more."""
+    global _last
+    before, _last = _last, time.monotonic()
+    return _last - before < ECHO_SECONDS
+
+
+def end_on_signals() -> None:
+    """Raise KeyboardInterrupt at the first, which is TerminatedError for SIGTERM."""
+    _handle(_end)
+
+
+def die_on_signals() -> None:
+    """End at once, where Python would show a traceback: while it loads and while it ends."""
+    _handle(_die)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(sign) != signal.SIG_IGN:  # as a shell has it for what runs behind
+            signal.signal(sign, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    if not is_echo():
+        die_on_signals()
+        raise TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _die(number: int, frame: FrameType | None) -> None:
+    if not is_echo():
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)

@@ -1,0 +1,81 @@
+"""Ctrl-C and SIGTERM, each as GNU timeout sends it: to the process, and then to its group."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from command_line import RNNLAB, TINY, Cli
+
+
+def begin(*args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [RNNLAB, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # not so in a background job
+    )  # fmt: skip
+
+
+def send_twice(process: subprocess.Popen[str], sign: signal.Signals, gap: float = 0.002) -> None:
+    process.send_signal(sign)
+    time.sleep(gap)
+    process.send_signal(sign)
+
+
+@pytest.mark.parametrize(("sign", "evaluations"), [(signal.SIGINT, 4), (signal.SIGTERM, 0)])
+def test_ctrl_c_ends_cleanly_with_everything_saved(
+    cli: Cli, text_file: Path, tmp_path: Path, sign: signal.Signals, evaluations: int
+) -> None:
+    """What follows training is done after Ctrl-C; whoever sends SIGTERM does not wait for it."""
+    run = tmp_path / "run"
+    process = begin(
+        "train", "--corpus", str(text_file), *TINY, "--max-seconds", "600",
+        "--num-log-lines", "60000", "--run-dir", str(run),
+    )  # fmt: skip
+    for _ in range(600):
+        if (run / "metrics.jsonl").is_file():
+            break
+        time.sleep(0.1)
+    send_twice(process, sign)
+    printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + sign, "")
+    again = "          now the held-out text is measured; Ctrl-C again leaves that out\n"
+    assert (
+        f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
+        f"{again if evaluations else ''}" in printed
+    )
+    assert (again in printed) is bool(evaluations)
+    result = json.loads((run / "result.json").read_text())
+    assert result["training"]["stopped_by"] == sign.name
+    assert len(result["evaluations"]) == evaluations
+    assert result["complete"] is bool(evaluations)
+    assert cli("generate", str(run), "--prefix", "The").returncode == 0
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_writing_ends_with_one_line(trained: tuple[Path, str], sign: signal.Signals) -> None:
+    process = begin("generate", str(trained[0]), "--prefix", "The", "--length", "100000000")
+    assert process.stdout
+    assert process.stdout.read(10)
+    send_twice(process, sign)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (
+        128 + sign,
+        f"rnnlab: error: interrupted by {sign.name}\n",
+    )
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("gap", [0.0, 0.2])
+def test_no_moment_shows_a_traceback(
+    trained: tuple[Path, str], sign: signal.Signals, gap: float
+) -> None:
+    """While it loads, works and ends; a second signal after the echo ends the process at once."""
+    for wait in range(1, 8):
+        process = begin("doctor", str(trained[0]))
+        time.sleep(wait * 0.3)
+        send_twice(process, sign, gap)
+        _, errors = process.communicate(timeout=60)
+        assert errors in ("", f"rnnlab: error: interrupted by {sign.name}\n")
+        assert process.returncode in (0, 128 + sign, -sign)
