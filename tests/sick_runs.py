@@ -26,6 +26,10 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"learning_rate": 5.0, "warmup": 0.9},
         ("diverged", "saturated gates"),
     ),
+    "gru, rmsprop at 0.3": (
+        {"cell": "gru", "optimizer": "rmsprop", "learning_rate": 0.3},
+        ("diverged", "saturated gates"),
+    ),
     "two layers whose weights start at 0.001": (
         {
             "init": "normal", "init_std": 0.001, "num_layers": 2,
@@ -35,6 +39,8 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "98% input dropout": ({"input_dropout": 0.98}, ("stuck at the unigram level",)),
     "clip_norm 0.02": ({"clip_norm": 0.02}, ("clipping every step",)),
+    "sgd, clip_norm 0.001": ({"optimizer": "sgd", "clip_norm": 0.001}, ("clipping every step",)),
+    "forget_bias 30": ({"forget_bias": 30.0}, ("saturated gates",)),
     "adamw at 0.3": ({"learning_rate": 0.3}, ("saturated gates",)),
     "tanh, adamw at 0.1": ({"cell": "rnn", "learning_rate": 0.1}, ("saturated gates",)),
     "relu, adamw at 0.1": (

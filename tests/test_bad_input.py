@@ -295,6 +295,11 @@ def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_
         2,
         f"prefix file {file}x: cannot be read: No such file or directory",
     )
+    check(
+        cli("generate", str(trained[0]), "--prefix-file", "/dev/zero"),
+        2,
+        "prefix file /dev/zero is longer than 16,777,216 bytes",
+    )
 
 
 def test_empty_prefix_flag_and_prefix_beside_a_file(
@@ -327,7 +332,9 @@ def test_a_model_larger_than_memory(cli: Cli, text_file: Path, tmp_path: Path) -
     done = cli("train", "--corpus", str(text_file), *flags)
     assert done.returncode == 1
     assert done.stderr.startswith("rnnlab: error: out of memory: ")
-    assert done.stderr.endswith("; use a smaller --hidden-size, --batch-size or --num-steps\n")
+    assert done.stderr.endswith(
+        "; use a smaller --hidden-size, --batch-size, --num-steps or --length\n"
+    )
 
 
 @pytest.mark.parametrize("megabytes", [1500, 2000], ids=["for a state", "for a step"])
@@ -340,7 +347,7 @@ def test_memory_that_runs_out_later(text_file: Path, tmp_path: Path, megabytes: 
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("rnnlab: error: out of memory")
-    sizes = "; use a smaller --hidden-size, --batch-size or --num-steps. "
+    sizes = "; use a smaller --hidden-size, --batch-size, --num-steps or --length. "
     kept = "The training state of step 0 is kept; go on with rnnlab train --resume "
     left = f"{kept}{run}\n" if state_files(run) else "No training state is left\n"
     assert done.stderr.endswith(sizes + left)

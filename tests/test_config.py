@@ -27,7 +27,7 @@ def valid_settings(draw: st.DrawFn) -> dict[str, Any]:
         st.fixed_dictionaries(
             {},
             optional={
-                "corpus": st.lists(TEXT, min_size=1, max_size=3),
+                "corpus": st.lists(TEXT.filter(bool), min_size=1, max_size=3),
                 "data_dir": TEXT,
                 "errors": st.sampled_from(["strict", "replace"]),
                 "tokenizer": st.sampled_from(["char", "byte", "word", "bpe"]),
@@ -148,9 +148,14 @@ SPLIT_RULE = (
         ({"cell": "lstmm"}, "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstmm'"),
         ({"corpus": 3}, "corpus must be a list of values, not 3"),
         ({"corpus": []}, "corpus is empty"),
+        ({"corpus": [""]}, "corpus 1 is empty"),
         ({"corpus": ["a.txt", 5]}, "corpus 2 must be text, not 5"),
         ({"hidden_size": "big"}, "hidden_size must be a whole number, not 'big'"),
         ({"hidden_size": 2.5}, "hidden_size must be a whole number, not 2.5"),
+        ({"hidden_size": True}, "hidden_size must be a whole number, not true"),
+        ({"batch_size": "16"}, "batch_size must be a whole number, not '16'"),
+        ({"nesterov": 0}, "nesterov must be true or false, not 0"),
+        ({"corpus": [["a"]]}, "corpus 1 must be text, not the list 'a'"),
         ({"dropout": "much"}, "dropout must be a number, not 'much'"),
         ({"nesterov": 3}, "nesterov must be true or false, not 3"),
         ({"split": (1, 2)}, "split 3 is missing"),
@@ -210,7 +215,7 @@ def test_several_faults_are_told_at_once_one_a_line() -> None:
     assert str(caught.value).splitlines() == [
         "settings: tokenizer must be 'char', 'byte', 'word' or 'bpe', not 'syllable'",
         "settings: batch_size must be greater than or equal to 1, not 0",
-        "settings: dropout must be less than 1, not true",
+        "settings: dropout must be a number, not true",
         "settings: seed must be greater than or equal to 0, not -1",
     ]
 

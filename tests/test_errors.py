@@ -58,7 +58,7 @@ TORCH = (
 )
 def test_a_lack_of_memory_is_told_in_one_way(error: Exception, said: str) -> None:
     told = str(lack_of_memory(error))
-    assert told == f"{said} use a smaller --hidden-size, --batch-size or --num-steps"
+    assert told == f"{said} use a smaller --hidden-size, --batch-size, --num-steps or --length"
 
 
 def test_other_errors_are_no_lack_of_memory() -> None:

@@ -11,9 +11,10 @@ from command_line import RNNLAB, TINY, Cli
 
 
 def begin(*args: str) -> subprocess.Popen[str]:
+    """Start a command that minds Ctrl-C, also where the tests run in the background."""
     return subprocess.Popen(
         [RNNLAB, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # not so in a background job
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
     asked = re.search(r"allocate (\d+) bytes", text)
     what = f"{int(asked[1]):,} bytes more were needed" if asked else text.partition("\n")[0]
     named = f": {what}" if what and what != "std::bad_alloc" else ""
-    sizes = "--hidden-size, --batch-size or --num-steps"
+    sizes = "--hidden-size, --batch-size, --num-steps or --length"
     return OutOfMemoryError(f"out of memory{named}; use a smaller {sizes}")
 
 

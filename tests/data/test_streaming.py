@@ -1,6 +1,7 @@
 """A text that is streamed gives what it gives in memory, wherever it is cut on the way."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -285,6 +286,24 @@ def test_a_damaged_token_file_is_made_again(
     assert not list(cache.glob(".*.tmp"))
 
 
+@pytest.mark.parametrize("ending", ["ids", "json"])
+def test_what_is_no_file_is_never_waited_for(ending: str, tmp_path: Path, cache: Path) -> None:
+    text = b"a text\n" * 100
+    first = outcome_of(read(tmp_path, text))
+    (file,) = cache.glob(f"*.{ending}")
+    file.unlink()
+    os.mkfifo(file)
+    assert outcome_of(read(tmp_path, text)) == first
+    assert file.is_file()
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    assert outcome_of(read(tmp_path, text)) == first
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(CorpusError, match=f"cannot be written to {file}: Is a directory; mend "):
+        read(tmp_path, text)
+
+
 LOADING = """
 import hashlib, sys
 import pooch
@@ -335,9 +354,9 @@ def test_a_cache_that_cannot_be_written(
         read(tmp_path, b"some text")
     message = (
         "a text too large for memory is read through a file of its tokens, which cannot be written "
-        f"to {cache}: {{}}; make room there, or name another folder for caches with XDG_CACHE_HOME"
+        f"to {cache}{{}}; mend that, or name another folder for caches with XDG_CACHE_HOME"
     )
-    assert str(caught.value) == message.format("File exists")
+    assert str(caught.value) == message.format(": File exists")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -346,7 +365,8 @@ def test_a_cache_that_cannot_be_written(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CorpusError) as caught:
         read(tmp_path, b"some text")
-    assert str(caught.value) == message.format("No space left on device")
+    (written,) = re.findall(r"/\w{64}\.ids", str(caught.value))
+    assert str(caught.value) == message.format(f"{written}: No space left on device")
     assert [file.suffix for file in cache.iterdir()] == [".lock"]
 
 

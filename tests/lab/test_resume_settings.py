@@ -16,6 +16,7 @@ from rnnlab.lab.resume import check_same_run
 from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import read_json, state_files
 from rnnlab.lab.states import newest_state
+from rnnlab.lab.training import train
 
 
 def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path) -> None:
@@ -84,6 +85,20 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
     shown = resumed(directory, num_epochs=3, corpus=str(text_file))
     assert "resumed   from step" in shown
     assert re.search(r"^engine    \w+ \(as before\),", shown, re.MULTILINE)
+
+
+def test_where_the_text_is_is_said_alike_before_and_after(
+    small: Settings, text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path would be that of another folder when training goes on."""
+    monkeypatch.chdir(text_file.parent)
+    directory = tmp_path / "run"
+    train(small.changed(corpus=text_file.name), directory)
+    before = read_json(directory / "result.json")["evaluations"]
+    (directory / "result.json").unlink()  # as if killed before the end
+    resumed(directory)
+    assert read_json(directory / "result.json")["evaluations"] == before
+    assert {record["corpus"] for record in before} == {str(text_file)}
 
 
 def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> None:

@@ -202,6 +202,18 @@ SMALL = {"hidden_size": 9, "embedding_size": 5}
             "{0}/tokenizer.json: not a tokenizer: 'type' is missing",
         ),
         (
+            with_json("tokenizer.json", characters={"a": 1}),
+            "{0}/tokenizer.json: not a tokenizer: characters must be text",
+        ),
+        (
+            with_json("tokenizer.json", type="word", words=[1]),
+            "{0}/tokenizer.json: not a tokenizer: words must all be text",
+        ),
+        (
+            with_json("tokenizer.json", type="word", words="ab"),
+            "{0}/tokenizer.json: not a tokenizer: words must be a list",
+        ),
+        (
             with_json("tokenizer.json", characters="abc"),
             f"{{0}}: tokenizer.json has 4 tokens, config.json says {CHAR.size}",
         ),

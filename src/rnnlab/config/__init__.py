@@ -5,6 +5,7 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 `hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
 """
 
+from rnnlab.config.group import SettingsGroup
 from rnnlab.config.groups import (
     CONTEXTS,
     DEFAULT_SECONDS,
@@ -16,7 +17,6 @@ from rnnlab.config.groups import (
     MachineSettings,
     ModelSettings,
     Precision,
-    SettingsGroup,
     TrainingSettings,
     check_context,
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from rnnlab.config.groups import SettingsGroup
+from rnnlab.config.group import SettingsGroup
 from rnnlab.config.outcomes import OUTCOMES
 from rnnlab.errors import unknown
 

@@ -81,7 +81,8 @@ def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> st
         kinds.pop("a whole number", None)
     *most, last = kinds
     rule = f"{', '.join(most)} or {last}" if most else last
-    return f"{name} must be {rule}, not {in_words(value)}"
+    a_list = "the list " if isinstance(value, tuple | list) and value else ""
+    return f"{name} must be {rule}, not {a_list}{in_words(value)}"
 
 
 def spelled(place: Place) -> str:

@@ -1,22 +1,18 @@
 """Every setting, defined once: name, type, default, range, unit, one line of help."""
 
-from contextvars import ContextVar
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PositiveInt,
-    ValidationError,
-    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
-from rnnlab.config.faults import InnerFaults, faults_in, in_words, spelled
-from rnnlab.errors import UsageError, is_unicode
+from rnnlab.config.faults import in_words
+from rnnlab.config.group import SettingsGroup
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -35,6 +31,12 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _not_empty(value: str) -> str:
+    if not value:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return value
+
+
 def check_context(value: str) -> str:
     """Check a context rule: `carried`, or `windows:N` with N at least 1."""
     kind, _, size = value.partition(":")
@@ -46,51 +48,12 @@ def check_context(value: str) -> str:
 Context = Annotated[str, AfterValidator(check_context)]
 
 
-_building: ContextVar[bool] = ContextVar("_building", default=False)
-"""Whether a group around is being built, which will say where a fault is."""
-
-
-class SettingsGroup(BaseModel):
-    """Settings that one part of rnnlab takes; immutable, unknown names refused.
-
-    Raises UsageError, one line a fault.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    groups: ClassVar[dict[str, type["SettingsGroup"]]] = {}
-    """Parts that no message names, since names are unique over all of them."""
-
-    def __init__(self, **values: Any) -> None:
-        inner, token = _building.get(), _building.set(True)
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            faults = tuple(faults_in(type(self), error))
-            if inner:
-                raise InnerFaults(faults) from None
-            lines = (f"{spelled(place)}: {rule}" if place else rule for place, rule in faults)
-            raise UsageError("\n".join(lines)) from None
-        finally:
-            _building.reset(token)
-
-    @field_validator("*")
-    @classmethod
-    def _check_text(cls, value: Any) -> Any:
-        """Refuse what no file of settings could hold; a file's name may be any bytes."""
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and not is_unicode(text):
-                raise ValueError(
-                    f"{text!r} holds bytes that are no UTF-8; write it in UTF-8, or rename the "
-                    "file that it names"
-                )
-        return value
-
-
 class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
-    corpus: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    corpus: Annotated[
+        tuple[Annotated[str, AfterValidator(_not_empty)], ...], BeforeValidator(_listed)
+    ] = Field(
         ("auto",),
         min_length=1,
         description="a named corpus (see `rnnlab corpora`), text files, - for standard input, auto "

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 
 import tomli_w
 
+from rnnlab.config.group import SettingsGroup
 from rnnlab.config.groups import (
     DataSettings,
     MachineSettings,
     ModelSettings,
-    SettingsGroup,
     TrainingSettings,
 )
 from rnnlab.errors import UsageError, suggest
@@ -87,7 +87,8 @@ def read_toml(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not TOML: no UTF-8 text") from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: not TOML: {error}") from None
+        rule = str(error).partition("; use sys.")[0]  # for whoever writes Python
+        raise UsageError(f"{file}: not TOML: {rule}") from None
 
 
 def find_config(name: str) -> Path:

@@ -182,7 +182,7 @@ def _load_file(name: str, errors: str) -> Corpus:
     if name == "-":
         read, origin = iter(partial(sys.stdin.buffer.read, CHUNK_BYTES), b""), "standard input"
     else:
-        if not _exists(name):
+        if not name or not _exists(name):
             raise UsageError(
                 f"corpus {name!r} is neither a named corpus nor a file{suggest(name, NAMES)} "
                 f"(named: {', '.join(NAMES)}; or the path of a text file, or - for standard input)"

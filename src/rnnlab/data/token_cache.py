@@ -43,9 +43,11 @@ def key_of(content: object) -> str:
 
 def find(folder: Path, key: str) -> Entry | None:
     """Return a whole entry, or None."""
-    file = folder / f"{key}.ids"
+    file, about = folder / f"{key}.ids", folder / f"{key}.json"
+    if not (file.is_file() and about.is_file()):  # a pipe would be waited for
+        return None
     try:
-        content = json.loads((folder / f"{key}.json").read_bytes())
+        content = json.loads(about.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     if not (isinstance(content, dict) and CHECKSUM in content and files.is_whole(content)):
@@ -77,7 +79,7 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
     except OSError as error:
         raise CorpusError(
             f"a text too large for memory is read through a file of its tokens, which cannot be "
-            f"written to {folder}: {error.strerror}; make room there, or name another folder for "
-            "caches with XDG_CACHE_HOME"
+            f"written to {error.filename or folder}: {error.strerror}; mend that, or name another "
+            "folder for caches with XDG_CACHE_HOME"
         ) from None
     return Entry(file, content)

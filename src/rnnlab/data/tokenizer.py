@@ -1,7 +1,7 @@
 """Text <-> token ids: tokenizers made by name, learned from text, read back."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from rnnlab.config import DataSettings
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer, Ids, Tokenizer
@@ -55,15 +55,28 @@ def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
     """Build the tokenizer that `to_json` described; raises KeyError or ValueError if it is none."""
     match content["type"]:
         case "char":
-            return CharTokenizer(content["characters"])
+            return CharTokenizer(_checked(content, "characters", str))
         case "byte":
             return ByteTokenizer()
         case "word":
-            return WordTokenizer(content["words"])
+            words = _checked(content, "words", list)
+            if not all(isinstance(word, str) for word in words):
+                raise ValueError("words must all be text")
+            return WordTokenizer(words)
         case "bpe":
-            return BpeTokenizer.from_str(content["tokenizers"])
+            return BpeTokenizer.from_str(_checked(content, "tokenizers", str))
         case other:
             raise ValueError(f"unknown tokenizer type {other!r}")
+
+
+Value = TypeVar("Value")
+
+
+def _checked(content: dict[str, Any], key: str, kind: type[Value]) -> Value:
+    value = content[key]
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} must be {'text' if kind is str else 'a list'}")
+    return value
 
 
 def cut(text: str, kind: str, limit: int) -> str:

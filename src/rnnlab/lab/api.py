@@ -1,6 +1,7 @@
 """The library in a handful of names; the command line is made of the same ones."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from rnnlab.lab.doctor.history import read_history
 from rnnlab.lab.doctor.text import text_levels
 from rnnlab.lab.doctor.weights import weight_facts
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
-from rnnlab.lab.resume import settings_to_resume
+from rnnlab.lab.resume import check_settings, settings_to_resume
 from rnnlab.lab.run import Run
 from rnnlab.lab.run_files import CONFIG
+from rnnlab.lab.states import newest_state
 from rnnlab.lab.writing import which_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -152,6 +154,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.settings
+    _check_settings(run.directory)
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, history.stopped_by)
@@ -164,6 +167,16 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     levels = text_levels(ids, model.tokenizer.size)
     weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))
+
+
+def _check_settings(directory: Path) -> None:
+    """Compare with the training state, where there is one that this version wrote."""
+    try:
+        state = newest_state(directory)
+    except RunDirectoryError:
+        return
+    with suppress(ModelFolderError):
+        check_settings(directory, state)
 
 
 def _last_model(run: Run, stopped_by: str) -> TextModel:

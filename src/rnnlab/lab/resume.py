@@ -45,7 +45,7 @@ def settings_to_resume(directory: Path) -> Settings:
     is none of this version of rnnlab.
     """
     states = state_files(directory)
-    if states and not (directory / CONFIG).is_file():
+    if states and not (directory / CONFIG).exists():
         return Settings.from_flat(_recorded(directory, newest_state(directory)), str(states[0]))
     try:
         return settings_of_run(directory)
@@ -58,8 +58,14 @@ def settings_to_resume(directory: Path) -> Settings:
 def mend_settings(directory: Path, state: State, settings: Settings) -> None:
     """Write `CONFIG` where it is lost; raises RunDirectoryError where a part of it is."""
     file = directory / CONFIG
-    if not file.is_file():
+    if not file.exists():
         write_atomically(file, settings.to_toml().encode())
+    check_settings(directory, state)
+
+
+def check_settings(directory: Path, state: State) -> None:
+    """Raise RunDirectoryError where `CONFIG` has lost a part; its default would be taken for it."""
+    file = directory / CONFIG
     there = read_toml(file)
     if lost := [name for name in _recorded(directory, state) if name not in there]:
         raise RunDirectoryError(f"{file}: damaged, it has no {lost[0]}; {WRITTEN_ANEW}")

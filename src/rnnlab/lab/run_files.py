@@ -71,14 +71,17 @@ def settings_of_run(directory: Path) -> Settings:
     """
     if not directory.exists():
         raise UsageError(f"{directory} does not exist; give a run directory")
-    if not (directory / CONFIG).is_file():
+    file = directory / CONFIG
+    if not file.is_file():
+        if file.exists():
+            raise RunDirectoryError(f"{file} is no regular file; move it away")
         if state_files(directory):
             raise RunDirectoryError(
                 f"{directory} has lost its {CONFIG}; rnnlab train --resume {directory} writes it "
                 "anew"
             )
         raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
-    return Settings.from_toml(directory / CONFIG)
+    return Settings.from_toml(file)
 
 
 def read_json(file: Path) -> dict[str, Any]:

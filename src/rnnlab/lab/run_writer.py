@@ -52,6 +52,8 @@ from rnnlab.lm.training_state import put_state, take_state
 
 RESULT_FORMAT = 1
 
+MOVE_AWAY = "; move it away to go on without it"
+
 BEST = "best."
 """What the names of a state's tensors begin with that are `RunWriter.best`."""
 
@@ -140,11 +142,11 @@ class RunWriter:
     def _check_logs(self) -> None:
         """Meet damage before work is done that it would be in the way of."""
         if is_special(self.directory / SAMPLES):
-            raise RunDirectoryError(f"{self.directory / SAMPLES} is no regular file")
+            raise RunDirectoryError(f"{self.directory / SAMPLES} is no regular file{MOVE_AWAY}")
         try:
             read_metrics(self.directory)
         except RunDirectoryError as error:
-            raise RunDirectoryError(f"{error}; move it away to go on without it") from None
+            raise RunDirectoryError(f"{error}{MOVE_AWAY}") from None
 
     def _put_best(self, tensors: Tensors, trainer: Trainer) -> None:
         """Let checkpoint/best be that of the state, where a later one had been written."""

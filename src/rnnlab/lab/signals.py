@@ -39,12 +39,25 @@ def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    if not is_echo():
-        die_on_signals()
-        raise TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
+    if is_echo():
+        return
+    die_on_signals()
+    if _is_import(frame):  # some modules pass over any exception while they load
+        _leave(number)
+    raise TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _die(number: int, frame: FrameType | None) -> None:
     if not is_echo():
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
+        _leave(number)
+
+
+def _leave(number: int) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None

@@ -11,7 +11,7 @@ from types import FrameType
 import torch
 
 from rnnlab.config import DEFAULT_SECONDS, Settings
-from rnnlab.data.corpus import check_kept
+from rnnlab.data.corpus import check_kept, is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import Watch, unwatched
 from rnnlab.engines import choose_engine
@@ -169,6 +169,8 @@ def prepare(settings: Settings, watch: Watch = unwatched) -> Prepared:
     machine = settings.machine
     check_mirrors(machine.mirror)
     device = set_up(machine)
+    files = (str(Path(c).resolve()) if is_text_file(c) else c for c in settings.data.corpus)
+    settings = settings.changed(corpus=tuple(files))
     engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
     dataset = load_dataset(settings.data, watch=watch)
     batches = dataset.batches(settings.data)
@@ -195,7 +197,7 @@ def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.dev
         corpus = (dataset.corpus.name,)
     no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
     return settings.changed(
-        corpus=tuple(str(Path(c).resolve()) if Path(c).is_file() else c for c in corpus),
+        corpus=corpus,
         data_dir=str(Path(settings.data.data_dir).resolve()) if settings.data.data_dir else "",
         learning_rate=peak_learning_rate(training),
         max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,

@@ -16,6 +16,9 @@ from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.precision import choose_device
 from rnnlab.lm.text_model import TextModel
 
+MOST_PREFIX_BYTES = 1 << 24
+"""Of a file of prefixes; some files, such as /dev/zero, never end."""
+
 
 def notice(text: str) -> None:
     """Tell a person something that is no error and no part of the output."""
@@ -124,11 +127,15 @@ def _write(text: str) -> None:
 
 def _lines(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        with file.open("rb") as stream:
+            content = stream.read(MOST_PREFIX_BYTES + 1)
+        lines = content.decode().splitlines()
     except OSError as error:
         raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"prefix file {file} is no UTF-8 text: {error.reason}") from None
+    if len(content) > MOST_PREFIX_BYTES:
+        raise UsageError(f"prefix file {file} is longer than {MOST_PREFIX_BYTES:,} bytes")
     if not lines:
         raise UsageError(f"prefix file {file} is empty; it needs one prefix a line")
     return lines

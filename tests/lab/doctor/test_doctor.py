@@ -103,6 +103,15 @@ def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
         rnnlab.diagnose(copy)
 
 
+def test_torn_settings_are_no_evidence(copy: Path) -> None:
+    """Else a learning rate that nobody set would be judged."""
+    file = copy / "config.toml"
+    file.write_text(file.read_text().partition("learning_rate")[0])
+    message = f"{file}: damaged, it has no learning_rate; delete it to have it written anew from"
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+
+
 def test_a_run_without_result_is_read_as_going_on_or_killed(copy: Path) -> None:
     (copy / "result.json").unlink()
     with (copy / "metrics.jsonl").open("a") as file:

@@ -32,7 +32,9 @@ def saturated_gates(evidence: Evidence) -> Finding | None:
         return None
     advice = _calmer(evidence.settings)
     if evidence.settings.model.forget_bias > 2:
-        advice.insert(0, flag(evidence.settings, "forget_bias", 1))
+        bias = flag(evidence.settings, "forget_bias", 1)
+        only_forget = {each.gate.name for each in gates} == {"f"}
+        advice = [bias] if only_forget else [bias, *advice]
     return Finding(
         "saturated gates", "saturated gates", tuple(map(_gate_in_words, gates)), tuple(advice)
     )

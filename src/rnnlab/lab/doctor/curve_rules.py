@@ -211,12 +211,15 @@ def _exploded(history: History) -> list[str]:
     if end - lowest > max(LOST_AGAIN * learned, NOISE * lowest, MIN_LOST_NATS):
         step = twentieths[means.index(lowest)][-1].step
         return [f"training nats per token: {lowest:.3g} at step {step:,}, {end:.3g} at the end"]
-    before = mean_nats(history.part(0.5, 0.75))
+    before, model = mean_nats(history.part(0.5, 0.75)), history.settings.model
+    begins_there = model.init == "torch" and not model.tie_weights
     for guessing in _guessing(history):
-        if end > guessing * (1 + NOISE) and end > before * (1 - NOISE):
+        has_settled = end > before * (1 - NOISE)
+        if end > guessing * (1 + NOISE) and (has_settled or begins_there):
             return [
                 f"training nats per token: {before:.3g} in the third quarter of the run, {end:.3g} "
-                f"at the end; guessing among {history.vocabulary_size} tokens gives {guessing:.3g}"
+                f"at the end; guessing among {history.vocabulary_size} tokens"
+                f"{', as this network did at first,' * begins_there} gives {guessing:.3g}"
             ]
     return []
 

@@ -2,7 +2,7 @@
 
 from rnnlab.config import LEARNING_RATES
 from rnnlab.lab.doctor.advice import calmer_rate, flag, own_rate, to_own_rate, weaker_decay
-from rnnlab.lab.doctor.curve_rules import STILL_FALLING
+from rnnlab.lab.doctor.curve_rules import STILL_FALLING, clipping
 from rnnlab.lab.doctor.evidence import Curve, Evidence
 from rnnlab.lab.doctor.finding import Finding, NotAtHand
 from rnnlab.lab.doctor.restraint_rules import much_dropped
@@ -80,7 +80,7 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     own = own_rate(settings)
     still = _hardly_moved(evidence) and (unlearned or curve.fall > FALLS_AT_ALL)
     slow = rate <= FAR_BELOW * own and curve.fall > STILL_FALLING
-    if not still and not slow:
+    if not (still or slow) or _is_held_back(evidence):
         return None
     shown = (
         f"learning_rate is {rate:g}, {settings.training.optimizer}'s own is {own:g}",
@@ -101,6 +101,11 @@ def _curve(evidence: Evidence) -> Curve:
     if evidence.history.steps < MIN_STEPS:
         raise NotAtHand(f"{evidence.history.steps} steps so far; it needs {MIN_STEPS}")
     return evidence.curve
+
+
+def _is_held_back(evidence: Evidence) -> bool:
+    """Whether clipping makes every step of plain gradients short, whatever the rate."""
+    return evidence.settings.training.optimizer == "sgd" and clipping(evidence) is not None
 
 
 def _hardly_moved(evidence: Evidence) -> bool:
