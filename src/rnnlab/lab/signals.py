@@ -16,10 +16,13 @@ _last = -ECHO_SECONDS
 
 
 def is_echo() -> bool:
-    """Whether the signal being handled is the one before, once more."""
+    """Take note of a signal; returns whether it is the one before, once more."""
     global _last
-    before, _last = _last, time.monotonic()
-    return _last - before < ECHO_SECONDS
+    now = time.monotonic()
+    if now - _last < ECHO_SECONDS:
+        return True
+    _last = now
+    return False
 
 
 def end_on_signals() -> None:
