@@ -53,7 +53,8 @@ def tokenizers(data: bytes) -> None:
     """What was encoded is decoded again; a tokenizer read back is the same."""
     draw = atheris.FuzzedDataProvider(data)
     kind = draw.PickValueInList(["char", "byte", "word", "bpe"])
-    learned = draw.ConsumeUnicode(draw.ConsumeIntInRange(0, 200))
+    # What is learned from was read as UTF-8; JSON would join two surrogates to one character.
+    learned = draw.ConsumeUnicodeNoSurrogates(draw.ConsumeIntInRange(0, 200))
     text = draw.ConsumeUnicode(400)
     if kind == "bpe" and not learned.strip():
         return
@@ -61,7 +62,7 @@ def tokenizers(data: bytes) -> None:
     ids = tokenizer.encode(text)
     assert ids.size == 0 or (ids.min() >= 0 and ids.max() < tokenizer.size)
     again = tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json())))
-    assert (again.encode(text) == ids).all()
+    assert (again.encode(text) == ids).all(), (kind, learned, text)
     clean = text.encode("utf-8", "replace").decode() == text
     if clean and (kind in ("byte", "bpe") or not tokenizer.unknown_parts(text)):
         assert tokenizer.decode(ids) == text, (kind, learned, text)
