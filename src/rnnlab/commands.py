@@ -24,7 +24,7 @@ from rnnlab.config import (
 )
 from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.errors import UsageError
-from rnnlab.lab.run_files import INTERRUPTS
+from rnnlab.lab.signals import INTERRUPTS
 
 
 def train(

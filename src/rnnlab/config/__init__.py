@@ -5,7 +5,6 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 `hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
 """
 
-from rnnlab.config.group import SettingsGroup
 from rnnlab.config.groups import (
     CONTEXTS,
     DEFAULT_SECONDS,
@@ -21,6 +20,7 @@ from rnnlab.config.groups import (
     check_context,
 )
 from rnnlab.config.settings import RECIPES, Settings, find_config, read_toml
+from rnnlab.config.settings_group import SettingsGroup
 
 __all__ = [
     "CONTEXTS",

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from rnnlab.config.group import SettingsGroup
 from rnnlab.config.outcomes import OUTCOMES
+from rnnlab.config.settings_group import SettingsGroup
 from rnnlab.errors import unknown
 
 Scalar = str | int | float | bool

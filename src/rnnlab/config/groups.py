@@ -12,7 +12,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from rnnlab.config.faults import in_words
-from rnnlab.config.group import SettingsGroup
+from rnnlab.config.settings_group import SettingsGroup
 
 Precision = Literal["float32", "bfloat16"]
 

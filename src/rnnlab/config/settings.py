@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 
 import tomli_w
 
-from rnnlab.config.group import SettingsGroup
 from rnnlab.config.groups import (
     DataSettings,
     MachineSettings,
     ModelSettings,
     TrainingSettings,
 )
+from rnnlab.config.settings_group import SettingsGroup
 from rnnlab.errors import UsageError, suggest
 
 RECIPES = Path(__file__).parents[1] / "recipes"

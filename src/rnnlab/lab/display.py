@@ -18,7 +18,7 @@ from rnnlab.data.dataset import Dataset
 from rnnlab.errors import visible
 from rnnlab.lab.console import PlainConsole
 from rnnlab.lab.curves import text_chart
-from rnnlab.lab.run_files import INTERRUPTS
+from rnnlab.lab.signals import INTERRUPTS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step

@@ -76,11 +76,11 @@ def _recorded(directory: Path, state: State) -> dict[str, Any]:
     try:
         check_facts(state.facts)
     except ValueError as error:
-        raise not_ours(directory, error) from None
+        raise foreign_state(directory, error) from None
     return dict(_flat(state.facts["about"]["settings"]))
 
 
-def not_ours(directory: Path, error: Exception) -> ModelFolderError:
+def foreign_state(directory: Path, error: Exception) -> ModelFolderError:
     """What to raise for a run whose state says what no state says."""
     return ModelFolderError(
         f"{state_folder(directory)}: no training state as this version of rnnlab writes it: "

@@ -11,9 +11,6 @@ from rnnlab.errors import RunDirectoryError, UsageError
 CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 
-INTERRUPTS = ("SIGINT", "SIGTERM")
-"""Signals that end training after the step it is in; result.json has their name in `stopped_by`."""
-
 KINDS = ("train", "held-out")
 """Of lines in metrics.jsonl."""
 

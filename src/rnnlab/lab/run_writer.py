@@ -30,7 +30,7 @@ from rnnlab.lab.environment import environment
 from rnnlab.lab.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lab.metrics import MetricsLog
 from rnnlab.lab.mirrors import Mirrors
-from rnnlab.lab.resume import about, bits_may_differ, check_same_run, not_ours
+from rnnlab.lab.resume import about, bits_may_differ, check_same_run, foreign_state
 from rnnlab.lab.run_files import (
     CONFIG,
     CURVES,
@@ -53,6 +53,7 @@ from rnnlab.lm.training_state import put_state, take_state
 RESULT_FORMAT = 1
 
 MOVE_AWAY = "; move it away to go on without it"
+"""What to do about a damaged log."""
 
 BEST = "best."
 """What the names of a state's tensors begin with that are `RunWriter.best`."""
@@ -103,7 +104,7 @@ class RunWriter:
         try:
             return self._go_on(trainer, state)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise not_ours(self.directory, error) from error
+            raise foreign_state(self.directory, error) from error
 
     def _go_on(self, trainer: Trainer, state: State) -> list[str]:
         facts = state.facts

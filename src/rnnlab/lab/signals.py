@@ -1,11 +1,21 @@
-"""Ctrl-C (SIGINT) and SIGTERM: the first ends a command with words, a later one without."""
+"""Ctrl-C (SIGINT) and SIGTERM: the first ends a command with words, a later one without.
+
+Loaded before all else, so it imports nothing that takes time.
+"""
 
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from rnnlab.errors import TerminatedError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+INTERRUPTS = tuple(sign.name for sign in SIGNALS)
+"""One of these is `stopped_by` in result.json where a signal ended training."""
 
 ECHO_SECONDS = 0.1
 """What comes so soon after another signal is that one again: GNU timeout, shells and schedulers
@@ -15,7 +25,7 @@ send it to a process, and to the group that it is in.
 _last = -ECHO_SECONDS
 
 
-def is_echo() -> bool:
+def _is_echo() -> bool:
     """Take note of a signal; returns whether it is the one before, once more."""
     global _last
     now = time.monotonic()
@@ -35,14 +45,40 @@ def die_on_signals() -> None:
     _handle(_die)
 
 
+@contextmanager
+def stopping_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """Let a first one call `stop` with its name; a second one acts as it did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {sign: signal.getsignal(sign) for sign in SIGNALS}
+
+    def restore() -> None:
+        for sign, handler in previous.items():
+            signal.signal(sign, handler)
+
+    def first(number: int, frame: FrameType | None) -> None:
+        if _is_echo():
+            return
+        stop(signal.Signals(number).name)
+        restore()
+
+    for sign in SIGNALS:
+        signal.signal(sign, first)
+    try:
+        yield
+    finally:
+        restore()
+
+
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM):
+    for sign in SIGNALS:
         if signal.getsignal(sign) != signal.SIG_IGN:  # as a shell has it for what runs behind
             signal.signal(sign, handler)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    if is_echo():
+    if _is_echo():
         return
     die_on_signals()
     if _is_import(frame):  # some modules pass over any exception while they load
@@ -51,7 +87,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _die(number: int, frame: FrameType | None) -> None:
-    if not is_echo():
+    if not _is_echo():
         _leave(number)
 
 

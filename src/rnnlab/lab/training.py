@@ -1,12 +1,9 @@
 """A training run from settings to a complete run directory."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -20,9 +17,8 @@ from rnnlab.lab.display import Display
 from rnnlab.lab.mirrors import Mirrors, check_mirrors
 from rnnlab.lab.resume import mend_settings, settings_to_resume
 from rnnlab.lab.run import Run, check_new, make_directory, owned
-from rnnlab.lab.run_files import INTERRUPTS
 from rnnlab.lab.run_writer import RunWriter
-from rnnlab.lab.signals import is_echo
+from rnnlab.lab.signals import stopping_on_signals
 from rnnlab.lab.states import State, newest_state
 from rnnlab.lm.evaluate import Progress, total_nats
 from rnnlab.lm.model import LanguageModel
@@ -126,7 +122,7 @@ def _fit(trainer: Trainer, writer: RunWriter, display: Display, stop_when: StopW
     given_up = ""
     progress = trainer.progress
     try:
-        with stopping_on_signals(trainer):
+        with stopping_on_signals(trainer.stop):
             for event in trainer.run():
                 if isinstance(event, Step):
                     writer.step(event)
@@ -169,8 +165,7 @@ def prepare(settings: Settings, watch: Watch = unwatched) -> Prepared:
     machine = settings.machine
     check_mirrors(machine.mirror)
     device = set_up(machine)
-    files = (str(Path(c).resolve()) if is_text_file(c) else c for c in settings.data.corpus)
-    settings = settings.changed(corpus=tuple(files))
+    settings = _located(settings)
     engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
     dataset = load_dataset(settings.data, watch=watch)
     batches = dataset.batches(settings.data)
@@ -189,6 +184,15 @@ def prepare(settings: Settings, watch: Watch = unwatched) -> Prepared:
     return Prepared(settings, dataset, text_model, trainer, why)
 
 
+def _located(settings: Settings) -> Settings:
+    """Name files and folders by full paths, which mean the same wherever training goes on."""
+    data = settings.data
+    return settings.changed(
+        corpus=tuple(str(Path(c).resolve()) if is_text_file(c) else c for c in data.corpus),
+        data_dir=str(Path(data.data_dir).resolve()) if data.data_dir else "",
+    )
+
+
 def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.device) -> Settings:
     """Replace every `auto` and every 0 that stands for a default by what it came to."""
     training = settings.training
@@ -198,7 +202,6 @@ def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.dev
     no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
     return settings.changed(
         corpus=corpus,
-        data_dir=str(Path(settings.data.data_dir).resolve()) if settings.data.data_dir else "",
         learning_rate=peak_learning_rate(training),
         max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,
         engine=engine,
@@ -219,30 +222,3 @@ def _validation(
         return total / (len(ids) - 1)
 
     return nats_per_token
-
-
-@contextmanager
-def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """Let a first Ctrl-C or SIGTERM end training cleanly; a second one acts as it always does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = [signal.Signals[name] for name in INTERRUPTS]
-    previous = {sign: signal.getsignal(sign) for sign in signals}
-
-    def restore() -> None:
-        for sign, handler in previous.items():
-            signal.signal(sign, handler)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if is_echo():
-            return
-        trainer.stop(signal.Signals(number).name)
-        restore()
-
-    for sign in previous:
-        signal.signal(sign, stop)
-    try:
-        yield
-    finally:
-        restore()

@@ -83,7 +83,7 @@ def test_a_loss_that_jumps_and_comes_back_has_not_diverged():
     assert diverged(evidence((3.9, *[1.0] * 15, 3.0, *[1.0] * 15))) is None
 
 
-def test_diverged_by_ending_worse_than_guessing_unless_it_gets_better():
+def test_diverged_by_ending_worse_than_guessing_unless_it_began_there_and_gets_better():
     finding = diverged(evidence([9.0] * 40))
     assert (
         "guessing among 50 tokens, as this network did at first, gives 3.91" in finding.evidence[0]

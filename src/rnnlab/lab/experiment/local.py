@@ -15,6 +15,7 @@ from rnnlab.errors import RnnlabError
 from rnnlab.lab.experiment.executor import Event, Executor, Kind
 from rnnlab.lab.experiment.job import Job
 from rnnlab.lab.experiment.store import Store
+from rnnlab.lab.signals import SIGNALS
 
 # A server that has imported everything once forks a fresh process for each run: as clean as a new
 # interpreter, without its five seconds of imports.
@@ -85,7 +86,7 @@ class LocalExecutor(Executor):
 def _undisturbed() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM wait: a process that is half started would die with a traceback."""
     forkserver.ensure_running()  # which would keep what is blocked here
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

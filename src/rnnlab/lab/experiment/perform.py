@@ -17,7 +17,8 @@ from rnnlab.lab.experiment.store import OUTCOME, OUTCOME_FORMAT, Ended
 from rnnlab.lab.gradient_flow import decay, gradient_norms
 from rnnlab.lab.resume import BUILT_WITH
 from rnnlab.lab.run import Run
-from rnnlab.lab.run_files import INTERRUPTS, state_folder
+from rnnlab.lab.run_files import state_folder
+from rnnlab.lab.signals import INTERRUPTS
 from rnnlab.lab.state_facts import check_facts
 from rnnlab.lab.states import newest_state
 from rnnlab.lab.training import prepare, train

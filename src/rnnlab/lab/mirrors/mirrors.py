@@ -14,7 +14,8 @@ from typing import Self
 from rnnlab.config import Settings
 from rnnlab.errors import UnavailableError
 from rnnlab.lab.mirrors.mirror import Line, Mirror, Status
-from rnnlab.lab.run_files import INTERRUPTS, RESULT, read_json
+from rnnlab.lab.run_files import RESULT, read_json
+from rnnlab.lab.signals import INTERRUPTS
 from rnnlab.lab.writing import notice
 
 PACKAGES = {
