@@ -24,12 +24,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from rnnlab.lab.environment import environment
-from rnnlab.lab.experiment.executor import Executor
-from rnnlab.lab.experiment.job import Job
-from rnnlab.lab.experiment.local import LocalExecutor
-from rnnlab.lab.experiment.plan import make_plan
-from rnnlab.lab.experiment.store import Store
+from rnnlab.execution.executor import Executor
+from rnnlab.execution.job import Job
+from rnnlab.execution.local import LocalExecutor
+from rnnlab.experiments.plan import make_plan
+from rnnlab.experiments.store import Store
+from rnnlab.runs.environment import environment
 
 RUNS = 12
 SHORT = {"hidden_size": 16, "embedding_size": 4, "corpus_limit": 20_000, "num_epochs": 1}
@@ -70,7 +70,7 @@ def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, floa
         store = Store(Path(folder))
         executor: Executor = LocalExecutor(store, variant.slots)
         if variant.executor == "ray":
-            from rnnlab.lab.experiment.ray_cluster import RayExecutor
+            from rnnlab.execution.ray_cluster import RayExecutor
 
             ray = RayExecutor(store, "", variant.slots, variant.threads)
             executor = stack.enter_context(ray)

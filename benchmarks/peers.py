@@ -15,11 +15,8 @@ from typing import Any
 
 import torch
 
-from rnnlab.engines import ENGINES
-from rnnlab.engines.engine import Engine
-from rnnlab.lab.bench import YARDSTICK, fault, interleaved
-from rnnlab.lab.environment import environment
-from rnnlab.lab.workloads import (
+from rnnlab.bench.bench import YARDSTICK, fault, interleaved
+from rnnlab.bench.workloads import (
     CLIP_NORM,
     LEARNING_RATE,
     LITERAL,
@@ -32,7 +29,10 @@ from rnnlab.lab.workloads import (
     texts,
     training,
 )
+from rnnlab.engines import ENGINES
+from rnnlab.engines.engine import Engine
 from rnnlab.lm.model import LanguageModel
+from rnnlab.runs.environment import environment
 
 CASE = Case("lstm", "float32", 256, 32, 35)
 CPU = torch.device("cpu")

@@ -62,8 +62,8 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
     from rnnlab.config import DataSettings
     from rnnlab.data.dataset import load_dataset
     from rnnlab.data.long_text import TextFile
-    from rnnlab.data.pieces import Reel
     from rnnlab.data.streaming import STREAMING, Streaming
+    from rnnlab.data.text_pieces import Reel
     from rnnlab.data.token_file import TokenWriter
     from rnnlab.data.tokenizer import train_tokenizer
 

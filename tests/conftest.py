@@ -10,6 +10,8 @@ from hypothesis import settings
 settings.register_profile("rnnlab", deadline=None)
 settings.load_profile("rnnlab")
 
+pytest_plugins = ["small_experiment"]
+
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:

@@ -10,9 +10,9 @@ from subprocess import CompletedProcess
 import pytest
 from command_line import RNNLAB, TINY, Cli
 
-from rnnlab.data.files import sealed, write_json
-from rnnlab.lab.run_files import state_files
+from rnnlab.files import sealed, write_json
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.runs.files import state_files
 
 HOSTILE_BPE = json.dumps(
     {

@@ -9,9 +9,9 @@ import tomli_w
 from command_line import Cli
 
 from rnnlab.config import read_toml
-from rnnlab.config.experiment import quickened
-from rnnlab.lab.experiment.folder import SHIPPED, shipped
-from rnnlab.lab.experiment.plan import Plan, make_plan, read_plan
+from rnnlab.experiments.folder import SHIPPED, shipped
+from rnnlab.experiments.plan import Plan, make_plan, read_plan
+from rnnlab.experiments.settings import quickened
 
 REPORT = Path(__file__).parents[2] / "shared" / "lab_report.toml"
 

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from rnnlab.api import diagnose, evaluate, load, train
     from rnnlab.config import Settings
     from rnnlab.errors import RnnlabError
-    from rnnlab.lab.api import diagnose, evaluate, load, train
-    from rnnlab.lab.run import Run
     from rnnlab.lm.text_model import TextModel
+    from rnnlab.runs.run import Run
 
 __all__ = ["RnnlabError", "Run", "Settings", "TextModel", "diagnose", "evaluate", "load", "train"]
 
 _HOMES = {
     "RnnlabError": "rnnlab.errors",
-    "Run": "rnnlab.lab.run",
+    "Run": "rnnlab.runs.run",
     "Settings": "rnnlab.config",
     "TextModel": "rnnlab.lm.text_model",
-    "diagnose": "rnnlab.lab.api",
-    "evaluate": "rnnlab.lab.api",
-    "load": "rnnlab.lab.api",
-    "train": "rnnlab.lab.api",
+    "diagnose": "rnnlab.api",
+    "evaluate": "rnnlab.api",
+    "load": "rnnlab.api",
+    "train": "rnnlab.api",
 }
 
 

@@ -1,6 +1,6 @@
 """`python -m rnnlab` is `rnnlab`."""
 
-from rnnlab.lab.signals import die_on_signals
+from rnnlab.signals import die_on_signals
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
 from rnnlab.config import Settings, find_config
 from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown, visible
-from rnnlab.lab.signals import die_on_signals, end_on_signals
+from rnnlab.signals import die_on_signals, end_on_signals
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
@@ -87,7 +87,7 @@ def configured(args: Sequence[str]) -> Settings:
     if empty := [name for name, value in vars(given).items() if value == ""]:
         raise UsageError(f"--{empty[0].replace('_', '-')} is empty; name one, or leave it out")
     if given.resume:
-        from rnnlab.lab.resume import settings_to_resume
+        from rnnlab.runs.resume import settings_to_resume
 
         return settings_to_resume(Path(given.resume))
     return Settings.from_toml(find_config(given.config)) if given.config else Settings()

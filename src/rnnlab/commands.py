@@ -22,9 +22,9 @@ from rnnlab.config import (
     Settings,
     TrainingSettings,
 )
-from rnnlab.config.experiment import ExecutionSettings
 from rnnlab.errors import UsageError
-from rnnlab.lab.signals import INTERRUPTS
+from rnnlab.experiments.settings import ExecutionSettings
+from rnnlab.signals import INTERRUPTS
 
 
 def train(
@@ -54,8 +54,8 @@ def train(
     if resume and (config or run_dir):
         raise UsageError("--resume takes settings and directory from the run; leave out --config "
                          "and --run-dir")  # fmt: skip
-    from rnnlab.lab.display import Display
-    from rnnlab.lab.training import train
+    from rnnlab.display.training import Display
+    from rnnlab.runs.training import train
 
     settings = Settings(data=data, model=model, training=training, machine=machine)
     run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
@@ -81,7 +81,7 @@ def generate(
         prefix_file: file with one prefix a line, instead of --prefix.
         checkpoint: of a run directory: best on the validation split, or last.
     """
-    from rnnlab.lab.writing import write_texts
+    from rnnlab.display.output import write_texts
     from rnnlab.lm.text_model import TextModel
 
     found = TextModel.load(model, checkpoint, machine)
@@ -112,9 +112,9 @@ def evaluate(
         checkpoint: of a run directory: best on the validation split, or last.
         json: print one JSON object instead of a table.
     """
-    from rnnlab.lab.api import evaluate
-    from rnnlab.lab.display import Display
-    from rnnlab.lab.writing import write_evaluations
+    from rnnlab.api import evaluate
+    from rnnlab.display.output import write_evaluations
+    from rnnlab.display.training import Display
     from rnnlab.lm.text_model import TextModel
 
     with Display.beside_output() as display:
@@ -138,8 +138,8 @@ def doctor(run: tyro.conf.Positional[Path], json: bool = False) -> None:
         run: run directory: finished, interrupted or still going.
         json: print one JSON object instead of words.
     """
-    from rnnlab.lab.api import diagnose
-    from rnnlab.lab.doctor.writing import write_diagnosis
+    from rnnlab.api import diagnose
+    from rnnlab.display.diagnosis import write_diagnosis
 
     write_diagnosis(diagnose(run), as_json=json)
 
@@ -150,14 +150,14 @@ def corpora(data_dir: str = "") -> None:
     Args:
         data_dir: folder searched first.
     """
-    from rnnlab.lab.writing import write_corpora
+    from rnnlab.display.output import write_corpora
 
     write_corpora(data_dir)
 
 
 def engines() -> None:
     """List the engines: which this machine can use, and why not the others."""
-    from rnnlab.lab.writing import write_engines
+    from rnnlab.display.output import write_engines
 
     write_engines()
 
@@ -170,7 +170,7 @@ def bench(settings: BenchSettings, json: bool = False, plot: str = "") -> None:
         json: print one JSON object instead of tables.
         plot: also draw the figures into this file (.svg, .pdf or .png).
     """
-    from rnnlab.lab.bench_display import write_bench
+    from rnnlab.display.bench import write_bench
 
     write_bench(settings, as_json=json, plot=plot)
 
@@ -194,9 +194,9 @@ def experiment(
         quick: the small version that the file describes under quick, to see that it works.
         quiet: print nothing but errors.
     """
-    from rnnlab.lab.experiment.conduct import conduct
-    from rnnlab.lab.experiment.folder import open_folder
-    from rnnlab.lab.experiment.progress import Progress
+    from rnnlab.display.experiment import Progress
+    from rnnlab.execution.experiment import conduct
+    from rnnlab.experiments.folder import open_folder
 
     plan, folder = open_folder(file, output, quick=quick)
     command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
@@ -219,9 +219,9 @@ def reproduce(
         quick: one seed, fewer epochs, a few minutes: to see that it works.
         quiet: print nothing but errors.
     """
-    from rnnlab.lab.experiment.conduct import conduct
-    from rnnlab.lab.experiment.folder import open_folder, shipped
-    from rnnlab.lab.experiment.progress import Progress
+    from rnnlab.display.experiment import Progress
+    from rnnlab.execution.experiment import conduct
+    from rnnlab.experiments.folder import open_folder, shipped
 
     flag = "quick" if quick else ""
     default = Path("experiments", name.replace("-", "_"), flag)
@@ -236,7 +236,7 @@ def report(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: of an experiment that has been run, with its experiment.toml.
     """
-    from rnnlab.lab.experiment.write_up import write_again
+    from rnnlab.execution.write_up import write_again
 
     print(write_again(folder))
 

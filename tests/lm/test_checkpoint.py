@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import ModelSettings
-from rnnlab.data.files import sealed, write_json
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.errors import ModelFolderError, UsageError
+from rnnlab.files import sealed, write_json
 from rnnlab.lm.checkpoint import find_model, load_model, save_model
 from rnnlab.lm.model import LanguageModel
 

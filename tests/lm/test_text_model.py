@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
-from rnnlab.data.files import sealed, write_json
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
+from rnnlab.files import sealed, write_json
 from rnnlab.lm.text_model import TextModel, scored_characters
 
 TEXT = "the time machine by h g wells\nthe naïve 🙂 time traveller\n" * 4

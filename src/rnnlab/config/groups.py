@@ -11,8 +11,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from rnnlab.config.faults import in_words
 from rnnlab.config.settings_group import SettingsGroup
+from rnnlab.config.validation import in_words
 
 Precision = Literal["float32", "bfloat16"]
 

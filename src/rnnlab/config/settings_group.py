@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
-from rnnlab.config.faults import InnerFaults, faults_in, spelled
+from rnnlab.config.validation import InnerFaults, faults_in, spelled
 from rnnlab.errors import UsageError, is_unicode
 
 _building: ContextVar[bool] = ContextVar("_building", default=False)

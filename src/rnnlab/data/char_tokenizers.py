@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.data.pieces import as_pieces, complete
+from rnnlab.data.text_pieces import as_pieces, complete
 
 Ids = npt.NDArray[np.int64]
 

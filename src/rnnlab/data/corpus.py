@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rnnlab.data.files import is_special
-from rnnlab.data.pieces import chunks, decoded
+from rnnlab.data.text_pieces import chunks, decoded
 from rnnlab.errors import ChecksumError, CorpusError, UsageError, suggest
+from rnnlab.files import is_special
 
 DOWNLOAD_TIMEOUT_SECONDS = 4.0
 """Longest wait for a server's answer; an absent network must not stall the first command."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rnnlab.data import corpus as corpora
 from rnnlab.data.corpus import Corpus, Source
-from rnnlab.data.pieces import chunks, decoded
+from rnnlab.data.text_pieces import chunks, decoded
 from rnnlab.errors import CorpusError
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from rnnlab.data.pieces import complete
+from rnnlab.data.text_pieces import complete
 
 LONGEST_RUN = 65_536
 """Characters without white space that `lower` looks at together; bounds memory."""

@@ -23,9 +23,9 @@ from rnnlab.config import DataSettings
 from rnnlab.data import corpus as corpora
 from rnnlab.data import token_cache
 from rnnlab.data.long_text import LongText, file_bytes, open_long_text
-from rnnlab.data.pieces import Reel
 from rnnlab.data.preprocessing import preprocess, preprocess_pieces
 from rnnlab.data.splits import Split, Whole, nothing_left, split_sizes, too_short
+from rnnlab.data.text_pieces import Reel
 from rnnlab.data.token_file import TokenWriter
 from rnnlab.data.tokenizer import (
     Tokenizer,

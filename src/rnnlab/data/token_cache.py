@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from rnnlab.data import files
-from rnnlab.data.files import CHECKSUM, TEMPORARY, alone, replacing, sealed, write_atomically
+from rnnlab import files
 from rnnlab.data.token_file import TokenWriter, is_whole, mapped
 from rnnlab.errors import CorpusError
+from rnnlab.files import CHECKSUM, TEMPORARY, alone, replacing, sealed, write_atomically
 
 ABOUT_IDS = "ids"
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from rnnlab.config import DataSettings
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer, Ids, Tokenizer
-from rnnlab.data.pieces import Reel
+from rnnlab.data.text_pieces import Reel
 from rnnlab.data.word_tokenizers import BpeTokenizer, WordTokenizer
 from rnnlab.errors import CorpusError
 

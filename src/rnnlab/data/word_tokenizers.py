@@ -12,7 +12,7 @@ import tokenizers
 from tokenizers.decoders import DecodeStream
 
 from rnnlab.data.char_tokenizers import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
-from rnnlab.data.pieces import Reel, as_pieces, complete
+from rnnlab.data.text_pieces import Reel, as_pieces, complete
 from rnnlab.errors import CorpusError
 
 LONGEST_WORD = 65_536

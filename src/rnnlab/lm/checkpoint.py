@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from rnnlab.config import ModelSettings, SettingsGroup
-from rnnlab.data.files import is_special, is_whole, make_folder, sealed, write_json
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, is_unicode, plainly
+from rnnlab.files import is_special, is_whole, make_folder, sealed, write_json
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import CONFIG, Shapes, read_tensors, write_tensors
 

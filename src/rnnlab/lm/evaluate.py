@@ -20,8 +20,8 @@ from rnnlab.config import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
 from rnnlab.errors import UsageError
+from rnnlab.lm.device import autocast
 from rnnlab.lm.model import LanguageModel, evaluating
-from rnnlab.lm.precision import autocast
 
 Piece = tuple[Tensor, Tensor, bool]
 """Inputs (T, B), targets (T, B), and whether they start from a zero state."""

@@ -14,8 +14,8 @@ from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine, Reader
 from rnnlab.errors import DivergenceError
+from rnnlab.lm.device import autocast
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
-from rnnlab.lm.precision import autocast
 
 IMPOSSIBLE = float("-inf")
 

@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnnlab.data.files import check_path, is_special, write_atomically
 from rnnlab.errors import ModelFolderError
+from rnnlab.files import check_path, is_special, write_atomically
 
 KEY = "rnnlab"
 """Entry of the file's metadata: checksum, space, facts."""

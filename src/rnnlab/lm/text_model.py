@@ -15,10 +15,10 @@ from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.engines import Engine, choose_engine
 from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
+from rnnlab.lm.device import set_up
 from rnnlab.lm.evaluate import Progress, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids, unsound
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.precision import set_up
 from rnnlab.lm.tensor_file import CONFIG
 
 

@@ -20,10 +20,10 @@ from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
 from rnnlab.errors import DivergenceError
+from rnnlab.lm.device import autocast
 from rnnlab.lm.evaluate import Progress, perplexity
 from rnnlab.lm.model import LanguageModel, ModelState, detached
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
-from rnnlab.lm.precision import autocast
 from rnnlab.lm.schedules import learning_rate_share
 
 NO_NEW_BEST = "no new best in"

@@ -1,0 +1,118 @@
+"""What `rnnlab bench` prints: rows as they are measured, or one JSON object; and its plot."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from rnnlab.bench.bench import Row, bench
+from rnnlab.bench.plot import check_plot_file, save_plot
+from rnnlab.config import BenchSettings
+from rnnlab.display.output import notice
+
+TITLES = {
+    "training": "training: whole steps, medians; ratio to builtin, share of the measured peak",
+    "generation": "generation: greedy, one sequence, medians",
+}
+HEADINGS = {
+    "training": ("H, B, T", ("k tokens/s", "range", "ratio", "of peak")),
+    "generation": ("H", ("µs/character", "range")),
+}
+WIDTHS = (12, 20, 7, 9)
+"""Columns of the figures."""
+
+
+def write_bench(settings: BenchSettings, *, as_json: bool, plot: str = "") -> None:
+    """Run a benchmark, print it, and draw it into the file `plot` if one is named."""
+    if plot:
+        check_plot_file(plot)
+    display = BenchDisplay(quiet=as_json)
+    with display.progress:
+        result = bench(settings, display)
+    if as_json:
+        print(json.dumps(result, indent=2))
+    else:
+        display.end(result["machine"])
+    if plot:
+        save_plot(result, plot)
+        notice(f"plot written to {plot}")
+
+
+class BenchDisplay:
+    """Prints rows to standard output when they are measured; see `Watch`.
+
+    Where standard error is a terminal, a line there says what is being measured.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.part = ""
+        console = Console(stderr=True, highlight=False)
+        self.progress = Progress(
+            BarColumn(bar_width=10),
+            TextColumn("{task.percentage:>3.0f}% {task.description}", markup=False),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=sys.stdout.isatty(),  # otherwise rich would send it to standard error
+        )
+        self.task = self.progress.add_task("", total=1.0)
+
+    def note(self, text: str) -> None:
+        """See `Watch`."""
+        notice(text)
+
+    def begin(self, machine: Row) -> None:
+        """See `Watch`."""
+        level = machine["instruction_set"]
+        kernels = f", native kernels for {level}" if level else ""
+        self._print(
+            f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}{kernels}"
+        )
+
+    def measuring(self, what: str, share: float) -> None:
+        """See `Watch`."""
+        self.progress.update(self.task, completed=share, description=what)
+
+    def row(self, part: str, row: Row) -> None:
+        """See `Watch`."""
+        if part != self.part:
+            self.part = part
+            sizes, figures = HEADINGS[part]
+            heading = _line("cell", "engine", "precision", sizes, figures)
+            self._print(f"\n{TITLES[part]}\n\n{heading}\n {'─' * (len(heading) - 1)}")
+        names = row["cell"], row["engine"], row["precision"]
+        if part == "training":
+            speed, (low, high) = row["tokens_per_second"], row["tokens_per_second_range"]
+            share = row["share_of_peak"]
+            figures = (
+                f"{speed / 1e3:.1f}", f"{low / 1e3:.1f} .. {high / 1e3:.1f}",
+                f"{row['ratio_to_builtin']:.2f}", "-" if share is None else f"{share:.0%}",
+            )  # fmt: skip
+            sizes = f"{row['hidden_size']}, {row['batch_size']}, {row['num_steps']}"
+        else:
+            low, high = row["microseconds_per_character_range"]
+            time = row["microseconds_per_character"]
+            figures = (f"{time:.1f}", f"{low:.1f} .. {high:.1f}")
+            sizes = str(row["hidden_size"])
+        self._print(_line(*names, sizes, figures))
+
+    def end(self, machine: Row) -> None:
+        """Say what the shares are shares of."""
+        peaks = [
+            f"{precision} {value:,.0f} GFLOP/s"
+            for precision, value in machine["peak_gflops"].items()
+            if value is not None
+        ]
+        if peaks:
+            self._print(f"\npeak, bare multiply-adds by all threads: {', '.join(peaks)}")
+
+    def _print(self, text: str) -> None:
+        if not self.quiet:
+            print(text, flush=True)
+
+
+def _line(cell: str, engine: str, precision: str, sizes: str, figures: tuple[str, ...]) -> str:
+    words = f"  {cell:<9}{engine:<11}{precision:<12}{sizes:<13}"
+    return words + "".join(f"{f:>{width}}" for f, width in zip(figures, WIDTHS, strict=False))

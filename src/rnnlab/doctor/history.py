@@ -1,0 +1,168 @@
+"""What a run logged, read back and checked."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config import Settings
+from rnnlab.errors import RunDirectoryError
+from rnnlab.lm.train import NO_NEW_BEST
+from rnnlab.runs.files import METRICS, RESULT, read_json, read_metrics
+
+
+@dataclass(frozen=True)
+class TrainLine:
+    """One line of training: means over the steps since the line before."""
+
+    step: int
+    steps: int
+    """How many those are; a larger budget has more of them a line."""
+    epoch: int
+    progress: float
+    """Share of the budget that is used."""
+    nats_per_token: float
+    """NaN where it was none."""
+    gradient_norm: float
+    clipped_share: float
+
+
+@dataclass(frozen=True)
+class HeldOutLine:
+    """One evaluation on the validation split."""
+
+    step: int
+    nats_per_token: float
+
+
+@dataclass(frozen=True)
+class History:
+    """Settings, curves and the end of a run."""
+
+    settings: Settings
+    training: tuple[TrainLine, ...]
+    held_out: tuple[HeldOutLine, ...]
+    stopped_by: str = ""
+    """"" where there is no result.json: the run is still going, or was killed."""
+    vocabulary_size: int | None = None
+    """None where there is no result.json yet."""
+    train_tokens: int | None = None
+    """Length of the training split, likewise."""
+
+    @property
+    def ended_by_patience(self) -> bool:
+        """Whether `--patience` ended the run."""
+        return self.stopped_by.startswith(NO_NEW_BEST)
+
+    @property
+    def steps(self) -> int:
+        """Updates made."""
+        return self.training[-1].step if self.training else 0
+
+    @property
+    def epochs(self) -> int:
+        """Complete passes over the training split."""
+        return self.training[-1].epoch if self.training else 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used."""
+        return self.training[-1].progress if self.training else 0.0
+
+    def part(self, start: float, end: float) -> tuple[TrainLine, ...]:
+        """The lines that end between one share of all steps and another, at least one."""
+        first, last = start * self.steps, end * self.steps
+        found = tuple(line for line in self.training if first < line.step <= last)
+        return found or tuple(line for line in self.training if line.step > first)[:1]
+
+    def nats_near(self, step: int) -> float:
+        """Training nats per token at a step: the mean of the three lines about it."""
+        places = range(len(self.training))
+        nearest = min(places, key=lambda place: abs(self.training[place].step - step))
+        return mean_nats(self.training[max(0, nearest - 1) : nearest + 2])
+
+
+def mean_nats(lines: Sequence[TrainLine]) -> float:
+    """Mean training nats per token over the steps of lines."""
+    return _mean(lines, lambda line: line.nats_per_token)
+
+
+def mean_clipped_share(lines: Sequence[TrainLine]) -> float:
+    """Share of the steps of lines that were clipped."""
+    return _mean(lines, lambda line: line.clipped_share)
+
+
+def _mean(lines: Sequence[TrainLine], value: Callable[[TrainLine], float]) -> float:
+    steps = sum(line.steps for line in lines)
+    return sum(value(line) * line.steps for line in lines) / steps
+
+
+def read_history(directory: Path, settings: Settings) -> History:
+    """Read what a run has logged so far; it may be going on, finished, interrupted or killed.
+
+    Raises RunDirectoryError that names the file and what is wrong with it.
+    """
+    lines = read_metrics(directory)
+    file = directory / METRICS
+    training = list[TrainLine]()
+    for n, line in _numbered(lines, "train"):
+        before = training[-1].step if training else 0
+        training.append(_train_line(line, before, f"{file}: line {n}"))
+    held_out = [_held_out_line(line, file, n) for n, line in _numbered(lines, "held-out")]
+    history = History(settings, tuple(training), tuple(held_out))
+    if not (directory / RESULT).is_file():
+        return history
+    result = read_json(directory / RESULT)
+    try:
+        steps, logged = result["training"]["steps"], training[-1].step if training else 0
+        if steps != logged:
+            raise RunDirectoryError(
+                f"{file} ends at step {logged:,}, {RESULT} says {steps:,}: it is not of this run, "
+                "or lines are missing"
+            )
+        return History(
+            settings,
+            tuple(training),
+            tuple(held_out),
+            str(result["training"]["stopped_by"]),
+            int(result["data"]["vocabulary"]),
+            int(result["data"]["tokens"]["train"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{directory / RESULT}: damaged, not as a run writes it") from error
+
+
+def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dict[str, Any]]]:
+    return [(n, line) for n, line in enumerate(lines, start=1) if line.get("kind") == kind]
+
+
+def _train_line(line: dict[str, Any], before: int, where: str) -> TrainLine:
+    step = int(_number(line, "step", where))
+    if step <= before:
+        raise RunDirectoryError(f"{where}: damaged, step {step} comes after step {before}")
+    return TrainLine(
+        step,
+        step - before,
+        int(_number(line, "epoch", where)),
+        _number(line, "progress", where),
+        _number(line, "nats_per_token", where, or_null=True),
+        _number(line, "gradient_norm", where, or_null=True),
+        _number(line, "clipped_share", where),
+    )
+
+
+def _held_out_line(line: dict[str, Any], file: Path, number: int) -> HeldOutLine:
+    where = f"{file}: line {number}"
+    nats = _number(line, "nats_per_token", where, or_null=True)
+    return HeldOutLine(int(_number(line, "step", where)), nats)
+
+
+def _number(line: dict[str, Any], name: str, where: str, *, or_null: bool = False) -> float:
+    """A finite number, or NaN for the null that NaN and infinity are written as."""
+    value = line.get(name)
+    if value is None and or_null and name in line:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RunDirectoryError(f"{where}: damaged, {name} must be a number, not {value!r}")
+    return value

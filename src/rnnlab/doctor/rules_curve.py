@@ -1,0 +1,229 @@
+"""Illnesses that the log alone shows: diverged, clipping, overfitting, batch too large."""
+
+import math
+from statistics import median
+
+from rnnlab.doctor.advice import calmer_rate, decays_fast, flag, rounded, weaker_decay
+from rnnlab.doctor.diagnosis import Finding, NotAtHand
+from rnnlab.doctor.evidence import MIN_LINES, Evidence
+from rnnlab.doctor.history import History, mean_clipped_share, mean_nats
+from rnnlab.lm.optimizers import peak_learning_rate
+
+LOST_AGAIN = 0.5
+"""Of what had been learned. A jump of the loss that training recovers from costs less, or is over
+within a twentieth of the run, which is what is averaged."""
+
+MIN_LOST_NATS = 0.2
+"""Per token; less is the noise of a run that has hardly learned anything yet."""
+
+NOISE = 0.1
+"""Share of a loss; means over a twentieth of a run differ by less while nothing happens."""
+
+EVERY_STEP = 0.95
+"""Share of clipped steps in the second half of a run. Clipping is there for the odd steep place
+(Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, section 3.2); above this share the limit, not
+the gradient, sets the length of every update."""
+
+RISE = 0.02
+"""Share by which held-out nats have to have risen above their lowest; with LATE_EVALUATIONS, more
+than the jumps from one evaluation to the next."""
+
+LATE_EVALUATIONS = 3
+"""Evaluations at the end that all have to lie above that: a single one may be noise."""
+
+FEW_BATCHES = 20
+"""Batches an epoch: with fewer, one update averages over a twentieth of all there is to learn."""
+
+FEW_UPDATES = 300
+"""In the whole run: by then even a well-tuned network is still in the first fall of its loss. With
+more, a large batch may be slow, but it is a choice."""
+
+MANY_BATCHES = 100
+"""Batches an epoch that the advice aims at."""
+
+STILL_FALLING = 0.01
+"""Share by which training nats fell from the third quarter of a run to the last; those of a run
+that has settled fall by less."""
+
+
+def diverged(evidence: Evidence) -> Finding | None:
+    """The loss or a gradient became NaN or infinite, or the loss went up for good."""
+    history, settings = evidence.history, evidence.settings
+    if not history.training and not history.stopped_by:
+        raise NotAtHand("nothing has been logged yet")
+    shown = _stopped(history) or _not_finite(history) or _exploded(history)
+    if not shown:
+        return None
+    advice = [] if settings.model.init == "torch" else [flag(settings, "init", "torch")]
+    advice += [*weaker_decay(settings), calmer_rate(settings, 10)]
+    if not 0 < settings.training.clip_norm <= 1:
+        advice.append(flag(settings, "clip_norm", 1, "0 is off"))
+    if not settings.training.warmup:
+        advice.append(flag(settings, "warmup", 0.05))
+    return Finding("diverged", "diverged", tuple(shown), tuple(advice))
+
+
+def clipping(evidence: Evidence) -> Finding | None:
+    """Nearly every gradient of the second half of the run was longer than clip_norm."""
+    history, settings, _ = evidence.history, evidence.settings, evidence.curve
+    limit = settings.training.clip_norm
+    lines = history.part(0.5, 1)
+    share = mean_clipped_share(lines)
+    if not limit or share < EVERY_STEP:
+        return None
+    norm = median(line.gradient_norm for line in lines if line.gradient_norm > 0)
+    shown = (
+        f"{share:.0%} of the steps after step {lines[0].step:,} were clipped",
+        f"their gradient norm is {norm:.3g} (median), {norm / limit:.3g} times clip_norm {limit:g}",
+    )
+    usual = "twice the usual norm"
+    if (optimizer := settings.training.optimizer) != "sgd":
+        usual += f", for the odd steep place; {optimizer} divides by the gradients' size and "
+        usual += "loses little by clipping all alike"
+    advice = [flag(settings, "clip_norm", 2 * norm, usual)]
+    if optimizer == "sgd":
+        rate = peak_learning_rate(settings.training) * limit / norm
+        same = f"should it diverge; beside --clip-norm {rounded(2 * norm)} steps as long as now"
+        advice.append(flag(settings, "learning_rate", rate, same))
+    return Finding("clipping every step", "clipping every step", shown, tuple(advice))
+
+
+def overfitting(evidence: Evidence) -> Finding | None:
+    """Held-out loss rose for good while training loss went on falling."""
+    history, settings, _ = evidence.history, evidence.settings, evidence.curve
+    held_out = history.held_out
+    if not settings.data.split[1]:
+        raise NotAtHand("nothing was held out for validation (--split)")
+    if not held_out and history.progress * settings.training.num_evaluations >= 1:
+        raise NotAtHand(
+            "there is no held-out evaluation: the validation split is too short (--split)"
+        )
+    if len(held_out) <= LATE_EVALUATIONS:
+        raise NotAtHand(
+            f"{len(held_out)} held-out evaluations so far; it needs {LATE_EVALUATIONS + 1} "
+            "(--num-evaluations)"
+        )
+    lowest = min(held_out, key=lambda line: line.nats_per_token)
+    late = held_out[-LATE_EVALUATIONS:]
+    then, now = history.nats_near(lowest.step), mean_nats(history.part(0.95, 1))
+    least = min(line.nats_per_token for line in late)
+    if least <= lowest.nats_per_token * (1 + RISE) or now >= then:
+        return None
+    if now >= min([*_guessing(history), math.inf]) or decays_fast(settings):
+        return None  # what rises is no fit
+    if history.ended_by_patience:  # which is the cure, and checkpoint/best is what it kept
+        return None
+    end = sum(line.nats_per_token for line in late) / len(late)
+    rise = end / lowest.nats_per_token - 1
+    shown = (
+        f"held-out nats per token: {lowest.nats_per_token:.3f} at step {lowest.step:,}, their "
+        f"lowest; {end:.3f} in the last {len(late)} evaluations, {rise:.0%} more",
+        f"training nats per token: {then:.3f} at step {lowest.step:,}, {now:.3f} at the end",
+    )
+    advice = []
+    if settings.model.dropout < 0.5:
+        advice.append(flag(settings, "dropout", 0.5))
+    if not settings.training.patience:
+        advice.append(flag(settings, "patience", 3, "stops soon after the lowest point"))
+    if settings.training.weight_decay < 0.1 and settings.training.optimizer == "adamw":
+        advice.append(flag(settings, "weight_decay", 0.1, "helps less"))
+    advice.append("more text; until then checkpoint/best holds the weights of the lowest point")
+    title = f"overfitting since step {lowest.step:,}"
+    return Finding("overfitting", title, shown, tuple(advice))
+
+
+def batch_too_large(evidence: Evidence) -> Finding | None:
+    """The text was read several times in very few updates, and the loss was still falling."""
+    history, curve, data = evidence.history, evidence.curve, evidence.settings.data
+    tokens = history.train_tokens or evidence.text.tokens
+    batches = max(1, tokens // (data.batch_size * data.num_steps))
+    if data.batch_size * data.num_steps == 1:
+        return None
+    few = batches <= FEW_BATCHES and history.steps / history.progress < FEW_UPDATES
+    if not few or history.steps < 2 * batches or curve.fall < STILL_FALLING:
+        return None
+    shown = (
+        f"one batch of {data.batch_size} x {data.num_steps} tokens is {1 / batches:.0%} of the "
+        f"{tokens:,} tokens trained on: {batches} updates an epoch",
+        f"{history.epochs} epochs made {history.steps:,} updates, and training nats per token "
+        f"were still falling: {_quarters(evidence)}",
+    )
+    wanted = max(1, min(tokens // (data.num_steps * MANY_BATCHES), data.batch_size // 2))
+    size = 2 ** int(math.log2(wanted))
+    updates = f"{data.batch_size / size:.0f} times as many updates for the same tokens"
+    advice = [flag(evidence.settings, "batch_size", size, updates)]
+    if data.batch_size == 1:
+        steps = max(1, data.num_steps // 2)
+        advice = [flag(evidence.settings, "num_steps", steps, "twice as many updates")]
+    title = "batch too large for the text"
+    return Finding(title, title, shown, (*advice, "or more epochs, or more text"))
+
+
+def _quarters(evidence: Evidence) -> str:
+    curve = evidence.curve
+    return (
+        f"{curve.third_quarter_nats:.3f} in the third quarter of the run, "
+        f"{curve.last_quarter_nats:.3f} in the last"
+    )
+
+
+def _stopped(history: History) -> list[str]:
+    if history.stopped_by != "divergence":
+        return []
+    shown = [
+        f"training stopped after step {history.steps:,}: the next one's loss or gradient was not "
+        "finite, or its loss beyond any perplexity"
+    ]
+    if history.training:
+        last = history.training[-1]
+        shown.append(
+            f"last logged: {last.nats_per_token:.3g} nats per token, gradient norm "
+            f"{last.gradient_norm:.3g}"
+        )
+    return shown
+
+
+def _not_finite(history: History) -> list[str]:
+    shown = [
+        f"{what} is NaN or infinite at step {line.step:,}"
+        for what, lines in (
+            ("training loss", history.training),
+            ("held-out loss", history.held_out),
+        )
+        for line in lines
+        if math.isnan(line.nats_per_token)
+    ]
+    shown += [
+        f"gradient norm is NaN or infinite at step {line.step:,}"
+        for line in history.training
+        if math.isnan(line.gradient_norm)
+    ]
+    return shown[:1]
+
+
+def _exploded(history: History) -> list[str]:
+    if len(history.training) < MIN_LINES:
+        return []
+    twentieths = [history.part(k / 20, (k + 1) / 20) for k in range(20)]
+    means = [mean_nats(lines) for lines in twentieths]
+    lowest, end = min(means), means[-1]
+    learned = max([means[0], *_guessing(history)]) - lowest
+    if end - lowest > max(LOST_AGAIN * learned, NOISE * lowest, MIN_LOST_NATS):
+        step = twentieths[means.index(lowest)][-1].step
+        return [f"training nats per token: {lowest:.3g} at step {step:,}, {end:.3g} at the end"]
+    before, model = mean_nats(history.part(0.5, 0.75)), history.settings.model
+    begins_there = model.init == "torch" and not model.tie_weights
+    for guessing in _guessing(history):
+        has_settled = end > before * (1 - NOISE)
+        if end > guessing * (1 + NOISE) and (has_settled or begins_there):
+            return [
+                f"training nats per token: {before:.3g} in the third quarter of the run, {end:.3g} "
+                f"at the end; guessing among {history.vocabulary_size} tokens"
+                f"{', as this network did at first,' * begins_there} gives {guessing:.3g}"
+            ]
+    return []
+
+
+def _guessing(history: History) -> list[float]:
+    """Nats per token of a predictor that knows nothing, where the vocabulary is known."""
+    return [math.log(history.vocabulary_size)] if history.vocabulary_size else []

@@ -1,0 +1,58 @@
+"""The texts of an experiment: where they are, and whether they are still the same."""
+
+from pathlib import Path
+
+from rnnlab.config import Settings
+from rnnlab.data import corpus as corpora
+from rnnlab.data.streaming import checksum
+from rnnlab.errors import RnnlabError, RunDirectoryError
+from rnnlab.experiments.folder import FILE
+from rnnlab.experiments.records import Records
+
+
+def located(settings: Settings, origin: Path) -> Settings:
+    """The settings with paths of corpora that are given relative to the experiment's file."""
+    return settings.changed(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
+
+
+def _path(name: str, origin: Path) -> str:
+    if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
+        return name
+    return str((origin / name).resolve())
+
+
+def _is_there(name: str, origin: Path) -> bool:
+    return corpora.is_text_file(_path(name, origin))
+
+
+def check_texts(records: Records) -> None:
+    """Read every text that runs are still to be made of; a search's next run is of its base.
+
+    Files are read where all runs of them have ended as well, if they are there. Raises CorpusError
+    or UsageError where one cannot be had, RunDirectoryError where it is not the one that earlier
+    runs of this experiment were made of.
+    """
+    plan = records.plan
+    planned = {run.id: run.settings.data for run in plan.runs}
+    wanted = {}
+    for run in records.runs:
+        data = planned[run.id]
+        if not run.has_ended or all(_is_there(name, plan.origin) for name in data.corpus):
+            wanted[data.corpus, data.data_dir, data.errors] = f"variant {run.variant!r}"
+    if plan.settings.search:
+        data = plan.base.data
+        wanted[data.corpus, data.data_dir, data.errors] = "base"
+    for (names, data_dir, errors), variant in wanted.items():
+        paths = tuple(_path(name, plan.origin) for name in names)
+        try:
+            now = checksum(paths, data_dir, errors)
+        except RnnlabError as error:
+            raise type(error)(f"{plan.origin / FILE}, {variant}: {error}") from None
+        for run in records.runs:
+            then = run.data.get("corpus_sha256")
+            if planned[run.id].corpus == names and then and then != now:
+                raise RunDirectoryError(
+                    f"corpus {', '.join(names)} has changed since runs were made of it (SHA-256 "
+                    f"was {then}, is {now}); put the old text back, or run the experiment in "
+                    "another folder with --output"
+                )

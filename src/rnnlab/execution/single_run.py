@@ -1,0 +1,159 @@
+"""One run of an experiment, done: trained, measured, and marked as ended."""
+
+import math
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.config import Settings
+from rnnlab.errors import DivergenceError, RunDirectoryError, RunEndedError
+from rnnlab.execution.job import Job
+from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, Ended
+from rnnlab.files import write_json
+from rnnlab.lm.gradient_flow import decay, gradient_norms
+from rnnlab.lm.text_model import TextModel
+from rnnlab.runs.environment import environment
+from rnnlab.runs.files import state_folder
+from rnnlab.runs.resume import BUILT_WITH
+from rnnlab.runs.run import Run
+from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_facts import check_facts
+from rnnlab.runs.training import prepare, train
+from rnnlab.signals import INTERRUPTS
+
+if TYPE_CHECKING:
+    from rnnlab.execution.pruning import Pruning
+
+GRADIENT_STEPS = 50
+"""Time steps that the gradient is followed back."""
+
+
+def perform(job: Job, directory: Path) -> Ended:
+    """Train and measure into a run directory, new or to go on in; outcome.json is written last.
+
+    Raises what training raises, but for DivergenceError, which is an outcome; RunDirectoryError
+    where a signal ended training, which is none. A run of a search may be found hopeless, and ends
+    early as pruned.
+    """
+    began = perf_counter()
+    found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
+    flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}
+    pruning = _pruning(job)
+    try:
+        run = _train(job.settings, directory, pruning)
+    except DivergenceError as error:
+        ended = Ended("diverged", str(error).partition(". ")[0])
+    else:
+        if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
+            raise RunDirectoryError(f"training was ended by {reason}; it will be run again")
+        if pruning and pruning.reason:
+            ended = Ended("pruned", pruning.reason)
+            found |= {"outcomes": _measure_training(run), "gradient_flow": flow}
+        else:
+            ended = Ended("finished")
+            found = _measure(job, run, flow)
+    content = {
+        "format": OUTCOME_FORMAT,
+        "id": job.id,
+        "status": ended.status,
+        "reason": ended.reason,
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": perf_counter() - began,
+        **found,
+    }
+    write_json(directory / OUTCOME, content)
+    shutil.rmtree(state_folder(directory), ignore_errors=True)
+    return ended
+
+
+def can_go_on(job: Job, directory: Path) -> bool:
+    """Whether a run that was cut off can go on in its directory to the bits of an undisturbed one.
+
+    It must have a training state, made by the same version on the same machine with as many
+    threads.
+    """
+    try:
+        facts = newest_state(directory).facts
+        check_facts(facts)
+    except (RunDirectoryError, ValueError):  # ValueError: another version's
+        return False
+    about = facts["about"]
+    was, now = about["environment"], environment()
+    return about["settings"]["machine"]["threads"] == job.settings.machine.threads and all(
+        was.get(name) == now[name] for name in BUILT_WITH
+    )
+
+
+def _train(settings: Settings, directory: Path, pruning: "Pruning | None") -> Run:
+    """Train, or go on where there is a directory; what has ended is left as it is."""
+    try:
+        return train(settings, directory, stop_when=pruning, resume=directory.is_dir())
+    except RunEndedError:
+        return Run.open(directory)
+
+
+def _pruning(job: Job) -> "Pruning | None":
+    if job.trial is None:
+        return None
+    from rnnlab.execution.pruning import Pruning
+
+    return Pruning(job.trial, job.settings.training.num_evaluations)
+
+
+def _measure_training(run: Run) -> dict[str, Any]:
+    """Outcomes that training itself leaves."""
+    training = run.result["training"]
+    return {
+        "training_perplexity": training["perplexity"],
+        "tokens_per_second": training["tokens_per_second"],
+        "training_seconds": training["seconds"],
+    }
+
+
+def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
+    """All outcomes of a finished run."""
+    result = run.result
+    outcomes = _measure_training(run)
+    ready = prepare(run.settings)
+    last = TextModel.load(run.directory, "last", run.settings.machine)
+    split = next((name for name in ("test", "validation") if name in ready.dataset.splits), None)
+    if split:
+        best = next(
+            record
+            for record in result["evaluations"]
+            if record["split"] == split and record["context"] == "carried"
+        )
+        outcomes["best_held_out_bits_per_character"] = best["bits_per_character"]
+        score = last.score(ready.dataset.splits[split].text)
+        outcomes["held_out_bits_per_character"] = score.bits_per_character
+    held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
+    if held_out and None not in held_out:  # which stands for infinite
+        outcomes["validation_bits_per_character"] = min(held_out)
+        outcomes["overfitting_bits_per_character"] = held_out[-1] - min(held_out)
+    if job.gradient_flow:
+        ids = ready.dataset.splits["train"].ids
+        flow = {**flow, "trained": gradient_norms(last.model, ids, GRADIENT_STEPS)}
+        outcomes["initial_gradient_decay"] = decay(flow["initial"])
+        outcomes["gradient_decay"] = decay(flow["trained"])
+    texts: list[str] = []
+    if job.phrases:
+        started = perf_counter()
+        texts = continued(last, job.phrases, job.phrase_length)
+        outcomes["prediction_seconds"] = perf_counter() - started
+    outcomes = {n: v for n, v in outcomes.items() if v is not None and math.isfinite(v)}
+    return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow}
+
+
+def _gradient_flow(settings: Settings) -> list[float]:
+    """Of the model before its first step."""
+    ready = prepare(settings)
+    ids = ready.dataset.splits["train"].ids
+    return gradient_norms(ready.model.model, ids, GRADIENT_STEPS)
+
+
+def continued(model: TextModel, phrases: Sequence[str], length: int) -> list[str]:
+    """Continue each phrase greedily, one after the other, as someone who reads them would."""
+    return [model.generate(phrase, length=length, temperature=0) for phrase in phrases]

@@ -1,0 +1,98 @@
+"""Speed, measured apart: every variant in turns, one at a time, on an otherwise idle machine.
+
+Runs that share a machine slow each other down, so their own seconds compare little. Here each round
+measures each variant once, so that a machine that drifts hits all alike.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from rnnlab.bench.bench import interleaved
+from rnnlab.bench.workloads import Work
+from rnnlab.execution.corpora import located
+from rnnlab.execution.single_run import continued
+from rnnlab.experiments.plan import Plan
+from rnnlab.experiments.records import Timing
+from rnnlab.experiments.settings import TimingSettings
+from rnnlab.runs.environment import environment
+from rnnlab.runs.training import Prepared, prepare
+
+TRAINING, PREDICTION = "training", "prediction"
+
+
+def measure(
+    plan: Plan, timing: TimingSettings, tell: Callable[[str, float], None]
+) -> dict[str, object]:
+    """Time training steps and, where the plan has phrases, their continuation.
+
+    tell is called with what is about to be measured, and the share of all work done, 0 .. 1.
+    Returns the content of timing.json. Raises as `prepare` does.
+    """
+    ready = {}
+    for variant in plan.variants:
+        # Steps take as long at any learning rate; at this one none diverges.
+        settings = located(plan.variant_settings(variant.name), plan.origin)
+        settings = settings.changed(learning_rate=1e-6)
+        if timing.threads:
+            settings = settings.changed(threads=timing.threads)
+        ready[variant.name] = prepare(settings)
+    works = {f"{TRAINING}: {name}": _steps(each) for name, each in ready.items()}
+    if plan.settings.phrases:
+        works |= {f"{PREDICTION}: {name}": _texts(each, plan) for name, each in ready.items()}
+    measurements = len(works) * (timing.rounds + 1)
+    done = 0
+
+    def telling(name: str, number: int) -> None:
+        nonlocal done
+        tell(f"{name}, {f'round {number}' if number else 'warming up'}", done / measurements)
+        done += 1
+
+    rates = interleaved(works, timing.rounds, timing.seconds, telling)
+    timings = []
+    for name, each in ready.items():
+        training_seconds = _training_seconds(each)
+        for number in range(timing.rounds):
+            speed = rates[f"{TRAINING}: {name}"][number]
+            outcomes = {
+                "tokens_per_second": speed, "training_seconds": training_seconds(speed),
+            }  # fmt: skip
+            if plan.settings.phrases:
+                outcomes["prediction_seconds"] = 1 / rates[f"{PREDICTION}: {name}"][number]
+            timings.append(asdict(Timing(name, number, outcomes)))
+    return {"environment": environment(), "ids": plan.timing_ids, "timings": timings}
+
+
+def _steps(ready: Prepared) -> Work:
+    """Training steps as a run does them; items are tokens."""
+    trainer = ready.trainer
+    trainer.model.train()
+    while True:
+        state = None
+        for inputs, targets in trainer.batches.epoch(trainer.rng)[1]:
+            if state is None or not trainer.batches.carries_state:
+                state = trainer.model.zero_state(trainer.batches.batch_size)
+            _, _, state = trainer.train_step(inputs, targets, state)
+            yield inputs.size
+
+
+def _texts(ready: Prepared, plan: Plan) -> Work:
+    """All phrases continued; items are such rounds."""
+    while True:
+        continued(ready.model, plan.settings.phrases, plan.settings.phrase_length)
+        yield 1
+
+
+def _training_seconds(ready: Prepared) -> Callable[[float], float]:
+    """How long a run's budget lasts at so many tokens a second."""
+    training, batches = ready.settings.training, ready.trainer.batches
+    tokens = float(training.max_tokens or math.inf)
+    if training.num_epochs:
+        rng = np.random.default_rng(0)
+        counts = [batches.epoch(rng)[0] for _ in range(20)]  # an epoch's offset is random
+        per_epoch = sum(counts) / len(counts) * batches.batch_size * batches.num_steps
+        tokens = min(tokens, training.num_epochs * per_epoch)
+    seconds = training.max_seconds or math.inf
+    return lambda speed: min(tokens / speed, seconds)

@@ -1,0 +1,61 @@
+"""An experiment's folder: its file, its runs, its report."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import tomli_w
+
+from rnnlab.config import read_toml
+from rnnlab.errors import UsageError, unknown
+from rnnlab.experiments.plan import Plan, make_plan, read_plan
+from rnnlab.experiments.settings import quickened
+from rnnlab.files import check_path, make_folder, write_atomically
+
+FILE = "experiment.toml"
+
+SHIPPED = Path(__file__).parent
+"""Experiment files that come with rnnlab."""
+
+
+def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[Plan, Path]:
+    """Return an experiment's plan, and the folder where its runs and its report go.
+
+    file: an experiment file, or a folder with an experiment.toml.
+
+    The folder is `output`, or else the file's own, with `quick` its subfolder quick. A folder of
+    its own gets a copy of the file, as it is run. Raises UsageError for a file that is wrong, and
+    for a folder that holds another experiment.
+    """
+    file = file / FILE if file.is_dir() else file
+    content = read_toml(file)
+    folder = Path(output) if output else file.parent / ("quick" if quick else "")
+    check_path(folder)
+    name = folder.resolve().name
+    plan = make_plan(content, name, str(file))
+    if quick:
+        content = quickened(content)
+        plan = make_plan(content, name, str(file))
+    plan = replace(plan, origin=file.resolve().parent)
+    copy = folder / FILE
+    if copy.is_file() and copy.samefile(file):
+        return plan, folder
+    if copy.is_file() and read_toml(copy).get("question") != content.get("question"):
+        raise UsageError(f"{folder} holds another experiment; give another --output")
+    make_folder(folder)
+    write_atomically(copy, tomli_w.dumps(content).encode() if quick else file.read_bytes())
+    return plan, folder
+
+
+def shipped(name: str) -> Path:
+    """The experiment file that comes with rnnlab under this name."""
+    choices = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    if name not in choices:
+        raise unknown("experiment", name, choices)
+    return SHIPPED / f"{name}.toml"
+
+
+def reopen(folder: Path) -> Plan:
+    """Return the plan of a folder that an experiment has been run in."""
+    if not (folder / FILE).is_file():
+        raise UsageError(f"{folder} is no experiment's folder: it has no {FILE}")
+    return read_plan(folder / FILE)

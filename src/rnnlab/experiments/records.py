@@ -1,0 +1,92 @@
+"""All that a report is made of; needs no torch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rnnlab.experiments.outcomes import OUTCOMES
+from rnnlab.experiments.plan import Plan
+
+Status = Literal["finished", "diverged", "failed", "pruned", "missing"]
+"""diverged, pruned: ended early, for good; failed: will be tried again; missing: not run yet."""
+
+Points = list[tuple[float, float]]
+"""(x, y), x ascending."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of an experiment."""
+
+    id: str
+    variant: str
+    seed: int
+    status: Status
+    reason: str = ""
+    """Why it did not finish."""
+    outcomes: dict[str, float] = field(default_factory=dict)
+    """By the names of `OUTCOMES`, timed ones as the run itself met them; finite."""
+    curves: dict[str, Points] = field(default_factory=dict)
+    """`training`: (epochs, nats per token); `held_out`: (epochs, bits per character)."""
+    baselines: dict[str, float] = field(default_factory=dict)
+    """Held-out bits per character by method, on the text of `held_out_bits_per_character`."""
+    gradient_flow: dict[str, list[float]] = field(default_factory=dict)
+    """`initial`, `trained`: norm of dL_T/dh_(T-k), k = 0, 1, …"""
+    texts: list[str] = field(default_factory=list)
+    """The experiment's phrases, continued."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """`corpus_sha256`; `tokens` by split."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """Content of environment.json."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will stay as it is."""
+        return self.status not in ("missing", "failed")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One measurement of a variant's speed."""
+
+    variant: str
+    round: int
+    outcomes: dict[str, float]
+    """The timed ones of `OUTCOMES`."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """All that a report is made of."""
+
+    plan: Plan
+    runs: list[RunRecord]
+    """In the plan's order, with those that are missing."""
+    timings: list[Timing] = field(default_factory=list)
+    timing_environment: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    """The command that makes the experiment again."""
+    looks: list[int] = field(default_factory=list)
+    """Numbers of seeds with which complete verdicts were made, this one last."""
+
+    def values(self, variant: str, outcome: str) -> dict[int, float]:
+        """A variant's figures: by seed, or a timed one by round where speed is measured apart.
+
+        Where it is to be measured apart and has not been yet, there are none.
+        """
+        if OUTCOMES[outcome].timed and self.times_apart:
+            own = [timing for timing in self.timings if timing.variant == variant]
+            return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
+        runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
+        return {run.seed: run.outcomes[outcome] for run in runs if outcome in run.outcomes}
+
+    @property
+    def times_apart(self) -> bool:
+        """Whether speed is measured apart from the runs, or is to be."""
+        return bool(self.rounds)
+
+    @property
+    def rounds(self) -> set[int]:
+        """The rounds in which speed is measured apart; none where it is not."""
+        asked = self.plan.settings.timing
+        made = {timing.round for timing in self.timings}
+        return made or set(range(asked.rounds if asked else 0))

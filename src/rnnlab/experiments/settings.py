@@ -1,0 +1,288 @@
+"""What an experiment file may say: every key, defined once."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from rnnlab.config.settings_group import SettingsGroup
+from rnnlab.errors import unknown
+from rnnlab.experiments.outcomes import OUTCOMES
+
+Scalar = str | int | float | bool
+
+LARGEST_COUNT = 100_000
+"""Seeds, and variants, of one experiment; bounds memory where a figure is a slip."""
+
+
+def _counted(value: object) -> object:
+    """`seeds = 6` stands for the seeds 0 to 5."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value > LARGEST_COUNT:
+            raise ValueError(f"at most {LARGEST_COUNT:,} can be run, not {value:,}")
+        return tuple(range(value))
+    if isinstance(value, list | tuple):
+        return value
+    raise PydanticCustomError("seeds", "a number or a list of numbers")
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_counted)]
+
+
+def _check_outcomes(names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in OUTCOMES:
+            raise ValueError(str(unknown("outcome", name, OUTCOMES)))
+
+
+class VariantSettings(SettingsGroup):
+    """One thing that is compared: the base settings with some of them changed."""
+
+    name: str = Field(min_length=1, description="as it stands in tables; unique in the file")
+    change: dict[str, Any] = Field({}, description="settings that differ from the base")
+    group: str = Field("", description="heading under which the report lists it")
+    note: str = Field("", description="one line for the report")
+    reported: dict[str, float] = Field(
+        {}, description="figures that others report for it, by outcome"
+    )
+
+    @model_validator(mode="after")
+    def _check_reported(self) -> Self:
+        _check_outcomes(tuple(self.reported))
+        return self
+
+
+class Range(SettingsGroup):
+    """Values that a setting is drawn from: low to high, or a list of choices."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(False, description="draw the logarithm evenly, not the value")
+    choices: tuple[Scalar, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        bounds = (self.low is not None) + (self.high is not None)
+        if bool(self.choices) == bool(bounds) or bounds == 1:
+            raise ValueError("a range needs low and high, or choices")
+        if self.low is not None and self.high is not None:
+            if self.low >= self.high:
+                raise ValueError(f"low must be below high, not {self.low:g} and {self.high:g}")
+            if self.log and self.low <= 0:
+                raise ValueError(f"log needs low above 0, not {self.low:g}")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high; of a list of choices 0 and 0, which nothing asks for."""
+        return self.low or 0, self.high or 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether both bounds are whole numbers, so that what is drawn is one too."""
+        return all(isinstance(bound, int) for bound in (self.low, self.high))
+
+
+class DrawSettings(SettingsGroup):
+    """Variants drawn at random (Bergstra and Bengio 2012), or chosen one after the other."""
+
+    settings: dict[str, Range] = Field(min_length=1, description="what is drawn, and from where")
+    count: int = Field(20, ge=1, le=LARGEST_COUNT, description="variants drawn")
+    seed: int = Field(0, ge=0, description="of the draws")
+
+
+class SearchSettings(DrawSettings):
+    """Optuna: tree-structured Parzen estimator, hopeless runs are ended early."""
+
+    count: int = Field(50, ge=1, le=LARGEST_COUNT, description="trials, by all processes together")
+    outcome: str = Field(
+        "validation_bits_per_character", description="what is to be made as good as possible"
+    )
+    prune: bool = Field(True, description="end runs that fall behind the median at a milestone")
+
+    @model_validator(mode="after")
+    def _check_outcome(self) -> Self:
+        _check_outcomes((self.outcome,))
+        return self
+
+
+TOLERANT = ("equivalent", "not lower", "not higher")
+"""Statements that hold for two equal variants, within a margin."""
+
+
+class ComparisonSettings(SettingsGroup):
+    """A statement about one outcome of two variants, tested on the seeds that both have."""
+
+    variant: str = Field(description="name of a variant")
+    against: str | float = Field(description="name of another variant, or a fixed value")
+    outcome: str = Field(description="what is compared")
+    expect: Literal["lower", "higher", "not lower", "not higher", "different", "equivalent"] = (
+        Field("different", description="what is stated of the variant's outcome")
+    )
+    margin: float = Field(
+        0.0,
+        ge=0,
+        description="equivalent, not lower, not higher: largest difference that does not matter; "
+        "lower and higher: the least that is stated; as a ratio (1.1) where the outcome is "
+        "compared by ratio",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        _check_outcomes((self.outcome,))
+        ratio = OUTCOMES[self.outcome].scale == "ratio"
+        if self.expect in TOLERANT and self.margin <= (1 if ratio else 0):
+            what = "a ratio above 1" if ratio else "a difference above 0"
+            raise ValueError(f"expect = {self.expect!r} needs a margin, {what}")
+        if self.expect == "different" and self.margin:
+            raise ValueError("expect = 'different' takes no margin")
+        if ratio and 0 < self.margin < 1:
+            raise ValueError(
+                f"{self.outcome} is compared by ratio: margin must be at least 1, "
+                f"not {self.margin:g}"
+            )
+        return self
+
+
+class ClaimSettings(SettingsGroup):
+    """A sentence, and the comparisons that together decide it: all must hold."""
+
+    text: str = Field("", description="as it stands in the report; default: made from the first")
+    note: str = Field("", description="how the sentence was made testable")
+    comparison: tuple[ComparisonSettings, ...] = Field(min_length=1)
+
+
+class TimingSettings(SettingsGroup):
+    """Speed, measured apart: variants in turns, one at a time, after all runs have ended."""
+
+    rounds: int = Field(7, ge=1, description="times each variant is measured")
+    seconds: float = Field(1.0, gt=0, description="length of one measurement of training [s]")
+    threads: int = Field(0, ge=0, description="CPU threads, 0: one a core")
+
+
+class ExecutionSettings(SettingsGroup):
+    """Where an experiment's runs are made; none of this enters them."""
+
+    executor: Literal["local", "ray"] = Field(
+        "local", description="processes of this machine, or a Ray cluster"
+    )
+    workers: int = Field(0, ge=0, le=4096, description="runs at once, 0: as many as cores allow")
+    run_threads: int = Field(1, ge=1, le=4096, description="CPU threads of a run")
+    address: str = Field(
+        "", description="ray: HOST:PORT of the cluster's head; empty: a cluster of this machine"
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.address and self.executor != "ray":
+            raise ValueError("address needs executor = 'ray'")
+        return self
+
+
+class ExperimentSettings(SettingsGroup):
+    """A question, the runs that answer it, and what is said of them."""
+
+    question: str = Field(description="what the experiment is to find out")
+    title: str = Field("", description="of the report; default: the folder's name")
+    source: str = Field("", description="where the figures reported elsewhere come from")
+    note: str = Field("", description="what a reader must know of the protocol")
+    base: dict[str, Any] = Field(
+        {}, description="settings that all runs share; config = a recipe or file to start from"
+    )
+    quick: dict[str, Any] = Field(
+        {}, description="what --quick changes: seeds, timing (a table), any base setting"
+    )
+    seeds: Seeds = Field(tuple(range(6)), description="a number, or a list of seeds")
+    variant: tuple[VariantSettings, ...] = ()
+    grid: dict[str, tuple[Scalar | list[Any], ...]] | None = Field(
+        None, description="every combination of these values is a variant"
+    )
+    random: DrawSettings | None = None
+    search: SearchSettings | None = None
+    reference: str = Field(
+        "", description="variant that the others are compared with; default: the first"
+    )
+    outcomes: tuple[str, ...] = Field(
+        (
+            "held_out_bits_per_character",
+            "training_perplexity",
+            "tokens_per_second",
+            "training_seconds",
+        ),
+        min_length=1,
+        description="columns of the report; without claims, variants are compared by the first",
+    )
+    claim: tuple[ClaimSettings, ...] = ()
+    phrases: tuple[str, ...] = Field((), description="continued greedily by the last weights")
+    phrase_length: int = Field(100, ge=1, description="text written after each phrase [tokens]")
+    gradient_flow: bool = Field(
+        False, description="measure the gradient through time at the start and at the end"
+    )
+    timing: TimingSettings | None = None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        _check_outcomes(self.outcomes)
+        if not self.question.strip():
+            raise ValueError("question is empty; say what the experiment is to find out")
+        if not self.seeds:
+            raise ValueError("seeds must be a number of at least 1, or a list of seeds")
+        kinds = {
+            "variant": bool(self.variant), "grid": self.grid is not None,
+            "random": self.random is not None, "search": self.search is not None,
+        }  # fmt: skip
+        given = [name for name, is_given in kinds.items() if is_given]
+        if len(given) != 1:
+            raise ValueError(
+                "an experiment needs exactly one of [[variant]], [grid], [random] and [search], "
+                f"not {' and '.join(given) or 'none'}"
+            )
+        if self.grid is not None:
+            if (size := math.prod(map(len, self.grid.values()))) > LARGEST_COUNT:
+                raise ValueError(
+                    f"[grid] makes {size:,} variants; at most {LARGEST_COUNT:,} can be run"
+                )
+            empty = [name for name, values in self.grid.items() if not values]
+            if empty or not self.grid:
+                where = f"{empty[0]} has no values" if empty else "it names no setting"
+                raise ValueError(f"the grid is empty: {where}")
+            for name, listed in self.grid.items():
+                for at, value in enumerate(listed):
+                    if value in listed[:at]:
+                        raise ValueError(f"grid: {name} has {value!r} twice")
+        for what, values in (
+            ("variant", [variant.name for variant in self.variant]),
+            ("seed", list(self.seeds)),
+        ):
+            twice = [value for value, count in Counter(values).items() if count > 1]
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} is there twice")
+        if self.search and self.claim:
+            raise ValueError("a search makes no comparisons: its runs are not independent")
+        if self.search and "seeds" in self.model_fields_set and len(self.seeds) > 1:
+            raise ValueError("a search runs each suggestion with one seed; seeds must be one")
+        return self
+
+
+def quickened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply an experiment's `quick` table to its content, and take the table away.
+
+    Where there is no table to apply, or to apply it to, that is left for `ExperimentSettings` to
+    refuse.
+    """
+    changed = dict(values)
+    if not all(isinstance(values.get(key, {}), dict) for key in ("quick", "base", "timing")):
+        return changed
+    quick = dict(changed.pop("quick", {}))
+    if "seeds" in quick:
+        changed["seeds"] = quick.pop("seeds")
+    if "timing" in quick:
+        timing = quick.pop("timing")
+        whole = isinstance(timing, dict)
+        changed["timing"] = {**changed.get("timing", {}), **timing} if whole else timing
+    changed["base"] = {**changed.get("base", {}), **quick}
+    return changed

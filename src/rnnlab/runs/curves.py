@@ -1,0 +1,100 @@
+"""Learning curves of a run: as SVG, and as text for a terminal."""
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.files import write_atomically
+from rnnlab.runs.files import CURVES, RESULT, read_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def text_chart(values: Sequence[float], width: int = 60, height: int = 6) -> list[str]:
+    """Draw values as columns of blocks, smallest at the bottom line, lines from top to bottom."""
+    points = [v for v in values if math.isfinite(v)]
+    if not points:
+        return []
+    width = min(width, len(points))
+    groups = [
+        points[len(points) * i // width : len(points) * (i + 1) // width] for i in range(width)
+    ]
+    means = [sum(group) / len(group) for group in groups]
+    low, high = min(means), max(means)
+    eighths = [1 + round((m - low) / ((high - low) or 1) * (8 * height - 1)) for m in means]
+    rows = range(height - 1, -1, -1)
+    lines = ["".join(BLOCKS[max(0, min(8, level - 8 * row))] for level in eighths) for row in rows]
+    labels = {0: f"{high:7.3f}", height - 1: f"{low:7.3f}"}
+    return [f"{labels.get(row, ''):>7} │{line}" for row, line in enumerate(lines)]
+
+
+def curve_figure(directory: Path) -> "Figure":
+    """Draw a run's training and held-out curves, baselines as lines beside them."""
+    from matplotlib.figure import Figure
+
+    metrics = read_metrics(directory)
+    training = [line for line in metrics if line["kind"] == "train"]
+    held_out = [line for line in metrics if line["kind"] == "held-out"]
+    ratio = _bits_per_nat(held_out)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        [line["step"] for line in training],
+        [line["nats_per_token"] * ratio for line in training],
+        color="#8a8a8a", linewidth=1, label="training (with dropout, if any)",
+    )  # fmt: skip
+    if held_out:
+        axes.plot(
+            [line["step"] for line in held_out],
+            [line["bits_per_character"] for line in held_out],
+            color="#1f5fbf", marker="o", markersize=3,
+            label=f"held out: validation, {held_out[0]['context']}",
+        )  # fmt: skip
+    for name, style in (("ngram", "--"), ("xz", ":")):
+        if (bits := _baseline(directory, name)) is not None:
+            axes.axhline(
+                bits, color="#c0571f", linestyle=style, linewidth=1, label=f"{name} {bits:.2f}"
+            )
+    axes.set_xlabel("step")
+    axes.set_ylabel("bits per character" if held_out else "bits per token")
+    axes.grid(alpha=0.25)
+    if training:
+        axes.legend(frameon=False)
+    axes.set_title(directory.name, loc="left", fontsize=10)
+    return figure
+
+
+def draw_curves(directory: Path) -> str:
+    """Return the curves of a run as SVG."""
+    buffer = io.StringIO()
+    curve_figure(directory).savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def save_curves(directory: Path) -> Path:
+    """Write curves.svg into a run directory."""
+    file = directory / CURVES
+    write_atomically(file, draw_curves(directory).encode())
+    return file
+
+
+def _bits_per_nat(held_out: Sequence[dict[str, Any]]) -> float:
+    """Bits per character in a nat per token, as held-out text has it; bits per token if none."""
+    if not held_out:
+        return 1 / math.log(2)
+    return float(held_out[-1]["bits_per_character"] / held_out[-1]["nats_per_token"])
+
+
+def _baseline(directory: Path, name: str) -> float | None:
+    file = directory / RESULT
+    evaluations = json.loads(file.read_bytes())["evaluations"] if file.is_file() else []
+    for record in evaluations:
+        if record["split"] == "validation" and name in record["baselines"]:
+            return float(record["baselines"][name]["bits_per_character"])
+    return None

@@ -1,0 +1,94 @@
+"""The files of a run directory, read back; needs no torch. What is in them: `rnnlab.runs.run`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config import Settings
+from rnnlab.files import is_special
+from rnnlab.errors import RunDirectoryError, UsageError
+
+CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
+METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
+
+KINDS = ("train", "held-out")
+"""Of lines in metrics.jsonl."""
+
+LOCK = ".lock"
+"""Held by the process that writes the run directory."""
+
+
+def state_folder(directory: Path) -> Path:
+    """Where a run directory keeps its training states; see `rnnlab.runs.saved_state`."""
+    return directory / "checkpoint" / "state"
+
+
+def state_files(directory: Path) -> list[Path]:
+    """The files of training states, the newest first."""
+    found = state_folder(directory).glob("[0-9]*.safetensors")
+    return sorted((file for file in found if not file.is_dir()), reverse=True)
+
+
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Read metrics.jsonl; a run that has not logged yet has no lines.
+
+    A last line that was cut off is left out. Raises RunDirectoryError for any other line that is
+    none of metrics.
+    """
+    file = directory / METRICS
+    if not file.exists():
+        return []
+    if is_special(file):
+        raise RunDirectoryError(f"{file} is no regular file")
+    try:
+        whole, _, _ = file.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise RunDirectoryError(f"{file}: cannot be read: {error.strerror}") from None
+    lines = whole.splitlines()
+    return [_metrics_line(line, f"{file}: line {n}") for n, line in enumerate(lines, start=1)]
+
+
+def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
+    if content.get("kind") not in KINDS or not isinstance(content.get("step"), int):
+        raise RunDirectoryError(f"{where}: damaged, no line of metrics: it has no kind or no step")
+    return content
+
+
+def settings_of_run(directory: Path) -> Settings:
+    """What was asked for, resolved.
+
+    Raises UsageError where `directory` is no run directory, RunDirectoryError where it is one that
+    has lost its settings.
+    """
+    if not directory.exists():
+        raise UsageError(f"{directory} does not exist; give a run directory")
+    file = directory / CONFIG
+    if not file.is_file():
+        if file.exists():
+            raise RunDirectoryError(f"{file} is no regular file; move it away")
+        if state_files(directory):
+            raise RunDirectoryError(
+                f"{directory} has lost its {CONFIG}; rnnlab train --resume {directory} writes it "
+                "anew"
+            )
+        raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
+    return Settings.from_toml(file)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object; raises RunDirectoryError where there is none."""
+    if is_special(file):
+        raise RunDirectoryError(f"{file} is no regular file")
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunDirectoryError(f"{file}: no {file.stem} to read: {error}") from None
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{file}: no {file.stem} to read: it must hold a JSON object")
+    return content

@@ -1,0 +1,235 @@
+"""The benchmark: what it promises to report, what it compares, what it refuses. No timings."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import torch
+import torch.nn.functional as F
+from command_line import Cli
+from torch import Tensor
+
+from rnnlab.bench.bench import Unwatched, bench
+from rnnlab.bench.d2l_lstm import LiteralLSTM, LiteralTraining, clip_gradients
+from rnnlab.bench.plot import bench_figure, check_plot_file
+from rnnlab.bench.workloads import Case, rate
+from rnnlab.config import BenchSettings, ModelSettings
+from rnnlab.engines import ENGINES
+from rnnlab.errors import UnavailableError, UsageError
+from rnnlab.lm.model import LanguageModel
+
+CPU = torch.device("cpu")
+SMALL = {
+    "hidden_size": (16,), "batch_size": (4,), "num_steps": 5, "rounds": 1, "seconds": 0.01,
+}  # fmt: skip
+SMALL_FLAGS = [
+    *("--hidden-size", "16", "--batch-size", "4", "--num-steps", "5"),
+    *("--rounds", "1", "--seconds", "0.01"),
+]
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+HERE = [name for name, engine in ENGINES.items() if not engine.fault("lstm", CPU)]
+
+PROMISED = {
+    "training": {
+        "cell", "engine", "precision", "hidden_size", "batch_size", "num_steps",
+        "tokens_per_second", "ratio_to_builtin", "share_of_peak",
+    },
+    "generation": {"engine", "precision", "hidden_size", "microseconds_per_character"},
+}  # fmt: skip
+BESIDES = {
+    "training": {"tokens_per_second_range"},
+    "generation": {"cell", "microseconds_per_character_range"},
+}
+
+
+@pytest.fixture(scope="module")
+def measured(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """What `rnnlab bench --json` printed, and its plot."""
+    plot = tmp_path_factory.mktemp("bench") / "bench.svg"
+    done = cli("bench", *SMALL_FLAGS, "--json", "--plot", str(plot), env=ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    assert f"rnnlab: note: plot written to {plot}\n" in done.stderr
+    return json.loads(done.stdout), plot
+
+
+class Notes(Unwatched):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.fixture
+def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(ENGINES["native"]), "fault", lambda *_: "no kernels, as it happens")
+
+
+# What is reported.
+
+
+def test_json_has_the_promised_keys_and_ranges(measured: tuple[dict[str, Any], Path]) -> None:
+    result = measured[0]
+    assert result.keys() == {"training", "generation", "machine"}
+    for part, promised in PROMISED.items():
+        assert [row["engine"] for row in result[part]] == ["literal", *HERE]
+        assert all(row.keys() == promised | BESIDES[part] for row in result[part])
+    for row in result["training"]:
+        low, high = row["tokens_per_second_range"]
+        assert low <= row["tokens_per_second"] <= high
+        assert row["engine"] != "builtin" or row["ratio_to_builtin"] == 1
+
+
+def test_share_of_peak_is_a_share_where_there_are_kernels(
+    measured: tuple[dict[str, Any], Path],
+) -> None:
+    result = measured[0]
+    peak, level = result["machine"]["peak_gflops"], result["machine"]["instruction_set"]
+    assert peak.keys() == {"float32"}
+    if "native" in HERE:
+        assert peak["float32"] > 0
+        assert level
+        assert all(0 < row["share_of_peak"] < 1.2 for row in result["training"])
+    else:
+        assert (peak["float32"], level) == (None, None)
+        assert all(row["share_of_peak"] is None for row in result["training"])
+
+
+def test_flop_of_a_token_are_those_of_its_matrix_products() -> None:
+    H, V = 256, 28
+    assert Case("lstm", "float32", H).flop_per_token == 6 * (4 * H * H + V * H)
+    assert Case("gru", "float32", H).flop_per_token == 6 * (3 * H * H + V * H)
+    assert Case("rnn", "float32", H).flop_per_token == 6 * (H * H + V * H)
+
+
+def test_plot_is_an_svg_that_needs_no_network(measured: tuple[dict[str, Any], Path]) -> None:
+    svg = measured[1].read_text(encoding="utf-8")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert 'href="http' not in svg
+
+
+def test_plot_of_several_sizes_has_a_facet_each(measured: tuple[dict[str, Any], Path]) -> None:
+    result = json.loads(json.dumps(measured[0]))
+    result["training"] += [{**row, "batch_size": 8} for row in result["training"]]
+    titles = [axes.get_title(loc="left") for axes in bench_figure(result).axes]
+    assert titles == ["lstm, H 16, B 4, T 5", "lstm, H 16, B 8, T 5", "lstm, H 16"]
+
+
+def test_rows_are_printed_without_json(cli: Cli) -> None:
+    done = cli("bench", *SMALL_FLAGS, "--engine", "builtin", env=ONE_THREAD)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert sum(line[:3] == ["lstm", "builtin", "float32"] for line in lines) == 2
+
+
+def test_a_rate_is_of_at_least_one_piece_of_work() -> None:
+    assert rate(iter([1.0, 2.0]), 1e-9) > 0
+
+
+# What is compared.
+
+
+def test_engines_asked_for_run_beside_the_yardstick() -> None:
+    result = bench(BenchSettings(engine=("textbook",), **SMALL))
+    assert [row["engine"] for row in result["generation"]] == ["textbook", "builtin"]
+
+
+def test_what_cannot_run_is_left_out_with_a_note_unless_named(without_kernels: None) -> None:
+    notes = Notes()
+    result = bench(BenchSettings(cell=("gru",), **SMALL), notes)
+    assert [row["engine"] for row in result["training"]] == ["textbook", "builtin"]
+    assert notes.texts == ["engine 'native' is left out: no kernels, as it happens"]
+    assert [row["share_of_peak"] for row in result["training"]] == [None, None]
+    assert result["machine"]["peak_gflops"] == {"float32": None}
+    with pytest.raises(UnavailableError, match="engine 'native' cannot run here: no kernels, as"):
+        bench(BenchSettings(engine=("native",), **SMALL))
+
+
+def test_the_written_out_lstm_is_an_lstm_only() -> None:
+    with pytest.raises(UnavailableError, match="written-out LSTM has no cell 'gru'"):
+        bench(BenchSettings(engine=("literal",), cell=("lstm", "gru"), **SMALL))
+
+
+def test_unknown_engine_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown engine 'nativ'; did you mean 'native'"):
+        bench(BenchSettings(engine=("nativ",), **SMALL))
+
+
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(cli: Cli) -> None:
+    done = cli("bench", "--plot", "nowhere/bench.svg")
+    assert done.returncode == 2
+    assert "there is no folder 'nowhere'" in done.stderr
+    with pytest.raises(UsageError, match=r"'plot.txt' must end in one of \.svg, \.pdf, \.png"):
+        check_plot_file("plot.txt")
+
+
+# The written-out LSTM does what the engines do.
+
+
+def models(hidden_size: int = 6, vocabulary: int = 5) -> tuple[LiteralLSTM, LanguageModel]:
+    """Both in float64, with the same weights."""
+    torch.manual_seed(0)
+    settings = ModelSettings(cell="lstm", hidden_size=hidden_size, input="one-hot")
+    model = LanguageModel(settings, vocabulary).double()
+    literal = LiteralLSTM(vocabulary, hidden_size).double()
+    with torch.no_grad():
+        for name, value in by_gate(model).items():
+            getattr(literal, name).copy_(value)
+    return literal, model
+
+
+def by_gate(model: LanguageModel, *, gradients: bool = False) -> dict[str, Tensor]:
+    """The model's weights or gradients under the names of the written-out LSTM."""
+
+    def of(parameter: Tensor) -> Tensor:
+        return parameter if not gradients else parameter.grad
+
+    (weights,) = model.recurrent.weights()
+    named = {"W_hq": of(model.output.weight).T, "b_q": of(model.output.bias)}
+    W_ih, W_hh, b_ih, b_hh = (of(weight).chunk(4) for weight in weights)
+    for k, gate in enumerate("ifco"):
+        named[f"W_x{gate}"], named[f"W_h{gate}"] = W_ih[k].T, W_hh[k].T
+        # Both biases of torch stand for the one written out: values add up, gradients are equal.
+        named[f"b_{gate}"] = b_ih[k] if gradients else b_ih[k] + b_hh[k]
+    return named
+
+
+def test_the_written_out_lstm_has_the_loss_and_gradients_of_the_textbook() -> None:
+    literal, model = models()
+    ids, targets = torch.randint(0, 5, (2, 7, 3))
+    H, C = torch.randn(2, 3, 6, dtype=torch.float64)
+    logits, ((h, c),) = model(ids, ((H, C),), ENGINES["textbook"])
+    wanted = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    wanted.backward()
+    trainer = LiteralTraining(literal, 0.0, 1e9, "float32")
+    found, state = trainer.step(ids, targets, (H, C))
+    assert found == pytest.approx(wanted.item(), rel=1e-12)
+    torch.testing.assert_close(state, (h, c), rtol=1e-12, atol=1e-14)
+    for name, gradient in by_gate(model, gradients=True).items():
+        torch.testing.assert_close(getattr(literal, name).grad, gradient, rtol=1e-10, atol=1e-13)
+
+
+def test_its_clipping_equals_torchs() -> None:
+    literal, _ = models()
+    for parameter in literal.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    before = [parameter.grad.clone() for parameter in literal.parameters()]
+    torch.nn.utils.clip_grad_norm_(literal.parameters(), 1.0)
+    wanted = [parameter.grad for parameter in literal.parameters()]
+    for parameter, gradient in zip(literal.parameters(), before, strict=True):
+        parameter.grad = gradient
+    clip_gradients(literal, 1.0)
+    found = [parameter.grad for parameter in literal.parameters()]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-9)
+
+
+def test_it_writes_what_the_model_finds_likeliest() -> None:
+    literal, model = models()
+    state, ids, wanted = model.zero_state(1), torch.tensor([[1]]), []
+    for _ in range(20):
+        logits, state = model(ids, state, ENGINES["textbook"])
+        ids = logits.argmax(-1)
+        wanted.append(int(ids))
+    assert literal.predict(1, 20) == wanted

@@ -1,0 +1,65 @@
+"""What a person sees while training, on a terminal."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rnnlab.config import Settings
+from rnnlab.display import training as display
+from rnnlab.display.training import Display
+from rnnlab.runs.training import train
+
+
+def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+    settings = Settings().changed(
+        corpus=str(text_file), hidden_size=16, embedding_size=4, batch_size=4, num_steps=10,
+        num_epochs=3, num_evaluations=2,
+    )  # fmt: skip
+    train(settings, tmp_path / "run", Display(console=console))
+    shown = screen.getvalue()
+    assert "\x1b[?25l" in shown, "a live display hides the cursor"
+    assert shown.count("\x1b[?25h") == shown.count("\x1b[?25l"), "and gives it back"
+    for part in (
+        "training ppl", "held-out", "bits/char", "tokens/s", "grad norm", "clipped", "s left",
+    ):  # fmt: skip
+        assert part in shown
+
+
+def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
+    screen = io.StringIO()
+    shown = Display(console=Console(file=screen, force_terminal=True, width=80))
+    with shown:
+        shown.reading("tokenizing", 0.25)
+        shown.reading("tokenizing", 0.5)
+    with shown:
+        shown.measuring("test, carried", 0.75)
+    assert " 50% tokenizing" in screen.getvalue()
+    assert " 75% measuring test, carried" in screen.getvalue()
+    assert screen.getvalue().count("\x1b[?25h") == 2, "the cursor is given back"
+
+
+def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    shown = Display(console=Console(file=screen))
+    shown.reading("tokenizing", 0.25)
+    assert not screen.getvalue(), "it has just begun"
+    monkeypatch.setattr(display, "WORKING_SECONDS", 0)
+    shown.reading("tokenizing", 0.5)
+    shown.measuring("test, carried", 0.75)
+    assert screen.getvalue() == "reading   tokenizing: 50%\nmeasuring test, carried: 75%\n"
+
+
+def test_what_a_sample_cannot_begin_with_is_told(text_file: Path, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    settings = Settings.from_flat({
+        "corpus": str(text_file), "hidden_size": 8, "num_epochs": 1, "sample_prefix": "a\u20ac",
+    })  # fmt: skip
+    train(settings, tmp_path / "run", Display(console=Console(file=screen, width=200)))
+    assert (
+        "note      samples: prefix 'a\u20ac': '\u20ac' not in the vocabulary, read as <unk>\n"
+        in screen.getvalue()
+    )

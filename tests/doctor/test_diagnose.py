@@ -1,0 +1,214 @@
+"""`rnnlab doctor` and `rnnlab.diagnose` on runs in every state, and on damaged ones."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import Cli
+from safetensors.numpy import load_file, save_file
+
+import rnnlab
+from rnnlab.display.diagnosis import write_diagnosis
+from rnnlab.doctor.diagnose import RULES
+from rnnlab.doctor.diagnosis import Diagnosis, Finding
+from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
+from rnnlab.files import sealed, write_json
+
+NEED_TEXT = {"stuck at the unigram level", "saturated gates", "dead units", "learning rate too low"}
+
+
+@pytest.fixture
+def copy(trained: tuple[Path, str], tmp_path: Path) -> Path:
+    """A run directory that a test may damage."""
+    return Path(shutil.copytree(trained[0], tmp_path / "copy"))
+
+
+def test_words_and_json_say_the_same(cli: Cli, trained: tuple[Path, str]) -> None:
+    done = cli("doctor", str(trained[0]))
+    assert (done.returncode, done.stderr) == (0, "")
+    told = cli("doctor", str(trained[0]), "--json")
+    assert told.returncode == 0
+    content = json.loads(told.stdout)
+    diagnosis = rnnlab.diagnose(trained[0])
+    assert content == json.loads(json.dumps(diagnosis.to_dict()))
+    assert content["healthy"] is (not content["findings"])
+    assert done.stdout.startswith(f"run         {trained[0]}\nstate       ")
+    assert "100% of the budget; ended by budget\n" in done.stdout
+    assert f"looked at   {', '.join(content['looked_at'])}\n" in done.stdout
+    assert [*content["looked_at"], *content["not_asked"]] == list(RULES)
+    assert all(f"\n{finding['title']}\n" in done.stdout for finding in content["findings"])
+
+
+def test_a_finding_is_printed_with_its_evidence_and_advice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = Finding("dead units", "dead units", ("layer 1: all",), ("--cell gru", "more text"))
+    why = "no checkpoint has been saved yet"
+    left_out = {"overfitting": why, "saturated gates": why, "diverged": "nothing was logged"}
+    write_diagnosis(Diagnosis("runs/a", "at rest", (finding,), (), left_out), as_json=False)
+    assert capsys.readouterr().out == (
+        "run         runs/a\n"
+        "state       at rest\n"
+        "\n"
+        "dead units\n"
+        "evidence    layer 1: all\n"
+        "try         --cell gru\n"
+        "            more text\n"
+        "\n"
+        "looked at   nothing\n"
+        "not asked   overfitting, saturated gates: no checkpoint has been saved yet\n"
+        "            diverged: nothing was logged\n"
+    )
+    write_diagnosis(Diagnosis("runs/a", "at rest", (), ("diverged",), {}), as_json=False)
+    assert "\nhealthy: nothing found of what was looked at\n" in capsys.readouterr().out
+    write_diagnosis(Diagnosis("runs/a", "at rest", (), (), left_out), as_json=False)
+    assert "\nno rule could be asked\n" in capsys.readouterr().out
+
+
+def test_a_run_object_is_taken_as_its_directory_is(trained: tuple[Path, str]) -> None:
+    assert rnnlab.diagnose(rnnlab.Run.open(trained[0])) == rnnlab.diagnose(str(trained[0]))
+
+
+def test_a_checkpoint_that_is_gone_is_not_one_that_never_was(copy: Path) -> None:
+    shutil.rmtree(copy / "checkpoint")
+    last = copy / "checkpoint" / "last"
+    assert rnnlab.diagnose(copy).not_asked["dead units"] == f"{last} is gone"
+
+
+@pytest.mark.parametrize("damage", ["gone", "another run's"])
+def test_metrics_that_are_not_the_runs(copy: Path, damage: str) -> None:
+    file = copy / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    steps = json.loads(lines[-1])["step"]
+    if damage == "gone":
+        file.unlink()
+        ends = 0
+    else:
+        file.write_text(lines[0])
+        ends = json.loads(lines[0])["step"]
+    message = (
+        f"{file} ends at step {ends}, result.json says {steps}: it is not of this run, or lines"
+    )
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+
+
+def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
+    file = copy / "config.toml"
+    file.write_text(file.read_text().replace("hidden_size = 32", "hidden_size = 33"))
+    message = f"{file} was changed since: its model is not that of {copy / 'checkpoint' / 'last'}"
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+
+
+def test_torn_settings_are_no_evidence(copy: Path) -> None:
+    """Else a learning rate that nobody set would be judged."""
+    file = copy / "config.toml"
+    file.write_text(file.read_text().partition("learning_rate")[0])
+    message = f"{file}: damaged, it has no learning_rate; delete it to have it written anew from"
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+
+
+def test_a_run_without_result_is_read_as_going_on_or_killed(copy: Path) -> None:
+    (copy / "result.json").unlink()
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "step": 99')
+    diagnosis = rnnlab.diagnose(copy)
+    assert diagnosis.state.endswith("; no result yet: it is still going, or was killed")
+    assert diagnosis.looked_at == tuple(RULES)
+
+
+def test_a_run_that_has_only_begun(copy: Path) -> None:
+    for name in ("result.json", "metrics.jsonl"):
+        (copy / name).unlink()
+    shutil.rmtree(copy / "checkpoint")
+    diagnosis = rnnlab.diagnose(copy)
+    assert (diagnosis.findings, diagnosis.looked_at) == ((), ())
+    assert diagnosis.not_asked["diverged"] == "nothing has been logged yet"
+    assert diagnosis.not_asked["dead units"] == "no checkpoint has been saved yet"
+
+
+def test_without_its_text_a_run_is_judged_by_its_log_alone(copy: Path) -> None:
+    file = copy / "checkpoint" / "last" / "config.json"
+    config = json.loads(file.read_text())
+    config["data"]["corpus"] = ["gone.txt"]
+    write_json(file, sealed(config))
+    diagnosis = rnnlab.diagnose(copy)
+    assert diagnosis.not_asked.keys() == NEED_TEXT
+    (why,) = set(diagnosis.not_asked.values())
+    assert why.startswith("the training text is not at hand: corpus 'gone.txt' is neither")
+
+
+def test_weights_that_diverged_to_nan_are_no_damage(copy: Path) -> None:
+    file = copy / "checkpoint" / "last" / "model.safetensors"
+    weights = load_file(file)
+    weights["output.bias"][0] = float("nan")
+    save_file(weights, file)
+    with pytest.raises(ModelFolderError, match=r"output\.bias holds NaN"):
+        rnnlab.diagnose(copy)
+    result = json.loads((copy / "result.json").read_text())
+    result["training"]["stopped_by"] = "divergence"
+    (copy / "result.json").write_text(json.dumps(result))
+    diagnosis = rnnlab.diagnose(copy)
+    assert [finding.illness for finding in diagnosis.findings] == ["diverged"]
+    assert diagnosis.not_asked["dead units"].startswith("the last weights cannot be used: ")
+
+
+def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
+    done = cli("doctor", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    message = f"rnnlab: error: {tmp_path} is no run directory: it has no config.toml"
+    assert " ".join(done.stderr.split()) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "message"),
+    [
+        ("config.toml", "cell = ", UsageError, "config.toml: not TOML: "),
+        ("config.toml", "cells = 'gru'", UsageError, "unknown setting 'cells'; did you mean"),
+        (
+            "metrics.jsonl", '{"kind": "train", "step": 1}\n{oops\n', RunDirectoryError,
+            "line 2: damaged, no JSON: ",
+        ),
+        ("metrics.jsonl", "\xff\n", RunDirectoryError, "line 1: damaged, no JSON: "),
+        ("metrics.jsonl", "[1]\n", RunDirectoryError, "line 1: damaged, must hold a JSON object"),
+        (
+            "metrics.jsonl", '{"kind": "train", "epoch": 1}\n', RunDirectoryError,
+            "line 1: damaged, no line of metrics: it has no kind or no step",
+        ),
+        (
+            "metrics.jsonl", '{"kind": "held-out", "step": 1, "nats_per_token": "x"}\n',
+            RunDirectoryError, "line 1: damaged, nats_per_token must be a number, not 'x'",
+        ),
+        ("result.json", "{", RunDirectoryError, "result.json: no result to read: "),
+        (
+            "result.json", '{"training": {}}', RunDirectoryError,
+            "result.json: damaged, not as a run writes it",
+        ),
+        ("result.json", '{"training": 3}', RunDirectoryError, "not as a run writes it"),
+        (
+            "checkpoint/last/model.safetensors", "", ModelFolderError,
+            "model.safetensors: damaged, no safetensors file: ",
+        ),
+        ("checkpoint/last/config.json", "{}", ModelFolderError, "format None is not known"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_named(
+    copy: Path, name: str, content: str, kind: type[RnnlabError], message: str
+) -> None:
+    (copy / name).write_bytes(content.encode("latin-1"))
+    with pytest.raises(kind) as raised:
+        rnnlab.diagnose(copy)
+    assert message in str(raised.value)
+    assert str(copy / name) in str(raised.value)
+
+
+def test_a_damaged_file_is_one_line_on_the_command_line(cli: Cli, copy: Path) -> None:
+    (copy / "metrics.jsonl").write_text("oops\n")
+    done = cli("doctor", str(copy), "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"rnnlab: error: {copy}/metrics.jsonl: line 1: damaged")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,357 @@
+"""Experiments through the real command line: what is run, what is kept, what is said."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from command_line import RNNLAB, Cli
+
+from rnnlab.experiments.plan import read_plan
+from rnnlab.experiments.store import Store
+
+
+@pytest.fixture
+def file(content: dict[str, Any], tmp_path: Path) -> Path:
+    return write(tmp_path / "pets" / "experiment.toml", content)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that a few runs fill."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def write(file: Path, content: dict[str, Any]) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(tomli_w.dumps(content), encoding="utf-8")
+    return file
+
+
+def made(folder: Path) -> dict[str, float]:
+    """When each run was made, by id."""
+    return {path.parent.name: path.stat().st_mtime for path in folder.glob("runs/*/outcome.json")}
+
+
+def test_an_experiment_is_run_and_written_up_and_then_goes_on_from_what_is_there(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    folder = file.parent
+    content["timing"] = {"rounds": 2, "seconds": 0.01}
+    content["phrases"] = ["The cat"]
+    write(file, content)
+    done = cli("experiment", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "2 variants x 2 seeds = 4 runs; 2 at once" in done.stdout
+    assert "[4/4] finished cell=" in done.stdout
+    assert "NOT SHOWN: " in done.stdout
+    first = made(folder)
+    assert set(first) == {run.id for run in read_plan(file).runs}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for text in ("Does a GRU learn more than an LSTM?", "cell=gru", f"rnnlab experiment {file}"):
+        assert text in page
+    timings = json.loads((folder / "timing.json").read_text())["timings"]
+    assert [(t["variant"], t["round"]) for t in timings] == [
+        (variant, number) for variant in ("cell=lstm", "cell=gru") for number in (0, 1)
+    ]
+    assert all(
+        set(t["outcomes"]) == {"tokens_per_second", "training_seconds", "prediction_seconds"}
+        for t in timings
+    )
+
+    again = cli("experiment", str(folder))
+    assert again.returncode == 0, again.stderr
+    assert "4 runs, 4 of them done before" in again.stdout
+    assert made(folder) == first
+
+    write(file, content | {"seeds": 3, "grid": {"cell": ["lstm", "gru", "rnn"]}})
+    more = cli("experiment", str(file))
+    assert more.returncode == 0, more.stderr
+    assert "3 variants x 3 seeds = 9 runs, 4 of them done before" in more.stdout
+    second = made(folder)
+    assert {id_: second[id_] for id_ in first} == first
+    assert len(second) == 9
+
+    (folder / "report.html").unlink()
+    report = cli("report", str(folder))
+    assert report.returncode == 0, report.stderr
+    assert report.stdout == f"{folder / 'report.html'}\n"
+    assert "cell=rnn" in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"rnnlab experiment {file}" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_records_are_enough_to_go_on_without_the_run_directories(
+    cli: Cli, file: Path, content: dict[str, Any], tmp_path: Path
+) -> None:
+    assert cli("experiment", str(file)).returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    write(elsewhere / "experiment.toml", content | {"seeds": 3})
+    (elsewhere / "records.json").write_bytes((file.parent / "records.json").read_bytes())
+    done = cli("experiment", str(elsewhere / "experiment.toml"))
+    assert done.returncode == 0, done.stderr
+    assert "2 variants x 3 seeds = 6 runs, 4 of them done before" in done.stdout
+    assert len(made(elsewhere)) == 2
+    runs = json.loads((elsewhere / "records.json").read_text())["runs"]
+    assert [run["seed"] for run in runs] == [0, 0, 1, 1, 2, 2]
+
+
+def test_records_that_the_file_no_longer_asks_for_are_kept(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    assert cli("experiment", str(file)).returncode == 0
+    shutil.rmtree(file.parent / "runs")
+    write(file, content | {"seeds": 1, "grid": {"cell": ["rnn"]}})
+    assert cli("report", str(file.parent)).returncode == 1  # nothing of this has been run
+    write(file, content | {"seeds": 1})
+    assert cli("report", str(file.parent)).returncode == 0
+    write(file, content)
+    done = cli("experiment", str(file))
+    assert "4 runs, 4 of them done before" in done.stdout
+
+
+def test_a_text_that_has_changed_is_refused(
+    cli: Cli, file: Path, content: dict[str, Any], text_file: Path
+) -> None:
+    """And its path is relative to the experiment's file, wherever the command is given."""
+    text = file.parent / "text.txt"
+    text.write_bytes(text_file.read_bytes())
+    content["base"]["corpus"] = "text.txt"
+    write(file, content | {"seeds": 1})
+    done = cli("experiment", str(file), cwd="/")
+    assert done.returncode == 0, done.stderr
+    text.write_bytes(text_file.read_bytes()[::-1])
+    for seeds in (1, 2):  # all runs have ended, or one is to be made
+        write(file, content | {"seeds": seeds})
+        changed = cli("experiment", str(file))
+        assert changed.returncode == 1
+        assert changed.stderr.startswith(
+            "rnnlab: error: corpus text.txt has changed since runs were made of it (SHA-256 was "
+        )
+    assert len(made(file.parent)) == 2
+    text.write_bytes(text_file.read_bytes())
+    assert cli("experiment", str(file)).returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(cli: Cli, file: Path) -> None:
+    (file.parent / "runs").write_text("a file where the folder should be")
+    done = cli("experiment", str(file))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"rnnlab: error: experiment folder '{file.parent}' cannot be written: Not a directory; "
+        "give another --output\n"
+    )
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_experiment_that_is_stopped_keeps_what_has_ended(
+    cli: Cli, file: Path, content: dict[str, Any], sign: signal.Signals
+) -> None:
+    write(file, content | {"seeds": 50})
+    process = subprocess.Popen(
+        [RNNLAB, "experiment", str(file)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs, and so their tests, are born deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    while not made(file.parent):
+        time.sleep(0.05)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + sign
+    assert err == f"rnnlab: error: interrupted by {sign.name}\n"
+    assert "runs are left; the same command goes on with them" in out
+    assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    del content["grid"]
+    content["base"] |= {"optimizer": "sgd", "clip_norm": 0.0}
+    content["variant"] = [{"name": "calm"}, {"name": "wild", "change": {"learning_rate": 1e30}}]
+    done = cli("experiment", str(write(file, content)))
+    assert done.returncode == 0, done.stderr
+    assert "diverged wild, seed 0: training diverged at step " in done.stdout
+    assert "runs      2 finished, 2 diverged" in done.stdout
+    assert "diverged" in (file.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_runs_that_fail_are_told_and_tried_again(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["grid"] = {"engine": ["builtin", "native"]}
+    done = cli("experiment", str(write(file, content)), env={"RNNLAB_ISA": "avx3"})
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    error = done.stderr.replace("\n", " ")
+    assert "2 runs failed and will be tried again by the same command; all others are kept" in error
+    reason = "unknown RNNLAB_ISA level 'avx3'"
+    assert f"engine=native, seed 0; engine=native, seed 1: {reason}" in error
+    kept = made(file.parent)
+    assert len(kept) == 2
+    assert reason in (file.parent / "report.md").read_text(encoding="utf-8")
+
+    again = cli("experiment", str(file))
+    assert again.returncode == 0, again.stderr
+    assert {id_: made(file.parent)[id_] for id_ in kept} == kept
+    assert len(made(file.parent)) == 4
+    assert not list(file.parent.glob("failures/*"))
+
+
+def test_the_same_failure_three_times_in_a_row_begins_no_more(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["base"]["engine"] = "native"
+    write(file, content | {"seeds": 9})
+    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
+    assert done.returncode == 1
+    error = done.stderr.replace("\n", " ")
+    assert "3 runs failed and will be tried again by the same command; all others are kept" in error
+    assert "kept; as all fail for one reason, no more were begun:" in error
+
+
+def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["base"]["engine"] = "native"
+    del content["grid"]
+    sizes = [{"name": f"{n}", "change": {"hidden_size": n}} for n in (4, 5, 6)]
+    content["variant"] = [*sizes, {"name": "other", "change": {"engine": "builtin"}}]
+    write(file, content | {"seeds": 1, "reference": "other"})
+    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
+    assert done.returncode == 1
+    assert "3 runs failed" in done.stderr
+    assert "no more were begun" not in done.stderr
+    assert len(made(file.parent)) == 1
+
+
+def test_a_text_that_is_not_there_is_refused_before_anything_is_run(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    content["base"]["corpus"] = "nowhere.txt"
+    done = cli("experiment", str(write(file, content)))
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"rnnlab: error: {file}, variant 'cell=gru': corpus 'nowhere.txt' is neither a named "
+        "corpus nor a file"
+    )
+    assert "finished" not in done.stdout
+
+
+def test_quick_has_a_folder_of_its_own(cli: Cli, file: Path, content: dict[str, Any]) -> None:
+    content["quick"] = {"seeds": 1, "max_tokens": 400}
+    done = cli("experiment", str(write(file, content)), "--quick")
+    assert done.returncode == 0, done.stderr
+    quick = file.parent / "quick"
+    assert "2 variants x 1 seeds = 2 runs" in done.stdout
+    assert read_plan(quick / "experiment.toml").base.training.max_tokens == 400
+    assert len(made(quick)) == 2
+    assert not made(file.parent)
+
+
+def test_a_newer_versions_run_is_refused_and_kept(cli: Cli, file: Path) -> None:
+    run = read_plan(file).runs[0]
+    outcome = Store(file.parent).directory(run.id) / "outcome.json"
+    outcome.parent.mkdir(parents=True)
+    outcome.write_text('{"format": 99}')
+    done = cli("experiment", str(file))
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"rnnlab: error: {outcome}: format 99 is not known; this version of rnnlab reads format 1."
+    )
+    assert outcome.read_text() == '{"format": 99}'
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["experiment", "nowhere.toml"], "nowhere.toml: cannot be read: No such file or directory"),
+        (
+            ["reproduce", "lab-reprt"],
+            "unknown experiment 'lab-reprt'; did you mean 'lab-report'? (choices: lab-report)",
+        ),
+        (["report", "nowhere"], "nowhere is no experiment's folder: it has no experiment.toml"),
+        (["experiment", "x.toml", "--address", "h:1"], "address needs executor = 'ray'"),
+    ],
+)
+def test_wrong_calls(cli: Cli, args: list[str], message: str) -> None:
+    done = cli(*args)
+    assert done.returncode == 2
+    assert done.stderr == f"rnnlab: error: {message}\n"
+
+
+def test_a_folder_of_another_experiment_is_not_overwritten(
+    cli: Cli, file: Path, content: dict[str, Any], tmp_path: Path
+) -> None:
+    other = write(tmp_path / "other" / "experiment.toml", content | {"question": "Another?"})
+    done = cli("experiment", str(file), "--output", str(other.parent))
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"rnnlab: error: {other.parent} holds another experiment; give another --output\n"
+    )
+
+
+def test_report_and_its_help_need_no_torch(cli: Cli, file: Path) -> None:
+    code = (
+        "import sys; from rnnlab.execution.write_up import write_up; "
+        "from rnnlab.experiments.folder import reopen; from pathlib import Path; "
+        f"folder = Path({str(file.parent)!r}); write_up(reopen(folder), folder); "
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"missing|not run", (file.parent / "report.md").read_text(encoding="utf-8"))
+
+
+def test_a_search_is_run_and_written_up_and_goes_on(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    del content["grid"]
+    space = {"hidden_size": {"low": 4, "high": 24}, "cell": {"choices": ["lstm", "gru"]}}
+    content |= {"search": {"settings": space, "count": 3}, "seeds": 1}
+    write(file, content)
+    done = cli("experiment", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "searched = 3 runs; 2 at once" in done.stdout
+    first = made(file.parent)
+    assert len(first) == 3
+    content["search"]["count"] = 4
+    more = cli("experiment", str(write(file, content)))
+    assert more.returncode == 0, more.stderr
+    assert "searched = 4 runs, 3 of them done before" in more.stdout
+    second = made(file.parent)
+    assert {id_: second[id_] for id_ in first} == first
+    assert len(second) == 4
+    assert "hidden_size" in (file.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_full_disk_ends_the_experiment_with_what_was_made(
+    cli: Cli, file: Path, content: dict[str, Any], small_disk: Path
+) -> None:
+    """Two runs fit, the others do not; once there is room the same command goes on."""
+    full = write(small_disk / "pets" / "experiment.toml", content | {"seeds": 20})
+    done = cli("experiment", str(full), "--workers", "1")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+    kept = made(full.parent)
+    assert kept
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    write(full, content | {"seeds": 4})
+    again = cli("experiment", str(full))
+    assert again.returncode == 0, again.stderr
+    after = made(full.parent)
+    assert len(after) >= 8
+    assert {id_: after[id_] for id_ in kept} == kept

@@ -1,0 +1,84 @@
+"""kill -9 of a whole experiment, ten times: nothing is lost, nothing is run twice."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from command_line import RNNLAB, run_rnnlab
+
+from rnnlab.experiments.outcomes import OUTCOMES
+from rnnlab.experiments.plan import read_plan
+
+KILLS = 10
+RUNS = 12
+
+
+def ended(folder: Path) -> list[Path]:
+    """The outcome of each run that has ended."""
+    return sorted(folder.glob("runs/*/outcome.json"))
+
+
+def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
+    """What came out of each run, but for the seconds it took."""
+    found = {}
+    for file in ended(folder):
+        content = json.loads(file.read_text())
+        timed = {name for name, outcome in OUTCOMES.items() if outcome.timed}
+        kept = {name: v for name, v in content["outcomes"].items() if name not in timed}
+        weights = (file.parent / "checkpoint" / "last" / "model.safetensors").read_bytes()
+        found[file.parent.name] = {"outcomes": kept, "texts": content["texts"], "weights": weights}
+    return found
+
+
+@pytest.mark.parametrize("moments", [random.Random(4)], ids=["seed-4"])
+def test_killed_experiments_end_with_the_same_results(
+    content: dict[str, Any], tmp_path: Path, moments: random.Random
+) -> None:
+    content |= {"seeds": 6, "phrases": ["The cat"], "phrase_length": 20}
+    content["base"]["num_epochs"] = 3
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "experiment.toml").write_text(tomli_w.dumps(content))
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    began = time.monotonic()
+    assert run_rnnlab("experiment", str(undisturbed / "experiment.toml")).returncode == 0
+    whole = time.monotonic() - began
+
+    made: dict[str, int] = {}
+    in_the_middle = 0
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [RNNLAB, "experiment", str(killed / "experiment.toml"), "--quiet"],
+            start_new_session=True,
+        )
+        # After none, one or two more runs have ended, and then at any moment of the next ones.
+        target = len(made) + moments.choice([0, 0, 1, 1, 2])
+        while len(ended(killed)) < target and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, whole / RUNS))
+        with suppress(ProcessLookupError):  # it may just have ended
+            # Every second time all its processes, otherwise only the one that a person sees.
+            kill = moments.choice([os.kill, os.killpg])
+            kill(process.pid, signal.SIGKILL)
+        in_the_middle += process.wait() == -signal.SIGKILL
+        for file in ended(killed):
+            # A run that was made twice would have another outcome file.
+            assert made.setdefault(file.parent.name, file.stat().st_ino) == file.stat().st_ino
+    assert in_the_middle >= KILLS // 2
+    last = run_rnnlab("experiment", str(killed / "experiment.toml"))
+    assert last.returncode == 0, last.stderr
+    for name, number in made.items():
+        assert (killed / "runs" / name / "outcome.json").stat().st_ino == number
+
+    expected = outcomes(undisturbed)
+    assert len(expected) == RUNS
+    assert set(expected) == {run.id for run in read_plan(killed / "experiment.toml").runs}
+    assert outcomes(killed) == expected

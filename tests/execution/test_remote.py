@@ -1,0 +1,160 @@
+"""Runs made where neither store nor texts are, in temporary folders of this machine."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from command_line import made_up_text
+
+from rnnlab.data.corpus import NAMED, NamedCorpus
+from rnnlab.errors import RunDirectoryError
+from rnnlab.execution.job import Job, TrialLink
+from rnnlab.execution.local import attempt
+from rnnlab.execution.remote import Answer, Text, keep, make_run, texts_at_hand
+from rnnlab.experiments import remote
+from rnnlab.experiments.outcomes import OUTCOMES
+from rnnlab.experiments.store import Store
+from rnnlab.runs.files import LOCK
+
+AWAY = Path('/nowhere/a "quoted" Straße')
+"""A folder of the machine that sends; not of this one."""
+
+
+@pytest.fixture
+def job(make: Any) -> Job:
+    return Job.of(make().runs[0], make(), threads=1)
+
+
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A named corpus."""
+    content = made_up_text(600, seed=1).encode()
+    digest = sha256(content).hexdigest()
+    corpus = NamedCorpus("story", "a story", "none", len(content), digest, "http://127.0.0.1:9")
+    monkeypatch.setitem(NAMED, "story", corpus)
+    return content
+
+
+def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
+    job: Job, text_file: Path, story: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "story.txt").write_bytes(story)
+    here = job.settings.changed(corpus=(str(text_file), "story"), data_dir=str(tmp_path / "data"))
+    store = Store(tmp_path / "here")
+    assert attempt(replace(job, settings=here), store) == ("finished", "")
+
+    pets = str(AWAY / "pets.txt")
+    there = job.settings.changed(corpus=(pets, "story"), data_dir=str(AWAY / "data"))
+    texts = {
+        pets: Text(Path(pets), text_file.read_bytes()),
+        "story": Text(AWAY / "data" / "story.txt", story),
+    }
+    answer = make_run(replace(job, settings=there), texts, AWAY / "experiment", "192.0.2.7")
+    assert (answer.kind, answer.detail) == ("finished", "")
+    away = Store(tmp_path / "away")
+    with away.claim(job.id):
+        keep(away, job.id, answer.files)
+
+    mine, other = store.directory(job.id), away.directory(job.id)
+    names = sorted(str(file.relative_to(mine)) for file in mine.rglob("*"))
+    names.remove(LOCK)  # which means something to one machine only
+    assert sorted(str(file.relative_to(other)) for file in other.rglob("*")) == names
+    for name in names:
+        if name.endswith(".safetensors"):
+            assert (other / name).read_bytes() == (mine / name).read_bytes()
+    figures = [{**(s.outcome(job.id) or {})["outcomes"]} for s in (store, away)]
+    for name, outcome in OUTCOMES.items():
+        if not outcome.timed:
+            assert figures[0].get(name) == figures[1].get(name)
+
+    for file in other.rglob("*.json"):
+        assert "rnnlab-" not in file.read_text()
+    config = json.loads((other / "checkpoint" / "last" / "config.json").read_text())
+    assert config["data"]["corpus"] == [pets, "story"]
+    assert config["data"]["data_dir"] == str(AWAY / "data")
+    made = here.from_toml(other / "config.toml")
+    assert (made.data.corpus, made.data.data_dir) == ((pets, "story"), str(AWAY / "data"))
+    assert json.loads((other / "environment.json").read_text())["node"] == "192.0.2.7"
+
+
+def test_what_a_run_says_of_a_text_names_the_place_it_was_sent_from(job: Job, story: bytes) -> None:
+    file = Path("/nowhere/empty.txt")
+    broken = replace(job, settings=job.settings.changed(corpus=str(file)))
+    answer = make_run(broken, {str(file): Text(file, b"")}, AWAY, "192.0.2.7")
+    assert answer.kind == "failed"
+    assert answer.detail == ("file /nowhere/empty.txt is empty; a corpus needs text (on 192.0.2.7)")
+    assert not answer.files
+
+    file = Path("/nowhere/story.txt")
+    broken = replace(job, settings=job.settings.changed(corpus="story"))
+    answer = make_run(broken, {"story": Text(file, story[1:])}, AWAY, "192.0.2.7")
+    assert answer.detail.startswith(f"corpus 'story': wrong checksum of {file}: SHA-256 is ")
+
+
+def test_a_diverged_run_is_sent_back_and_a_trial_needs_its_journal(
+    job: Job, tmp_path: Path
+) -> None:
+    settings = job.settings.changed(optimizer="sgd", learning_rate=1e30, clip_norm=0)
+    trial = TrialLink(tmp_path / "no.journal", "study", 0)
+    answer = make_run(replace(job, settings=settings, trial=trial), {}, AWAY, "192.0.2.7")
+    assert answer.kind == "diverged"
+    assert answer.detail.startswith("training diverged at step ")
+    assert {"outcome.json", "result.json", "config.toml"} <= set(answer.files)
+
+
+def test_a_disk_that_is_full_is_the_run_s_failure(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the node's, after which no more runs would be begun anywhere."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/rnnlab-1")
+
+    monkeypatch.setattr(remote, "unpack", full)
+    answer = make_run(job, {}, AWAY, "192.0.2.7")
+    assert answer == Answer("failed", "/tmp/rnnlab-1: No space left on device (on 192.0.2.7)", {})
+
+
+def test_texts_that_are_not_files_are_not_sent(
+    make: Any, story: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pets.txt").write_text("pets")
+    (tmp_path / "python-reference").write_text("not that one")
+    settings = make().base.changed(
+        corpus=("pets.txt", "story", "python-reference", "nowhere.txt", "-")
+    )
+    assert texts_at_hand(settings.data) == {"pets.txt": tmp_path / "pets.txt"}
+    (tmp_path / "story.txt").write_bytes(story)
+    settings = settings.changed(data_dir=".")
+    assert texts_at_hand(settings.data)["story"] == tmp_path / "story.txt"
+
+
+def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    left = tmp_path / "runs" / ".abc.tmp" / "of a killed process"
+    left.mkdir(parents=True)
+    with pytest.raises(OSError, match="a file"):
+        keep(store, "abc", {"a file": b"", "a file/within": b""})
+    assert list((tmp_path / "runs").iterdir()) == []
+    keep(store, "abc", {"a/file": b"1", "b": b"2"})
+    assert (store.directory("abc") / "a" / "file").read_bytes() == b"1"
+    assert [entry.name for entry in (tmp_path / "runs").iterdir()] == ["abc"]
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt", "checkpoint/../../x"])
+def test_no_file_that_comes_back_leaves_its_directory(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path / "experiment")
+    with store.claim("abc"), pytest.raises(RunDirectoryError) as caught:
+        keep(store, "abc", {"config.toml": b"", name: b"malice"})
+    assert str(caught.value) == (
+        f"run abc came back with a file {name!r}, which lies outside its directory"
+    )
+    left = {str(file.relative_to(store.folder)) for file in store.folder.rglob("*")}
+    assert left == {"runs", "runs/.locks", "runs/.locks/abc"}

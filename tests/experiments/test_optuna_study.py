@@ -1,0 +1,181 @@
+"""What is suggested, and what the journal keeps."""
+
+import json
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import pytest
+from made_up_search import (
+    RATE,
+    SPACE,
+    figure,
+    frozen,
+    go_through,
+    make_up,
+    search_plan,
+)
+
+from rnnlab.errors import RunDirectoryError
+from rnnlab.execution.search import Search
+from rnnlab.experiments.optuna_study import (
+    JOURNAL,
+    importances,
+    read_trials,
+    search_settings,
+    study_name,
+)
+from rnnlab.experiments.plan import Plan
+from rnnlab.experiments.store import Store
+
+
+def suggested(plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    return [trial.change for trial in read_trials(plan, folder) if trial.counts]
+
+
+def test_what_is_suggested_lies_in_its_range_and_gets_better(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    jobs = go_through(Search(search_plan(content, 40), Store(tmp_path)))
+    assert len(jobs) == 40
+    for job in jobs:
+        training, model = job.settings.training, job.settings.model
+        assert 1e-4 <= training.learning_rate <= 1
+        assert isinstance(model.hidden_size, int)
+        assert 8 <= model.hidden_size <= 64
+        assert 0 <= model.dropout <= 0.9
+        assert training.seed == 0
+        assert training.num_epochs == 1
+    early = jobs[:10]
+    assert sum(job.settings.training.learning_rate < 1e-2 for job in early) in range(2, 9)
+    assert {job.settings.model.cell for job in early} == {"lstm", "gru"}
+    figures = [figure(job.settings) for job in jobs]
+    assert mean(figures[20:]) < 0.8 * mean(figures[:10])
+
+
+def test_whole_numbers_are_drawn_on_a_logarithmic_scale_too(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    plan = search_plan(content, 10, {"hidden_size": {"low": 1, "high": 1024, "log": True}})
+    jobs = go_through(Search(plan, Store(tmp_path)), lambda s: 1.0)
+    sizes = [job.settings.model.hidden_size for job in jobs]
+    assert sum(size <= 32 for size in sizes) in range(2, 9)
+
+
+def test_what_is_better_higher_is_maximised(content: dict[str, Any], tmp_path: Path) -> None:
+    space = {"hidden_size": {"low": 8, "high": 512}}
+    plan = search_plan(content, 30, space, outcome="tokens_per_second")
+    jobs = go_through(Search(plan, Store(tmp_path)), lambda s: s.model.hidden_size)
+    sizes = [job.settings.model.hidden_size for job in jobs]
+    assert median(sizes[20:]) > 1.2 * median(sizes[:10])
+
+
+def test_tpe_keeps_away_from_where_runs_diverge(content: dict[str, Any], tmp_path: Path) -> None:
+    border = 1e-2
+    plan = search_plan(content, 40, RATE)
+    jobs = go_through(
+        Search(plan, Store(tmp_path)),
+        lambda s: None if s.training.learning_rate >= border else s.training.learning_rate,
+    )
+    beyond = [job.settings.training.learning_rate >= border for job in jobs]
+    assert sum(beyond[:10]) >= 3
+    assert sum(beyond[20:]) <= 2
+    states = [trial.state.name for trial in frozen(plan, tmp_path)]
+    assert states == ["PRUNED" if away else "COMPLETE" for away in beyond]
+
+
+def test_the_same_seed_suggests_the_same_whether_or_not_it_is_interrupted(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    plan = search_plan(content, 14)
+    go_through(Search(plan, Store(tmp_path / "whole")))
+    whole = suggested(plan, tmp_path / "whole")
+    assert len({json.dumps(change) for change in whole}) == 14
+    for _ in range(14):
+        assert len(go_through(Search(plan, Store(tmp_path / "parts")), count=1)) == 1
+    assert suggested(plan, tmp_path / "parts") == whole
+    other = search_plan(content, 3, seed=1)
+    go_through(Search(other, Store(tmp_path / "other")))
+    assert suggested(other, tmp_path / "other") != whole[:3]
+
+
+def test_a_suggestion_that_was_cut_off_is_made_anew(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    plan, cut = search_plan(content, 13), tmp_path / "cut"
+    go_through(Search(plan, Store(tmp_path / "whole")))
+    with Search(plan, Store(cut)) as search:
+        go_through(search, count=11)
+        next(search.jobs())
+    lines = (cut / JOURNAL).read_bytes().splitlines(keepends=True)
+    (cut / JOURNAL).write_bytes(b"".join(lines[:-2]))  # two of its four settings are lost
+    go_through(Search(plan, Store(cut)))
+    assert suggested(plan, cut) == suggested(plan, tmp_path / "whole")
+    assert [t.number for t in read_trials(plan, cut) if t.state == "cut off"] == [11]
+
+
+def test_half_a_line_in_the_journal_is_cut_off(content: dict[str, Any], tmp_path: Path) -> None:
+    plan, store = search_plan(content, 4), Store(tmp_path)
+    with Search(plan, store) as search:
+        for job in search.jobs():
+            with (tmp_path / JOURNAL).open("ab") as file:
+                file.write(b'{"op_code": 8, "worker_id": "of one that was kill')
+            search.tell(make_up(job, store, 1.0))
+    assert len(frozen(plan, tmp_path)) == 4
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    assert all(json.loads(line) for line in lines)
+
+
+def test_what_is_no_journal_is_kept_and_named(content: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / JOURNAL
+    for damage in ("half a line {\n{}\n", '{"op_code": 77}\n', "[1]\n"):
+        file.write_text(damage)
+        with pytest.raises(RunDirectoryError, match=rf"^{file}: no journal of a search to read: "):
+            Search(search_plan(content, 2), Store(tmp_path))
+        assert file.read_text() == damage
+
+
+def test_a_change_of_what_is_searched_begins_another_study(content: dict[str, Any]) -> None:
+    name = study_name(search_plan(content, 5))
+    for same in (
+        search_plan(content, 9, prune=False),
+        search_plan(content, 5, base={"threads": 3}),
+    ):
+        assert study_name(same) == name
+    for other in (
+        search_plan(content, 5, seed=3),
+        search_plan(content, 5, RATE),
+        search_plan(content, 5, base={"num_steps": 12}),
+        search_plan(content, 5, outcome="training_perplexity"),
+        search_plan(content, 5, seeds=[1]),
+    ):
+        assert study_name(other) != name
+
+
+def test_there_are_no_trials_where_no_search_has_begun(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    plan = search_plan(content, 2)
+    assert read_trials(plan, tmp_path) == []
+    assert not (tmp_path / JOURNAL).exists()
+    go_through(Search(search_plan(content, 2, seed=1), Store(tmp_path)))
+    assert read_trials(plan, tmp_path) == []
+
+
+@pytest.mark.parametrize("outcome", ["training_perplexity", "tokens_per_second"])
+def test_what_decides_the_outcome_is_most_important(content: dict[str, Any], outcome: str) -> None:
+    search = search_settings(search_plan(content, 50, outcome=outcome))
+    sign = 1 if outcome == "training_perplexity" else -1
+    figures = [
+        (
+            {"learning_rate": 10 ** (-4 * n / 49), "hidden_size": 8 + n * 17 % 57,
+             "dropout": n * 11 % 50 / 60, "cell": ("lstm", "gru")[n % 2]},
+            sign * (abs(n - 20) + 0.1 * (n % 2)),
+        )
+        for n in range(50)
+    ]  # fmt: skip
+    shares = importances(search, figures)
+    assert set(shares) == set(SPACE)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["learning_rate"] > 0.5
+    assert importances(search, figures) == shares

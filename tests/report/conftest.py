@@ -1,0 +1,36 @@
+"""One report of everything, written once; one browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import chromium
+from made_up_records import made_up_records
+from playwright.sync_api import Browser
+
+from rnnlab.experiments.records import Records
+from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.report.write import write_report
+
+
+@pytest.fixture(scope="session")
+def records() -> Records:
+    return made_up_records()
+
+
+@pytest.fixture(scope="session")
+def verdicts(records: Records) -> list[ClaimVerdict]:
+    return judge(records)
+
+
+@pytest.fixture(scope="session")
+def written(
+    records: Records, verdicts: list[ClaimVerdict], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    return write_report(records, verdicts, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started

@@ -1,0 +1,121 @@
+"""The protocol: what a reader must know."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_up_records import environment, made_up_plan, made_up_records, untimed
+
+from rnnlab.experiments.records import Records
+from rnnlab.experiments.verdicts import ClaimVerdict
+from rnnlab.report.protocol import base_settings, machine, protocol
+
+
+def facts(**changes: Any) -> dict[str, str]:
+    """The protocol of the made-up experiment, its base settings changed."""
+    base = {**made_up_plan().settings.base, **changes}
+    outcomes = ["training_perplexity"]
+    variants = [{"name": "A"}, {"name": "B"}]
+    plan = made_up_plan(base=base, variant=variants, claim=[], seeds=2, outcomes=outcomes)
+    return dict(protocol(made_up_records(plan, points=3), []))
+
+
+def test_text_split_and_context_are_named() -> None:
+    found = facts()
+    assert found["Text"] == (
+        "timemachine, preprocessing letters; char tokens, vocabulary of the training split; "
+        "SHA-256 8424dbd9"
+    )
+    assert found["Split"] == (
+        "contiguous, training 90, validation 5, test 5 per cent of the text; in tokens: train "
+        "153,522 and test 8,529"
+    )
+    assert "of the test split" in found["Held out"]
+    assert "context windows:256" in found["Held out"]
+    assert found["Budget of a run"] == "100 epochs"
+    assert found["Seeds"] == "0, 1, the same for every variant"
+
+
+def test_sizes_in_characters_and_missing_splits_are_named() -> None:
+    found = facts(split=(10000, 5000, 0), corpus_limit=20000, validation_context="carried")
+    assert found["Split"].startswith(
+        "contiguous, training 10,000, validation 5,000, test 0 characters; in tokens: "
+    )
+    assert (
+        "; the first 20,000 tokens; char tokens, vocabulary of the training split"
+        in (found["Text"])
+    )
+    assert "of the validation split, from a zero state" in found["Held out"]
+    assert facts(split=(1.0, 0.0, 0.0))["Held out"].startswith("nothing")
+
+
+def test_budgets_of_variants_are_told_apart() -> None:
+    plan = made_up_plan(
+        base={"corpus": "timemachine", "num_epochs": 3, "max_seconds": 60.0},
+        variant=[{"name": "A"}, {"name": "longer", "change": {"num_epochs": 9}}],
+        claim=[], seeds=1,
+    )  # fmt: skip
+    found = dict(protocol(made_up_records(plan, points=3), []))
+    assert found["Budget of a run"] == (
+        "3 epochs or 60 seconds, whichever is first; own budget: longer"
+    )
+
+
+def test_comparisons_are_counted_once(records: Records, verdicts: list[ClaimVerdict]) -> None:
+    found = dict(protocol(records, [*verdicts, verdicts[0]]))
+    assert "all 6 comparisons of the experiment together (Holm)" in found["Comparisons"]
+    assert dict(protocol(records, []))["Comparisons"] == "none"
+    assert "Holm" not in dict(protocol(records, verdicts[2:3]))["Comparisons"]
+
+
+def test_what_the_intervals_are_not_of_is_said(records: Records) -> None:
+    said = dict(protocol(records, []))["One text"]
+    assert "one and the same test text of 8,529 tokens" in said
+    assert "nothing of other texts" in said
+    other = replace(records.runs[0], data={"tokens": {"train": 3, "test": 4}})
+    mixed = replace(records, runs=[other, *records.runs[1:]])
+    assert "the same test text; intervals" in dict(protocol(mixed, []))["One text"]
+    assert "same training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
+
+
+def test_speed_says_how_it_was_measured(records: Records) -> None:
+    assert "7 rounds" in dict(protocol(records, []))["Speed"]
+    own = dict(protocol(untimed(records), []))["Speed"]
+    assert own.startswith("as the runs met it")
+    waiting = dict(protocol(replace(records, timings=[]), []))["Speed"]
+    assert waiting.startswith("not measured yet")
+
+
+def test_machines_that_differ_are_all_named(records: Records) -> None:
+    other = replace(records.runs[0], environment={**environment(9), "cpu": "Other", "gpu": "H"})
+    found = dict(machine(replace(records, runs=[other, *records.runs[1:]])))
+    assert found["Processor"] == (
+        "AMD EPYC 9B45, 2 cores, AVX512 (70 runs); Other, 2 cores, AVX512 (1 run)"
+    )
+    assert found["GPU"] == "none (70 runs); H (1 run)"
+    assert found["Date"] == "2025-11-10 to 2025-11-19"
+    assert found["Commit"] == "4f0c9d1b7a20"
+    assert found["Versions"].startswith("rnnlab 0.2.0, python 3.11.14, torch 2.13.0+cpu")
+
+
+def test_the_machine_of_the_timing_is_named_where_it_is_another(records: Records) -> None:
+    same = dict(machine(records))
+    assert same["Date, speed"] == "2025-11-19"
+    assert "Processor, speed" not in same
+    elsewhere = replace(records, timing_environment={**environment(3), "cpu": "Other"})
+    assert dict(machine(elsewhere))["Processor, speed"] == "Other, 2 cores, AVX512"
+
+
+def test_an_experiment_that_has_not_begun_has_no_machine(records: Records) -> None:
+    bare = [replace(run, environment={}) for run in records.runs]
+    assert machine(replace(records, runs=bare, timing_environment={})) == []
+
+
+@pytest.mark.parametrize("hidden", ["seed", "data_dir", "threads", "device"])
+def test_settings_that_say_where_and_which_seed_are_not_shared(
+    records: Records, hidden: str
+) -> None:
+    found = {name: (value, named) for name, value, named in base_settings(records)}
+    assert hidden not in found
+    assert found["hidden_size"] == ("256", True)
+    assert found["batch_size"] == ("32", False)

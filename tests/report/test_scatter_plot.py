@@ -1,0 +1,52 @@
+"""Points and their labels."""
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from rnnlab.report.plot_frame import TEXT, linear, logarithmic
+from rnnlab.report.scatter_plot import (
+    MARKERS,
+    SIZE,
+    Mean,
+    Point,
+    label_places,
+    marker_swatch,
+    scatter_plot,
+)
+from rnnlab.report.svg import SERIES
+
+
+def test_points_are_drawn_labelled_and_told() -> None:
+    points = [
+        Point(3, "LSTM", 1, Mean(1e5, 0.9e5, 1.1e5), Mean(2.0, 1.9, 2.1)),
+        Point(12, "<GRU>", 2, Mean(2e5, 2e5, 2e5), Mean(2.5, 2.5, 2.5)),
+    ]
+    scales = logarithmic("tokens/s", [1e5, 2e5]), linear("bits", [2.0, 2.5])
+    root = ElementTree.fromstring(scatter_plot("speed", *scales, points))
+    assert root.attrib["aria-label"] == (
+        "bits against tokens/s: LSTM 2 at 1e+05, <GRU> 2.5 at 2e+05"
+    )
+    assert {"3", "12"} <= {text.text for text in root.iter("text")}
+
+
+def test_markers_differ_in_shape() -> None:
+    assert len({shape for shape, _ in MARKERS}) == len({path for _, path in MARKERS}) == SERIES
+    assert all(ElementTree.fromstring(marker_swatch(series + 1)) for series in range(SERIES))
+
+
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_labels_cover_neither_points_nor_each_other(count: int) -> None:
+    rng = np.random.default_rng(count)
+    points = [(float(x), float(y)) for x, y in rng.uniform(0, 300, (count, 2))]
+    places = label_places(points, ["88"] * count)
+    for i, (x, y) in enumerate(places):
+        for j, (px, py) in enumerate(points):
+            assert abs(x - px) > (SIZE + TEXT) / 2 or abs(y - py) > (SIZE + TEXT) / 2, (i, j)
+        for other in places[:i]:
+            assert abs(x - other[0]) >= 1.2 * TEXT or abs(y - other[1]) >= TEXT
+
+
+def test_labels_of_equal_points_get_places_of_their_own() -> None:
+    assert len(set(label_places([(0.0, 0.0)] * 8, list("12345678")))) == 8

@@ -1,0 +1,36 @@
+"""Runs that go on: a small one, and one that was stopped."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from interrupted import ended_well, start
+
+from rnnlab.config import Settings
+from rnnlab.runs.files import read_json, read_metrics
+
+
+@pytest.fixture(scope="module")
+def small(text_file: Path) -> Settings:
+    """A run of a second, that saves a state after every step."""
+    return Settings().changed(
+        corpus=str(text_file), hidden_size=12, embedding_size=4, batch_size=4, num_steps=10,
+        corpus_limit=2500, num_epochs=2, num_evaluations=5, num_log_lines=7, sample_length=20,
+        dropout=0.2, threads=1, checkpoint_seconds=0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def stopped(small: Settings, tmp_path: Path) -> Path:
+    """A run that Ctrl-C ended early."""
+    directory = tmp_path / "stopped"
+    process = start(small.changed(num_epochs=2000, num_log_lines=2000), directory)
+    while len(read_metrics(directory)) < 3:
+        assert process.is_alive()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    assert ended_well(process)
+    assert read_json(directory / "result.json")["training"]["stopped_by"] == "SIGINT"
+    return directory

@@ -1,0 +1,81 @@
+"""Training in processes of its own, to be killed or to meet a disk that fails, and what it left."""
+
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rnnlab.config import Settings
+from rnnlab.errors import RnnlabError
+from rnnlab.runs.files import RESULT, read_json, read_metrics
+
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["rnnlab.runs.training", "torch._dynamo", "matplotlib.backends.backend_svg"]
+)
+
+SECONDS = {"seconds", "tokens_per_second"}
+"""Fields of metrics.jsonl that no two runs share."""
+
+
+def start(settings: Settings, directory: Path, *, resume: bool = False, spoil: Any = None) -> Any:
+    """Train in a process; `spoil` is called there first."""
+    process = PROCESSES.Process(target=work, args=(settings, directory, resume, spoil))
+    process.start()
+    return process
+
+
+def work(
+    settings: Settings, directory: Path, resume: bool, spoil: Callable[[], None] | None
+) -> None:
+    """Runs in the process; exits with 1 and one line where rnnlab gives up."""
+    from rnnlab.runs.training import train
+
+    if spoil:
+        spoil()
+    try:
+        train(settings, directory, resume=resume)
+    except RnnlabError as error:
+        print(error, file=sys.stderr)
+        os._exit(1)
+
+
+def ended_well(process: BaseProcess) -> bool:
+    """Wait for the end."""
+    process.join(120)
+    return process.exitcode == 0
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """SHA-256 of all that training leaves, but for what tells the time."""
+    metrics = [
+        {name: value for name, value in line.items() if name not in SECONDS}
+        for line in read_metrics(directory)
+    ]
+    found = {"metrics": hashlib.sha256(json.dumps(metrics).encode()).hexdigest()}
+    for name in ("checkpoint/last/model.safetensors", "checkpoint/best/model.safetensors",
+                 "samples.txt"):  # fmt: skip
+        found[name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+    evaluations = read_json(directory / RESULT)["evaluations"]
+    found[RESULT] = hashlib.sha256(json.dumps(evaluations).encode()).hexdigest()
+    return found
+
+
+def resumed(directory: Path, **changes: Any) -> str:
+    """Go on in this process; returns what a person is shown."""
+    from rnnlab.display.training import Display
+    from rnnlab.runs.run import Run
+    from rnnlab.runs.training import train
+
+    shown = io.StringIO()
+    settings = Run.open(directory).settings.changed(**changes)
+    train(settings, directory, Display(console=Console(file=shown, width=500)), resume=True)
+    return shown.getvalue()

@@ -1,0 +1,54 @@
+"""Experiments of made-up figures, to be judged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnlab.experiments.plan import Plan, make_plan
+from rnnlab.experiments.records import Records, RunRecord
+from rnnlab.experiments.verdicts import Compared, judge
+
+BITS, PERPLEXITY = "held_out_bits_per_character", "training_perplexity"
+NOISE = [0.010, -0.013, 0.004, 0.011, -0.008, -0.004]
+"""Of six seeds, with mean 0."""
+
+
+def plan(comparisons: Sequence[dict[str, Any]], seeds: int = 6, variants: int = 2) -> Plan:
+    """A claim for each comparison, of variants v0 (the reference), v1, …"""
+    content = {
+        "question": "Which is best?",
+        "base": {"corpus": "python-reference", "num_epochs": 1},
+        "seeds": seeds,
+        "phrases": ["a"],
+        "variant": [
+            {"name": f"v{i}", "change": {"hidden_size": 16 + i}} for i in range(variants)
+        ],
+        "claim": [
+            {"comparison": [{"variant": "v1", "against": "v0", "outcome": BITS, **comparison}]}
+            for comparison in comparisons
+        ],
+    }  # fmt: skip
+    return make_plan(content, "made-up", "experiment.toml")
+
+
+def records(plan: Plan, figures: dict[str, dict[str, Sequence[float]]]) -> Records:
+    """Finished runs with the figures of `variant: {outcome: one a seed}`."""
+    runs = [
+        RunRecord(
+            f"{run.variant}-{run.seed}", run.variant, run.seed, "finished",
+            outcomes={name: v[run.seed] for name, v in figures[run.variant].items()},
+        )
+        for run in plan.runs
+    ]  # fmt: skip
+    return Records(plan, runs)
+
+
+def compare(gap: float, spread: float = 1.0, **comparison: Any) -> Compared:
+    """One comparison of two variants `gap` apart: in bits, or as a ratio where it is by ratio."""
+    outcome = comparison.setdefault("outcome", BITS)
+    noise = spread * np.array(NOISE)
+    reference = 2.0 + np.array([0.3, 0.1, -0.2, 0.05, -0.1, -0.15])
+    variant = reference * gap * np.exp(noise) if outcome == PERPLEXITY else reference + gap + noise
+    figures = {"v0": {outcome: list(reference)}, "v1": {outcome: list(variant)}}
+    return judge(records(plan([comparison]), figures))[0].compared[0]
