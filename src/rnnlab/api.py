@@ -8,7 +8,7 @@ from typing import Any
 from rnnlab.config import CONTEXTS, DataSettings, Settings, find_config
 from rnnlab.data.corpus import check_kept
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import Watch, read_beginning, unwatched
+from rnnlab.data.streaming import ProgressCallback, no_progress, read_beginning
 from rnnlab.display.output import which_weights
 from rnnlab.display.training import Display
 from rnnlab.doctor.diagnose import examine
@@ -29,7 +29,7 @@ from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import training
 from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits, evaluate_texts
-from rnnlab.runs.files import CONFIG
+from rnnlab.runs.files import RUN_CONFIG
 from rnnlab.runs.resume import check_settings, settings_to_resume
 from rnnlab.runs.run import Run
 from rnnlab.runs.saved_state import newest_state
@@ -77,7 +77,7 @@ def evaluate(
     baselines: bool = True,
     errors: str = "strict",
     checkpoint: str = "best",
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
 ) -> tuple[list[Evaluation], list[str]]:
     """Measure how well a model predicts text: its records, and notices for people.
 
@@ -192,7 +192,7 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
         raise NotAtHand(f"the last weights cannot be used: {error}") from None
     if model.model.settings != run.settings.model:
         raise RunDirectoryError(
-            f"{run.directory / CONFIG} was changed since: its model is not that of {folder}"
+            f"{run.directory / RUN_CONFIG} was changed since: its model is not that of {folder}"
         )
     return model
 

@@ -194,13 +194,13 @@ def experiment(
         quick: the small version that the file describes under quick, to see that it works.
         quiet: print nothing but errors.
     """
-    from rnnlab.display.experiment import Progress
+    from rnnlab.display.experiment import ExperimentDisplay
     from rnnlab.execution.experiment import conduct
     from rnnlab.experiments.folder import open_folder
 
     plan, folder = open_folder(file, output, quick=quick)
     command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
-    conduct(plan, folder, execution, Progress(quiet=quiet), command)
+    conduct(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
 
 
 def reproduce(
@@ -219,7 +219,7 @@ def reproduce(
         quick: one seed, fewer epochs, a few minutes: to see that it works.
         quiet: print nothing but errors.
     """
-    from rnnlab.display.experiment import Progress
+    from rnnlab.display.experiment import ExperimentDisplay
     from rnnlab.execution.experiment import conduct
     from rnnlab.experiments.folder import open_folder, shipped
 
@@ -227,7 +227,7 @@ def reproduce(
     default = Path("experiments", name.replace("-", "_"), flag)
     plan, folder = open_folder(shipped(name), output or str(default), quick=quick)
     command = f"rnnlab reproduce {name}{' --quick' if quick else ''}"
-    conduct(plan, folder, execution, Progress(quiet=quiet), command)
+    conduct(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
 
 
 def report(folder: tyro.conf.Positional[Path]) -> None:

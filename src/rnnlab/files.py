@@ -201,6 +201,6 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, CHECKSUM: hashlib.sha256(text.encode()).hexdigest()}
 
 
-def is_whole(content: Mapping[str, Any]) -> bool:
+def has_valid_checksum(content: Mapping[str, Any]) -> bool:
     """Whether the content is what was sealed; what is older than seals has none."""
     return CHECKSUM not in content or content == sealed(content)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.data import token_file
-from rnnlab.data.batches import KINDS, Batches, RandomBatches, SequentialBatches
+from rnnlab.data.batches import BATCH_KINDS, Batches, RandomBatches, SequentialBatches
 from rnnlab.errors import CorpusError
 
 # With ids = 0 .. N-1 every token is its own position, so a batch says where it was cut.
@@ -26,7 +26,7 @@ def smallest(kind: str, b: int, t: int) -> int:
 
 
 def epoch(kind: str, more: int, b: int, t: int, seed: int) -> tuple[int, list[Pair]]:
-    batches = KINDS[kind](np.arange(smallest(kind, b, t) + more), b, t)
+    batches = BATCH_KINDS[kind](np.arange(smallest(kind, b, t) + more), b, t)
     count, pairs = batches.epoch(np.random.default_rng(seed))
     return count, list(pairs)
 
@@ -42,7 +42,7 @@ def d2l_sequential(corpus: np.ndarray, offset: int, b: int, num_steps: int) -> I
         yield xs[:, i : i + num_steps], ys[:, i : i + num_steps]
 
 
-@given(kind=st.sampled_from(sorted(KINDS)), more=st.integers(0, 80), seed=SEEDS, **SIZES)
+@given(kind=st.sampled_from(sorted(BATCH_KINDS)), more=st.integers(0, 80), seed=SEEDS, **SIZES)
 @moderate
 def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: int) -> None:
     """Shapes (T, B), the count told, targets shifted by one, no target twice."""
@@ -57,13 +57,13 @@ def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: i
     assert len(np.unique(seen)) == len(seen)
 
 
-@given(kind=st.sampled_from(sorted(KINDS)), more=st.integers(0, 80), first=st.integers(0, 9))
+@given(kind=st.sampled_from(sorted(BATCH_KINDS)), more=st.integers(0, 80), first=st.integers(0, 9))
 @moderate
 def test_an_epoch_that_begins_later(kind: str, more: int, first: int) -> None:
     """It is the rest of the whole one, and leaves the random numbers where that leaves them."""
     count, pairs = epoch(kind, more, 2, 3, seed=5)
     rng, whole = np.random.default_rng(5), np.random.default_rng(5)
-    batches = KINDS[kind](np.arange(smallest(kind, 2, 3) + more), 2, 3)
+    batches = BATCH_KINDS[kind](np.arange(smallest(kind, 2, 3) + more), 2, 3)
     batches.epoch(whole)
     same, rest = batches.epoch(rng, first)
     assert same == count
@@ -118,7 +118,7 @@ def test_random_windows_are_those_of_d2l_for_the_same_offset(
 @pytest.mark.parametrize(("kind", "largest"), [("sequential", 5), ("random", 4)])
 def test_every_offset_occurs(kind: str, largest: int) -> None:
     rng = np.random.default_rng(0)
-    batches = KINDS[kind](np.arange(200), 3, 5)
+    batches = BATCH_KINDS[kind](np.arange(200), 3, 5)
     starts = []
     for _ in range(300):
         inputs = np.stack([inputs[0] for inputs, _ in batches.epoch(rng)[1]])
@@ -134,7 +134,7 @@ def test_random_windows_come_in_another_order_every_epoch() -> None:
     assert orders[0] != orders[1] != orders[2]
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(BATCH_KINDS))
 def test_the_same_generator_state_gives_the_same_epoch(kind: str) -> None:
     first, second = (epoch(kind, 50, 3, 4, seed=7)[1] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
@@ -147,19 +147,19 @@ class Extreme(np.random.Generator):
         return high - 1
 
 
-@given(kind=st.sampled_from(sorted(KINDS)), **SIZES)
+@given(kind=st.sampled_from(sorted(BATCH_KINDS)), **SIZES)
 @moderate
 def test_the_smallest_allowed_text_works_and_one_token_less_is_refused(
     kind: str, batch_size: int, num_steps: int
 ) -> None:
     needed = smallest(kind, batch_size, num_steps)
-    batches: Batches = KINDS[kind](np.arange(needed), batch_size, num_steps)
+    batches: Batches = BATCH_KINDS[kind](np.arange(needed), batch_size, num_steps)
     for rng in [Extreme(np.random.PCG64(0)), *map(np.random.default_rng, range(10))]:
         count, pairs = batches.epoch(rng)
         assert count == len(list(pairs)) >= 1
     assert batches.epoch(Extreme(np.random.PCG64(0)))[0] == 1  # so not one token to spare
     with pytest.raises(CorpusError, match=f"at least {needed} tokens, not {needed - 1};"):
-        KINDS[kind](np.arange(needed - 1), batch_size, num_steps)
+        BATCH_KINDS[kind](np.arange(needed - 1), batch_size, num_steps)
 
 
 def test_a_text_too_short_is_told_what_it_needs() -> None:
@@ -176,7 +176,7 @@ def test_only_sequential_batches_carry_the_state() -> None:
     assert not RandomBatches.carries_state
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(BATCH_KINDS))
 @pytest.mark.parametrize("batch_size", [1, 3])
 @pytest.mark.parametrize("type_", [np.uint8, np.uint16, np.int32, np.int64])
 def test_ids_of_a_mapped_file_give_the_same_batches(
@@ -187,7 +187,7 @@ def test_ids_of_a_mapped_file_give_the_same_batches(
     ids.astype(type_).tofile(tmp_path / "ids")
     mapped = np.memmap(tmp_path / "ids", type_, "r")
     found, expected = (
-        list(KINDS[kind](each, batch_size, 7).epoch(np.random.default_rng(1))[1])
+        list(BATCH_KINDS[kind](each, batch_size, 7).epoch(np.random.default_rng(1))[1])
         for each in (mapped, ids)
     )
     assert len(found) == len(expected) > 10
@@ -200,13 +200,13 @@ def test_ids_of_a_mapped_file_give_the_same_batches(
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(BATCH_KINDS))
 def test_reading_a_mapped_file_leaves_little_of_it_in_memory(kind: str, tmp_path: Path) -> None:
     """A file three times as large as what batches may leave mapped; read in another process."""
     code = """
 import re, sys
 import numpy as np
-from rnnlab.data.batches import KINDS
+from rnnlab.data.batches import BATCH_KINDS
 from rnnlab.data import token_file
 file, kind = sys.argv[1:]
 token_file.MOST_MAPPED_BYTES = 2**24
@@ -217,7 +217,7 @@ with open(file, "wb") as stream:
     stream.truncate(size)
 ids = np.memmap(file, np.uint8, "r")
 before, most = resident(), 0
-for number, _ in enumerate(KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))[1]):
+for number, _ in enumerate(BATCH_KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))[1]):
     if number % 8 == 0:
         most = max(most, resident() - before)
 assert ids.sum() == 0 and resident() - before > size * 0.9  # what is read without letting go

@@ -8,21 +8,23 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rnnlab.display.experiment import Progress, duration
-from rnnlab.execution.executor import Event
+from rnnlab.display.experiment import ExperimentDisplay, duration
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.experiments.store import Store
 
 
 def test_a_line_a_run_where_there_is_no_terminal(make: Any, tmp_path: Path) -> None:
     plan, out = make(), io.StringIO()
-    progress = Progress(console=Console(file=out, width=200, highlight=False, soft_wrap=True))
+    progress = ExperimentDisplay(
+        console=Console(file=out, width=200, highlight=False, soft_wrap=True)
+    )
     jobs = [Job.of(run, plan, 1) for run in plan.runs]
     progress.begin(plan, Store(tmp_path), 4, {jobs[0].id}, 2)
-    progress.event(Event(jobs[1], "started", "here"))
-    progress.event(Event(jobs[1], "diverged", "training diverged at step 3"))
-    progress.event(Event(jobs[2], "failed", "Traceback\nRuntimeError: no"))
-    progress.event(Event(jobs[3], "elsewhere"))
+    progress.event(RunEvent(jobs[1], "started", "here"))
+    progress.event(RunEvent(jobs[1], "diverged", "training diverged at step 3"))
+    progress.event(RunEvent(jobs[2], "failed", "Traceback\nRuntimeError: no"))
+    progress.event(RunEvent(jobs[3], "elsewhere"))
     progress.end()
     lines = out.getvalue().splitlines()
     assert lines[:2] == [
@@ -37,10 +39,10 @@ def test_a_line_a_run_where_there_is_no_terminal(make: Any, tmp_path: Path) -> N
 def test_the_live_table_shows_how_far_each_run_is(make: Any, tmp_path: Path) -> None:
     plan, out, store = make(), io.StringIO(), Store(tmp_path)
     console = Console(file=out, width=100, force_terminal=True, color_system=None)
-    progress = Progress(console=console)
+    progress = ExperimentDisplay(console=console)
     job = Job.of(plan.runs[3], plan, 1)
     progress.begin(plan, store, 4, {plan.runs[0].id, plan.runs[1].id}, 2)
-    progress.event(Event(job, "started", "here"))
+    progress.event(RunEvent(job, "started", "here"))
     directory = store.directory(job.id)
     directory.mkdir(parents=True)
     held_out = json.dumps({"kind": "held-out", "step": 4})

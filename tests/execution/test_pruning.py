@@ -7,7 +7,7 @@ from typing import Any
 from command_line import made_up_text
 from made_up_search import RATE, frozen, make_up, search_plan
 
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.execution.pruning import Pruning
 from rnnlab.execution.search import Search
@@ -69,7 +69,7 @@ def test_hopeless_runs_end_early_by_the_median_rule(
     with Search(plan, store) as search:
         for job in search.jobs():
             ended = perform(job, store.directory(job.id))
-            search.tell(Event(job, ended.status, ended.reason))
+            search.tell(RunEvent(job, ended.status, ended.reason))
             run = Run.open(store.directory(job.id))
             held_out = [m["bits_per_character"] for m in run.metrics if m["kind"] == "held-out"]
             # From a fifth of the budget on, but not at its end, where there is nothing to be won.

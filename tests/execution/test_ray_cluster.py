@@ -17,7 +17,7 @@ import pytest
 
 from rnnlab import __version__
 from rnnlab.errors import UnavailableError, UsageError
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.execution.ray_cluster import RayExecutor
@@ -63,7 +63,7 @@ def endless(job: Job) -> Job:
     return replace(job, settings=job.settings.changed(num_epochs=10**6))
 
 
-def kinds(events: list[Event], job: Job) -> list[str]:
+def kinds(events: list[RunEvent], job: Job) -> list[str]:
     return [event.kind for event in events if event.job.id == job.id]
 
 
@@ -210,7 +210,7 @@ def test_a_node_with_another_version_is_named_and_no_more_runs_are_begun(
         f"node {address} has rnnlab {__version__}, the experiment 99.0; install one version on "
         "all nodes"
     )
-    events: list[Event] = []
+    events: list[RunEvent] = []
     with pytest.raises(UnavailableError, match=f"^{re.escape(message)}$"):
         events.extend(executor.run(iter(jobs_of(make(seeds=4)))))
     assert [(event.kind, event.detail) for event in events] == [("failed", message)] * 2

@@ -8,7 +8,7 @@ import pytest
 from made_up_search import BEST, RATE, SPACE, frozen, go_through, make_up, search_plan, told
 
 from rnnlab.errors import UsageError
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.search import Search
 from rnnlab.experiments.optuna_study import JOURNAL, Journal, read_trials
 from rnnlab.experiments.store import OUTCOME, Store
@@ -135,7 +135,7 @@ def test_a_run_that_failed_is_tried_again_by_the_next_start_only(
         for job in search.jobs():
             jobs.append(job)
             failed = len(jobs) == 2
-            search.tell(Event(job, "failed") if failed else make_up(job, store, 1.0))
+            search.tell(RunEvent(job, "failed") if failed else make_up(job, store, 1.0))
     assert len(jobs) == 4
     states = [trial.state for trial in read_trials(plan, tmp_path)]
     assert states == ["ended", "open", "ended", "ended"]

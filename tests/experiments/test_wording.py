@@ -10,7 +10,7 @@ from made_up_comparisons import BITS, PERPLEXITY, compare, plan, records
 from rnnlab.experiments.records import Records, Timing
 from rnnlab.experiments.settings import ComparisonSettings
 from rnnlab.experiments.verdicts import Compared, judge
-from rnnlab.experiments.wording import in_words, stated
+from rnnlab.experiments.wording import describe_comparison, stated
 
 AGAINST = ", contrary to the claim."
 OFTEN = " in four of five such experiments."
@@ -197,16 +197,21 @@ def test_no_seed() -> None:
 def test_what_holds_only_before_the_correction_says_so() -> None:
     """The interval, which is of one comparison by itself, excludes 0 all the same."""
     found = replace(compare(0.05), verdict="not shown", p_value=0.01, adjusted_p=0.2)
-    assert "no difference is shown after Holm's correction; with this spread" in in_words(found)
+    assert (
+        "no difference is shown after Holm's correction; with this spread"
+        in describe_comparison(found)
+    )
 
 
 def test_a_difference_that_would_have_been_seen_has_two_digits() -> None:
     found = replace(compare(1.001, outcome=PERPLEXITY), detectable=7.793)
-    assert "with this spread, one of a factor of 7.8 would be" in in_words(found)
+    assert "with this spread, one of a factor of 7.8 would be" in describe_comparison(found)
     found = replace(found, detectable=203.3)
-    assert "with this spread, one of a factor of 200 would be" in in_words(found)
+    assert "with this spread, one of a factor of 200 would be" in describe_comparison(found)
     found = replace(found, detectable=98_968.9)
-    assert "with this spread, one of a factor of more than 1,000 would be" in in_words(found)
+    assert "with this spread, one of a factor of more than 1,000 would be" in describe_comparison(
+        found
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,20 +249,20 @@ def test_speeds(outcome: str, factor: float, size: float, found: str) -> None:
     ],
 )  # fmt: skip
 def test_p_values(p: float, shown: str) -> None:
-    assert f", {shown} after Holm)" in in_words(replace(compare(0.05), adjusted_p=p))
+    assert f", {shown} after Holm)" in describe_comparison(replace(compare(0.05), adjusted_p=p))
 
 
 def test_large_and_small_figures_keep_two_digits() -> None:
     small = replace(compare(0.05), estimate=4e-5, interval=(-1e-5, 9e-5))
-    assert "+0.000040 (95% interval -0.000010 to +0.000090" in in_words(small)
+    assert "+0.000040 (95% interval -0.000010 to +0.000090" in describe_comparison(small)
     large = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e150, interval=(0.0, float("inf")))
-    assert "a ratio of over 10⁷ (95% interval 0.00 to over 10⁷" in in_words(large)
+    assert "a ratio of over 10⁷ (95% interval 0.00 to over 10⁷" in describe_comparison(large)
     far = replace(compare(0.05), mean=9e100, estimate=9e100, interval=(-1e300, math.inf))
     assert "over 10⁷ against 2.000 of v0, a difference of over 10⁷ (95% interval under -10⁷" in (
-        in_words(far)
+        describe_comparison(far)
     )
     tiny = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e-200, interval=(0.0, 1e-190))
-    assert "a ratio of 0.000000000" in in_words(tiny)
+    assert "a ratio of 0.000000000" in describe_comparison(tiny)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import ModelSettings, TrainingSettings
-from rnnlab.data.batches import KINDS
+from rnnlab.data.batches import BATCH_KINDS
 from rnnlab.engines import ENGINES
 from rnnlab.errors import ModelFolderError
 from rnnlab.lm.model import LanguageModel
@@ -37,7 +37,7 @@ def new_trainer(
         ModelSettings(cell=cell, hidden_size=hidden_size, embedding_size=5, dropout=0.3), V
     )
     asked = {"num_epochs": EPOCHS, "num_evaluations": 4, "learning_rate": 0.05, "seed": seed}
-    trainer = Trainer(model, ENGINES[engine], KINDS[kind](IDS, B, T),
+    trainer = Trainer(model, ENGINES[engine], BATCH_KINDS[kind](IDS, B, T),
                       TrainingSettings(**asked | training))  # fmt: skip
     trainer.evaluate = lambda _: float(model.output.weight.detach().abs().sum())
     return trainer
@@ -58,7 +58,7 @@ def weights(trainer: Trainer) -> list[torch.Tensor]:
     at=st.integers(1, EVENTS),
     cell=st.sampled_from(["rnn", "rnn-relu", "gru", "lstm"]),
     engine=st.sampled_from(sorted(ENGINES)),
-    kind=st.sampled_from(sorted(KINDS)),
+    kind=st.sampled_from(sorted(BATCH_KINDS)),
     optimizer=st.sampled_from(
         [
             {"optimizer": "sgd"},

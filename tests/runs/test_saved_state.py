@@ -13,12 +13,12 @@ from command_line import Cli
 from interrupted import ended_well, fingerprint, resumed, start
 
 from rnnlab.config import Settings
-from rnnlab.data.streaming import Watch
+from rnnlab.data.streaming import ProgressCallback
 from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.runs import training
 from rnnlab.display.training import Display
 from rnnlab.runs.files import read_metrics, state_files
-from rnnlab.runs.saved_state import States, newest_state
+from rnnlab.runs.saved_state import SavedStates, newest_state
 from rnnlab.runs.training import Prepared, prepare, train
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.text_model import TextModel
@@ -76,7 +76,7 @@ def test_two_that_begin_in_one_directory(
     first = tmp_path / "first"
     assert ended_well(start(small, first))
 
-    def meanwhile(settings: Settings, watch: Watch) -> Prepared:
+    def meanwhile(settings: Settings, watch: ProgressCallback) -> Prepared:
         shutil.copytree(first, tmp_path / "run")
         return prepare(settings)
 
@@ -228,7 +228,7 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     monkeypatch.setattr(
         "rnnlab.runs.saved_state.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
     )
-    states = States(tmp_path, 30)
+    states = SavedStates(tmp_path, 30)
     states.begin()
     saved_at = []
     for second in range(1000):
@@ -239,7 +239,7 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     assert saved_at[0] == 30
     assert saved_at[1:] == [81 + 51 * k for k in range(19)]
     assert states.seconds / clock[0] <= 0.0101
-    assert States(tmp_path, 0).due()
+    assert SavedStates(tmp_path, 0).due()
 
 
 def test_a_directory_that_vanishes(small: Settings, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import optuna
 
 from rnnlab.config import Settings
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.execution.search import Search
 from rnnlab.experiments.optuna_study import JOURNAL, study_name
@@ -54,14 +54,14 @@ def figure(settings: Settings) -> float:
     )
 
 
-def make_up(job: Job, store: Store, value: float | None) -> Event:
+def make_up(job: Job, store: Store, value: float | None) -> RunEvent:
     """End a run with a figure, or as diverged."""
     kind: Literal["finished", "diverged"] = "diverged" if value is None else "finished"
     outcomes = {} if value is None else {BEST: value, "tokens_per_second": value}
     store.directory(job.id).mkdir(parents=True)
     content = {"format": 1, "status": kind, "reason": "", "outcomes": outcomes}
     write_json(store.directory(job.id) / OUTCOME, content)
-    return Event(job, kind)
+    return RunEvent(job, kind)
 
 
 def go_through(
@@ -96,7 +96,7 @@ HEAD = """
 import json, math, sys, time
 from pathlib import Path
 from rnnlab.files import write_json
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.experiments.plan import make_plan
 from rnnlab.execution.search import Search
 from rnnlab.experiments.store import Store
@@ -120,7 +120,7 @@ with Search(plan, store) as search:
                  "outcomes": {"validation_bits_per_character": value}},
             )
             print(job.id, file=log)
-        search.tell(Event(job, "finished"))
+        search.tell(RunEvent(job, "finished"))
 assert "torch" not in sys.modules
 """
 """Run a search, with runs that take some time; FOLDER/made has a line for each that was made."""

@@ -33,22 +33,22 @@ from rnnlab.runs.environment import environment
 YARDSTICK = "builtin"
 PEAK = "peak"
 
-Row = dict[str, Any]
+Measurement = dict[str, Any]
 
 
-class Watch(Protocol):
+class BenchWatcher(Protocol):
     """Is told what goes on while it goes on."""
 
     def note(self, text: str) -> None:
         """Take a remark for a person."""
 
-    def begin(self, machine: Row) -> None:
+    def begin(self, machine: Measurement) -> None:
         """Take what is known of the machine before anything is measured."""
 
     def measuring(self, what: str, share: float) -> None:
         """Take what is about to be measured, and the share of all work done, 0 .. 1."""
 
-    def row(self, part: str, row: Row) -> None:
+    def row(self, part: str, row: Measurement) -> None:
         """Take a finished row of `part`, training or generation."""
 
 
@@ -56,19 +56,19 @@ class Unwatched:
     """Watches nothing."""
 
     def note(self, text: str) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
 
-    def begin(self, machine: Row) -> None:
-        """See `Watch`."""
+    def begin(self, machine: Measurement) -> None:
+        """See `BenchWatcher`."""
 
     def measuring(self, what: str, share: float) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
 
-    def row(self, part: str, row: Row) -> None:
-        """See `Watch`."""
+    def row(self, part: str, row: Measurement) -> None:
+        """See `BenchWatcher`."""
 
 
-def bench(settings: BenchSettings, watch: Watch | None = None) -> Row:
+def bench(settings: BenchSettings, watch: BenchWatcher | None = None) -> Measurement:
     """Measure every combination; returns {training, generation, machine}, ready for JSON.
 
     Raises UsageError for an unknown engine, UnavailableError for an engine or a precision that was
@@ -87,7 +87,7 @@ def fault(name: str, cell: str, device: torch.device) -> str | None:
 
 
 class _Bench:
-    def __init__(self, settings: BenchSettings, device: torch.device, watch: Watch) -> None:
+    def __init__(self, settings: BenchSettings, device: torch.device, watch: BenchWatcher) -> None:
         self.settings, self.device, self.watch = settings, device, watch
         self._check()
         self.has_peak = device.type == "cpu" and fault("native", "lstm", device) is None
@@ -121,7 +121,7 @@ class _Bench:
             return [n for n in everyone if n in self.settings.engine or n == YARDSTICK]
         return [n for n in everyone if not fault(n, case.cell, self.device)]
 
-    def run(self) -> Row:
+    def run(self) -> Measurement:
         machine = environment()
         machine["instruction_set"] = instruction_set() if self.has_peak else None
         if not self.settings.engine:
@@ -140,7 +140,7 @@ class _Bench:
         }
         return {**rows, "machine": machine}
 
-    def _training(self, case: Case) -> Iterator[Row]:
+    def _training(self, case: Case) -> Iterator[Measurement]:
         names = self._names(case)
         works = {name: training(name, case, self.device) for name in names}
         if self.has_peak:
@@ -165,7 +165,7 @@ class _Bench:
             self.watch.row("training", row)
             yield row
 
-    def _generation(self, case: Case) -> Iterator[Row]:
+    def _generation(self, case: Case) -> Iterator[Measurement]:
         works = {name: generation(name, case, self.device) for name in self._names(case)}
         sizes = f"{case.cell} {case.precision} H {case.hidden_size}"
         for name, rates in self._interleaved(f"generation, {sizes}", works).items():

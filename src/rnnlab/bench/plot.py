@@ -22,8 +22,8 @@ WIDTH = 7.5
 BAR_HEIGHT, FACET_HEIGHT, MARGIN_HEIGHT = 0.24, 0.5, 0.9
 """All in inches; a facet adds its height to that of its bars."""
 
-Row = dict[str, Any]
-Facet = tuple[str, list[Row]]
+Measurement = dict[str, Any]
+Facet = tuple[str, list[Measurement]]
 
 
 def check_plot_file(file: str) -> None:
@@ -35,7 +35,7 @@ def check_plot_file(file: str) -> None:
         raise UsageError(f"plot file {file!r}: there is no folder {str(path.parent)!r}")
 
 
-def save_plot(result: Row, file: str) -> None:
+def save_plot(result: Measurement, file: str) -> None:
     """Draw the result of `bench` into a file; its ending names the format."""
     import matplotlib
 
@@ -44,7 +44,7 @@ def save_plot(result: Row, file: str) -> None:
         bench_figure(result).savefig(file, dpi=150, metadata=metadata)
 
 
-def bench_figure(result: Row) -> "Figure":
+def bench_figure(result: Measurement) -> "Figure":
     """Draw a facet for each size trained, each with its own scale, then one for each that wrote."""
     from matplotlib.figure import Figure
 
@@ -65,16 +65,16 @@ def bench_figure(result: Row) -> "Figure":
     return figure
 
 
-def _facets(rows: Sequence[Row], sizes: Sequence[str]) -> list[Facet]:
+def _facets(rows: Sequence[Measurement], sizes: Sequence[str]) -> list[Facet]:
     """Rows of the same sizes, all precisions together; titled by these sizes."""
-    facets: dict[str, list[Row]] = {}
+    facets: dict[str, list[Measurement]] = {}
     for row in rows:
         title = ", ".join([row["cell"], *(f"{LETTERS[size]} {row[size]}" for size in sizes)])
         facets.setdefault(title, []).append(row)
     return list(facets.items())
 
 
-def _draw_training(axes: "Axes", title: str, rows: list[Row], peaks: Row) -> None:
+def _draw_training(axes: "Axes", title: str, rows: list[Measurement], peaks: Measurement) -> None:
     """Bars from zero; the ceiling is the speed at which the counted arithmetic needs the peak."""
     speeds = [row["tokens_per_second"] / 1e3 for row in rows]
     axes.barh(range(len(rows)), speeds, height=0.72, color=_colours(rows))
@@ -98,7 +98,7 @@ def _draw_training(axes: "Axes", title: str, rows: list[Row], peaks: Row) -> Non
     _finish(axes, title, rows)
 
 
-def _draw_generation(axes: "Axes", title: str, rows: list[Row]) -> None:
+def _draw_generation(axes: "Axes", title: str, rows: list[Measurement]) -> None:
     """Dots: on a logarithmic scale a bar would have no beginning."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -120,11 +120,11 @@ def _share_limits(grid: Sequence["Axes"]) -> None:
         axes.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
-def _colours(rows: list[Row]) -> list[str]:
+def _colours(rows: list[Measurement]) -> list[str]:
     return [COLOURS.get(row["engine"], OTHER_COLOUR) for row in rows]
 
 
-def _draw_ranges(axes: "Axes", rows: list[Row], name: str, scale: float) -> float:
+def _draw_ranges(axes: "Axes", rows: list[Measurement], name: str, scale: float) -> float:
     """Draw each row's range as a thin line; returns the end of the one that reaches farthest."""
     ranges = [[float(value * scale) for value in row[f"{name}_range"]] for row in rows]
     for y, ends in enumerate(ranges):
@@ -141,7 +141,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _finish(axes: "Axes", title: str, rows: list[Row]) -> None:
+def _finish(axes: "Axes", title: str, rows: list[Measurement]) -> None:
     names = [f"{row['engine']}, {row['precision']}" for row in rows]
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -152,7 +152,7 @@ def _finish(axes: "Axes", title: str, rows: list[Row]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _caption(machine: Row) -> str:
+def _caption(machine: Measurement) -> str:
     level = machine["instruction_set"]
     kernels = f", native kernels for {level}" if level else ""
     return (

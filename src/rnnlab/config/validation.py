@@ -20,7 +20,7 @@ class InnerFaults(ValueError):
         self.faults = faults
 
 
-KINDS = {
+EXPECTED_TYPES = {
     "string": "text",
     "int": "a whole number",
     "float": "a number",
@@ -74,7 +74,8 @@ def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> st
         case "dict_type" | "model_type" if isinstance(value, list):
             return f"{name} must be one table, not a list"
     kinds = dict.fromkeys(
-        KINDS.get(fault["type"].split("_")[0]) or fault["msg"].removeprefix("Input should be ")
+        EXPECTED_TYPES.get(fault["type"].split("_")[0])
+        or fault["msg"].removeprefix("Input should be ")
         for fault in faults
     )
     if "a number" in kinds:
@@ -82,7 +83,7 @@ def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> st
     *most, last = kinds
     rule = f"{', '.join(most)} or {last}" if most else last
     a_list = "the list " if isinstance(value, tuple | list) and value else ""
-    return f"{name} must be {rule}, not {a_list}{in_words(value)}"
+    return f"{name} must be {rule}, not {a_list}{shown_value(value)}"
 
 
 def spelled(place: Place) -> str:
@@ -96,10 +97,10 @@ def spelled(place: Place) -> str:
     return text
 
 
-def in_words(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value as a message shows it."""
     if isinstance(value, tuple | list):
-        return " ".join(in_words(item) for item in value) or "an empty list"
+        return " ".join(shown_value(item) for item in value) or "an empty list"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else repr(value)

@@ -120,4 +120,4 @@ def _whole(batch: npt.NDArray[Any]) -> Ids:
     return batch.astype(np.int64, copy=False)
 
 
-KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}
+BATCH_KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from rnnlab.config import DataSettings
 from rnnlab.data import corpus as corpora
-from rnnlab.data.batches import KINDS, Batches
+from rnnlab.data.batches import BATCH_KINDS, Batches
 from rnnlab.data.long_text import file_bytes
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.splits import SPLITS, Split, nothing_left, split, too_short
-from rnnlab.data.streaming import STREAMING, Streaming, Watch, load_streamed, unwatched
+from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming, load_streamed, no_progress
 from rnnlab.data.tokenizer import Tokenizer, cut, train_usable_tokenizer
 
 __all__ = ["SPLITS", "Dataset", "Split", "load_dataset", "split"]
@@ -31,14 +31,14 @@ class Dataset:
     def batches(self, settings: DataSettings) -> Batches:
         """The training split as batches; raises CorpusError where it is too short for one."""
         ids = self.splits["train"].all_ids
-        return KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
+        return BATCH_KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
 
 
 def load_dataset(
     settings: DataSettings,
     tokenizer: Tokenizer | None = None,
     streaming: Streaming = STREAMING,
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
 ) -> Dataset:
     """Read, preprocess, split and tokenize the text that `settings` name.
 

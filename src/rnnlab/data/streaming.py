@@ -57,11 +57,11 @@ class Streaming:
 
 STREAMING = Streaming()
 
-Watch = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Told what a long text is being read for, and what share of it is read."""
 
 
-def unwatched(purpose: str, share: float) -> None:
+def no_progress(purpose: str, share: float) -> None:
     """Tell nobody."""
 
 
@@ -71,7 +71,7 @@ class _Text:
 
     text: LongText
     settings: DataSettings
-    watch: Watch
+    watch: ProgressCallback
 
     def whole(self, purpose: str) -> Iterator[str]:
         pieces = self.text.pieces(partial(self.watch, purpose))
@@ -128,7 +128,10 @@ class _Ends:
 
 
 def load_streamed(
-    settings: DataSettings, tokenizer: Tokenizer | None, streaming: Streaming, watch: Watch
+    settings: DataSettings,
+    tokenizer: Tokenizer | None,
+    streaming: Streaming,
+    watch: ProgressCallback,
 ) -> tuple[corpora.Source, dict[str, Split], Tokenizer]:
     """As `load_dataset`, of a text too long for memory; splits too small to predict are left in.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from rnnlab import files
-from rnnlab.data.token_file import TokenWriter, is_whole, mapped
+from rnnlab.data.token_file import TokenWriter, is_complete, mapped
 from rnnlab.errors import CorpusError
 from rnnlab.files import CHECKSUM, TEMPORARY, alone, replacing, sealed, write_atomically
 
@@ -50,9 +50,11 @@ def find(folder: Path, key: str) -> Entry | None:
         content = json.loads(about.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    if not (isinstance(content, dict) and CHECKSUM in content and files.is_whole(content)):
+    if not (
+        isinstance(content, dict) and CHECKSUM in content and files.has_valid_checksum(content)
+    ):
         return None
-    return Entry(file, content) if is_whole(file, content[ABOUT_IDS]) else None
+    return Entry(file, content) if is_complete(file, content[ABOUT_IDS]) else None
 
 
 def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str, Any]]) -> Entry:

@@ -39,11 +39,11 @@ class TokenWriter:
         self.tokens += len(ids)
 
     def about(self) -> dict[str, Any]:
-        """What `mapped` and `is_whole` need to know of the file."""
+        """What `mapped` and `is_complete` need to know of the file."""
         return {"tokens": self.tokens, "type": self.type.name, "sha256": self._sum.hexdigest()}
 
 
-def is_whole(file: Path, about: dict[str, Any]) -> bool:
+def is_complete(file: Path, about: dict[str, Any]) -> bool:
     """Whether a file is the one that was written, to the last bit."""
     try:
         with file.open("rb") as stream:

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rnnlab.bench.bench import Row, bench
+from rnnlab.bench.bench import Measurement, bench
 from rnnlab.bench.plot import check_plot_file, save_plot
 from rnnlab.config import BenchSettings
 from rnnlab.display.output import notice
@@ -63,7 +63,7 @@ class BenchDisplay:
         """See `Watch`."""
         notice(text)
 
-    def begin(self, machine: Row) -> None:
+    def begin(self, machine: Measurement) -> None:
         """See `Watch`."""
         level = machine["instruction_set"]
         kernels = f", native kernels for {level}" if level else ""
@@ -75,7 +75,7 @@ class BenchDisplay:
         """See `Watch`."""
         self.progress.update(self.task, completed=share, description=what)
 
-    def row(self, part: str, row: Row) -> None:
+    def row(self, part: str, row: Measurement) -> None:
         """See `Watch`."""
         if part != self.part:
             self.part = part
@@ -98,7 +98,7 @@ class BenchDisplay:
             sizes = str(row["hidden_size"])
         self._print(_line(*names, sizes, figures))
 
-    def end(self, machine: Row) -> None:
+    def end(self, machine: Measurement) -> None:
         """Say what the shares are shares of."""
         peaks = [
             f"{precision} {value:,.0f} GFLOP/s"

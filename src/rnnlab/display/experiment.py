@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnlab.console import PlainConsole
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
@@ -26,7 +26,7 @@ TAIL_BYTES = 4096
 """More than one line of metrics.jsonl is long."""
 
 
-class Progress:
+class ExperimentDisplay:
     """Prints to standard output; with `quiet` it prints nothing."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
@@ -61,7 +61,7 @@ class Progress:
             )  # fmt: skip
             self._live.start()
 
-    def event(self, event: Event) -> None:
+    def event(self, event: RunEvent) -> None:
         """Take what happened to a run; a line is printed where it is more than a start."""
         job = event.job
         if event.kind == "started":

@@ -40,11 +40,11 @@ def examine(directory: Path, evidence: Evidence) -> Diagnosis:
         if finding:
             findings.append(finding)
             evidence = replace(evidence, diverged=evidence.diverged or illness == "diverged")
-    state = in_words(evidence.history)
+    state = describe_history(evidence.history)
     return Diagnosis(str(directory), state, tuple(findings), tuple(looked_at), not_asked)
 
 
-def in_words(history: History) -> str:
+def describe_history(history: History) -> str:
     """How far the run is, and what ended it."""
     done = f"{history.steps:,} steps, {history.epochs} epochs, {history.progress:.0%} of the budget"
     if not history.stopped_by:

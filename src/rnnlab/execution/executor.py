@@ -12,7 +12,7 @@ Kind = Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere
 
 
 @dataclass(frozen=True)
-class Event:
+class RunEvent:
     """Something that happened to a run."""
 
     job: Job
@@ -42,7 +42,7 @@ class Executor(ABC):
     """Runs at once."""
 
     @abstractmethod
-    def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
+    def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
         """Take a job whenever a slot is free; yield what happens, until all have ended."""
 
     @abstractmethod

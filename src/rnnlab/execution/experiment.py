@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnnlab.display.experiment import Progress
+from rnnlab.display.experiment import ExperimentDisplay
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.corpora import check_texts
-from rnnlab.execution.executor import Event, Executor
+from rnnlab.execution.executor import Executor, RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.execution.write_up import known, write_up
 from rnnlab.experiments.archive import read_archive
@@ -28,7 +28,11 @@ POLL_SECONDS = 2.0
 
 
 def conduct(
-    plan: Plan, folder: Path, execution: ExecutionSettings, progress: Progress, command: str
+    plan: Plan,
+    folder: Path,
+    execution: ExecutionSettings,
+    progress: ExperimentDisplay,
+    command: str,
 ) -> Records:
     """Run, time and write up an experiment; what has ended before is not run again.
 
@@ -85,17 +89,17 @@ class Tally:
     """What became of the runs that this process has had made."""
 
     store: Store
-    progress: Progress
+    progress: ExperimentDisplay
     most_alike: int
     """Failures in a row for one reason after which no more is begun: by then every variant of a
     seed has failed so, and not only those with, say, an engine that is missing here."""
-    failed: list[Event] = field(default_factory=list)
+    failed: list[RunEvent] = field(default_factory=list)
     in_a_row: list[str] = field(default_factory=list)
     """Reasons of the failures since a run last ended well."""
     elsewhere: list[Job] = field(default_factory=list)
     """Runs that other processes are making."""
 
-    def take(self, event: Event) -> None:
+    def take(self, event: RunEvent) -> None:
         """Count an event, and write down a failure."""
         self.progress.event(event)
         if event.kind == "elsewhere":
@@ -159,7 +163,7 @@ def _run_search(
             tally.take(event)
 
 
-def _time(plan: Plan, store: Store, progress: Progress) -> None:
+def _time(plan: Plan, store: Store, progress: ExperimentDisplay) -> None:
     """Measure speed, unless it has been for these very variants; one process does, others wait."""
     from rnnlab.execution.timing import measure
 

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rnnlab.errors import RnnlabError
-from rnnlab.execution.executor import Event, Executor, Kind
+from rnnlab.execution.executor import Executor, Kind, RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.experiments.store import Store
 from rnnlab.signals import SIGNALS
@@ -35,14 +35,14 @@ class LocalExecutor(Executor):
         self.slots = slots
         self._busy: dict[Connection, tuple[Job, BaseProcess]] = {}
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
+    def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
         """See `Executor.run`; where it is left early, the runs that it is in are ended at once."""
         PROCESSES.set_forkserver_preload(IMPORTED)
         try:
             while True:
                 while len(self._busy) < self.slots and (job := next(jobs, None)):
                     self._start(job)
-                    yield Event(job, "started", "here")
+                    yield RunEvent(job, "started", "here")
                 if not self._busy:
                     return
                 for pipe in wait(list(self._busy)):
@@ -66,7 +66,7 @@ class LocalExecutor(Executor):
             theirs.close()  # so that the pipe ends with the process
             self._busy[mine] = (job, process)
 
-    def _end(self, pipe: Connection) -> Event:
+    def _end(self, pipe: Connection) -> RunEvent:
         job, process = self._busy.pop(pipe)
         try:
             kind, detail = pipe.recv()
@@ -77,9 +77,9 @@ class LocalExecutor(Executor):
             detail = f"its process ended with {how}" + (
                 "; was there enough memory?" if code == -9 else ""
             )
-            return Event(job, "failed", detail)
+            return RunEvent(job, "failed", detail)
         process.join()
-        return Event(job, kind, detail)
+        return RunEvent(job, kind, detail)
 
 
 @contextmanager

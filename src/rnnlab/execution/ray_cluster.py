@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnlab import __version__
 from rnnlab.errors import RnnlabError, UnavailableError
-from rnnlab.execution.executor import Event, Executor
+from rnnlab.execution.executor import Executor, RunEvent
 from rnnlab.execution.job import Job
 from rnnlab.execution.ray_connection import connect
 from rnnlab.execution.remote import Answer, Text, keep, make_run, texts_at_hand
@@ -59,7 +59,7 @@ class RayExecutor(Executor):
         """See `Executor.close`: leave the cluster; one of this machine alone ends."""
         self._ray.shutdown()
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[Event]:
+    def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
         """See `Executor.run`; where it is left early, the runs in flight are ended at once.
 
         Raises UnavailableError for a node that cannot run this rnnlab, after the runs in flight
@@ -85,14 +85,14 @@ class RayExecutor(Executor):
                 flight.claim.close()
             self._flights.clear()
 
-    def _start(self, job: Job) -> Event | None:
+    def _start(self, job: Job) -> RunEvent | None:
         """Hand a run to Ray, if no one else makes it; returns what there is to tell at once."""
         claim = ExitStack()
         try:
             if not claim.enter_context(self.store.claim(job.id)):
-                return Event(job, "elsewhere")
+                return RunEvent(job, "elsewhere")
             if ended := self.store.ended(job.id):
-                return Event(job, ended.status, ended.reason)
+                return RunEvent(job, ended.status, ended.reason)
             self.store.clear(job.id)
             data = job.settings.data
             texts = {name: self._send(file) for name, file in texts_at_hand(data).items()}
@@ -103,7 +103,7 @@ class RayExecutor(Executor):
             news = task.remote(__version__, job, self.store.folder.resolve(), texts)
             self._flights[news] = Flight(job, claim.pop_all())
         except (RnnlabError, OSError) as error:
-            return Event(job, "failed", str(error))
+            return RunEvent(job, "failed", str(error))
         finally:
             claim.close()
         return None
@@ -126,7 +126,7 @@ class RayExecutor(Executor):
             "num_gpus": min(machine.device == "cuda", most("GPU")),
         }
 
-    def _hear(self) -> Iterator[Event]:
+    def _hear(self) -> Iterator[RunEvent]:
         """Wait a while for news of the runs in flight."""
         if not self._flights:
             return
@@ -143,9 +143,9 @@ class RayExecutor(Executor):
             if isinstance(told, Answer):
                 yield self._end(news, told)
             else:
-                yield Event(self._flights[news].job, "started", told)
+                yield RunEvent(self._flights[news].job, "started", told)
 
-    def _end(self, news: Any, answer: Answer) -> Event:
+    def _end(self, news: Any, answer: Answer) -> RunEvent:
         flight = self._flights.pop(news)
         with flight.claim:
             try:
@@ -153,7 +153,7 @@ class RayExecutor(Executor):
                     keep(self.store, flight.job.id, answer.files)
             except OSError as error:
                 answer = Answer("failed", f"{error.filename}: {error.strerror}", {})
-        return Event(flight.job, answer.kind, answer.detail)
+        return RunEvent(flight.job, answer.kind, answer.detail)
 
     def _count(self) -> None:
         """Look which nodes there are now, and how many runs they have CPUs for."""

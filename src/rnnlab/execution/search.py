@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from rnnlab.config import Settings
 from rnnlab.config.validation import rule_of
 from rnnlab.errors import UsageError, suggest
-from rnnlab.execution.executor import Event
+from rnnlab.execution.executor import RunEvent
 from rnnlab.execution.job import Job, TrialLink
 from rnnlab.experiments.optuna_study import Study, Trial, search_settings
 from rnnlab.experiments.plan import Plan, PlannedRun
@@ -82,7 +82,7 @@ class Search:
         while job := self._next():
             yield job
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: RunEvent) -> None:
         """Let the study know what became of a run."""
         if event.has_ended:
             with self._alone():

@@ -21,7 +21,7 @@ from rnnlab.experiments.statistics import (
     holm_levels,
     t_test,
 )
-from rnnlab.experiments.wording import in_words, stated
+from rnnlab.experiments.wording import describe_comparison, stated
 
 Verdict = Literal["supported", "contradicted", "not shown"]
 
@@ -176,7 +176,7 @@ def _compare(
                 effect_size=effect_size(pairs.differences),
                 detectable=None if smallest is None else unscaled(smallest),
             )
-    return replace(compared, sentence=in_words(compared))
+    return replace(compared, sentence=describe_comparison(compared))
 
 
 def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) -> float | None:

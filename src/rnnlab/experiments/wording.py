@@ -41,7 +41,7 @@ def limit(digits: int) -> tuple[float, str]:
     return (1e7, "10⁷") if digits else (1e14, "10¹⁴")
 
 
-def in_words(compared: "Compared") -> str:
+def describe_comparison(compared: "Compared") -> str:
     """What a comparison found, as one sentence; another one for each reason to doubt it."""
     settings, outcome = compared.settings, OUTCOMES[compared.settings.outcome]
     name, unit = _name_and_unit(outcome)
@@ -204,4 +204,4 @@ def _p(p: float) -> str:
     return f"p = {p:.{1 if p < 0.001 else 3 if 0.01 < p < 0.1 else 2}g}"
 
 
-__all__ = ["in_words", "limit", "stated"]
+__all__ = ["describe_comparison", "limit", "stated"]

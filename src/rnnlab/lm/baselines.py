@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.lm.evaluate import Progress, unwatched
+from rnnlab.lm.evaluate import ShareCallback, unwatched
 from rnnlab.lm.ngram import SMOOTHINGS, NGram
 
 MAX_ORDER = 8
@@ -57,7 +57,7 @@ class Baselines:
         }
         return min(scores, key=scores.__getitem__)
 
-    def score(self, text: str, progress: Progress = unwatched) -> dict[str, dict[str, Any]]:
+    def score(self, text: str, progress: ShareCallback = unwatched) -> dict[str, dict[str, Any]]:
         """Measure each baseline on `text`, which has at least two characters.
 
         All figures are per character, also where the model beside them predicts other tokens. The

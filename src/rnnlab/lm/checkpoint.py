@@ -14,9 +14,9 @@ from torch import Tensor
 from rnnlab.config import ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, is_unicode, plainly
-from rnnlab.files import is_special, is_whole, make_folder, sealed, write_json
+from rnnlab.files import has_valid_checksum, is_special, make_folder, sealed, write_json
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.tensor_file import CONFIG, Shapes, read_tensors, write_tensors
+from rnnlab.lm.tensor_file import MODEL_CONFIG, Shapes, read_tensors, write_tensors
 
 Group = TypeVar("Group", bound=SettingsGroup)
 
@@ -45,7 +45,7 @@ def save_model(
     }
     save_weights(folder, weights or dict(model.named_parameters()))
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
-    write_json(folder / CONFIG, sealed(config))  # last: where it is, the others are
+    write_json(folder / MODEL_CONFIG, sealed(config))  # last: where it is, the others are
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
@@ -58,13 +58,13 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
 
     Raises ModelFolderError that names the file and what is wrong with it.
     """
-    config = _read_json(folder / CONFIG)
+    config = _read_json(folder / MODEL_CONFIG)
     if config.get("format") != FORMAT:
         raise ModelFolderError(
-            f"{folder / CONFIG}: format {config.get('format')!r} is not known; this version of "
-            f"rnnlab reads format {FORMAT}"
+            f"{folder / MODEL_CONFIG}: format {config.get('format')!r} is not known; this version "
+            f"of rnnlab reads format {FORMAT}"
         )
-    settings = settings_in(config, "model", ModelSettings, folder / CONFIG)
+    settings = settings_in(config, "model", ModelSettings, folder / MODEL_CONFIG)
     file = folder / TOKENIZER
     content = _read_json(file)
     try:
@@ -74,7 +74,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
     if tokenizer.size != config.get("vocabulary_size"):
         raise ModelFolderError(
             f"{folder}: {TOKENIZER} has {tokenizer.size} tokens, "
-            f"{CONFIG} says {config.get('vocabulary_size')!r}"
+            f"{MODEL_CONFIG} says {config.get('vocabulary_size')!r}"
         )
     file = folder / WEIGHTS
     tensors, _ = read_tensors(file, _shapes(settings, tokenizer.size))
@@ -118,7 +118,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise ModelFolderError(f"{file}: damaged, must hold a JSON object")
     if not is_unicode(json.dumps(content, ensure_ascii=False)):
         raise ModelFolderError(f"{file}: damaged, holds surrogates, which no text can hold")
-    if not is_whole(content):
+    if not has_valid_checksum(content):
         raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
     return content
 
@@ -131,15 +131,15 @@ def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:
     yet, has its last one taken. Raises UsageError where there is neither run nor model,
     ModelFolderError where a folder has lost its settings.
     """
-    if (path / CONFIG).is_file():
+    if (path / MODEL_CONFIG).is_file():
         return path, ""
     for name in (checkpoint, "last"):
         folder = path / "checkpoint" / name
-        if (folder / CONFIG).is_file():
+        if (folder / MODEL_CONFIG).is_file():
             return folder, name
         if folder.exists():
             other = "; --checkpoint last reads the last weights" if name == "best" else ""
-            raise ModelFolderError(f"{folder}: damaged, it has no file {CONFIG}{other}")
+            raise ModelFolderError(f"{folder}: damaged, it has no file {MODEL_CONFIG}{other}")
     reason = "has no checkpoint yet" if (path / "config.toml").is_file() else "is no run directory"
     if not path.exists():
         reason = "does not exist"

@@ -26,7 +26,7 @@ from rnnlab.lm.model import LanguageModel, evaluating
 Piece = tuple[Tensor, Tensor, bool]
 """Inputs (T, B), targets (T, B), and whether they start from a zero state."""
 
-Progress = Callable[[float], None]
+ShareCallback = Callable[[float], None]
 """Told now and then what share is done; what it raises ends the work."""
 
 CHUNK_TOKENS = 16_384
@@ -78,7 +78,7 @@ def total_nats(
     ids: Ids,
     context: str,
     precision: str = "float32",
-    progress: Progress = unwatched,
+    progress: ShareCallback = unwatched,
 ) -> float:
     """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
 
@@ -99,7 +99,7 @@ def total_nats(
     return total
 
 
-def _telling(pieces: Sequence[Piece], progress: Progress) -> Iterator[Piece]:
+def _telling(pieces: Sequence[Piece], progress: ShareCallback) -> Iterator[Piece]:
     done, whole = 0, sum(targets.numel() for _, targets, _ in pieces)
     for piece in pieces:
         yield piece

@@ -21,7 +21,7 @@ from rnnlab.files import check_path, is_special, write_atomically
 KEY = "rnnlab"
 """Entry of the file's metadata: checksum, space, facts."""
 
-CONFIG = "config.json"
+MODEL_CONFIG = "config.json"
 """Says what the tensors beside it must be."""
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -91,9 +91,11 @@ def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
 
 def _check_shapes(file: Path, content: Any, names: Iterable[str], expected: Shapes) -> None:
     if odd := sorted(set(names) ^ expected.keys()):
-        raise ModelFolderError(f"{file}: the parameters are not those of {CONFIG}: {odd}")
+        raise ModelFolderError(f"{file}: the parameters are not those of {MODEL_CONFIG}: {odd}")
     for name, shape in expected.items():
         part = content.get_slice(name)
         found, kind = tuple(part.get_shape()), part.get_dtype()
         if found != shape or kind != "F32":
-            raise ModelFolderError(f"{file}: {name} is {found} {kind}, {CONFIG} says {shape} F32")
+            raise ModelFolderError(
+                f"{file}: {name} is {found} {kind}, {MODEL_CONFIG} says {shape} F32"
+            )

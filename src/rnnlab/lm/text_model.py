@@ -16,10 +16,10 @@ from rnnlab.engines import Engine, choose_engine
 from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
 from rnnlab.lm.device import set_up
-from rnnlab.lm.evaluate import Progress, total_nats, unwatched
+from rnnlab.lm.evaluate import ShareCallback, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids, unsound
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.tensor_file import CONFIG
+from rnnlab.lm.tensor_file import MODEL_CONFIG
 
 
 @dataclass
@@ -65,7 +65,9 @@ class TextModel:
         folder, found = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
         engine, _ = choose_engine(machine.engine, model.settings.cell, device, machine.precision)
-        rule = checkpoint.settings_in(about, "data", DataSettings, folder / CONFIG).preprocessing
+        rule = checkpoint.settings_in(
+            about, "data", DataSettings, folder / MODEL_CONFIG
+        ).preprocessing
         return cls(model.to(device), tokenizer, rule, engine, machine.precision, about, found)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -130,7 +132,9 @@ class TextModel:
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
         return text, self.tokenizer.encode(text), notices
 
-    def score(self, text: str, context: str = "carried", progress: Progress = unwatched) -> Score:
+    def score(
+        self, text: str, context: str = "carried", progress: ShareCallback = unwatched
+    ) -> Score:
         """Measure -ln p of a text that is already under the text rule; see `lm.evaluate`.
 
         Raises CorpusError where it holds less than two tokens, DivergenceError where the model

@@ -21,7 +21,7 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.device import autocast
-from rnnlab.lm.evaluate import Progress, perplexity
+from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.model import LanguageModel, ModelState, detached
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
@@ -60,7 +60,7 @@ class Milestone:
     is_best: bool
 
 
-Event = Step | Milestone
+TrainingEvent = Step | Milestone
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Trainer:
         settings: TrainingSettings,
         *,
         precision: str = "float32",
-        evaluate: Callable[[Progress], float] | None = None,
+        evaluate: Callable[[ShareCallback], float] | None = None,
     ) -> None:
         self.model = model
         self.engine = engine
@@ -141,7 +141,7 @@ class Trainer:
         """Ask the loop to end after the step that it is in; an evaluation stays due."""
         self.stop_reason, self._stop_requested = reason, True
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Iterator[TrainingEvent]:
         """Train; raises DivergenceError where perplexity or a gradient is NaN or infinite.
 
         At every event the trainer is as `lm.training_state` can save it.

@@ -9,7 +9,7 @@ from rnnlab.experiments.statistics import LEVEL
 from rnnlab.experiments.verdicts import ClaimVerdict, Verdict
 from rnnlab.report import captions
 from rnnlab.report.formatting import counted, listed, span
-from rnnlab.report.protocol import Facts, base_settings, budget, machine, protocol
+from rnnlab.report.protocol import ProtocolRows, base_settings, budget, machine, protocol
 from rnnlab.report.tables import OutcomeTable, is_ranked, outcome_table
 
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not shown")
@@ -67,8 +67,8 @@ class Content:
     samples_caption: str
     """What the samples are, or why there are none; empty where none were asked for."""
     unfinished: tuple[Unfinished, ...]
-    protocol: Facts
-    machine: Facts
+    protocol: ProtocolRows
+    machine: ProtocolRows
     base_settings: list[tuple[str, str, bool]]
     command: str
     sections: Sequence[Section]

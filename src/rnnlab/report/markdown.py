@@ -8,8 +8,8 @@ from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.report import captions
 from rnnlab.report.content import Content, Sample
 from rnnlab.report.formatting import sentence
-from rnnlab.report.protocol import Facts
-from rnnlab.report.tables import Cell, OutcomeTable, Row
+from rnnlab.report.protocol import ProtocolRows
+from rnnlab.report.tables import Cell, OutcomeRow, OutcomeTable
 
 OPEN = "<details><summary>All samples</summary>"
 
@@ -80,7 +80,7 @@ def _outcomes(table: OutcomeTable) -> str:
     return _table(header, rows, "rll" + "r" * len(table.columns))
 
 
-def _outcome_row(row: Row) -> list[str]:
+def _outcome_row(row: OutcomeRow) -> list[str]:
     names = [str(row.number or ""), escaped(row.name), escaped(row.change)]
     return [*names, *(_cell(cell) for cell in row.cells)]
 
@@ -108,7 +108,7 @@ def _sample(sample: Sample) -> str:
     return f"{sample.number} {escaped(sample.variant)}, seed {sample.seed}\n\n{_verbatim(lines)}"
 
 
-def _facts(facts: Facts) -> str:
+def _facts(facts: ProtocolRows) -> str:
     return "\n".join(_prose(f"**{term}**: {escaped(words)}", "- ") for term, words in facts)
 
 

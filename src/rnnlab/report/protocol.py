@@ -10,13 +10,13 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.report.formatting import counted, listed, number, setting, span
 
-Facts = list[tuple[str, str]]
+ProtocolRows = list[tuple[str, str]]
 """Term and what there is to say of it."""
 
 BUDGETS = {"num_epochs": "epochs", "max_tokens": "tokens", "max_seconds": "seconds"}
 
 
-def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
+def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows:
     """How the experiment was made."""
     plan = records.plan
     base, settings = plan.base, plan.settings
@@ -60,7 +60,7 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> Facts:
     return facts
 
 
-def machine(records: Records) -> Facts:
+def machine(records: Records) -> ProtocolRows:
     """Where it was computed: processor, versions, commit, dates."""
     runs = [run.environment for run in records.runs if run.environment]
     facts = _environment(runs)
@@ -189,7 +189,7 @@ def _speed(records: Records) -> str:
     return "as the runs met it themselves, whatever else the machine was doing; not measured apart"
 
 
-def _environment(environments: Sequence[Mapping[str, Any]]) -> Facts:
+def _environment(environments: Sequence[Mapping[str, Any]]) -> ProtocolRows:
     """Terms of several environments; where they differ, each value with how many runs had it."""
     if not environments:
         return []

@@ -88,11 +88,13 @@ def _sentence(outcome: Outcome, value: float, finished: int) -> str:
     )
 
 
-Row = tuple[str, str, str]
+TrialRow = tuple[str, str, str]
 """Setting, its range, its importance."""
 
 
-def _importances(space: dict[str, Range], shares: dict[str, float], finished: int) -> list[Row]:
+def _importances(
+    space: dict[str, Range], shares: dict[str, float], finished: int
+) -> list[TrialRow]:
     """Most important first; importances only where there are enough trials for them."""
     if finished < ENOUGH:
         return [(name, _range(span), "") for name, span in space.items()]
@@ -107,7 +109,7 @@ def _range(span: Range) -> str:
     return f"{setting(low)} to {setting(high)}{', logarithmic' if span.log else ''}"
 
 
-def _caption(rows: list[Row]) -> str:
+def _caption(rows: list[TrialRow]) -> str:
     if rows[0][2]:
         return (
             "Importance: what a setting has to do with being among the best tenth of the finished "
@@ -116,7 +118,7 @@ def _caption(rows: list[Row]) -> str:
     return f"Importances are not shown for fewer than {ENOUGH} finished trials."
 
 
-def _html(sentence: str, settings: str, rows: list[Row], plots: list[Markup]) -> str:
+def _html(sentence: str, settings: str, rows: list[TrialRow], plots: list[Markup]) -> str:
     body = Markup("\n").join(
         Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>').format(*row)
         for row in rows
@@ -142,7 +144,7 @@ def _html(sentence: str, settings: str, rows: list[Row], plots: list[Markup]) ->
     return str(section)
 
 
-def _markdown(sentence: str, settings: str, rows: list[Row]) -> str:
+def _markdown(sentence: str, settings: str, rows: list[TrialRow]) -> str:
     lines = [
         escaped(sentence),
         "",

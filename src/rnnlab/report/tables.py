@@ -31,7 +31,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class OutcomeRow:
     """A variant, or a baseline."""
 
     name: str
@@ -52,7 +52,7 @@ class OutcomeTable:
     """
 
     columns: tuple[Outcome, ...]
-    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    groups: tuple[tuple[str, tuple[OutcomeRow, ...]], ...]
 
     def has_best(self) -> bool:
         """Whether any figure is shown to be the best of its column."""
@@ -79,7 +79,7 @@ def outcome_table(records: Records) -> OutcomeTable:
         (
             title,
             tuple(
-                Row(
+                OutcomeRow(
                     variant.name,
                     tuple(
                         _cell(records, variant, column, best=best[column.name] == variant.name)
@@ -94,7 +94,7 @@ def outcome_table(records: Records) -> OutcomeTable:
         for title, members in grouped(plan.variants).items()
     ]  # fmt: skip
     rows = tuple(
-        Row(name, tuple(Cell(figure) if c.name in HELD_OUT else None for c in columns))
+        OutcomeRow(name, tuple(Cell(figure) if c.name in HELD_OUT else None for c in columns))
         for name, figure in baseline_figures(records).items()
     )
     if rows and any(column.name in HELD_OUT for column in columns):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.streaming import Watch, unwatched
+from rnnlab.data.streaming import ProgressCallback, no_progress
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
@@ -20,7 +20,7 @@ def evaluate_texts(
     corpus_sha256: str,
     checkpoint: str,
     baselines: Baselines | None,
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
@@ -63,7 +63,7 @@ def evaluate_splits(
     *,
     checkpoint: str,
     baselines: Baselines | None,
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
 ) -> list[Evaluation]:
     """Score splits of a dataset by name, each under every context rule."""
     return evaluate_texts(

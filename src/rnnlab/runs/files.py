@@ -8,10 +8,10 @@ from rnnlab.config import Settings
 from rnnlab.files import is_special
 from rnnlab.errors import RunDirectoryError, UsageError
 
-CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
+RUN_CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 
-KINDS = ("train", "held-out")
+METRIC_KINDS = ("train", "held-out")
 """Of lines in metrics.jsonl."""
 
 LOCK = ".lock"
@@ -55,7 +55,7 @@ def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
         raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
-    if content.get("kind") not in KINDS or not isinstance(content.get("step"), int):
+    if content.get("kind") not in METRIC_KINDS or not isinstance(content.get("step"), int):
         raise RunDirectoryError(f"{where}: damaged, no line of metrics: it has no kind or no step")
     return content
 
@@ -68,16 +68,16 @@ def settings_of_run(directory: Path) -> Settings:
     """
     if not directory.exists():
         raise UsageError(f"{directory} does not exist; give a run directory")
-    file = directory / CONFIG
+    file = directory / RUN_CONFIG
     if not file.is_file():
         if file.exists():
             raise RunDirectoryError(f"{file} is no regular file; move it away")
         if state_files(directory):
             raise RunDirectoryError(
-                f"{directory} has lost its {CONFIG}; rnnlab train --resume {directory} writes it "
+                f"{directory} has lost its {RUN_CONFIG}; rnnlab train --resume {directory} writes it "
                 "anew"
             )
-        raise UsageError(f"{directory} is no run directory: it has no {CONFIG}")
+        raise UsageError(f"{directory} is no run directory: it has no {RUN_CONFIG}")
     return Settings.from_toml(file)
 
 

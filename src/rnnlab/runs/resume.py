@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.config.validation import in_words
+from rnnlab.config.validation import shown_value
 from rnnlab.config.settings import read_toml
 from rnnlab.data.dataset import Dataset
 from rnnlab.files import CHECKSUM, sealed, write_atomically
 from rnnlab.errors import ChecksumError, ModelFolderError, RunDirectoryError, UsageError, plainly
-from rnnlab.runs.files import CONFIG, settings_of_run, state_files, state_folder
+from rnnlab.runs.files import RUN_CONFIG, settings_of_run, state_files, state_folder
 from rnnlab.runs.state_facts import check_facts
-from rnnlab.runs.saved_state import State, newest_state
+from rnnlab.runs.saved_state import SavedState, newest_state
 
 CHANGEABLE = (
     "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
@@ -35,17 +35,17 @@ BUILT_WITH = (
 
 
 WRITTEN_ANEW = "delete it to have it written anew from the training state"
-"""What to do about a damaged `CONFIG`."""
+"""What to do about a damaged `RUN_CONFIG`."""
 
 
 def settings_to_resume(directory: Path) -> Settings:
-    """What a run was asked for: by `CONFIG`, or by its newest training state where that is lost.
+    """What a run was asked for: by `RUN_CONFIG`, or by its newest training state where that is lost.
 
     Raises UsageError or RunDirectoryError where neither says it, ModelFolderError where the state
     is none of this version of rnnlab.
     """
     states = state_files(directory)
-    if states and not (directory / CONFIG).exists():
+    if states and not (directory / RUN_CONFIG).exists():
         return Settings.from_flat(_recorded(directory, newest_state(directory)), str(states[0]))
     try:
         return settings_of_run(directory)
@@ -55,23 +55,23 @@ def settings_to_resume(directory: Path) -> Settings:
         raise UsageError(f"{error}; {WRITTEN_ANEW}") from None
 
 
-def mend_settings(directory: Path, state: State, settings: Settings) -> None:
-    """Write `CONFIG` where it is lost; raises RunDirectoryError where a part of it is."""
-    file = directory / CONFIG
+def mend_settings(directory: Path, state: SavedState, settings: Settings) -> None:
+    """Write `RUN_CONFIG` where it is lost; raises RunDirectoryError where a part of it is."""
+    file = directory / RUN_CONFIG
     if not file.exists():
         write_atomically(file, settings.to_toml().encode())
     check_settings(directory, state)
 
 
-def check_settings(directory: Path, state: State) -> None:
-    """Raise RunDirectoryError where `CONFIG` has lost a part; its default would be taken for it."""
-    file = directory / CONFIG
+def check_settings(directory: Path, state: SavedState) -> None:
+    """Raise RunDirectoryError where `RUN_CONFIG` has lost a part; its default would be taken for it."""
+    file = directory / RUN_CONFIG
     there = read_toml(file)
     if lost := [name for name in _recorded(directory, state) if name not in there]:
         raise RunDirectoryError(f"{file}: damaged, it has no {lost[0]}; {WRITTEN_ANEW}")
 
 
-def _recorded(directory: Path, state: State) -> dict[str, Any]:
+def _recorded(directory: Path, state: SavedState) -> dict[str, Any]:
     """All settings by name, as the state says them."""
     try:
         check_facts(state.facts)
@@ -110,15 +110,15 @@ def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Pa
         before, after = changed[name]
         raise UsageError(
             f"{name} cannot change when training goes on: {directory} began with "
-            f"{in_words(before)}, {CONFIG} or the command line says {in_words(after)} (can "
+            f"{shown_value(before)}, {RUN_CONFIG} or the command line says {shown_value(after)} (can "
             f"change: {', '.join(CHANGEABLE)})"
         )
     if was["corpus_sha256"] != now["corpus_sha256"]:
         if "corpus" in changed:
             before, after = changed["corpus"]
             raise UsageError(
-                f"corpus {in_words(after)} is another text than that of {directory}, "
-                f"{in_words(before)}; training can only go on with the text that it began with"
+                f"corpus {shown_value(after)} is another text than that of {directory}, "
+                f"{shown_value(before)}; training can only go on with the text that it began with"
             )
         raise ChecksumError(
             f"the text of {directory} has changed since training began; it can only go on with "

@@ -24,7 +24,7 @@ from rnnlab.files import TEMPORARY, check_path, claimed, make_folder
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.runs.curves import draw_curves
 from rnnlab.runs.files import (
-    CONFIG,
+    RUN_CONFIG,
     ENVIRONMENT,
     LOCK,
     RESULT,
@@ -112,7 +112,7 @@ def _is_bare(directory: Path) -> bool:
     files = {file.name for file in directory.rglob("*") if not file.is_dir()}
     others = {name for name in files if not name.endswith(TEMPORARY)}
     samples = directory / SAMPLES
-    return others <= {LOCK, SAMPLES, CONFIG, ENVIRONMENT} and not (
+    return others <= {LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT} and not (
         samples.is_file() and samples.stat().st_size
     )
 

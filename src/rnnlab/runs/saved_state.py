@@ -30,7 +30,7 @@ Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class State:
+class SavedState:
     """A training state as read from its file."""
 
     tensors: Tensors
@@ -42,7 +42,7 @@ class State:
 
 
 @dataclass
-class States:
+class SavedStates:
     """The training states of one run; see the module."""
 
     directory: Path
@@ -92,7 +92,7 @@ class States:
         self.saved += 1
 
 
-def newest_state(directory: Path) -> State:
+def newest_state(directory: Path) -> SavedState:
     """Read the newest training state that is whole.
 
     Raises RunDirectoryError where there is none.
@@ -105,7 +105,7 @@ def newest_state(directory: Path) -> State:
         except ModelFolderError as error:
             notices.append(f"{error}; going on from the state before")
             continue
-        return State(tensors, facts, notices, files[:number])
+        return SavedState(tensors, facts, notices, files[:number])
     found = f": {notices[0].partition(';')[0]}" if notices else ""
     raise RunDirectoryError(
         f"{directory} has no training state to go on from{found}; train again with "

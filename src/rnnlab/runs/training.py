@@ -10,7 +10,7 @@ import torch
 from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.corpus import check_kept, is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import Watch, unwatched
+from rnnlab.data.streaming import ProgressCallback, no_progress
 from rnnlab.engines import choose_engine
 from rnnlab.errors import CorpusError, DivergenceError, OutOfMemoryError, lack_of_memory
 from rnnlab.display.training import Display
@@ -19,8 +19,8 @@ from rnnlab.runs.resume import mend_settings, settings_to_resume
 from rnnlab.runs.run import Run, check_new, make_directory, owned
 from rnnlab.runs.writer import RunWriter
 from rnnlab.signals import stopping_on_signals
-from rnnlab.runs.saved_state import State, newest_state
-from rnnlab.lm.evaluate import Progress, total_nats
+from rnnlab.runs.saved_state import SavedState, newest_state
+from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.device import set_up
@@ -112,7 +112,7 @@ def train(
     return run
 
 
-def _same_engine(state: State, settings: Settings) -> bool:
+def _same_engine(state: SavedState, settings: Settings) -> bool:
     machine = state.facts["about"]["settings"]["machine"]
     return bool(machine["engine"] == settings.machine.engine)
 
@@ -157,7 +157,7 @@ class Prepared:
     """Why this engine."""
 
 
-def prepare(settings: Settings, watch: Watch = unwatched) -> Prepared:
+def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepared:
     """Load the text, make model and trainer; nothing is written. Raises as `train` does.
 
     watch: told how far a long text is read.
@@ -212,12 +212,12 @@ def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.dev
 
 def _validation(
     model: TextModel, dataset: Dataset, settings: Settings
-) -> Callable[[Progress], float] | None:
+) -> Callable[[ShareCallback], float] | None:
     if "validation" not in dataset.splits:
         return None
     ids, context = dataset.splits["validation"].ids, settings.training.validation_context
 
-    def nats_per_token(progress: Progress) -> float:
+    def nats_per_token(progress: ShareCallback) -> float:
         total = total_nats(model.model, model.engine, ids, context, model.precision, progress)
         return total / (len(ids) - 1)
 

@@ -19,7 +19,7 @@ from rnnlab.files import (
     write_atomically,
     write_json,
 )
-from rnnlab.data.streaming import Watch
+from rnnlab.data.streaming import ProgressCallback
 from rnnlab.errors import (
     DivergenceError,
     RunDirectoryError,
@@ -32,7 +32,7 @@ from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.mirrors import Mirrors
 from rnnlab.runs.resume import about, bits_may_differ, check_same_run, foreign_state
 from rnnlab.runs.files import (
-    CONFIG,
+    RUN_CONFIG,
     CURVES,
     ENVIRONMENT,
     METRICS,
@@ -43,7 +43,7 @@ from rnnlab.runs.files import (
     state_files,
 )
 from rnnlab.runs.state_facts import check_facts
-from rnnlab.runs.saved_state import Facts, State, States, Tensors
+from rnnlab.runs.saved_state import Facts, SavedState, SavedStates, Tensors
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
@@ -77,7 +77,7 @@ class RunWriter:
     _written: set[str] = field(default_factory=set)
     """Model folders that this process has written."""
     log: MetricsLog = field(init=False)
-    states: States = field(init=False)
+    states: SavedStates = field(init=False)
     about: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class RunWriter:
         self.log = MetricsLog(
             self.directory, self.dataset, self.settings.training, self.mirrors.line
         )
-        self.states = States(self.directory, self.settings.machine.checkpoint_seconds)
+        self.states = SavedStates(self.directory, self.settings.machine.checkpoint_seconds)
         self.about = about(self.settings, self.dataset, environment())
 
     def begin(self, trainer: Trainer) -> None:
@@ -94,7 +94,7 @@ class RunWriter:
         self.states.begin()
         self.save_state(trainer)
 
-    def go_on(self, trainer: Trainer, state: State) -> list[str]:
+    def go_on(self, trainer: Trainer, state: SavedState) -> list[str]:
         """Be where the writer and the trainer of an interrupted run were; cut off what came later.
 
         Returns what people should know. Raises UsageError and ChecksumError as `check_same_run`
@@ -106,7 +106,7 @@ class RunWriter:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise foreign_state(self.directory, error) from error
 
-    def _go_on(self, trainer: Trainer, state: State) -> list[str]:
+    def _go_on(self, trainer: Trainer, state: SavedState) -> list[str]:
         facts = state.facts
         check_facts(facts)
         self._check_logs()
@@ -180,7 +180,7 @@ class RunWriter:
         """Write what the run is and where it is made, and clear up after killed processes."""
         for folder in (self.directory, *(self.directory / "checkpoint").glob("*/")):
             remove_leftovers(folder)
-        write_atomically(self.directory / CONFIG, self.settings.to_toml().encode())
+        write_atomically(self.directory / RUN_CONFIG, self.settings.to_toml().encode())
         write_json(self.directory / ENVIRONMENT, self.about["environment"])
 
     def save_state(self, trainer: Trainer) -> None:
@@ -234,7 +234,7 @@ class RunWriter:
         self._save("last")
         self._write_result(trainer)
 
-    def finish(self, trainer: Trainer, watch: Watch | None) -> TextModel:
+    def finish(self, trainer: Trainer, watch: ProgressCallback | None) -> TextModel:
         """Evaluate the best weights, complete result.json, draw the curves.
 
         watch: told how far the evaluation is; without it there is none.

@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 from rnnlab.config import Settings
 from rnnlab.files import alone
 from rnnlab.runs.mirrors.mirror import Line, Mirror, Status, scalars, word
-from rnnlab.runs.files import CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES
+from rnnlab.runs.files import RUN_CONFIG, CURVES, ENVIRONMENT, METRICS, RESULT, SAMPLES
 
-FILES = (CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
+FILES = (RUN_CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
 
 KEY = "run_directory_sha256"
 """Tag that a run is found by."""
