@@ -10,10 +10,10 @@ from rnnlab.config import DataSettings, ModelSettings
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.streaming import STREAMING, Streaming, read_beginning
 from rnnlab.engines import choose_engine
-from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.text_model import TextModel
+from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
 
 WORDS = "the time traveller for so it will be convenient to speak of him "
 TEXT = "".join(WORDS[i % 60 :] + f"{i}\n" for i in range(200))

@@ -12,10 +12,10 @@ from interrupted import fingerprint
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, RunEndedError
+from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.run import Run
 from rnnlab.runs.saved_state import newest_state
 from rnnlab.runs.training import train
-from rnnlab.lm.text_model import TextModel
 
 FAULTS = int(os.environ.get("RNNLAB_FAULTS", "32"))
 """Moments that are tried; 0: every one, with every kind of fault."""

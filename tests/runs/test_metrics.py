@@ -8,9 +8,9 @@ import pytest
 
 from rnnlab.config import DataSettings, TrainingSettings
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.runs.metrics import MetricsLog
-from rnnlab.runs.files import read_metrics
 from rnnlab.lm.train import Milestone, Step
+from rnnlab.runs.files import read_metrics
+from rnnlab.runs.metrics import MetricsLog
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from interrupted import ended_well, fingerprint, resumed, start
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.errors import RunEndedError
 from rnnlab.display.training import Display
+from rnnlab.errors import RunEndedError
+from rnnlab.lm.train import Milestone, Step
 from rnnlab.runs.files import read_json, state_files
 from rnnlab.runs.training import train
-from rnnlab.lm.train import Milestone, Step
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
 """kill -9 in `test_kill_at_any_moment`; docs/resume.md has what came of 100."""

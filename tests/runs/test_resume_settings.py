@@ -12,9 +12,9 @@ from interrupted import ended_well, resumed, start
 import rnnlab
 from rnnlab.config import Settings
 from rnnlab.errors import ChecksumError, UsageError
+from rnnlab.runs.files import read_json, state_files
 from rnnlab.runs.resume import check_same_run
 from rnnlab.runs.run import Run
-from rnnlab.runs.files import read_json, state_files
 from rnnlab.runs.saved_state import newest_state
 from rnnlab.runs.training import train
 

@@ -14,15 +14,15 @@ from interrupted import ended_well, fingerprint, resumed, start
 
 from rnnlab.config import Settings
 from rnnlab.data.streaming import ProgressCallback
-from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
-from rnnlab.runs import training
 from rnnlab.display.training import Display
-from rnnlab.runs.files import read_metrics, state_files
-from rnnlab.runs.saved_state import SavedStates, newest_state
-from rnnlab.runs.training import Prepared, prepare, train
+from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step
+from rnnlab.runs import training
+from rnnlab.runs.files import read_metrics, state_files
+from rnnlab.runs.saved_state import SavedStates, newest_state
+from rnnlab.runs.training import Prepared, prepare, train
 
 
 def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.files import is_special
 from rnnlab.errors import RunDirectoryError, UsageError
+from rnnlab.files import is_special
 
 RUN_CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
@@ -74,8 +74,8 @@ def settings_of_run(directory: Path) -> Settings:
             raise RunDirectoryError(f"{file} is no regular file; move it away")
         if state_files(directory):
             raise RunDirectoryError(
-                f"{directory} has lost its {RUN_CONFIG}; rnnlab train --resume {directory} writes it "
-                "anew"
+                f"{directory} has lost its {RUN_CONFIG}; rnnlab train --resume {directory} writes "
+                "it anew"
             )
         raise UsageError(f"{directory} is no run directory: it has no {RUN_CONFIG}")
     return Settings.from_toml(file)

@@ -10,10 +10,10 @@ from typing import Any
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
 from rnnlab.files import appending, cut_off, finite, flushed_size
-from rnnlab.runs.files import METRICS
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
+from rnnlab.runs.files import METRICS
 
 
 @dataclass

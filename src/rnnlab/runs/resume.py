@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.config.validation import shown_value
 from rnnlab.config.settings import read_toml
+from rnnlab.config.validation import shown_value
 from rnnlab.data.dataset import Dataset
-from rnnlab.files import CHECKSUM, sealed, write_atomically
 from rnnlab.errors import ChecksumError, ModelFolderError, RunDirectoryError, UsageError, plainly
+from rnnlab.files import CHECKSUM, sealed, write_atomically
 from rnnlab.runs.files import RUN_CONFIG, settings_of_run, state_files, state_folder
-from rnnlab.runs.state_facts import check_facts
 from rnnlab.runs.saved_state import SavedState, newest_state
+from rnnlab.runs.state_facts import check_facts
 
 CHANGEABLE = (
     "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
@@ -39,7 +39,7 @@ WRITTEN_ANEW = "delete it to have it written anew from the training state"
 
 
 def settings_to_resume(directory: Path) -> Settings:
-    """What a run was asked for: by `RUN_CONFIG`, or by its newest training state where that is lost.
+    """Return a run's settings, from `RUN_CONFIG` or, if that is lost, from the newest state.
 
     Raises UsageError or RunDirectoryError where neither says it, ModelFolderError where the state
     is none of this version of rnnlab.
@@ -64,7 +64,7 @@ def mend_settings(directory: Path, state: SavedState, settings: Settings) -> Non
 
 
 def check_settings(directory: Path, state: SavedState) -> None:
-    """Raise RunDirectoryError where `RUN_CONFIG` has lost a part; its default would be taken for it."""
+    """Raise RunDirectoryError if `RUN_CONFIG` has lost a setting: its default would be taken."""
     file = directory / RUN_CONFIG
     there = read_toml(file)
     if lost := [name for name in _recorded(directory, state) if name not in there]:
@@ -110,8 +110,8 @@ def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Pa
         before, after = changed[name]
         raise UsageError(
             f"{name} cannot change when training goes on: {directory} began with "
-            f"{shown_value(before)}, {RUN_CONFIG} or the command line says {shown_value(after)} (can "
-            f"change: {', '.join(CHANGEABLE)})"
+            f"{shown_value(before)}, {RUN_CONFIG} or the command line says {shown_value(after)} "
+            f"(can change: {', '.join(CHANGEABLE)})"
         )
     if was["corpus_sha256"] != now["corpus_sha256"]:
         if "corpus" in changed:

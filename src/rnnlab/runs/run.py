@@ -20,21 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.files import TEMPORARY, check_path, claimed, make_folder
 from rnnlab.errors import RunDirectoryError, UsageError
+from rnnlab.files import TEMPORARY, check_path, claimed, make_folder
+from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.curves import draw_curves
 from rnnlab.runs.files import (
-    RUN_CONFIG,
     ENVIRONMENT,
     LOCK,
     RESULT,
+    RUN_CONFIG,
     SAMPLES,
     read_json,
     read_metrics,
     settings_of_run,
     state_files,
 )
-from rnnlab.lm.text_model import TextModel
 
 ELSEWHERE = "give another --run-dir"
 """What to do about a directory that no run can be written to."""

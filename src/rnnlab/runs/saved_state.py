@@ -13,10 +13,10 @@ from typing import Any
 
 from torch import Tensor
 
-from rnnlab.files import make_folder
 from rnnlab.errors import ModelFolderError, RunDirectoryError
-from rnnlab.runs.files import state_files, state_folder
+from rnnlab.files import make_folder
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.runs.files import state_files, state_folder
 
 KEPT = 2
 """States of a run that stay: the newest, and one to fall back to."""

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnlab.config.validation import spelled
-from rnnlab.runs.metrics import Pending
 from rnnlab.lm.training_state import Amount, Count, Exactly, TrainerFacts
+from rnnlab.runs.metrics import Pending
 
 
 class LogFacts(Exactly):

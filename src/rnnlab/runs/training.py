@@ -11,21 +11,21 @@ from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.corpus import check_kept, is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import ProgressCallback, no_progress
+from rnnlab.display.training import Display
 from rnnlab.engines import choose_engine
 from rnnlab.errors import CorpusError, DivergenceError, OutOfMemoryError, lack_of_memory
-from rnnlab.display.training import Display
-from rnnlab.runs.mirrors import Mirrors, check_mirrors
-from rnnlab.runs.resume import mend_settings, settings_to_resume
-from rnnlab.runs.run import Run, check_new, make_directory, owned
-from rnnlab.runs.writer import RunWriter
-from rnnlab.signals import stopping_on_signals
-from rnnlab.runs.saved_state import SavedState, newest_state
+from rnnlab.lm.device import set_up
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
-from rnnlab.lm.device import set_up
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step, Trainer
+from rnnlab.runs.mirrors import Mirrors, check_mirrors
+from rnnlab.runs.resume import mend_settings, settings_to_resume
+from rnnlab.runs.run import Run, check_new, make_directory, owned
+from rnnlab.runs.saved_state import SavedState, newest_state
+from rnnlab.runs.writer import RunWriter
+from rnnlab.signals import stopping_on_signals
 
 StopWhen = Callable[[float, float], str]
 """Of the share of the budget that is used and the held-out bits per character: why to end, or ''.

@@ -10,6 +10,12 @@ from typing import Any
 
 from rnnlab.config import CONTEXTS, Settings
 from rnnlab.data.dataset import Dataset
+from rnnlab.data.streaming import ProgressCallback
+from rnnlab.errors import (
+    DivergenceError,
+    RunDirectoryError,
+    RunEndedError,
+)
 from rnnlab.files import (
     appending,
     cut_off,
@@ -19,36 +25,30 @@ from rnnlab.files import (
     write_atomically,
     write_json,
 )
-from rnnlab.data.streaming import ProgressCallback
-from rnnlab.errors import (
-    DivergenceError,
-    RunDirectoryError,
-    RunEndedError,
-)
-from rnnlab.runs.curves import save_curves
-from rnnlab.runs.environment import environment
-from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
-from rnnlab.runs.metrics import MetricsLog
-from rnnlab.runs.mirrors import Mirrors
-from rnnlab.runs.resume import about, bits_may_differ, check_same_run, foreign_state
-from rnnlab.runs.files import (
-    RUN_CONFIG,
-    CURVES,
-    ENVIRONMENT,
-    METRICS,
-    RESULT,
-    SAMPLES,
-    read_json,
-    read_metrics,
-    state_files,
-)
-from rnnlab.runs.state_facts import check_facts
-from rnnlab.runs.saved_state import Facts, SavedState, SavedStates, Tensors
 from rnnlab.lm.checkpoint import save_weights
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import NO_NEW_BEST, Milestone, Step, Trainer
 from rnnlab.lm.training_state import put_state, take_state
+from rnnlab.runs.curves import save_curves
+from rnnlab.runs.environment import environment
+from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
+from rnnlab.runs.files import (
+    CURVES,
+    ENVIRONMENT,
+    METRICS,
+    RESULT,
+    RUN_CONFIG,
+    SAMPLES,
+    read_json,
+    read_metrics,
+    state_files,
+)
+from rnnlab.runs.metrics import MetricsLog
+from rnnlab.runs.mirrors import Mirrors
+from rnnlab.runs.resume import about, bits_may_differ, check_same_run, foreign_state
+from rnnlab.runs.saved_state import Facts, SavedState, SavedStates, Tensors
+from rnnlab.runs.state_facts import check_facts
 
 RESULT_FORMAT = 1
 

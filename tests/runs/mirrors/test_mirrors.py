@@ -15,11 +15,11 @@ from command_line import Cli
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.errors import DivergenceError, RunDirectoryError, UnavailableError, UsageError
 from rnnlab.display.training import Display
+from rnnlab.errors import DivergenceError, RunDirectoryError, UnavailableError, UsageError
+from rnnlab.runs.files import state_files
 from rnnlab.runs.mirrors import mirrors
 from rnnlab.runs.mirrors.mirror import Mirror
-from rnnlab.runs.files import state_files
 from rnnlab.runs.training import train
 
 TINY: dict[str, Any] = {

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from rnnlab.config import Settings
-from rnnlab.errors import UnavailableError
-from rnnlab.runs.mirrors.mirror import Line, Mirror, Status
-from rnnlab.runs.files import RESULT, read_json
-from rnnlab.signals import INTERRUPTS
 from rnnlab.display.output import notice
+from rnnlab.errors import UnavailableError
+from rnnlab.runs.files import RESULT, read_json
+from rnnlab.runs.mirrors.mirror import Line, Mirror, Status
+from rnnlab.signals import INTERRUPTS
 
 PACKAGES = {
     "tensorboard": ("tensorboard",),
