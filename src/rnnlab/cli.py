@@ -14,7 +14,8 @@ import tyro
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
 from rnnlab.config import Settings, find_config
-from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown, visible
+from rnnlab.console import visible
+from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown
 from rnnlab.signals import die_on_signals, end_on_signals
 
 FLAT = (tyro.conf.OmitArgPrefixes,)

@@ -94,19 +94,6 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
     )
 
 
-CONTROLS = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
-    0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-}
-"""Characters that terminals obey, and what is shown in their place: U+241B for ESC."""
-
-
-def visible(text: str) -> str:
-    """A text for a terminal, which it cannot make do anything."""
-    return text.translate(CONTROLS)
-
-
 def is_unicode(text: str) -> bool:
     """Whether a text can be written as UTF-8; names of files can be any bytes (PEP 383)."""
     try:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rnnlab.bench.bench import Measurement, bench
 from rnnlab.bench.plot import check_plot_file, save_plot
 from rnnlab.config import BenchSettings
-from rnnlab.display.output import notice
+from rnnlab.console import notice
 
 TITLES = {
     "training": "training: whole steps, medians; ratio to builtin, share of the measured peak",

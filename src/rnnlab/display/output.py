@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import get_args
 
 from rnnlab.config import GenerationSettings, Precision
-from rnnlab.console import PlainConsole
+from rnnlab.console import PlainConsole, notice, visible
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
 from rnnlab.display.training import evaluation_tables
 from rnnlab.engines import ENGINES, choose_engine
-from rnnlab.errors import UsageError, visible
+from rnnlab.errors import UsageError
 from rnnlab.lm.device import choose_device
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
 MOST_PREFIX_BYTES = 1 << 24
 """Of a file of prefixes; some files, such as /dev/zero, never end."""
-
-
-def notice(text: str) -> None:
-    """Tell a person something that is no error and no part of the output."""
-    print(f"rnnlab: note: {visible(text)}", file=sys.stderr)
 
 
 def which_weights(model: TextModel, asked: str) -> list[str]:

@@ -14,9 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from rnnlab.config import Settings
-from rnnlab.console import PlainConsole
+from rnnlab.console import PlainConsole, visible
 from rnnlab.data.dataset import Dataset
-from rnnlab.errors import visible
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step

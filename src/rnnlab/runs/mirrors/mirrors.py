@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from rnnlab.config import Settings
-from rnnlab.display.output import notice
+from rnnlab.console import notice
 from rnnlab.errors import UnavailableError
 from rnnlab.runs.files import RESULT, read_json
 from rnnlab.runs.mirrors.mirror import Line, Mirror, Status
