@@ -1,12 +1,13 @@
 # make demo   set everything up, train a small model on a real book, let it write
-# make test   set everything up, check style and types, run the tests
+# make check  style, types and the tests that a change touches, in less than a minute
+# make test   set everything up, check style and types, run all tests
 # make sanitize   run the kernels under address and thread sanitizers, and valgrind where it is
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo test sanitize clean
+.PHONY: demo check style test sanitize clean
 
 demo: .venv/installed
 	@$(BIN)/rnnlab train --config demo --run-dir $(RUN)
@@ -17,13 +18,20 @@ demo: .venv/installed
 	@echo "Everything about this run is in $(RUN); its curves: $(RUN)/curves.svg"
 	@echo "Let it write on: $(BIN)/rnnlab generate $(RUN) --prefix 'the time machine'"
 
-test: .venv/installed-dev
+# Processes of one thread each: two OpenMP threads a process would wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: style
+	OMP_NUM_THREADS=1 $(BIN)/python tests/support/affected.py -n 2
+
+test: style
 	@tests/system-packages.sh
+	$(PYTEST)
+
+style: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-# Two processes of one thread each: two OpenMP threads a process would wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 sanitize:
 	native/tests/run.sh

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from command_line import Cli, made_up_text, run_rnnlab
+from command_line import Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
 
 # A busy machine must not fail a property test.
@@ -15,7 +15,14 @@ pytest_plugins = ["small_experiment"]
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
+    """The command line in this process: fast; it has no environment of its own."""
     return run_rnnlab
+
+
+@pytest.fixture(scope="session")
+def cli_process() -> Cli:
+    """The installed command in a process of its own: `env` changes its environment."""
+    return start_rnnlab
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +43,10 @@ def train_flags(text_file: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def trained(
-    cli: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
+    cli_process: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """A run directory made by the command line, and what was printed."""
     directory = tmp_path_factory.mktemp("runs") / "pets"
-    done = cli("train", *train_flags, "--run-dir", str(directory))
+    done = cli_process("train", *train_flags, "--run-dir", str(directory))
     assert done.returncode == 0, done.stderr
     return directory, done.stdout

@@ -1,23 +1,16 @@
 """The house: what may import what, what is imported when, what the sources may contain."""
 
-import ast
 import re
 import subprocess
 import sys
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
+from source_tree import FILES, MODULES, imported_modules, room
 
 import rnnlab
 
-SOURCE = Path(rnnlab.__file__).parent
-FILES = sorted(SOURCE.rglob("*.py"))
-MODULES = {
-    ".".join(file.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): file
-    for file in FILES
-}
 ORDER = [
     "errors",
     "console, cells, files, signals",
@@ -42,29 +35,7 @@ LARGEST_SHARE = 0.20
 LONGEST_FILE = 330
 
 
-def room(file: Path) -> str:
-    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
-
-
-def imported(file: Path) -> set[str]:
-    """The modules of rnnlab that a file imports, at its top or inside a function."""
-    modules = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            while name not in MODULES and "." in name:
-                name = name.rpartition(".")[0]
-            if name in MODULES:
-                modules.add(name)
-    return modules - {"rnnlab"}
-
-
-IMPORTS = {module: imported(file) for module, file in MODULES.items()}
+IMPORTS = {module: imported_modules(file) for module, file in MODULES.items()}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -161,10 +161,10 @@ def test_wrong_flag_value(cli: Cli) -> None:
     check(cli("train", "--dropout", "1.5"), 2, "dropout must be less than 1, not 1.5")
 
 
-def test_wrong_checksum_shows_both_sums(cli: Cli, tmp_path: Path) -> None:
+def test_wrong_checksum_shows_both_sums(cli_process: Cli, tmp_path: Path) -> None:
     write(tmp_path, b"not the real one", "timemachine.txt")
     check(
-        cli("train", "--corpus", "timemachine", env={"RNNLAB_DATA": str(tmp_path)}),
+        cli_process("train", "--corpus", "timemachine", env={"RNNLAB_DATA": str(tmp_path)}),
         1,
         f"corpus 'timemachine': wrong checksum of {tmp_path}/timemachine.txt: SHA-256 is "
         f"{hashlib.sha256(b'not the real one').hexdigest()}, must be "
@@ -202,9 +202,9 @@ def test_run_directory_that_exists(cli: Cli, trained: tuple[Path, str], text_fil
     assert (trained[0] / "result.json").read_bytes() == before
 
 
-def test_no_gpu(cli: Cli, text_file: Path) -> None:
+def test_no_gpu(cli_process: Cli, text_file: Path) -> None:
     check(
-        cli(
+        cli_process(
             "train",
             "--corpus",
             str(text_file),
@@ -217,9 +217,10 @@ def test_no_gpu(cli: Cli, text_file: Path) -> None:
     )
 
 
-def test_bfloat16_where_it_is_not_available(cli: Cli, text_file: Path) -> None:
+def test_bfloat16_where_it_is_not_available(cli_process: Cli, text_file: Path) -> None:
     check(
-        cli("train", "--corpus", str(text_file), "--precision", "bfloat16", "--device", "cpu",
+        cli_process(
+            "train", "--corpus", str(text_file), "--precision", "bfloat16", "--device", "cpu",
             env={"ONEDNN_MAX_CPU_ISA": "AVX2"}),
         1,
         "precision 'bfloat16' is not available on this cpu: it needs a CPU with AVX-512 "

@@ -1,4 +1,4 @@
-"""The command line through its real entry point."""
+"""The command line: what each command promises, and that the installed one is this one."""
 
 import json
 import tomllib
@@ -29,6 +29,21 @@ def test_no_arguments_show_help(cli: Cli) -> None:
 
 def test_version(cli: Cli) -> None:
     assert cli("--version").stdout == "rnnlab 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    "args",
+    ["--version", "generate RUN --prefix The --length 20", "evaluate RUN", "doctor RUN --json",
+     "corpora", "engines", "report RUN", "reproduce nothing", "bench --engine nothing"],
+)  # fmt: skip
+def test_the_installed_command_is_what_other_tests_call_in_their_own_process(
+    cli: Cli, cli_process: Cli, trained: tuple[Path, str], args: str
+) -> None:
+    words = args.replace("RUN", str(trained[0])).split()
+    here, installed = cli(*words), cli_process(*words)
+    assert (here.returncode, here.stdout, here.stderr) == (
+        installed.returncode, installed.stdout, installed.stderr,
+    )  # fmt: skip
 
 
 # The flags and result fields that scripts may rely on.

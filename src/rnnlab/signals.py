@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rnnlab.errors import TerminatedError
@@ -92,7 +92,8 @@ def _die(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)
+    with suppress(OSError):  # a second signal that came while this line ran
+        signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
 
 

@@ -189,10 +189,10 @@ def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
 
 
 def test_runs_that_fail_are_told_and_tried_again(
-    cli: Cli, file: Path, content: dict[str, Any]
+    cli: Cli, cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["grid"] = {"engine": ["builtin", "native"]}
-    done = cli("experiment", str(write(file, content)), env={"RNNLAB_ISA": "avx3"})
+    done = cli_process("experiment", str(write(file, content)), env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     error = done.stderr.replace("\n", " ")
@@ -211,11 +211,11 @@ def test_runs_that_fail_are_told_and_tried_again(
 
 
 def test_the_same_failure_three_times_in_a_row_begins_no_more(
-    cli: Cli, file: Path, content: dict[str, Any]
+    cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["base"]["engine"] = "native"
     write(file, content | {"seeds": 9})
-    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
+    done = cli_process("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
     error = done.stderr.replace("\n", " ")
     assert "3 runs failed and will be tried again by the same command; all others are kept" in error
@@ -223,14 +223,14 @@ def test_the_same_failure_three_times_in_a_row_begins_no_more(
 
 
 def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
-    cli: Cli, file: Path, content: dict[str, Any]
+    cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["base"]["engine"] = "native"
     del content["grid"]
     sizes = [{"name": f"{n}", "change": {"hidden_size": n}} for n in (4, 5, 6)]
     content["variant"] = [*sizes, {"name": "other", "change": {"engine": "builtin"}}]
     write(file, content | {"seeds": 1, "reference": "other"})
-    done = cli("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
+    done = cli_process("experiment", str(file), "--workers", "1", env={"RNNLAB_ISA": "avx3"})
     assert done.returncode == 1
     assert "3 runs failed" in done.stderr
     assert "no more were begun" not in done.stderr

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from command_line import RNNLAB, run_rnnlab
+from command_line import RNNLAB, start_rnnlab
 
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import read_plan
@@ -49,7 +49,7 @@ def test_killed_experiments_end_with_the_same_results(
         (tmp_path / name / "experiment.toml").write_text(tomli_w.dumps(content))
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     began = time.monotonic()
-    assert run_rnnlab("experiment", str(undisturbed / "experiment.toml")).returncode == 0
+    assert start_rnnlab("experiment", str(undisturbed / "experiment.toml")).returncode == 0
     whole = time.monotonic() - began
 
     made: dict[str, int] = {}
@@ -73,7 +73,7 @@ def test_killed_experiments_end_with_the_same_results(
             # A run that was made twice would have another outcome file.
             assert made.setdefault(file.parent.name, file.stat().st_ino) == file.stat().st_ino
     assert in_the_middle >= KILLS // 2
-    last = run_rnnlab("experiment", str(killed / "experiment.toml"))
+    last = start_rnnlab("experiment", str(killed / "experiment.toml"))
     assert last.returncode == 0, last.stderr
     for name, number in made.items():
         assert (killed / "runs" / name / "outcome.json").stat().st_ino == number

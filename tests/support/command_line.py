@@ -1,12 +1,20 @@
 """The command line as a user calls it, and made-up text to call it with."""
 
+import io
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+from unittest.mock import patch
+
+from rnnlab.signals import SIGNALS
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,8 +38,59 @@ def made_up_text(sentences: int, seed: int = 0) -> str:
     )
 
 
-def run_rnnlab(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
+def run_rnnlab(
+    *args: str, cwd: str | Path = ".", input: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which has imported torch, and put back what it changes here.
+
+    Returns what `start_rnnlab` would; files stand in for the pipes.
+    """
+    import torch
+
+    from rnnlab.cli import main
+
+    handlers = {sign: signal.getsignal(sign) for sign in SIGNALS}
+    threads = torch.get_num_threads()
+    stdin = io.TextIOWrapper(io.BytesIO(input.encode()), encoding="utf-8")
+    with (
+        TemporaryFile("w+", encoding="utf-8") as stdout,
+        TemporaryFile("w+", encoding="utf-8") as stderr,
+        patch.dict(os.environ, COLUMNS="100"),
+        patch.object(sys, "stdin", stdin),
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        chdir(cwd),
+    ):
+        try:
+            code = exit_code(main, args)
+        finally:
+            torch.set_num_threads(threads)
+            for sign, handler in handlers.items():
+                signal.signal(sign, handler)
+        printed = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            printed.append(file.read())
+    return subprocess.CompletedProcess(args, code, *printed)
+
+
+def exit_code(main: Callable[[Sequence[str]], None], args: Sequence[str]) -> int:
+    """Call the command line; whatever it raises is printed as the interpreter prints it."""
+    try:
+        main(args)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def start_rnnlab(
+    *args: str, env: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in a process of its own, for what is settled while it loads."""
+    environment = {**os.environ, "COLUMNS": "100", **(env or {})}
     return subprocess.run(
         [RNNLAB, *args], capture_output=True, text=True, timeout=300, env=environment, **options
     )
