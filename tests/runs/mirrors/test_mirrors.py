@@ -35,7 +35,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:Deprecatio
 
 
 @pytest.fixture(scope="module")
-def run_dir(cli_process: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_dir(
+    cli_process: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run of the command line, mirrored to both; MLflow's store is made for it."""
     folder = tmp_path_factory.mktemp("mirrored")
     done = cli_process(
