@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from rnnlab.cells import CELLS, Weights
-from rnnlab.engines import ENGINES, Engine, choose_engine, native
+from rnnlab.engines import ENGINES, Engine, choose_engine, native_kernels
 from rnnlab.engines.builtin import _dense
 from rnnlab.errors import UnavailableError, UsageError
 from rnnlab.lm.model import RecurrentLayers
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def without_kernels(monkeypatch):
     """A machine where the kernels were not compiled."""
-    monkeypatch.setattr(native, "_module", lambda: ModuleNotFoundError("no rnnlab._native"))
+    monkeypatch.setattr(native_kernels, "_module", lambda: ModuleNotFoundError("no rnnlab._native"))
 
 
 each_cell = pytest.mark.parametrize("name", CELLS)
@@ -169,12 +169,12 @@ def test_builtin_refuses_a_state_that_its_kernels_would_read_beyond(name, shape)
         )
 
 
-@pytest.mark.parametrize("level", native.instruction_sets())
+@pytest.mark.parametrize("level", native_kernels.instruction_sets())
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_auto_takes_native_where_its_level_is_fast(monkeypatch, level, precision):
     monkeypatch.setenv("RNNLAB_ISA", level)
     engine, reason = choose_engine("auto", "lstm", CPU, precision)
-    if precision in native.FAST.get(level, ()):
+    if precision in native_kernels.FAST.get(level, ()):
         assert engine is ENGINES["native"]
         assert reason == f"auto: the fastest on {level} in {precision}"
     else:
@@ -203,14 +203,14 @@ def test_native_is_for_the_cpu():
     [
         (
             None,
-            "for lack of a C++ compiler; install one (Debian: apt install g++, Fedora: dnf "
-            "install gcc-c++) and then rnnlab again",
+            "because there is no C++ compiler; install one (Debian: apt install g++, Fedora: dnf "
+            "install gcc-c++), then reinstall rnnlab",
         ),
-        ("/bin/c++", "a C++ compiler is here now (/bin/c++), so install rnnlab again"),
+        ("/bin/c++", "there is a C++ compiler now (/bin/c++), so reinstall rnnlab"),
     ],
 )
 def test_missing_kernels_say_why_and_how_to_get_them(monkeypatch, without_kernels, found, words):
-    monkeypatch.setattr(native.shutil, "which", lambda name: found)
+    monkeypatch.setattr(native_kernels.shutil, "which", lambda name: found)
     with pytest.raises(UnavailableError) as caught:
         choose_engine("native", "lstm", CPU)
     assert str(caught.value).startswith("engine 'native' cannot run here: its kernels were not")
@@ -218,7 +218,9 @@ def test_missing_kernels_say_why_and_how_to_get_them(monkeypatch, without_kernel
 
 
 def test_kernels_that_do_not_load_say_so(monkeypatch):
-    monkeypatch.setattr(native, "_module", lambda: ImportError("libgomp.so.1: no such file"))
+    monkeypatch.setattr(
+        native_kernels, "_module", lambda: ImportError("libgomp.so.1: no such file")
+    )
     with pytest.raises(UnavailableError, match=r"but do not load: libgomp\.so\.1: no such"):
         choose_engine("native", "lstm", CPU)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from native_oracle import LEVELS, NATIVE, TEXTBOOK, TOLERANCE, TORCHS_BFLOAT16, needs_kernels
 
 from rnnlab.cells import CELLS, Weights
-from rnnlab.engines.native import instruction_set
+from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import UsageError
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES
-from rnnlab.engines.native import instruction_sets
+from rnnlab.engines.native_kernels import instruction_sets
 from rnnlab.lm.model import LanguageModel, detached
 
 NATIVE, TEXTBOOK, BUILTIN = ENGINES["native"], ENGINES["textbook"], ENGINES["builtin"]

@@ -25,7 +25,7 @@ from rnnlab.bench.workloads import (
 )
 from rnnlab.config import BenchSettings, ComputeSettings
 from rnnlab.engines import ENGINES
-from rnnlab.engines.native import instruction_set
+from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import UnavailableError, unknown
 from rnnlab.lm.device import set_up
 from rnnlab.runs.environment import environment

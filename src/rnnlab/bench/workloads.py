@@ -17,7 +17,7 @@ from rnnlab.config import GenerationSettings, Settings
 from rnnlab.data.batches import SequentialBatches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import ENGINES, Engine
-from rnnlab.engines.native import instruction_sets, kernels
+from rnnlab.engines.native_kernels import instruction_sets, kernels
 from rnnlab.lm.device import autocast
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel

@@ -4,7 +4,8 @@ import torch
 
 from rnnlab.engines.builtin import Builtin
 from rnnlab.engines.engine import Dropouts, Engine, Network, Reader
-from rnnlab.engines.native import FAST, Native, instruction_set
+from rnnlab.engines.native import Native
+from rnnlab.engines.native_kernels import FAST, instruction_set
 from rnnlab.engines.textbook import Textbook
 from rnnlab.errors import UnavailableError, unknown
 

@@ -6,11 +6,6 @@ alive during the call. The kernels compute in float32, or with bfloat16 operands
 Legend: T time steps, B batch, I input size, H hidden size, G gates, V vocabulary size.
 """
 
-import os
-import shutil
-from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -19,68 +14,16 @@ from torch.autograd.function import once_differentiable
 
 from rnnlab.cells import Cell, State, Weights
 from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep
-from rnnlab.errors import UnavailableError, unknown
-
-ISA_VARIABLE = "RNNLAB_ISA"
-REBUILD = "RNNLAB_REQUIRE_NATIVE=1 pip install --verbose --no-deps --force-reinstall ."
-
-FAST = {
-    "avx512bf16": ("float32", "bfloat16"),
-    "avx512": ("float32",),
-    "avx2": ("float32",),
-}
-"""Instruction set -> precisions in which these kernels train faster than torch's, measured with
-`rnnlab bench` (benchmarks/README.md). Without bfloat16 arithmetic it is computed as float32."""
-
-
-@cache
-def _module() -> ModuleType | ImportError:
-    # torch is imported by now, so that both share one OpenMP and one pool of threads.
-    try:
-        return import_module("rnnlab._native")
-    except ImportError as error:
-        return error
-
-
-def kernels() -> Any:
-    """Return the compiled module; raises UnavailableError where it is not there."""
-    module = _module()
-    if isinstance(module, ImportError):
-        raise UnavailableError(f"engine 'native' cannot run here: {why_missing(module)}")
-    return module
-
-
-def why_missing(error: ImportError) -> str:
-    """Say why there are no kernels, and how to get them."""
-    if not isinstance(error, ModuleNotFoundError):
-        return f"its kernels were compiled but do not load: {error}"
-    compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-    if compiler is None:
-        return (
-            "its kernels were not compiled, for lack of a C++ compiler; install one (Debian: "
-            "apt install g++, Fedora: dnf install gcc-c++) and then rnnlab again"
-        )
-    return (
-        f"its kernels were not compiled when rnnlab was installed; a C++ compiler is here now "
-        f"({compiler}), so install rnnlab again; in its sources, `{REBUILD}` shows what fails"
-    )
-
-
-def instruction_sets() -> list[str]:
-    """The levels that this build holds and this processor runs, the fastest first."""
-    return list(kernels().instruction_sets())
-
-
-def instruction_set() -> str:
-    """The level in use: the fastest, or the one that RNNLAB_ISA names.
-
-    Raises UsageError where RNNLAB_ISA names none that runs here.
-    """
-    choices = instruction_sets()
-    wanted = os.environ.get(ISA_VARIABLE, "")
-    if wanted and wanted not in choices:
-        raise unknown(f"{ISA_VARIABLE} level", wanted, choices)
-    return wanted or choices[0]
+from rnnlab.engines.native_kernels import (
+    ISA_VARIABLE,
+    address,
+    check_type,
+    instruction_set,
+    instruction_sets,
+    kernels,
+    why_missing,
+)
+from rnnlab.engines.native_network import NativeReader, NativeTrainingStep
 
 
 class Native(Engine):
@@ -95,9 +38,8 @@ class Native(Engine):
 
     def fault(self, cell: str, device: torch.device) -> str | None:
         """See `Engine.fault`."""
-        module = _module()
-        if isinstance(module, ImportError):
-            return why_missing(module)
+        if reason := why_missing():
+            return reason
         if device.type != "cpu":
             return f"its kernels are for the CPU, not for {device.type}"
         return None
@@ -125,16 +67,12 @@ class Native(Engine):
 
     def training_step(self, network: Network, precision: str) -> TrainingStep | None:
         """See `Engine.training_step`."""
-        from rnnlab.engines.native_network import NativeTrainingStep
-
         return NativeTrainingStep(network, precision)
 
     def reader(
         self, network: Network, batch_size: int, num_steps: int, precision: str
     ) -> Reader | None:
         """See `Engine.reader`."""
-        from rnnlab.engines.native_network import NativeReader
-
         return NativeReader(network, batch_size, num_steps, precision)
 
 
@@ -158,20 +96,6 @@ def check(cell: Cell, weights: Weights, inputs: Tensor, state: State) -> None:
         raise ValueError(f"each part of the state must be {(B, H)}, not {parts}")
     for tensor in (*weights, *state):
         check_type(tensor, "tensors")
-
-
-def check_type(tensor: Tensor, what: str) -> None:
-    """Raise TypeError where the kernels cannot compute with a tensor; `what` it is, in words."""
-    if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
-        raise TypeError(
-            f"engine 'native' computes float32 {what} on the CPU, not {tensor.dtype} on "
-            f"{tensor.device.type}"
-        )
-
-
-def address(tensor: Tensor | None) -> int:
-    """Where a tensor's elements begin; 0 for None."""
-    return 0 if tensor is None else tensor.data_ptr()
 
 
 class _Layer(torch.autograd.Function):

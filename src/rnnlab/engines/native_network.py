@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnlab.cells import State
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import Network
-from rnnlab.engines.native import address, check_type, instruction_set, kernels
+from rnnlab.engines.native_kernels import address, check_type, instruction_set, kernels
 
 
 def _sizes(network: Network) -> tuple[str, int, int, int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 import torch
 
-from rnnlab.engines.native import instruction_set
+from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import RnnlabError
 
 
