@@ -1,12 +1,12 @@
-// exp, sigmoid and tanh of whole vectors, to about 1e-7, NaN to NaN and never overflowing.
+// exp, sigmoid and tanh of vectors, accurate to about 1e-7. NaN stays NaN and nothing overflows.
 #pragma once
 
 #include "simd.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 
-// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2, and e^r - 1 = r + r^2 q(r), q the
-// truncated series, its last terms adjusted for that interval (Cody and Waite 1980, chapter 6).
+// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2, and e^r - 1 = r + r^2 q(r). q is the
+// truncated series with its last terms fitted to that interval (Cody and Waite 1980, chapter 6).
 struct Exponential {
   F scale;  // 2^n
   F less1;  // e^r - 1
@@ -23,7 +23,7 @@ static RNNLAB_INLINE Exponential exponential(F x) {
   const F q23 = r * 8.3334519073e-3f + 4.1665795894e-2f;
   const F q45 = r * 1.9875691500e-4f + 1.3981999507e-3f;
   const F q = (q45 * rr + q23) * rr + q01;
-  const U exponent = (U)shifted << 23;  // the integer n sits in the low bits of `shifted`
+  const U exponent = (U)shifted << 23;  // the low bits of `shifted` hold n
   return {(F)(exponent + (127 << 23)), r + rr * q};
 }
 

@@ -1,14 +1,17 @@
-// The Python module rnnlab._native. Arrays come as addresses: rnnlab.engines.native has checked
-// their shapes, types and strides, and keeps them alive during the call.
+// The Python module rnnlab._native. nanobind checks that arrays are C-contiguous, on the CPU and of
+// the right type; the functions below check their shapes.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <initializer_list>
 #include <mutex>
+#include <stdexcept>
 
-#include "call.h"
 #include "layer_call.h"
 #include "reader.h"
 #include "training_step.h"
@@ -18,21 +21,55 @@ using namespace rnnlab;
 
 namespace {
 
-using Address = uint64_t;
-using Addresses = std::vector<Address>;
-
 template <class T>
-T* pointer(Address address) {
-  return reinterpret_cast<T*>(address);
+using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+using Floats = Array<float>;
+using FloatList = std::vector<Floats>;
+using OptionalFloats = std::optional<Floats>;
+using OptionalList = std::vector<OptionalFloats>;
+using Ids = Array<const int64_t>;
+
+template <class Sizes>
+std::string in_words(const Sizes& sizes) {  // as Python prints a shape
+  std::string text = "(";
+  for (auto size = sizes.begin(); size != sizes.end(); ++size)
+    text += (size == sizes.begin() ? "" : ", ") + std::to_string(*size);
+  return text + (sizes.size() == 1 ? ",)" : ")");
 }
 
-How how(const std::string& isa, const std::string& precision) {
+template <class T>
+std::string in_words(const Array<T>& array) {
+  std::vector<size_t> sizes(array.shape_ptr(), array.shape_ptr() + array.ndim());
+  return in_words(sizes);
+}
+
+// The array's data; raises ValueError if it has another shape.
+template <class T>
+T* checked(const char* name, const Array<T>& array, std::initializer_list<int64_t> sizes,
+           const std::string& suffix = {}) {
+  bool good = array.ndim() == sizes.size();
+  for (size_t axis = 0; good && axis < sizes.size(); ++axis)
+    good = static_cast<int64_t>(array.shape(axis)) == sizes.begin()[axis];
+  if (!good)
+    throw std::invalid_argument(name + suffix + " must be " + in_words(sizes) + ", not " +
+                                in_words(array));
+  return array.data();
+}
+
+float* checked(const char* name, const OptionalFloats& array, std::initializer_list<int64_t> sizes,
+               const std::string& suffix = {}) {
+  return array ? checked(name, *array, sizes, suffix) : nullptr;
+}
+
+Backend backend(const std::string& isa, const std::string& precision) {
+  if (precision != "float32" && precision != "bfloat16")
+    throw std::invalid_argument("no kernels for precision " + precision);
   int count;
   const Kernels* const* all = available_kernels(&count);
   for (int i = 0; i < count; ++i)
     if (isa == all[i]->isa)
       return {all[i], precision == "bfloat16" ? Precision::bfloat16 : Precision::float32};
-  throw std::invalid_argument("no kernels for " + isa);
+  throw std::invalid_argument("no kernels for instruction set " + isa);
 }
 
 CellKind cell_kind(const std::string& cell) {
@@ -40,114 +77,194 @@ CellKind cell_kind(const std::string& cell) {
   if (cell == "rnn-relu") return CellKind::rnn_relu;
   if (cell == "gru") return CellKind::gru;
   if (cell == "lstm") return CellKind::lstm;
-  throw std::invalid_argument("no kernels for the cell " + cell);
+  throw std::invalid_argument("no kernels for cell " + cell);
 }
 
-// weight_ih, weight_hh, bias_ih, bias_hh from address `first` on.
-template <class Layer>
-Layer layer(const Addresses& a, int64_t first) {
-  return {pointer<float>(a.at(first)), pointer<float>(a.at(first + 1)),
-          pointer<float>(a.at(first + 2)), pointer<float>(a.at(first + 3))};
+// The four arrays of a layer from `first` on, as LayerWeights or LayerGradients.
+template <class Layer, class List>
+Layer layer(const List& arrays, size_t first, CellKind cell, int64_t H, int64_t I,
+            const std::string& suffix = {}) {
+  const int64_t rows = cell_shape(cell).gates * H;
+  return {checked("weight_ih", arrays.at(first), {rows, I}, suffix),
+          checked("weight_hh", arrays.at(first + 1), {rows, H}, suffix),
+          checked("bias_ih", arrays.at(first + 2), {rows}, suffix),
+          checked("bias_hh", arrays.at(first + 3), {rows}, suffix)};
 }
 
-// embedding or 0; weight_ih, weight_hh, bias_ih, bias_hh of each layer; output weight and bias.
-template <class Network, class Layer>
-Network network(const Addresses& a, int64_t layers) {
-  Network n{pointer<float>(a.at(0)), {}, pointer<float>(a.at(1 + 4 * layers)),
-            pointer<float>(a.at(2 + 4 * layers))};
-  for (int64_t l = 0; l < layers; ++l) n.layers.push_back(layer<Layer>(a, 1 + 4 * l));
-  return n;
-}
-
-NetworkWeights network_weights(const Addresses& a, int64_t layers) {
-  return network<NetworkWeights, LayerWeights>(a, layers);
-}
-
-NetworkGradients network_gradients(const Addresses& a, int64_t layers) {
-  return network<NetworkGradients, LayerGradients>(a, layers);
-}
-
-// h and c (or 0) of each layer.
-NetworkState network_state(const Addresses& a, int64_t layers) {
+// The parts h and c of states (B, H), one after the other; parts that are not there are null.
+template <class List>
+NetworkState states(const List& arrays, CellKind cell, int64_t layers, int64_t B, int64_t H) {
+  const size_t parts = cell_shape(cell).has_c ? 2 : 1;
+  if (arrays.size() != layers * parts)
+    throw std::invalid_argument("the state must have " + std::to_string(layers * parts) +
+                                " parts, not " + std::to_string(arrays.size()));
   NetworkState state;
-  for (int64_t l = 0; l < layers; ++l) {
-    state.h.push_back(pointer<float>(a.at(2 * l)));
-    state.c.push_back(pointer<float>(a.at(2 * l + 1)));
+  for (size_t i = 0; i < arrays.size(); i += parts) {
+    state.h.push_back(checked("each part of the state", arrays[i], {B, H}));
+    state.c.push_back(parts > 1 ? checked("each part of the state", arrays[i + 1], {B, H})
+                                : nullptr);
   }
   return state;
 }
 
+// The parameters of a model, or their gradients: the embedding or None; weight_ih, weight_hh, bias_ih
+// and bias_hh of each layer; weight and bias of the output layer. Holds references to the arrays.
+struct PyNetwork {
+  OptionalList arrays;
+  NetworkShape shape;
+  NetworkWeights weights;
+  NetworkGradients gradients;
+
+  PyNetwork(const std::string& cell, OptionalList given) : arrays(std::move(given)) {
+    const size_t n = arrays.size();
+    if (n < 7 || n % 4 != 3) throw std::invalid_argument("a model has 3 + 4 arrays per layer");
+    for (size_t i = 1; i < n; ++i)
+      if (!arrays[i]) throw std::invalid_argument("only the embedding may be None");
+    const auto size = [](const OptionalFloats& array, size_t axis) -> int64_t {
+      return array && array->ndim() > axis ? array->shape(axis) : 0;
+    };
+    shape = {cell_kind(cell), static_cast<int64_t>(n / 4), size(arrays[n - 2], 1),
+             size(arrays[n - 2], 0), size(arrays[0], 1)};
+    weights = as<NetworkWeights, LayerWeights>();
+    gradients = as<NetworkGradients, LayerGradients>();
+  }
+
+ private:
+  template <class Network, class Layer>
+  Network as() const {
+    const auto [cell, layers, H, V, E] = shape;
+    const size_t last = arrays.size() - 1;
+    Network network{checked("embedding", arrays[0], {V, E}), {},
+                    checked("output_weight", arrays[last - 1], {V, H}),
+                    checked("output_bias", arrays[last], {V})};
+    for (int64_t l = 0; l < layers; ++l)
+      network.layers.push_back(layer<Layer>(arrays, 1 + 4 * l, cell, H, l ? H : E ? E : V,
+                                            "_l" + std::to_string(l)));
+    return network;
+  }
+};
+
 // Two Python threads may hold the same object; its buffers serve one call at a time.
 struct PyTrainingStep {
-  int64_t layers;
+  NetworkShape shape;
   TrainingStep step;
   std::mutex mutex;
 
-  PyTrainingStep(const std::string& isa, const std::string& precision, const std::string& cell,
-                 int64_t layers, int64_t hidden, int64_t vocabulary, int64_t embedding)
-      : layers(layers),
-        step(how(isa, precision), {cell_kind(cell), layers, hidden, vocabulary, embedding}) {}
+  PyTrainingStep(const std::string& isa, const std::string& precision, const PyNetwork& network)
+      : shape(network.shape), step(backend(isa, precision), shape) {}
 
-  std::pair<double, double> run(const Addresses& weights, const Addresses& gradients, Address ids,
-                                Address targets, int64_t T, int64_t B, const Addresses& state,
+  std::pair<double, double> run(const PyNetwork& weights, const PyNetwork& gradients,
+                                const Ids& ids, const Ids& targets, const FloatList& state,
                                 std::tuple<float, float, float, float> dropouts, uint64_t seed,
                                 double clip_norm, int threads) {
-    const std::lock_guard<std::mutex> lock(mutex);
+    if (ids.ndim() != 2 || ids.size() == 0)
+      throw std::invalid_argument("ids must be (T, B) and not empty, not " + in_words(ids));
+    const int64_t T = ids.shape(0), B = ids.shape(1);
+    const Batch batch{ids.data(), checked("targets", targets, {T, B}), T, B};
+    const NetworkState after = states(state, shape.cell, shape.layers, B, shape.hidden);
+    if (!(weights.shape == shape && gradients.shape == shape))
+      throw std::invalid_argument("weights or gradients are not those of this training step");
     const auto [input, layer, weight, output] = dropouts;
-    const StepResult result = step.run(
-        network_weights(weights, layers), network_gradients(gradients, layers),
-        pointer<int64_t>(ids), pointer<int64_t>(targets), T, B, network_state(state, layers),
-        {input, layer, weight, output}, seed, clip_norm, threads);
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex);
+    const StepResult result =
+        step.run(weights.weights, gradients.gradients, batch, after,
+                 {{input, layer, weight, output}, seed, clip_norm, threads});
     return {result.nats, result.gradient_norm};
   }
 };
 
 struct PyReader {
-  int64_t layers;
+  int64_t B, T;
   Reader reader;
   std::mutex mutex;
 
-  PyReader(const std::string& isa, const std::string& precision, const std::string& cell,
-           int64_t layers, int64_t hidden, int64_t vocabulary, int64_t embedding,
-           const Addresses& weights, int64_t B, int64_t T, bool project_table, int threads)
-      : layers(layers),
-        reader(how(isa, precision), {cell_kind(cell), layers, hidden, vocabulary, embedding},
-               network_weights(weights, layers), B, T, project_table, threads) {}
+  PyReader(const std::string& isa, const std::string& precision, const PyNetwork& network,
+           int64_t B, int64_t T, int threads)
+      : B(B), T(T),
+        reader(backend(isa, precision), network.shape, network.weights, B, T, threads) {}
 
-  void set_state(const Addresses& state) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    reader.set_state(network_state(state, layers));
+  // The number of time steps of ids (T, B), or of ids that have `more` rows.
+  template <class Ids>
+  int64_t steps(const Ids& ids, int64_t more = 0) const {
+    const int64_t rows = ids.ndim() == 2 ? ids.shape(0) : 0;
+    if (rows <= more || static_cast<int64_t>(ids.shape(1)) != B || rows - more > T)
+      throw std::invalid_argument(
+          "ids must be 1 to " + std::to_string(T) + " steps" +
+          (more ? " and a last row" : "") + " of " + std::to_string(B) + " sequences, not " +
+          in_words(ids));
+    return rows - more;
   }
-  double score(Address ids, Address targets, int64_t steps) {
+  void reset_state() {
+    const nb::gil_scoped_release release;
     const std::lock_guard<std::mutex> lock(mutex);
-    return reader.score(pointer<int64_t>(ids), pointer<int64_t>(targets), steps);
+    reader.reset_state();
   }
-  bool generate(Address ids, Address known, Address uniforms, int64_t steps, double temperature,
-                int64_t top_k, double top_p, int64_t forbidden) {
+  double score(const Ids& ids, const Ids& targets) {
+    const int64_t n = steps(ids);
+    const int64_t* wanted = checked("targets", targets, {n, B});
+    const nb::gil_scoped_release release;
     const std::lock_guard<std::mutex> lock(mutex);
-    return reader.generate(pointer<int64_t>(ids), pointer<uint8_t>(known),
-                           pointer<double>(uniforms), steps,
-                           {temperature, top_k, top_p, forbidden});
+    return reader.score(ids.data(), wanted, n);
+  }
+  bool generate(const Array<int64_t>& ids, const Array<const bool>& known,
+                const Array<const double>& uniforms, double temperature, int64_t top_k,
+                double top_p, int64_t forbidden) {
+    const int64_t n = steps(ids, 1);
+    const bool* given = checked("known", known, {n + 1, B});
+    const double* draws = checked("uniforms", uniforms, {n + 1, B});
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex);
+    return reader.generate(ids.data(), given, draws, n, {temperature, top_k, top_p, forbidden});
   }
 };
 
+// One layer forward, on floats or on token ids; the other is None. Backward may be called later.
 struct PyLayerCall {
+  LayerShape shape;
   LayerCall call;
 
-  PyLayerCall(const std::string& isa, const std::string& precision, const std::string& cell,
-              int64_t T, int64_t B, int64_t H, int64_t input_size, bool ids, bool keep, int threads)
-      : call(how(isa, precision), cell_kind(cell), T, B, H, input_size, ids, keep, threads) {}
-
-  void forward(const Addresses& weights, Address x, Address ids, Address h, Address c,
-               Address outputs, Address last_h, Address last_c) {
-    call.forward(layer<LayerWeights>(weights, 0), pointer<float>(x), pointer<int64_t>(ids),
-                 pointer<float>(h), pointer<float>(c), pointer<float>(outputs),
-                 pointer<float>(last_h), pointer<float>(last_c));
+  static LayerShape shape_of(const std::string& cell, const FloatList& weights,
+                             const OptionalFloats& x, const std::optional<Ids>& ids) {
+    const Floats &weight_ih = weights.at(0), &weight_hh = weights.at(1);
+    const int64_t I = weight_ih.ndim() == 2 ? weight_ih.shape(1) : 0;
+    const int64_t H = weight_hh.ndim() == 2 ? weight_hh.shape(1) : 0;
+    const bool good = x ? x->ndim() == 3 && static_cast<int64_t>(x->shape(2)) == I
+                        : ids.value().ndim() == 2;
+    if (!good || (x ? x->size() : ids->size()) == 0)
+      throw std::invalid_argument(
+          "inputs must be " + (x ? "(T, B, " + std::to_string(I) + ")" : std::string("(T, B)")) +
+          " and not empty, not " + (x ? in_words(*x) : in_words(*ids)));
+    const int64_t T = x ? x->shape(0) : ids->shape(0), B = x ? x->shape(1) : ids->shape(1);
+    return {cell_kind(cell), T, B, H, I};
   }
-  void backward(Address d_outputs, Address d_h, Address d_c, const Addresses& gradients,
-                Address dx, Address d_h0, Address d_c0) {
-    call.backward(pointer<float>(d_outputs), pointer<float>(d_h), pointer<float>(d_c),
-                  layer<LayerGradients>(gradients, 0), pointer<float>(dx), pointer<float>(d_h0), pointer<float>(d_c0));
+
+  PyLayerCall(const std::string& isa, const std::string& precision, const std::string& cell,
+              const FloatList& weights, const OptionalFloats& x, const std::optional<Ids>& ids,
+              const FloatList& state, const Floats& outputs, const FloatList& last, bool keep,
+              int threads)
+      : shape(shape_of(cell, weights, x, ids)),
+        call(backend(isa, precision), shape, x ? InputKind::floats : InputKind::token_ids,
+             keep ? Pass::with_backward : Pass::forward_only, threads) {
+    const auto [kind, T, B, H, I] = shape;
+    const LayerWeights w = layer<LayerWeights>(weights, 0, kind, H, I);
+    const NetworkState before = states(state, kind, 1, B, H), after = states(last, kind, 1, B, H);
+    float* out = checked("outputs", outputs, {T, B, H});
+    const nb::gil_scoped_release release;
+    call.forward(w, x ? x->data() : nullptr, ids ? ids->data() : nullptr, before.h[0],
+                 before.c[0], out, after.h[0], after.c[0]);
+  }
+
+  void backward(const OptionalFloats& d_outputs, const OptionalList& d_last,
+                const FloatList& d_weights, const OptionalFloats& dx, const FloatList& d_state) {
+    const auto [kind, T, B, H, I] = shape;
+    const float* d_out = checked("d_outputs", d_outputs, {T, B, H});
+    const NetworkState after = states(d_last, kind, 1, B, H);
+    const NetworkState before = states(d_state, kind, 1, B, H);
+    const LayerGradients g = layer<LayerGradients>(d_weights, 0, kind, H, I);
+    float* d_in = checked("dx", dx, {T, B, I});
+    const nb::gil_scoped_release release;
+    call.backward(d_out, after.h[0], after.c[0], g, d_in, before.h[0], before.c[0]);
   }
 };
 
@@ -159,60 +276,57 @@ std::vector<std::string> instruction_sets() {
   return names;
 }
 
-// Floating-point operations done by `threads` threads in `steps` rounds of bare multiply-adds.
+// Lets `threads` threads do `steps` rounds of multiply-adds; returns the number of floating-point
+// operations.
 double bare_multiply_adds(const std::string& isa, const std::string& precision, int64_t steps,
                           int threads) {
-  const How with = how(isa, precision);
+  const Backend with = backend(isa, precision);
   std::vector<double> done(threads, 0.0);
-  team(threads, [&](Worker& worker) {
+  run_team(threads, [&](Worker& worker) {
     done[worker.index] = with.kernels->bare_multiply_adds(with.precision, steps);
   });
   double total = 0;
-  for (double flop : done) total += flop;
+  for (double operations : done) total += operations;
   return total;
 }
 
 }  // namespace
 
 NB_MODULE(_native, m) {
-  nb::set_leak_warnings(false);  // autograd may hold a LayerCall until the very end
-  using release = nb::call_guard<nb::gil_scoped_release>;
+  using nb::arg;
+  nb::set_leak_warnings(false);  // autograd may hold a LayerCall until Python exits
   m.def("instruction_sets", &instruction_sets);
-  m.def("bare_multiply_adds", &bare_multiply_adds, release());
+  m.def("bare_multiply_adds", &bare_multiply_adds, nb::call_guard<nb::gil_scoped_release>());
+
+  // noconvert: an array that is written, or kept, must not be a copy that nanobind has made.
+  nb::class_<PyNetwork>(m, "Network")
+      .def(nb::init<const std::string&, OptionalList>(), arg("cell"), arg("arrays").noconvert());
 
   nb::class_<PyTrainingStep>(m, "TrainingStep")
-      .def(nb::init<const std::string&, const std::string&, const std::string&, int64_t, int64_t,
-                    int64_t, int64_t>(),
-           nb::arg("isa"), nb::arg("precision"), nb::arg("cell"), nb::arg("num_layers"),
-           nb::arg("hidden_size"), nb::arg("vocabulary_size"), nb::arg("embedding_size"))
-      .def("run", &PyTrainingStep::run, release(), nb::arg("weights"), nb::arg("gradients"),
-           nb::arg("ids"), nb::arg("targets"), nb::arg("num_steps"), nb::arg("batch_size"),
-           nb::arg("state"), nb::arg("dropouts"), nb::arg("seed"), nb::arg("clip_norm"),
-           nb::arg("threads"));
+      .def(nb::init<const std::string&, const std::string&, const PyNetwork&>(), arg("isa"),
+           arg("precision"), arg("network"))
+      .def("run", &PyTrainingStep::run, arg("weights"), arg("gradients"), arg("ids"),
+           arg("targets"), arg("state").noconvert(), arg("dropouts"), arg("seed"),
+           arg("clip_norm"), arg("threads"));
 
   nb::class_<PyReader>(m, "Reader")
-      .def(nb::init<const std::string&, const std::string&, const std::string&, int64_t, int64_t,
-                    int64_t, int64_t, const Addresses&, int64_t, int64_t, bool, int>(),
-           nb::arg("isa"), nb::arg("precision"), nb::arg("cell"), nb::arg("num_layers"),
-           nb::arg("hidden_size"), nb::arg("vocabulary_size"), nb::arg("embedding_size"),
-           nb::arg("weights"), nb::arg("batch_size"), nb::arg("num_steps"),
-           nb::arg("project_table"), nb::arg("threads"))
-      .def("set_state", &PyReader::set_state)
-      .def("score", &PyReader::score, release(), nb::arg("ids"), nb::arg("targets"),
-           nb::arg("steps"))
-      .def("generate", &PyReader::generate, release(), nb::arg("ids"), nb::arg("known"),
-           nb::arg("uniforms"), nb::arg("steps"), nb::arg("temperature"), nb::arg("top_k"),
-           nb::arg("top_p"), nb::arg("forbidden"));
+      .def(nb::init<const std::string&, const std::string&, const PyNetwork&, int64_t, int64_t,
+                    int>(),
+           arg("isa"), arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"),
+           arg("threads"))
+      .def("reset_state", &PyReader::reset_state)
+      .def("score", &PyReader::score, arg("ids"), arg("targets"))
+      .def("generate", &PyReader::generate, arg("ids").noconvert(), arg("known"),
+           arg("uniforms"), arg("temperature"), arg("top_k"), arg("top_p"), arg("forbidden"));
 
   nb::class_<PyLayerCall>(m, "LayerCall")
-      .def(nb::init<const std::string&, const std::string&, const std::string&, int64_t, int64_t,
-                    int64_t, int64_t, bool, bool, int>(),
-           nb::arg("isa"), nb::arg("precision"), nb::arg("cell"), nb::arg("num_steps"),
-           nb::arg("batch_size"), nb::arg("hidden_size"), nb::arg("input_size"), nb::arg("ids"),
-           nb::arg("keep"), nb::arg("threads"))
-      .def("forward", &PyLayerCall::forward, release(), nb::arg("weights"), nb::arg("x"),
-           nb::arg("ids"), nb::arg("h"), nb::arg("c"), nb::arg("outputs"), nb::arg("last_h"),
-           nb::arg("last_c"))
-      .def("backward", &PyLayerCall::backward, release(), nb::arg("d_outputs"), nb::arg("d_h"),
-           nb::arg("d_c"), nb::arg("gradients"), nb::arg("dx"), nb::arg("d_h0"), nb::arg("d_c0"));
+      .def(nb::init<const std::string&, const std::string&, const std::string&, const FloatList&,
+                    const OptionalFloats&, const std::optional<Ids>&, const FloatList&,
+                    const Floats&, const FloatList&, bool, int>(),
+           arg("isa"), arg("precision"), arg("cell"), arg("weights").noconvert(),
+           arg("x").noconvert().none(), arg("ids").none(), arg("state").noconvert(),
+           arg("outputs").noconvert(), arg("last").noconvert(), arg("keep"), arg("threads"))
+      .def("backward", &PyLayerCall::backward, arg("d_outputs").noconvert().none(),
+           arg("d_last").noconvert(), arg("d_weights").noconvert(), arg("dx").noconvert().none(),
+           arg("d_state").noconvert());
 }

@@ -1,11 +1,11 @@
-// Tables of token vectors, biases, dropout, sums.
+// Token vectors, biases, dropout and sums.
 #include "simd.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
-// Dropout's randomness has no state: element n of a mask is a hash of the seed and n, so backward
-// makes the same mask again. An element takes half of the bits of the hash.
+// A dropout mask needs no memory: element n is a hash of the seed and n, so backward computes the
+// same mask again. One hash gives two elements.
 class Mask {
  public:
   explicit Mask(Dropout d)
@@ -35,80 +35,64 @@ RNNLAB_INLINE int64_t mask_index(int64_t block, int64_t rows, int64_t row, int l
 }
 
 template <class P>
-RNNLAB_INLINE void store_rows(void* plain, void* paired, int64_t j, int64_t r, int64_t rows,
-                              int64_t stride, int part, const F (&x)[2]) {
-  using T = typename P::T;
-  T* p = static_cast<T*>(plain) + at<P>(j, r, stride) + part * W;
-  store_plain<P>(p, x[0]);
-  if (r + 1 < rows) store_plain<P>(p + kBlock, x[1]);
-  if (P::pair == 2 && paired)
-    store_pair<P>(static_cast<T*>(paired) + at<P>(j, r, stride) + part_of_pair<P>(part), x[0],
-                  x[1]);
-}
-
-template <class P>
 void gather_as(const float* table, const int32_t* ids, int64_t rows, int64_t C, Dropout dropout,
-               void* plain, void* paired, int64_t stride, Worker& worker) {
+               Operand dst, Worker& worker) {
   const Mask mask(dropout);
   const Range mine = worker.share(rows, 2);
   for (int64_t r = mine.begin; r < mine.end; r += 2)
     for (int64_t j = 0; j < blocks(C); ++j) {
       alignas(64) float x[2][kBlock] = {};
-      const int64_t left = C - j * kBlock;
       for (int odd = 0; odd < 2 && r + odd < rows; ++odd)
-        memcpy(x[odd], table + ids[r + odd] * C + j * kBlock,
-               (left < kBlock ? left : kBlock) * sizeof(float));
+        memcpy(x[odd], table + ids[r + odd] * C + j * kBlock, lanes_of(C, j) * sizeof(float));
       for (int part = 0; part < kParts; ++part) {
         const int lane = part * W;
         F both[2] = {load(x[0] + lane), load(x[1] + lane)};
         if (!mask.off())
           for (int odd = 0; odd < 2; ++odd)
             both[odd] = mask.apply(both[odd], mask_index(j, even(rows), r + odd, lane));
-        store_rows<P>(plain, paired, j, r, rows, stride, part, both);
+        store_rows<P>(dst, j, r, rows, part, both);
       }
     }
 }
 
 template <class P>
-void drop_as(const void* in, int64_t in_stride, int64_t rows, int64_t n_blocks, Dropout dropout,
-             void* plain, void* paired, int64_t stride, Worker& worker) {
-  using T = typename P::T;
+void drop_as(Operand src, int64_t rows, int64_t n_blocks, Dropout dropout, Operand dst,
+             Worker& worker) {
+  const auto* in = static_cast<const typename P::T*>(src.plain);
   const Mask mask(dropout);
   const Range mine = worker.share(rows, 2);
   for (int64_t j = 0; j < n_blocks; ++j)
     for (int64_t r = mine.begin; r < mine.end; r += 2)
       for (int part = 0; part < kParts; ++part) {
         F x[2] = {};
-        for (int odd = 0; odd < 2 && r + odd < rows; ++odd) {
-          const T* from = static_cast<const T*>(in) + at<P>(j, r + odd, in_stride) + part * W;
-          x[odd] = mask.apply(load_plain<P>(from), mask_index(j, even(rows), r + odd, part * W));
-        }
-        store_rows<P>(plain, paired, j, r, rows, stride, part, x);
+        for (int odd = 0; odd < 2 && r + odd < rows; ++odd)
+          x[odd] = mask.apply(load_plain<P>(in + at(j, r + odd, src.stride) + part * W),
+                              mask_index(j, even(rows), r + odd, part * W));
+        store_rows<P>(dst, j, r, rows, part, x);
       }
 }
 
 template <class P>
-void scatter_as(const void* paired, int64_t stride, const int32_t* ids, int64_t rows,
-                int64_t n_blocks, int64_t entries, float* table, int64_t table_stride,
-                Worker& worker) {
+void scatter_as(Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks, int64_t entries,
+                Blocked table, Worker& worker) {
   using T = typename P::T;
-  // A few blocks at a time: additions to the same entry wait for one another within a block.
+  // Additions to the same entry of a block wait for each other, so some blocks are interleaved.
   constexpr int64_t together = 4;
   const Range mine = worker.share(n_blocks);
   for (int64_t j = mine.begin; j < mine.end; j += together) {
     const int64_t n = mine.end - j < together ? mine.end - j : together;
-    float* first = table + j * table_stride * kBlock;
+    float* first = table.data + j * table.stride * kBlock;
     for (int64_t m = 0; m < n; ++m)
-      memset(first + m * table_stride * kBlock, 0, entries * kBlock * sizeof(float));
-    const T* from = static_cast<const T*>(paired) + at<P>(j, 0, stride);
+      memset(first + m * table.stride * kBlock, 0, entries * kBlock * sizeof(float));
+    const T* from = static_cast<const T*>(src.paired) + at(j, 0, src.stride);
     for (int64_t r = 0; r + 1 < rows; r += 2) {
       float* even_entry = first + ids[r] * kBlock;
       float* odd_entry = first + ids[r + 1] * kBlock;
       for (int64_t m = 0; m < n; ++m)
         for (int part = 0; part < kParts; ++part) {
           F x[2];
-          load_pair<P>(from + at<P>(m, r, stride) + part_of_pair<P>(part), &x[0], &x[1]);
-          const int64_t place = m * table_stride * kBlock + part * W;
+          load_pair<P>(from + at(m, r, src.stride) + part_of_pair<P>(part), &x[0], &x[1]);
+          const int64_t place = m * table.stride * kBlock + part * W;
           store(even_entry + place, load(even_entry + place) + x[0]);
           store(odd_entry + place, load(odd_entry + place) + x[1]);
         }
@@ -116,20 +100,19 @@ void scatter_as(const void* paired, int64_t stride, const int32_t* ids, int64_t 
     if (P::pair == 1 && rows % 2)
       for (int64_t m = 0; m < n; ++m)
         for (int part = 0; part < kParts; ++part) {
-          float* entry = first + (m * table_stride + ids[rows - 1]) * kBlock + part * W;
-          const T* last = from + at<P>(m, rows - 1, stride) + part * W;
+          float* entry = first + (m * table.stride + ids[rows - 1]) * kBlock + part * W;
+          const T* last = from + at(m, rows - 1, src.stride) + part * W;
           store(entry, load(entry) + load_plain<P>(last));
         }
   }
 }
 
 template <class P>
-void column_sums_as(const void* paired, int64_t stride, int64_t rows, Axis axis, float* dst,
-                    Worker& worker) {
+void column_sums_as(Operand src, int64_t rows, Axis axis, float* dst, Worker& worker) {
   using T = typename P::T;
   const Range mine = worker.share(axis_blocks(axis));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
-    const T* from = static_cast<const T*>(paired) + at<P>(j, 0, stride);
+    const T* from = static_cast<const T*>(src.paired) + at(j, 0, src.stride);
     const int64_t g = j % axis.gates, first = j / axis.gates * kBlock;
     for (int part = 0; part < kParts; ++part) {
       F sum[2] = {};
@@ -151,13 +134,13 @@ void column_sums_as(const void* paired, int64_t stride, int64_t rows, Axis axis,
 }  // namespace
 
 void gather(Precision precision, const float* table, const int32_t* ids, int64_t rows, int64_t C,
-            Dropout dropout, void* plain, void* paired, int64_t stride, Worker& worker) {
-  precision == Precision::float32
-      ? gather_as<Float32>(table, ids, rows, C, dropout, plain, paired, stride, worker)
-      : gather_as<BFloat16>(table, ids, rows, C, dropout, plain, paired, stride, worker);
+            Dropout dropout, Operand dst, Worker& worker) {
+  in_precision(precision, [&](auto p) {
+    gather_as<decltype(p)>(table, ids, rows, C, dropout, dst, worker);
+  });
 }
 
-void pack_bias(const float* one, const float* two, Axis axis, bool skip_last, float padding,
+void pack_bias(const float* one, const float* two, int64_t two_gates, Axis axis, float padding,
                float* dst, Worker& worker) {
   const Range mine = worker.share(axis_blocks(axis));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
@@ -166,40 +149,35 @@ void pack_bias(const float* one, const float* two, Axis axis, bool skip_last, fl
       const int64_t u = first + lane, place = g * axis.size + u;
       if (u >= axis.size)
         dst[j * kBlock + lane] = padding;
-      else if (two && !(skip_last && g == axis.gates - 1))
-        dst[j * kBlock + lane] = one[place] + two[place];
       else
-        dst[j * kBlock + lane] = one[place];
+        dst[j * kBlock + lane] = g < two_gates ? one[place] + two[place] : one[place];
     }
   }
 }
 
-void add_bias(float* x, int64_t stride, int64_t rows, int64_t n_blocks, const float* bias,
-              Worker& worker) {
+void add_bias(Blocked x, int64_t rows, int64_t n_blocks, const float* bias, Worker& worker) {
   const Range mine = worker.share(n_blocks);
   for (int64_t j = mine.begin; j < mine.end; ++j)
     for (int64_t r = 0; r < rows; ++r)
       for (int lane = 0; lane < kBlock; lane += W) {
-        float* place = x + (j * stride + r) * kBlock + lane;
+        float* place = x.data + at(j, r, x.stride) + lane;
         store(place, load(place) + load(bias + j * kBlock + lane));
       }
 }
 
-void drop(Precision precision, const void* in, int64_t in_stride, int64_t rows, int64_t n_blocks,
-          Dropout dropout, void* plain, void* paired, int64_t stride, Worker& worker) {
-  precision == Precision::float32
-      ? drop_as<Float32>(in, in_stride, rows, n_blocks, dropout, plain, paired, stride, worker)
-      : drop_as<BFloat16>(in, in_stride, rows, n_blocks, dropout, plain, paired, stride, worker);
+void drop(Precision precision, Operand src, int64_t rows, int64_t n_blocks, Dropout dropout,
+          Operand dst, Worker& worker) {
+  in_precision(precision,
+               [&](auto p) { drop_as<decltype(p)>(src, rows, n_blocks, dropout, dst, worker); });
 }
 
-void drop_gradient(float* x, int64_t stride, int64_t rows, int64_t n_blocks, Dropout dropout,
-                   Worker& worker) {
+void drop_gradient(Blocked x, int64_t rows, int64_t n_blocks, Dropout dropout, Worker& worker) {
   const Mask mask(dropout);
   const Range mine = worker.share(rows);
   for (int64_t j = 0; j < n_blocks; ++j)
     for (int64_t r = mine.begin; r < mine.end; ++r)
       for (int lane = 0; lane < kBlock; lane += W) {
-        float* place = x + (j * stride + r) * kBlock + lane;
+        float* place = x.data + at(j, r, x.stride) + lane;
         store(place, mask.apply(load(place), mask_index(j, even(rows), r, lane)));
       }
 }
@@ -216,34 +194,28 @@ void drop_weights(const float* src, float* dst, int64_t n, Dropout dropout, Work
   }
 }
 
-void scatter(Precision precision, const void* paired, int64_t stride, const int32_t* ids,
-             int64_t rows, int64_t n_blocks, int64_t entries, float* table, int64_t table_stride,
-             Worker& worker) {
-  precision == Precision::float32
-      ? scatter_as<Float32>(paired, stride, ids, rows, n_blocks, entries, table, table_stride,
-                            worker)
-      : scatter_as<BFloat16>(paired, stride, ids, rows, n_blocks, entries, table, table_stride,
-                             worker);
+void scatter(Precision precision, Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks,
+             int64_t entries, Blocked table, Worker& worker) {
+  in_precision(precision, [&](auto p) {
+    scatter_as<decltype(p)>(src, ids, rows, n_blocks, entries, table, worker);
+  });
 }
 
-void scatter_rows(const float* src, int64_t stride, const int32_t* ids, int64_t rows, int64_t C,
-                  float* table, Worker& worker) {
+void scatter_rows(Blocked src, const int32_t* ids, int64_t rows, int64_t C, float* table,
+                  Worker& worker) {
   const Range mine = worker.share(blocks(C));
-  for (int64_t j = mine.begin; j < mine.end; ++j) {
-    const int64_t left = C - j * kBlock, width = left < kBlock ? left : kBlock;
+  for (int64_t j = mine.begin; j < mine.end; ++j)
     for (int64_t r = 0; r < rows; ++r) {
       float* entry = table + ids[r] * C + j * kBlock;
-      const float* from = src + (j * stride + r) * kBlock;
-      for (int64_t lane = 0; lane < width; ++lane) entry[lane] += from[lane];
+      const float* from = src.data + at(j, r, src.stride);
+      for (int64_t lane = 0; lane < lanes_of(C, j); ++lane) entry[lane] += from[lane];
     }
-  }
 }
 
-void column_sums(Precision precision, const void* paired, int64_t stride, int64_t rows, Axis axis,
-                 float* dst, Worker& worker) {
-  precision == Precision::float32
-      ? column_sums_as<Float32>(paired, stride, rows, axis, dst, worker)
-      : column_sums_as<BFloat16>(paired, stride, rows, axis, dst, worker);
+void column_sums(Precision precision, Operand src, int64_t rows, Axis axis, float* dst,
+                 Worker& worker) {
+  in_precision(precision,
+               [&](auto p) { column_sums_as<decltype(p)>(src, rows, axis, dst, worker); });
 }
 
 void square_sums(const float* x, int64_t n, double* chunks, Worker& worker) {

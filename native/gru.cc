@@ -1,4 +1,4 @@
-// The GRU: r, z = σ, σ of the sums; n = tanh(W_in x + b_in + r (W_hn h' + b_hn));
+// The GRU: r and z are σ of their sums; n = tanh(W_in x + b_in + r (W_hn h' + b_hn));
 // h = (1 - z) n + z h'.
 #include "recurrence.h"
 
@@ -9,10 +9,10 @@ struct GRU {
   static constexpr CellShape shape = cell_shape(CellKind::gru);
 
   template <class P>
-  static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
+  static RNNLAB_INLINE void gates(const ForwardSite<P>& s) {
     const F r = sigmoid(s.sum(0) + s.input(0)), z = sigmoid(s.sum(1) + s.input(1));
     const F hn = s.sum(2) + load(s.bias_hn);
-    s.leave(1, z), s.leave(2, s.input(2) + r * hn);
+    s.set_sum(1, z), s.set_sum(2, s.input(2) + r * hn);
     s.keep(0, r), s.keep(1, z), s.keep(3, hn);
   }
 

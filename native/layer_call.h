@@ -1,5 +1,4 @@
-// One layer over time as a function of its own, with the backward that belongs to that call: what
-// an engine is without the fused step.
+// One layer over time as a function with a backward, for autograd.
 #pragma once
 
 #include <optional>
@@ -8,33 +7,34 @@
 
 namespace rnnlab {
 
+enum class InputKind { floats, token_ids };
+
 class LayerCall {
  public:
-  // entries > 0: the input is token ids below it, standing for one-hot rows of that size; then
-  // input_size is the same. keep: backward will follow.
-  LayerCall(How, CellKind, int64_t T, int64_t B, int64_t H, int64_t input_size, bool ids,
-            bool keep, int threads);
+  // shape.I: size of the input; with InputKind::token_ids, ids are below it and stand for one-hot
+  // rows of that size.
+  LayerCall(Backend, LayerShape, InputKind, Pass, int threads);
 
-  // x: (T, B, I), or ids: (T, B). h, c: (B, H). Writes outputs (T, B, H) and the last state.
+  // x: (T, B, I), or ids: (T, B); the other is null. h, c: (B, H). Writes outputs (T, B, H) and the
+  // last state. Throws std::out_of_range if an id is not below I.
   void forward(const LayerWeights&, const float* x, const int64_t* ids, const float* h,
                const float* c, float* outputs, float* last_h, float* last_c);
 
-  // Gradients of the outputs and of the last state (any may be null) in; of the weights, of x
-  // (null: not wanted) and of the initial state out.
+  // Reads the gradients of the outputs and of the last state (each may be null). Writes those of the
+  // weights, of x (unless dx is null) and of the initial state.
   void backward(const float* d_outputs, const float* d_h, const float* d_c,
                 const LayerGradients&, float* dx, float* d_h0, float* d_c0);
 
  private:
-  How how_;
-  int64_t T_, B_, H_, I_;
-  bool ids_;
+  Backend backend_;
+  LayerShape shape_;
   int threads_;
   Arena arena_;
   Layer layer_;
   std::optional<TokenTable> table_;
   LayerInput input_;
-  int32_t* own_ids_ = nullptr;
-  float *d_outputs_ = nullptr, *dx_ = nullptr;
+  int32_t* ids_ = nullptr;
+  Blocked d_outputs_, dx_;
 };
 
 }  // namespace rnnlab

@@ -1,5 +1,5 @@
-// The output layer, the cross entropy of what it says, and the gradient of that, a few rows at a
-// time: the logits of a text are never in memory as a whole.
+// Output layer, cross entropy and gradient, a few rows at a time: the logits of a whole batch are
+// never in memory.
 #include "activation.h"
 #include "matrix.h"
 
@@ -20,11 +20,12 @@ RNNLAB_INLINE float total(F x) {
   return s;
 }
 
-// logits of one row at x + block * x_block; they become the probabilities times 1 / `1 / sum`:
-// returns the log of the sum of exponentials, and leaves exp(x - largest) with its sum.
 struct Softmax {
-  float largest, sum;
+  float largest, sum;  // the largest logit; the sum of exp(logit - largest)
 };
+
+// Replaces the logits of one row, in blocks x_block apart, by exp(logit - largest); x is without
+// the bias.
 
 RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
                                    const float* bias) {
@@ -46,6 +47,20 @@ RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
   return {top, total(sum)};
 }
 
+// d_logits of rows r .. r + n - 1 from exponentials x, whose target entries are reduced by their sum.
+template <class P>
+RNNLAB_INLINE void store_d_logits(const Loss& l, const float* x, int64_t x_block, int64_t r,
+                                  int64_t n, const float* factors) {
+  for (int64_t j = 0; j < blocks(l.V); ++j)
+    for (int64_t i = 0; i < n; i += 2)
+      for (int part = 0; part < kParts; ++part) {
+        F d[2] = {};
+        for (int odd = 0; odd < 2 && i + odd < n; ++odd)
+          d[odd] = load(x + j * x_block + (i + odd) * kBlock + part * W) * factors[i + odd];
+        store_rows<P>(l.d_logits, j, r + i, r + n, part, d);
+      }
+}
+
 template <class P>
 void loss_as(const Loss& l, Worker& worker) {
   using T = typename P::T;
@@ -55,9 +70,9 @@ void loss_as(const Loss& l, Worker& worker) {
   const Range mine = worker.share(l.rows, 2);
   for (int64_t r = mine.begin; r < mine.end; r += kLossRows) {
     const int64_t n = kLossRows < mine.end - r ? kLossRows : mine.end - r;
-    rows_product<P>(v_blocks, n, static_cast<const T*>(l.features) + r * kBlock,
-                    l.features_stride * kBlock, static_cast<const T*>(l.weights), weight_block,
-                    l.k_blocks, x, x_block, false);
+    rows_product<P>(v_blocks, n, static_cast<const T*>(l.features.plain) + r * kBlock,
+                    l.features.stride * kBlock, static_cast<const T*>(l.weights), weight_block,
+                    l.k_blocks, x, x_block, Update::overwrite);
     float factors[kLossRows];
     for (int64_t i = 0; i < n; ++i) {
       float* row = x + i * kBlock;
@@ -70,28 +85,14 @@ void loss_as(const Loss& l, Worker& worker) {
       factors[i] = counts ? l.scale / s.sum : 0.0f;
       *entry -= s.sum;
     }
-    if (!l.d_logits) continue;
-    for (int64_t j = 0; j < v_blocks; ++j)
-      for (int64_t i = 0; i < n; i += 2)
-        for (int part = 0; part < kParts; ++part) {
-          F d[2] = {};
-          for (int odd = 0; odd < 2 && i + odd < n; ++odd) {
-            d[odd] = load(x + j * x_block + (i + odd) * kBlock + part * W) * factors[i + odd];
-            store_plain<P>(
-                static_cast<T*>(l.d_logits) + at<P>(j, r + i + odd, l.d_stride) + part * W, d[odd]);
-          }
-          if constexpr (P::pair == 2)
-            store_pair<P>(static_cast<T*>(l.d_logits_paired) + at<P>(j, r + i, l.d_stride) +
-                              part_of_pair<P>(part),
-                          d[0], d[1]);
-        }
+    if (l.d_logits.plain) store_d_logits<P>(l, x, x_block, r, n, factors);
   }
 }
 
 }  // namespace
 
 void loss(Precision precision, const Loss& l, Worker& worker) {
-  precision == Precision::float32 ? loss_as<Float32>(l, worker) : loss_as<BFloat16>(l, worker);
+  in_precision(precision, [&](auto p) { loss_as<decltype(p)>(l, worker); });
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

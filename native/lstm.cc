@@ -1,4 +1,4 @@
-// The LSTM: i, f, g, o = σ, σ, tanh, σ of the sums; c = f c' + i g; h = o tanh(c).
+// The LSTM: i, f, g, o are σ, σ, tanh, σ of their sums; c = f c' + i g; h = o tanh(c).
 #include "recurrence.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
@@ -8,11 +8,11 @@ struct LSTM {
   static constexpr CellShape shape = cell_shape(CellKind::lstm);
 
   template <class P>
-  static RNNLAB_INLINE void gates_of(const ForwardSite<P>& s) {
+  static RNNLAB_INLINE void gates(const ForwardSite<P>& s) {
     const F i = sigmoid(s.sum(0) + s.input(0)), f = sigmoid(s.sum(1) + s.input(1));
     const F g = tanh(s.sum(2) + s.input(2)), o = sigmoid(s.sum(3) + s.input(3));
     store(s.c, f * load(s.c_before) + i * g);
-    s.leave(3, o);
+    s.set_sum(3, o);
     s.keep(0, i), s.keep(1, f), s.keep(2, g), s.keep(3, o);
   }
 

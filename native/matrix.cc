@@ -1,11 +1,11 @@
-// Into and out of the blocked layout, and the two matrix products.
+// Conversions to and from the blocked layout, and the two matrix products.
 #include "matrix.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 namespace {
 
-// The entries of an axis that share a block: the first `count` lanes, `step` apart in torch's
-// layout.
+// The entries of an axis that are in one block: its first `count` lanes. In torch's layout they
+// are `step` elements apart.
 struct Run {
   int64_t first, count, step;
 };
@@ -15,7 +15,7 @@ RNNLAB_INLINE Run run_of(Axis axis, int64_t block) {
   return {(g * axis.size + u) * axis.step, left < kBlock ? left : kBlock, axis.step};
 }
 
-// A block of 16 rows and 16 columns from torch's layout; zeros in the padding.
+// Reads 16 rows and 16 columns from torch's layout, with zeros in the padding.
 RNNLAB_INLINE void read_square(const float* src, Run rows, Run columns, float (&square)[16][16]) {
   src += rows.first + columns.first;
   if (rows.count < kBlock || columns.count < kBlock) memset(square, 0, sizeof(square));
@@ -51,43 +51,29 @@ void pack_as(const float* src, Axis k, Axis n, void* dst, int64_t stride, Worker
       read_square(src, rows, columns, square);
       for (int64_t r = 0; r < (whole_blocks ? kBlock : rows.count); r += 2)
         for (int part = 0; part < kParts; ++part)
-          store_pair<P>(static_cast<T*>(dst) + at<P>(j, b * kBlock + r, stride) +
-                            part_of_pair<P>(part),
-                        load(square[r] + part * W), load(square[r + 1] + part * W));
+          store_pair<P>(
+              static_cast<T*>(dst) + at(j, b * kBlock + r, stride) + part_of_pair<P>(part),
+              load(square[r] + part * W), load(square[r + 1] + part * W));
     }
   }
 }
 
 template <class P>
-void block_as(const float* src, int64_t time, int64_t B, int64_t row_batch, int64_t C, void* plain,
-              void* paired, int64_t stride, Worker& worker) {
-  using T = typename P::T;
+void block_as(const float* src, int64_t time, int64_t B, int64_t row_batch, int64_t C, Operand dst,
+              Worker& worker) {
   const int64_t rows = time * row_batch;
   const Range mine = worker.share(rows, 2);
-  for (int64_t r = mine.begin; r < mine.end; r += 2) {
+  for (int64_t r = mine.begin; r < mine.end; r += 2)
     for (int64_t j = 0; j < blocks(C); ++j) {
       alignas(64) float x[2][kBlock] = {};
       for (int odd = 0; odd < 2; ++odd) {
         const int64_t t = (r + odd) / row_batch, b = (r + odd) % row_batch;
         if (b >= B || r + odd >= rows) continue;
-        const int64_t left = C - j * kBlock;
-        memcpy(x[odd], src + (t * B + b) * C + j * kBlock,
-               (left < kBlock ? left : kBlock) * sizeof(float));
+        memcpy(x[odd], src + (t * B + b) * C + j * kBlock, lanes_of(C, j) * sizeof(float));
       }
-      for (int part = 0; part < kParts; ++part) {
-        const int lane = part * W;
-        const F even_row = load(x[0] + lane), odd_row = load(x[1] + lane);
-        if (plain) {
-          T* p = static_cast<T*>(plain) + at<P>(j, r, stride) + lane;
-          store_plain<P>(p, even_row);
-          if (r + 1 < rows) store_plain<P>(p + kBlock, odd_row);
-        }
-        if (paired && P::pair == 2)
-          store_pair<P>(static_cast<T*>(paired) + at<P>(j, r, stride) + part_of_pair<P>(part),
-                        even_row, odd_row);
-      }
+      for (int part = 0; part < kParts; ++part)
+        store_rows<P>(dst, j, r, rows, part, {load(x[0] + part * W), load(x[1] + part * W)});
     }
-  }
 }
 
 template <class P>
@@ -99,64 +85,75 @@ void product_as(const Product& p, Worker& worker) {
   if (p.bias)
     for (int64_t j = columns.begin; j < columns.end; ++j)
       for (int64_t r = rows.begin; r < rows.end; ++r)
-        memcpy(p.c + (j * p.c_stride + r) * kBlock, p.bias + j * kBlock, kBlock * sizeof(float));
+        memcpy(p.c.data + (j * p.c.stride + r) * kBlock, p.bias + j * kBlock,
+               kBlock * sizeof(float));
   const int64_t b_block = p.k_blocks * kBlock * kBlock;
   rows_product<P>(columns.end - columns.begin, rows.end - rows.begin,
-                  static_cast<const T*>(p.a) + rows.begin * kBlock, p.a_stride * kBlock,
+                  static_cast<const T*>(p.a.plain) + rows.begin * kBlock, p.a.stride * kBlock,
                   static_cast<const T*>(p.b) + columns.begin * b_block, b_block, p.k_blocks,
-                  p.c + (columns.begin * p.c_stride + rows.begin) * kBlock, p.c_stride * kBlock,
-                  p.bias != nullptr);
+                  p.c.data + (columns.begin * p.c.stride + rows.begin) * kBlock,
+                  p.c.stride * kBlock, p.bias ? Update::add : Update::overwrite);
 }
 
-// Rows summed at a time, and blocks of C's rows computed together: what they take of A, B and C
-// stays in the caches.
+// How many rows are summed at a time, and how many blocks of C's rows are computed together: the
+// parts of A, B and C that this needs stay in the caches.
 template <class P>
-constexpr int64_t kDeep = 1024 * P::pair;
+constexpr int64_t kSumRows = 1024 * P::pair;
 constexpr int64_t kTogether = 8;
+
+constexpr int kOuterBlocks = kWideRowsBlocks, kOuterRows = max_rows(kOuterBlocks);
+static_assert(kBlock % kOuterRows == 0, "a tile's rows are in one block of A");
+
+// Blocks j .. j + nb - 1 of the rows of C that block m of A's columns gives, summed over `count`
+// rows from `first` on. The tiles at the edges go through `tile`.
+template <class P>
+RNNLAB_INLINE void outer_block(const OuterProduct& p, int64_t m, int64_t j, int64_t nb,
+                               int64_t first, int64_t count, float* tile) {
+  using T = typename P::T;
+  constexpr int NB = kOuterBlocks, MR = kOuterRows;
+  const int64_t steps = count / P::pair, b_block = p.b.stride * kBlock;
+  const int64_t left = p.n - j * kBlock, width = left < nb * kBlock ? left : nb * kBlock;
+  const Update update = first > 0 ? Update::add : Update::overwrite;
+  const Run rows = run_of(p.m, m);
+  const T* a = static_cast<const T*>(p.a.paired) + at(m, first, p.a.stride);
+  const T* b = static_cast<const T*>(p.b.paired) + at(j, first, p.b.stride);
+  for (int64_t lane = 0; lane < rows.count; lane += MR) {
+    float* c = p.c + rows.first + lane * rows.step + j * kBlock;
+    if (width == NB * kBlock && lane + MR <= rows.count) {
+      tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, c, rows.step,
+                                     kBlock, update);
+      continue;
+    }
+    if (nb == NB)
+      tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, tile, NB * kBlock,
+                                     kBlock, Update::overwrite);
+    else
+      tile_of<P, Walk::rows, MR, 1>(a + lane * P::pair, 0, b, b_block, steps, tile, NB * kBlock,
+                                    kBlock, Update::overwrite);
+    for (int i = 0; i < MR && lane + i < rows.count; ++i)
+      for (int64_t n = 0; n < width; ++n) {
+        const float value = tile[i * NB * kBlock + n];
+        float* place = c + i * rows.step + n;
+        *place = update == Update::add ? *place + value : value;
+      }
+  }
+}
 
 template <class P>
 void outer_product_as(const OuterProduct& p, Worker& worker) {
-  using T = typename P::T;
-  constexpr int NB = kWideRowsBlocks, MR = max_rows(NB);
-  static_assert(kBlock % MR == 0, "a tile's rows lie in one block of A");
   const int64_t m_blocks = axis_blocks(p.m), n_blocks = blocks(p.n);
   const bool by_m = m_blocks >= n_blocks;
   const Range ms = by_m ? worker.share(m_blocks) : Range{0, m_blocks};
   const Range ns = by_m ? Range{0, n_blocks} : worker.share(n_blocks);
-  alignas(64) float tile[MR * NB * kBlock];
+  alignas(64) float tile[kOuterRows * kOuterBlocks * kBlock];
   for (int64_t group = ms.begin; group < ms.end; group += kTogether) {
     const int64_t group_end = group + kTogether < ms.end ? group + kTogether : ms.end;
-    for (int64_t r = 0; r < p.rows; r += kDeep<P>) {
-      const int64_t deep = kDeep<P> < p.rows - r ? kDeep<P> : p.rows - r, steps = deep / P::pair;
-      const bool add = r > 0;
-      for (int64_t j = ns.begin; j < ns.end; j += NB) {
-        const T* b = static_cast<const T*>(p.b) + at<P>(j, r, p.b_stride);
-        const int64_t b_block = p.b_stride * kBlock;
-        const int64_t left = p.n - j * kBlock, nb = NB < ns.end - j ? NB : ns.end - j;
-        const int64_t width = left < nb * kBlock ? left : nb * kBlock;
-        for (int64_t m = group; m < group_end; ++m) {
-          const Run rows = run_of(p.m, m);
-          const T* a = static_cast<const T*>(p.a) + at<P>(m, r, p.a_stride);
-          for (int64_t lane = 0; lane < rows.count; lane += MR) {
-            float* c = p.c + rows.first + lane * rows.step + j * kBlock;
-            if (width == NB * kBlock && lane + MR <= rows.count) {
-              tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, c,
-                                             rows.step, kBlock, add);
-              continue;
-            }
-            if (nb == NB)
-              tile_of<P, Walk::rows, MR, NB>(a + lane * P::pair, 0, b, b_block, steps, tile,
-                                             NB * kBlock, kBlock, false);
-            else
-              tile_of<P, Walk::rows, MR, 1>(a + lane * P::pair, 0, b, b_block, steps, tile,
-                                            NB * kBlock, kBlock, false);
-            for (int i = 0; i < MR && lane + i < rows.count; ++i)
-              for (int64_t n = 0; n < width; ++n) {
-                const float value = tile[i * NB * kBlock + n];
-                c[i * rows.step + n] = add ? c[i * rows.step + n] + value : value;
-              }
-          }
-        }
+    for (int64_t r = 0; r < p.rows; r += kSumRows<P>) {
+      const int64_t count = kSumRows<P> < p.rows - r ? kSumRows<P> : p.rows - r;
+      for (int64_t j = ns.begin; j < ns.end; j += kOuterBlocks) {
+        const int64_t nb = kOuterBlocks < ns.end - j ? kOuterBlocks : ns.end - j;
+        for (int64_t m = group; m < group_end; ++m)
+          outer_block<P>(p, m, j, nb, r, count, tile);
       }
     }
   }
@@ -166,11 +163,10 @@ void outer_product_as(const OuterProduct& p, Worker& worker) {
 
 void pack(Precision precision, const float* src, Axis k, Axis n, void* dst, int64_t stride,
           Worker& worker) {
-  precision == Precision::float32 ? pack_as<Float32>(src, k, n, dst, stride, worker)
-                                  : pack_as<BFloat16>(src, k, n, dst, stride, worker);
+  in_precision(precision, [&](auto p) { pack_as<decltype(p)>(src, k, n, dst, stride, worker); });
 }
 
-void unpack(const float* src, int64_t stride, Axis k, Axis n, float* dst, Worker& worker) {
+void unpack(Blocked src, Axis k, Axis n, float* dst, Worker& worker) {
   const Range mine = worker.share(axis_blocks(n));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
     const Run columns = run_of(n, j);
@@ -179,41 +175,37 @@ void unpack(const float* src, int64_t stride, Axis k, Axis n, float* dst, Worker
         const Run rows = run_of(k, b);
         float* to = dst + rows.first + columns.first + lane * columns.step;
         for (int64_t r = 0; r < rows.count; ++r)
-          to[r * rows.step] = src[(j * stride + b * kBlock + r) * kBlock + lane];
+          to[r * rows.step] = src.data[(j * src.stride + b * kBlock + r) * kBlock + lane];
       }
   }
 }
 
 void block(Precision precision, const float* src, int64_t T, int64_t B, int64_t row_batch,
-           int64_t C, void* plain, void* paired, int64_t stride, Worker& worker) {
-  precision == Precision::float32
-      ? block_as<Float32>(src, T, B, row_batch, C, plain, paired, stride, worker)
-      : block_as<BFloat16>(src, T, B, row_batch, C, plain, paired, stride, worker);
+           int64_t C, Operand dst, Worker& worker) {
+  in_precision(precision,
+               [&](auto p) { block_as<decltype(p)>(src, T, B, row_batch, C, dst, worker); });
 }
 
-void unblock(const float* src, int64_t stride, int64_t T, int64_t B, int64_t row_batch, int64_t C,
-             float* dst, Worker& worker) {
+void unblock(Blocked src, int64_t T, int64_t B, int64_t row_batch, int64_t C, float* dst,
+             Worker& worker) {
   const Range mine = worker.share(T * B);
   for (int64_t row = mine.begin; row < mine.end; ++row) {
     const int64_t from = row / B * row_batch + row % B;
-    for (int64_t j = 0; j < blocks(C); ++j) {
-      const int64_t left = C - j * kBlock;
-      memcpy(dst + row * C + j * kBlock, src + (j * stride + from) * kBlock,
-             (left < kBlock ? left : kBlock) * sizeof(float));
-    }
+    for (int64_t j = 0; j < blocks(C); ++j)
+      memcpy(dst + row * C + j * kBlock, src.data + (j * src.stride + from) * kBlock,
+             lanes_of(C, j) * sizeof(float));
   }
 }
 
-void product(Precision precision, const Product& p, Worker& worker) {
-  precision == Precision::float32 ? product_as<Float32>(p, worker) : product_as<BFloat16>(p, worker);
+void product(Precision precision, const Product& product, Worker& worker) {
+  in_precision(precision, [&](auto p) { product_as<decltype(p)>(product, worker); });
 }
 
-void outer_product(Precision precision, const OuterProduct& p, Worker& worker) {
-  precision == Precision::float32 ? outer_product_as<Float32>(p, worker)
-                                  : outer_product_as<BFloat16>(p, worker);
+void outer_product(Precision precision, const OuterProduct& product, Worker& worker) {
+  in_precision(precision, [&](auto p) { outer_product_as<decltype(p)>(product, worker); });
 }
 
-// Keeps the compiler from knowing what is in a register.
+// Hides the value of a register from the compiler, so that it cannot simplify what follows.
 template <class Vector>
 RNNLAB_INLINE void opaque(Vector& x) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -226,9 +218,10 @@ RNNLAB_INLINE void opaque(Vector& x) {
 }
 
 double bare_multiply_adds(Precision precision, int64_t steps) {
-  constexpr int sums = 12;  // enough to hide the latency, few enough for 16 registers
+  constexpr int sums = 12;  // enough to hide the latency, and they fit into 16 registers
   F sum[sums];
-  for (int i = 0; i < sums; ++i) sum[i] = fill(static_cast<float>(i));  // not to be merged
+  // Different values, so that the compiler cannot merge the sums.
+  for (int i = 0; i < sums; ++i) sum[i] = fill(static_cast<float>(i));
 #ifdef __AVX512BF16__
   if (precision == Precision::bfloat16) {
     __m512bh x = (__m512bh)_mm512_set1_epi16(0x3f80);

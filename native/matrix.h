@@ -1,11 +1,11 @@
-// The micro-kernel: a tile of MR rows and NB blocks of columns, its sums in registers all along.
+// The micro-kernel: a tile of MR rows and NB blocks of columns whose sums stay in registers.
 #pragma once
 
 #include "simd.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
 
-// The tile sizes that the registers hold: MR * NB * kParts sums, NB * kParts columns, a broadcast.
+// Tile sizes that fit the registers: MR * NB * kParts sums, NB * kParts columns and a broadcast.
 #if defined(__AVX512F__)
 constexpr int kMaxBlocks = 4;
 constexpr int kWideRowsBlocks = 2;
@@ -20,23 +20,27 @@ constexpr int kWideRowsBlocks = 1;
 constexpr int max_rows(int) { return 2; }
 #endif
 
-// How the left operand is walked: along its columns (plain; a row of the tile is a row of A) or
-// along its rows (paired; a row of the tile is a column of A).
+// How the left operand is read: along its columns (plain; a row of the tile is a row of A) or along
+// its rows (paired; a row of the tile is a column of A).
 enum class Walk { columns, rows };
 
+// What a product does to its destination.
+enum class Update { overwrite, add };
+
 // sum[i][j] += A's row i times B's block j.
-//   columns: a points at (row 0, column 0) of a plain operand, whose blocks are a_block elements
-//            apart; b at block 0 of a paired operand, blocks b_block apart; `count` blocks of 16.
-//   rows:    a points at (row 0, column 0) of a paired operand, with MR columns within a block;
-//            `count` pairs of rows (rows, where pair == 1).
+//   columns: a points at (row 0, column 0) of a plain operand, its blocks a_block elements apart;
+//            b points at block 0 of a paired operand, its blocks b_block elements apart; the sum
+//            runs over `count` blocks of 16.
+//   rows:    a points at (row 0, column 0) of a paired operand, MR columns within one block; the
+//            sum runs over `count` pairs of rows (single rows if pair == 1).
 template <class P, Walk walk, int MR, int NB>
 static RNNLAB_INLINE void multiply(const typename P::T* a, int64_t a_block,
                                    const typename P::T* b, int64_t b_block, int64_t count,
                                    F (&sum)[MR][NB][kParts]) {
   constexpr int steps = walk == Walk::columns ? kBlock / P::pair : 1;
-  constexpr int row = walk == Walk::columns ? kBlock : P::pair;    // from row to row of the tile
-  constexpr int column = walk == Walk::columns ? P::pair : 0;      // from step to step
-  constexpr int line = kBlock * P::pair;                           // 16 columns of B, one step
+  constexpr int row = walk == Walk::columns ? kBlock : P::pair;  // from a row of the tile to the next
+  constexpr int column = walk == Walk::columns ? P::pair : 0;    // from a step to the next
+  constexpr int line = kBlock * P::pair;                         // 16 columns of B, one step
   for (int64_t n = 0; n < count; ++n) {
     RNNLAB_UNROLL
     for (int k = 0; k < steps; ++k) {
@@ -77,12 +81,11 @@ static RNNLAB_INLINE void multiply(const typename P::T* a, int64_t a_block,
   }
 }
 
-// Computes a tile and stores it, or adds it to what is there: row i, block j at
-// c + i * c_row + j * c_block.
+// Computes a tile and writes row i of block j to c + i * c_row + j * c_block.
 template <class P, Walk walk, int MR, int NB>
 static void tile_of(const typename P::T* a, int64_t a_block, const typename P::T* b,
                     int64_t b_block, int64_t count, float* c, int64_t c_row, int64_t c_block,
-                    bool add) {
+                    Update update) {
   F sum[MR][NB][kParts] = {};
   multiply<P, walk, MR, NB>(a, a_block, b, b_block, count, sum);
   RNNLAB_UNROLL
@@ -91,9 +94,9 @@ static void tile_of(const typename P::T* a, int64_t a_block, const typename P::T
     for (int j = 0; j < NB; ++j)
       RNNLAB_UNROLL
       for (int p = 0; p < kParts; ++p) {
-        float* place = c + i * c_row + j * c_block + p * W;  // maybe in torch's layout, unaligned
+        float* place = c + i * c_row + j * c_block + p * W;  // unaligned if in torch's layout
         F value = sum[i][j][p];
-        if (add) {
+        if (update == Update::add) {
           F there;
           memcpy(&there, place, sizeof(F));
           value += there;
@@ -102,53 +105,54 @@ static void tile_of(const typename P::T* a, int64_t a_block, const typename P::T
       }
 }
 
-// The same with the number of rows known at run time; 1 <= rows <= max_rows(NB).
+// The same for a number of rows that is known at run time only; 1 <= rows <= max_rows(NB).
 template <class P, int NB, int MR = max_rows(NB)>
 static void tile_of_rows(int64_t rows, const typename P::T* a, int64_t a_block,
                          const typename P::T* b, int64_t b_block, int64_t count, float* c,
-                         int64_t c_row, int64_t c_block, bool add) {
+                         int64_t c_row, int64_t c_block, Update update) {
   if constexpr (MR > 1)
     if (rows < MR)
       return tile_of_rows<P, NB, MR - 1>(rows, a, a_block, b, b_block, count, c, c_row, c_block,
-                                         add);
-  tile_of<P, Walk::columns, MR, NB>(a, a_block, b, b_block, count, c, c_row, c_block, add);
+                                         update);
+  tile_of<P, Walk::columns, MR, NB>(a, a_block, b, b_block, count, c, c_row, c_block, update);
 }
 
-// Rows of a tile: at most max_rows, all tiles of nearly the same even size.
+// Rows of a tile: at most max_rows, and nearly the same even number for all tiles.
 static RNNLAB_INLINE int64_t tile_rows(int64_t rows, int nb) {
   const int64_t most = max_rows(nb), tiles = (rows + most - 1) / most;
   const int64_t size = even((rows + tiles - 1) / tiles);
   return size < most ? size : most;
 }
 
-// Any number of rows and blocks: a panel of NB blocks at a time, which stays in the cache while
-// the rows pass by.
+// Any number of rows and blocks: panels of NB blocks, each staying in the cache for all rows.
 template <class P, int NB>
 static void panel_product(int64_t nb, int64_t rows, const typename P::T* a, int64_t a_block,
                           const typename P::T* b, int64_t b_block, int64_t count, float* c,
-                          int64_t c_block, bool add) {
+                          int64_t c_block, Update update) {
   const int64_t size = tile_rows(rows, NB);
   for (; nb >= NB; nb -= NB) {
     for (int64_t r = 0; r < rows; r += size)
       tile_of_rows<P, NB>(size < rows - r ? size : rows - r, a + r * kBlock, a_block, b, b_block,
-                          count, c + r * kBlock, kBlock, c_block, add);
+                          count, c + r * kBlock, kBlock, c_block, update);
     b += NB * b_block;
     c += NB * c_block;
   }
   if constexpr (NB > 1)
-    if (nb > 0) panel_product<P, NB - 1>(nb, rows, a, a_block, b, b_block, count, c, c_block, add);
+    if (nb > 0)
+      panel_product<P, NB - 1>(nb, rows, a, a_block, b, b_block, count, c, c_block, update);
 }
 
+// A product of `rows` rows of a plain operand and `nb` blocks of a paired operand, see `multiply`.
 template <class P>
 static void rows_product(int64_t nb, int64_t rows, const typename P::T* a, int64_t a_block,
                          const typename P::T* b, int64_t b_block, int64_t count, float* c,
-                         int64_t c_block, bool add) {
+                         int64_t c_block, Update update) {
   if (rows <= 0) return;
-  // With few rows many columns keep the multipliers busy; with many, tall tiles load less.
+  // With few rows, wide tiles keep the multipliers busy; with many rows, tall tiles load less.
   if (rows <= max_rows(kMaxBlocks))
-    panel_product<P, kMaxBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, add);
+    panel_product<P, kMaxBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, update);
   else
-    panel_product<P, kWideRowsBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, add);
+    panel_product<P, kWideRowsBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, update);
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

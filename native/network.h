@@ -1,4 +1,4 @@
-// A language model's sizes and arrays, as training_step.h and reader.h take them.
+// The sizes and arrays of a language model, as training_step.h and reader.h take them.
 #pragma once
 
 #include <vector>
@@ -11,6 +11,11 @@ struct NetworkShape {
   CellKind cell;
   int64_t layers, hidden, vocabulary;
   int64_t embedding;  // size of a token's vector; 0: tokens enter as one-hot rows
+
+  bool operator==(const NetworkShape& other) const {
+    return cell == other.cell && layers == other.layers && hidden == other.hidden &&
+           vocabulary == other.vocabulary && embedding == other.embedding;
+  }
 };
 
 // All in torch's layout, owned by the caller.
@@ -21,12 +26,12 @@ struct NetworkWeights {
   const float* output_bias;    // (V,)
 };
 struct NetworkGradients {
-  float* embedding;  // may be output_weight too (tied weights): then it holds the sum of both
+  float* embedding;  // with tied weights it is output_weight, which then receives the sum of both
   std::vector<LayerGradients> layers;
   float *output_weight, *output_bias;
 };
 
-// (B, H) each, one a layer; c is null but for the LSTM.
+// (B, H) for each layer; c is null for cells without a cell state.
 struct NetworkState {
   std::vector<float*> h, c;
 };

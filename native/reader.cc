@@ -6,66 +6,74 @@
 #include <algorithm>
 #include <functional>
 
-#include "call.h"
-
 namespace rnnlab {
 
-Reader::Reader(How how, NetworkShape shape, const NetworkWeights& weights, int64_t B, int64_t T,
-               bool project_table, int threads)
-    : how_(how), shape_(shape), B_(B), threads_(threads), own_embedding_(nullptr) {
-  const Kernels& k = *how_.kernels;
-  const int64_t L = shape_.layers, H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
-  const int64_t units = blocks(H);
-  const bool table = E == 0 || project_table;
+Reader::Reader(Backend backend, NetworkShape shape, const NetworkWeights& weights, int64_t B,
+               int64_t T, int threads)
+    : backend_(backend), shape_(shape), B_(B), threads_(threads) {
+  const int64_t L = shape.layers, H = shape.hidden, V = shape.vocabulary, E = shape.embedding;
   ids_ = arena_.take<int32_t>((T + 1) * B);
   targets_ = arena_.take<int32_t>(T * B);
   nats_ = arena_.take<float>(T * B);
-  output_weights_ = how_.operand(arena_, blocks(V), units * kBlock);
+  output_weights_ = backend.take_packed(arena_, blocks(V), blocks(H) * kBlock);
   output_bias_ = arena_.take<float>(blocks(V) * kBlock);
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
-  logits_ = arena_.take<float>(blocks(V) * row_stride(B) * kBlock);
+  logits_.stride = row_stride(B);
+  logits_.data = arena_.take<float>(blocks(V) * logits_.stride * kBlock);
   inputs_.resize(L);
   layers_.reserve(L);
-  if (table) {
-    table_.emplace(k, shape_.cell, H, V, E, false, arena_);
+  // Projecting each entry of the vocabulary pays if at least as many tokens follow.
+  if (E == 0 || V <= T * B) {
+    table_.emplace(*backend.kernels, shape.cell, H, V, E, Pass::forward_only, arena_);
     inputs_[0] = table_->input(ids_);
   } else {
-    own_embedding_ = arena_.take<float>(V * E);
-    inputs_[0].x = Operand::take(how_, arena_, blocks(E), T * B, false);
+    embedding_ = arena_.take<float>(V * E);
+    inputs_[0].x = backend.take_operand(arena_, blocks(E), T * B, Read::plain);
   }
   for (int64_t l = 0; l < L; ++l) {
-    layers_.emplace_back(how_, shape_.cell, T, B, H, l ? H : table ? 0 : E, false, false, false,
-                         arena_);
+    const LayerShape layer{shape.cell, T, B, H, l ? H : table_ ? 0 : E};
+    layers_.emplace_back(backend, layer, Pass::forward_only, Outputs::operands, arena_);
     if (l) inputs_[l].x = layers_[l - 1].outputs();
   }
-  team(threads_, [&](Worker& worker) {
-    for (int64_t l = 0; l < L; ++l) {
-      layers_[l].prepare(weights.layers[l], worker);
-      layers_[l].set_state(nullptr, nullptr, worker);
-    }
-    k.pack(how_.precision, weights.output_weight, {1, H, 1}, {1, V, H}, output_weights_, 0, worker);
-    k.pack_bias(weights.output_bias, nullptr, {1, V, 1}, false, -INFINITY, output_bias_, worker);
-    if (own_embedding_) {
-      const Range mine = worker.share(V * E);
-      memcpy(own_embedding_ + mine.begin, weights.embedding + mine.begin,
-             (mine.end - mine.begin) * sizeof(float));
-    }
-    if (table_) table_->project(weights.layers[0], weights.embedding, worker);
-  });
+  run_team(threads, [&](Worker& worker) { pack_weights(weights, worker); });
+}
+
+void Reader::pack_weights(const NetworkWeights& weights, Worker& worker) {
+  const Kernels& k = *backend_.kernels;
+  const int64_t H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    layers_[l].prepare(weights.layers[l], worker);
+    layers_[l].set_state(nullptr, nullptr, worker);
+  }
+  k.pack(backend_.precision, weights.output_weight, {1, H, 1}, {1, V, H}, output_weights_, 0,
+         worker);
+  k.pack_bias(weights.output_bias, nullptr, 0, {1, V, 1}, -INFINITY, output_bias_, worker);
+  if (embedding_) {
+    const Range mine = worker.share(V * E);
+    memcpy(embedding_ + mine.begin, weights.embedding + mine.begin,
+           (mine.end - mine.begin) * sizeof(float));
+  }
+  if (table_) table_->project(weights.layers[0], weights.embedding, worker);
 }
 
 void Reader::set_state(const NetworkState& state) {
-  team(1, [&](Worker& worker) {
+  run_team(1, [&](Worker& worker) {
     for (size_t l = 0; l < layers_.size(); ++l)
       layers_[l].set_state(state.h[l], state.c[l], worker);
   });
 }
 
+void Reader::reset_state() {
+  const std::vector<float*> zeros(layers_.size(), nullptr);
+  set_state({zeros, zeros});
+}
+
+// Time steps begin .. end - 1 of all layers.
 void Reader::read(int64_t begin, int64_t end, Worker& worker) {
-  if (own_embedding_) {
-    const Operand x = inputs_[0].x.from_row(how_, begin * B_);
-    how_.kernels->gather(how_.precision, own_embedding_, ids_ + begin * B_, (end - begin) * B_,
-                         shape_.embedding, {0, 0}, x.plain, x.paired, x.stride, worker);
+  if (embedding_) {
+    backend_.kernels->gather(backend_.precision, embedding_, ids_ + begin * B_, (end - begin) * B_,
+                             shape_.embedding, {0, 0},
+                             backend_.from_row(inputs_[0].x, begin * B_), worker);
     worker.wait();
   }
   for (size_t l = 0; l < layers_.size(); ++l) layers_[l].forward(inputs_[l], begin, end, worker);
@@ -74,20 +82,29 @@ void Reader::read(int64_t begin, int64_t end, Worker& worker) {
 double Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps) {
   copy_ids(ids, steps, B_, B_, shape_.vocabulary, ids_);
   copy_ids(targets, steps, B_, B_, shape_.vocabulary, targets_);
-  const Operand features = layers_.back().outputs();
   const int64_t rows = steps * B_;
-  team(threads_, [&](Worker& worker) {
+  run_team(threads_, [&](Worker& worker) {
     read(0, steps, worker);
-    how_.kernels->loss(how_.precision,
-                       {rows, B_, B_, shape_.vocabulary, features.plain, features.stride,
-                        output_weights_, blocks(shape_.hidden), output_bias_, targets_, nats_, 0.0f,
-                        nullptr, nullptr, 0, scratch_},
-                       worker);
-    for (const Layer& layer : layers_) layer.wrap(steps, worker);
+    backend_.kernels->loss(backend_.precision,
+                           {rows, B_, B_, shape_.vocabulary, layers_.back().outputs(),
+                            output_weights_, blocks(shape_.hidden), output_bias_, targets_, nats_,
+                            0.0f, Operand(), scratch_},
+                           worker);
+    for (const Layer& layer : layers_) layer.carry_state(steps, worker);
   });
   double total = 0;
   for (int64_t r = 0; r < rows; ++r) total += nats_[r];
   return total;
+}
+
+// The output layer after time step t.
+void Reader::next_logits(int64_t t, Worker& worker) {
+  const Operand features = backend_.from_row(layers_.back().outputs(), t * B_);
+  backend_.kernels->product(backend_.precision,
+                            {features, B_, output_weights_, blocks(shape_.hidden),
+                             blocks(shape_.vocabulary), output_bias_, logits_},
+                            worker);
+  worker.wait();
 }
 
 namespace {
@@ -97,33 +114,37 @@ struct Candidate {
   int64_t token;
 };
 
-// A token from logits (V,): the likeliest, or a draw with `uniform` in [0, 1). The rule is that of
-// rnnlab.lm.generate.choose. -1: a logit is NaN or infinite.
+// Gives all but the top_k largest a p of -infinity; before, p is a logit.
+void keep_top_k(std::vector<Candidate>& candidates, int64_t top_k) {
+  std::vector<double> sorted;
+  for (const Candidate& c : candidates) sorted.push_back(c.p);
+  std::nth_element(sorted.begin(), sorted.begin() + (top_k - 1), sorted.end(),
+                   std::greater<double>());
+  const double least = sorted[top_k - 1];
+  for (Candidate& c : candidates)
+    if (c.p < least) c.p = -INFINITY;
+}
+
+// Chooses a token from V logits, in blocks `block_step` apart: the most likely, or a draw with
+// `uniform` in [0, 1). It follows rnnlab.lm.generate.choose. Returns -1 if a logit is NaN or
+// infinite.
 int64_t choose(const float* logits, int64_t block_step, int64_t V, double uniform,
-               const Choice& choice, std::vector<Candidate>& candidates) {
+               const Sampling& sampling, std::vector<Candidate>& candidates) {
   int64_t best = -1;
   float most = 0;
   const auto logit = [&](int64_t v) {
-    return v == choice.forbidden ? -INFINITY : logits[v / kBlock * block_step + v % kBlock];
+    return v == sampling.forbidden ? -INFINITY : logits[v / kBlock * block_step + v % kBlock];
   };
   for (int64_t v = 0; v < V; ++v) {
     const float x = logit(v);
-    if (!isfinite(x) && v != choice.forbidden) return -1;
+    if (!isfinite(x) && v != sampling.forbidden) return -1;
     if (best < 0 || x > most) best = v, most = x;
   }
-  if (choice.temperature == 0) return best;
+  if (sampling.temperature == 0) return best;
   candidates.clear();
   for (int64_t v = 0; v < V; ++v)
-    candidates.push_back({(static_cast<double>(logit(v)) - most) / choice.temperature, v});
-  if (choice.top_k > 0 && choice.top_k < V) {
-    std::vector<double> sorted;
-    for (const Candidate& c : candidates) sorted.push_back(c.p);
-    std::nth_element(sorted.begin(), sorted.begin() + (choice.top_k - 1), sorted.end(),
-                     std::greater<double>());
-    const double least = sorted[choice.top_k - 1];
-    for (Candidate& c : candidates)
-      if (c.p < least) c.p = -INFINITY;
-  }
+    candidates.push_back({(static_cast<double>(logit(v)) - most) / sampling.temperature, v});
+  if (sampling.top_k > 0 && sampling.top_k < V) keep_top_k(candidates, sampling.top_k);
   double sum = 0;
   for (Candidate& c : candidates) sum += c.p = exp(c.p);
   std::stable_sort(candidates.begin(), candidates.end(),
@@ -131,7 +152,7 @@ int64_t choose(const float* logits, int64_t block_step, int64_t V, double unifor
   double before = 0, kept = 0;
   for (Candidate& c : candidates) {
     const double p = c.p / sum;
-    c.p = before >= choice.top_p ? 0.0 : p;
+    c.p = before >= sampling.top_p ? 0.0 : p;
     before += p;
     kept += c.p;
   }
@@ -148,42 +169,34 @@ int64_t choose(const float* logits, int64_t block_step, int64_t V, double unifor
 
 }  // namespace
 
-bool Reader::generate(int64_t* ids, const uint8_t* known, const double* uniforms, int64_t steps,
-                      const Choice& choice) {
-  const int64_t V = shape_.vocabulary, stride = row_stride(B_);
+bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, int64_t steps,
+                      const Sampling& sampling) {
+  const int64_t V = shape_.vocabulary;
   for (int64_t i = 0; i < (steps + 1) * B_; ++i)
     if (i < B_ || known[i]) copy_ids(ids + i, 1, 1, 1, V, ids_ + i);
-  // Where the whole batch only reads, it reads in one go.
-  int64_t reading = 0;
-  while (reading + 1 < steps &&
-         std::all_of(known + (reading + 1) * B_, known + (reading + 2) * B_, [](uint8_t k) { return k; }))
-    ++reading;
-  const Operand features = layers_.back().outputs();
+  // Time steps after which all tokens are known are read in one go.
+  const bool* unknown = std::find(known + B_, known + steps * B_, false);
+  const int64_t first_written = (unknown - known) / B_ - 1;
   std::vector<std::vector<Candidate>> candidates(threads_);
   for (auto& list : candidates) list.reserve(V);
   bool sound = true;
-  team(threads_, [&](Worker& worker) {
-    if (reading) read(0, reading, worker);
-    for (int64_t t = reading; t < steps; ++t) {
+  run_team(threads_, [&](Worker& worker) {
+    if (first_written) read(0, first_written, worker);
+    for (int64_t t = first_written; t < steps; ++t) {
       read(t, t + 1, worker);
-      how_.kernels->product(how_.precision,
-                            {features.from_row(how_, t * B_).plain, features.stride, B_,
-                             output_weights_, blocks(shape_.hidden), blocks(V), output_bias_,
-                             logits_, stride},
-                            worker);
-      worker.wait();
+      next_logits(t, worker);
       const Range mine = worker.share(B_);
       for (int64_t b = mine.begin; b < mine.end; ++b) {
         const int64_t place = (t + 1) * B_ + b;
         if (known[place]) continue;
-        const int64_t token = choose(logits_ + b * kBlock, stride * kBlock, V, uniforms[place],
-                                     choice, candidates[worker.index]);
+        const int64_t token = choose(logits_.data + b * kBlock, logits_.stride * kBlock, V,
+                                     uniforms[place], sampling, candidates[worker.index]);
         if (token < 0) __atomic_store_n(&sound, false, __ATOMIC_RELAXED);
         ids[place] = ids_[place] = static_cast<int32_t>(token < 0 ? 0 : token);
       }
       worker.wait();
     }
-    for (const Layer& layer : layers_) layer.wrap(steps, worker);
+    for (const Layer& layer : layers_) layer.carry_state(steps, worker);
   });
   return sound;
 }

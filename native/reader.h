@@ -1,4 +1,4 @@
-// A language model that reads, scores and writes: one call takes many time steps.
+// A language model that reads, scores and writes with fixed weights, many time steps in one call.
 #pragma once
 
 #include <optional>
@@ -8,44 +8,48 @@
 
 namespace rnnlab {
 
-struct Choice {
-  double temperature;  // 0: the likeliest
+// How the next token is chosen.
+struct Sampling {
+  double temperature;  // 0: the most likely token
   int64_t top_k;       // 0: all
   double top_p;
   int64_t forbidden;   // never chosen; -1: none
 };
 
-// Reads B sequences with fixed weights, which are packed once.
+// Reads B sequences, at most T time steps in one call. The weights are packed once.
 class Reader {
  public:
-  Reader(How, NetworkShape, const NetworkWeights&, int64_t B, int64_t T, bool project_table,
-         int threads);
+  Reader(Backend, NetworkShape, const NetworkWeights&, int64_t B, int64_t T, int threads);
 
   void set_state(const NetworkState&);
+  void reset_state();  // to zeros
 
-  // Sum of -ln p over (steps, B) targets, the state carried on; steps <= T.
+  // Sum of -ln p over (steps, B) targets; the state is carried to the next call.
   double score(const int64_t* ids, const int64_t* targets, int64_t steps);
 
-  // Reads ids[0 .. steps - 1] of ids (steps + 1, B), the first of which is given. Wherever known
-  // (steps + 1, B) is 0 from ids[1] on, the next token is chosen and written, with uniforms (steps + 1, B) in [0, 1) for the draws. Returns
-  // false where logits were NaN.
-  bool generate(int64_t* ids, const uint8_t* known, const double* uniforms, int64_t steps,
-                const Choice&);
+  // Reads ids (steps + 1, B) except the last row. Chooses and writes the tokens from ids[1] on that
+  // are not `known` (steps + 1, B), with `uniforms` (steps + 1, B) in [0, 1) for the draws. The state
+  // is carried to the next call. Returns false if a logit was NaN or infinite.
+  bool generate(int64_t* ids, const bool* known, const double* uniforms, int64_t steps,
+                const Sampling&);
 
  private:
+  void pack_weights(const NetworkWeights&, Worker&);
   void read(int64_t begin, int64_t end, Worker&);
+  void next_logits(int64_t t, Worker&);
 
-  How how_;
+  Backend backend_;
   NetworkShape shape_;
   int64_t B_;
   int threads_;
   Arena arena_;
   std::vector<Layer> layers_;
-  std::optional<TokenTable> table_;
+  std::optional<TokenTable> table_;  // if tokens are projected by entry and not one by one
   std::vector<LayerInput> inputs_;
-  float* own_embedding_;
+  float* embedding_ = nullptr;  // a copy, if there is no table
   void* output_weights_;
-  float *output_bias_, *nats_, *scratch_, *logits_;
+  float *output_bias_, *nats_, *scratch_;
+  Blocked logits_;
   int32_t *ids_, *targets_;
 };
 

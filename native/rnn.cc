@@ -1,4 +1,4 @@
-// Elman's network: h = φ of the sum, φ = tanh or relu.
+// The Elman network: h = φ(sum), φ = tanh or relu.
 #include "recurrence.h"
 
 namespace rnnlab::RNNLAB_ISA_NAMESPACE {
@@ -9,7 +9,7 @@ struct RNN {
   static constexpr CellShape shape = cell_shape(relu ? CellKind::rnn_relu : CellKind::rnn);
 
   template <class P>
-  static RNNLAB_INLINE void gates_of(const ForwardSite<P>&) {}
+  static RNNLAB_INLINE void gates(const ForwardSite<P>&) {}
 
   template <class P>
   static RNNLAB_INLINE F output(const ForwardSite<P>& s) {

@@ -1,8 +1,8 @@
-// The vectors of one instruction set. GCC's and Clang's vector types do the arithmetic; only what
-// they have no words for (pairs of bfloat16) is written in intrinsics.
+// The vectors of one instruction set. GCC's and Clang's vector types do the arithmetic; intrinsics
+// are used only for what these cannot express, such as pairs of bfloat16.
 //
-// RNNLAB_ISA_NAMESPACE names the instruction set a source is compiled for; everything below lives
-// in that namespace or is static, so that no two compilations can be taken for one another.
+// RNNLAB_ISA_NAMESPACE names the instruction set that a source file is compiled for. Everything
+// below is static and in that namespace, so the linker cannot confuse two compilations.
 #pragma once
 
 #include <stdint.h>
@@ -25,7 +25,7 @@ constexpr int W = 8;
 #else
 constexpr int W = 4;
 #endif
-constexpr int kParts = kBlock / W;  // vectors of a row of a block
+constexpr int kParts = kBlock / W;  // vectors in a row of a block
 
 typedef float F __attribute__((vector_size(W * 4), may_alias));
 typedef int32_t I __attribute__((vector_size(W * 4), may_alias));
@@ -58,8 +58,8 @@ static RNNLAB_INLINE F at_least(float bound, F x) {
 #endif
 }
 
-// 1 / x for normal x whose inverse is normal: an estimate to 14 bits and one step of Newton's
-// method where there is one, which takes a fraction of a division's time.
+// 1 / x, for x and 1 / x normal. AVX-512 estimates it to 14 bits and does one step of Newton's
+// method, which is much faster than a division.
 static RNNLAB_INLINE F inverse(F x) {
 #if defined(__AVX512F__)
   const F y = (F)_mm512_rcp14_ps((__m512)x);
@@ -69,14 +69,14 @@ static RNNLAB_INLINE F inverse(F x) {
 #endif
 }
 
-// The nearest bfloat16 values (ties to even), still as float32; NaN stays NaN.
+// The nearest bfloat16 values (ties to even) as float32; NaN stays NaN.
 static RNNLAB_INLINE U rounded_bits(F x) {
   const U bits = (U)x;
   const U rounded = bits + 0x7fff + ((bits >> 16) & 1);
   return (x == x ? rounded : bits | 0x400000) & 0xffff0000u;
 }
 
-// A square of W x W floats, turned over its diagonal, by exchanging ever smaller quarters.
+// Transposes W x W floats by exchanging smaller and smaller quarters.
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define RNNLAB_SHUFFLES
@@ -120,9 +120,10 @@ static inline void transpose(F (&x)[W]) {
 }
 #endif
 
+// A precision as a template argument P: the type T of its operands and how they are stored.
 struct Float32 {
   using T = float;
-  static constexpr int pair = 1;  // rows that lie together in a paired operand
+  static constexpr int pair = 1;  // rows that are interleaved in a paired operand
   static constexpr bool rounds = false;
   static RNNLAB_INLINE F rounded(F x) { return x; }
 };
@@ -142,6 +143,12 @@ struct BFloat16 {
   static RNNLAB_INLINE F rounded(F x) { return (F)rounded_bits(x); }
 };
 #endif
+
+// Calls function(P()) with the class P of a precision.
+template <class Function>
+static RNNLAB_INLINE void in_precision(Precision precision, Function function) {
+  precision == Precision::float32 ? function(Float32()) : function(BFloat16());
+}
 
 // W neighbours of a plain operand, as they are stored.
 template <class P>
@@ -172,13 +179,18 @@ static RNNLAB_INLINE F load_plain(const typename P::T* p) {
   }
 }
 
-// Where row r of block j of an operand lies; a paired one is for even r.
-template <class P>
+// The offset of row r of block j in an operand; in a paired operand r must be even.
 static RNNLAB_INLINE int64_t at(int64_t j, int64_t r, int64_t stride) {
   return (j * stride + r) * kBlock;
 }
 
-// Rows r and r + 1 (r even) of a paired operand, W columns of each; p points at row r's first.
+// How many of C columns are in block j.
+static RNNLAB_INLINE int64_t lanes_of(int64_t C, int64_t j) {
+  const int64_t left = C - j * kBlock;
+  return left < kBlock ? left : kBlock;
+}
+
+// Rows r and r + 1 (r even) of a paired operand, W columns of each; p points at the first of row r.
 template <class P>
 static RNNLAB_INLINE void store_pair(typename P::T* p, F even, F odd) {
   if constexpr (P::pair == 1) {
@@ -203,10 +215,25 @@ static RNNLAB_INLINE void load_pair(const typename P::T* p, F* even, F* odd) {
   }
 }
 
-// p points at the block row of columns 0 .. 15; this is where columns W * part .. begin.
+// The offset of columns W * part .. in a row of a block of a paired operand.
 template <class P>
 static RNNLAB_INLINE int64_t part_of_pair(int part) {
   return part * W * P::pair;
+}
+
+// Writes W columns of rows r (even) and r + 1 of `rows` to those forms of an operand that exist.
+template <class P>
+static RNNLAB_INLINE void store_rows(Operand dst, int64_t j, int64_t r, int64_t rows, int part,
+                                     const F (&x)[2]) {
+  using T = typename P::T;
+  if (dst.plain) {
+    T* p = static_cast<T*>(dst.plain) + at(j, r, dst.stride) + part * W;
+    store_plain<P>(p, x[0]);
+    if (r + 1 < rows) store_plain<P>(p + kBlock, x[1]);
+  }
+  if (P::pair == 2 && dst.paired)
+    store_pair<P>(static_cast<T*>(dst.paired) + at(j, r, dst.stride) + part_of_pair<P>(part), x[0],
+                  x[1]);
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

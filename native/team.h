@@ -1,11 +1,11 @@
-// A team of threads that run the same function, each on its share.
+// A team of threads that run the same function, each on its share of the work.
 #pragma once
 
 #include <stdint.h>
 
 namespace rnnlab {
 
-// Lets all workers of a team meet.
+// Makes each worker of a team wait until all have arrived.
 class Barrier {
  public:
   explicit Barrier(int count) : count_(count) {}
@@ -21,8 +21,8 @@ struct Range {
   int64_t begin, end;
 };
 
-// These are inlined always: sources compiled for different instruction sets share this header, and
-// the linker must not be left to choose one of several compiled copies.
+// Always inlined: source files compiled for different instruction sets include this header, and the
+// linker must not have to choose between several compiled copies of a function.
 #define RNNLAB_INLINE __attribute__((always_inline)) inline
 
 struct Worker {
@@ -33,17 +33,21 @@ struct Worker {
     if (count > 1) barrier->wait();
   }
 
-  // This worker's share of `n` pieces of work, in multiples of `step`.
-  RNNLAB_INLINE Range share(int64_t n, int64_t step = 1) const { return part(n, step, index, count); }
-
-  static RNNLAB_INLINE Range part(int64_t n, int64_t step, int64_t index, int64_t count) {
+  // This worker's share of `n` items, in multiples of `step`.
+  RNNLAB_INLINE Range share(int64_t n, int64_t step = 1) const {
     const int64_t steps = (n + step - 1) / step;
-    const int64_t begin = steps * index / count * step, end = steps * (index + 1) / count * step;
-    return {begin < n ? begin : n, end < n ? end : n};
+    const int64_t first = steps * index / count * step, last = steps * (index + 1) / count * step;
+    return {first < n ? first : n, last < n ? last : n};
   }
 };
 
-// Runs function(context, worker) on up to `threads` threads, and returns when all are done.
+// Runs function(context, worker) on up to `threads` threads; returns when all are done.
 void run_team(int threads, void (*function)(void*, Worker&), void* context);
+
+template <class Function>
+void run_team(int threads, Function function) {
+  run_team(
+      threads, [](void* f, Worker& worker) { (*static_cast<Function*>(f))(worker); }, &function);
+}
 
 }  // namespace rnnlab

@@ -5,232 +5,306 @@
 
 #include <optional>
 
-#include "call.h"
 #include "token_table.h"
 
 namespace rnnlab {
 namespace {
 
-void zero(float* x, int64_t n, const Worker& worker) {
-  const Range mine = worker.share(n, 16);
-  memset(x + mine.begin, 0, (mine.end - mine.begin) * sizeof(float));
+int64_t norm_chunks(int64_t n) { return (n + kNormChunk - 1) / kNormChunk; }
+
+// One training step: its buffers, which are taken from an arena, and its stages. All workers of a
+// team call each stage; a stage ends when all workers have finished it, unless it says otherwise.
+class Stages {
+ public:
+  Stages(Backend, NetworkShape, const NetworkWeights&, const NetworkGradients&, Batch,
+         const NetworkState&, StepOptions, Arena&);
+
+  StepResult run();
+
+ private:
+  // A gradient, and where the sums of squares of its chunks go.
+  struct NormPart {
+    float* gradient;
+    int64_t n;
+    double* chunks;
+  };
+
+  void take_inputs(Arena&);
+  void take_layers(Arena&);
+  void take_output(Arena&);
+  void take_norm_chunks(Arena&);
+
+  void pack_weights(Worker&);  // does not wait at its end
+  void embed_tokens(Worker&);
+  void run_layers(Worker&);
+  void output_loss(Worker&);
+  void run_layers_backward(Worker&);
+  void embedding_gradient(Worker&);
+  double clip(Worker&);  // returns the norm before clipping; does not wait at its end
+  double mean_nats() const;
+
+  // Each place of dropout has a mask of its own.
+  Dropout dropout(float p, uint64_t site) const { return {p, random_bits(options_.seed, site)}; }
+  Dropout input_dropout() const { return dropout(options_.dropouts.input, 0); }
+  Dropout output_dropout() const { return dropout(options_.dropouts.output, 1); }
+  Dropout layer_dropout(int64_t l) const { return dropout(options_.dropouts.layer, 2 + 2 * l); }
+  Dropout weight_dropout(int64_t l) const { return dropout(options_.dropouts.weight, 3 + 2 * l); }
+  void drop(const Operand& src, Dropout, const Operand& dst, Worker&) const;
+  void drop_gradient(Blocked x, int64_t columns, Dropout, Worker&) const;
+
+  int64_t input_size(int64_t l) const { return l ? H_ : E_ ? E_ : V_; }
+  bool is_tied() const {
+    return gradients_.embedding && gradients_.embedding == gradients_.output_weight;
+  }
+
+  const Backend backend_;
+  const Kernels& k_;
+  const Precision precision_;
+  const CellKind cell_;
+  const NetworkWeights& weights_;
+  const NetworkGradients& gradients_;
+  const NetworkState& state_;
+  const Batch batch_;
+  const StepOptions options_;
+  const int64_t L_, H_, V_, E_, gate_rows_;  // gate_rows: G * H
+  const int64_t row_batch_, rows_;           // rows of a time step and of the batch
+
+  int32_t *ids_, *targets_;
+  std::optional<TokenTable> table_;  // if tokens are projected by entry and not one by one
+  std::vector<LayerInput> inputs_;
+  std::vector<Layer> layers_;
+  std::vector<float*> masked_;  // weight_hh with dropout, or null
+  Operand features_, d_logits_;
+  void *output_, *output_t_;
+  float *output_bias_, *nats_, *scratch_;
+  Blocked d_outputs_, d_embedded_;
+  std::vector<NormPart> norm_parts_;
+  double* chunks_;
+  int64_t chunk_count_ = 0;
+};
+
+Stages::Stages(Backend backend, NetworkShape shape, const NetworkWeights& weights,
+               const NetworkGradients& gradients, Batch batch, const NetworkState& state,
+               StepOptions options, Arena& arena)
+    : backend_(backend), k_(*backend.kernels), precision_(backend.precision), cell_(shape.cell),
+      weights_(weights), gradients_(gradients), state_(state), batch_(batch), options_(options),
+      L_(shape.layers), H_(shape.hidden), V_(shape.vocabulary), E_(shape.embedding),
+      gate_rows_(cell_shape(shape.cell).gates * shape.hidden),
+      row_batch_(backend.row_batch(batch.B)), rows_(batch.T * row_batch_) {
+  take_inputs(arena);
+  take_layers(arena);
+  take_output(arena);
+  take_norm_chunks(arena);
+}
+
+void Stages::take_inputs(Arena& arena) {
+  ids_ = arena.take<int32_t>(rows_);
+  targets_ = arena.take<int32_t>(rows_);
+  copy_ids(batch_.ids, batch_.T, batch_.B, row_batch_, V_, ids_);
+  copy_ids(batch_.targets, batch_.T, batch_.B, row_batch_, V_, targets_);
+  inputs_.resize(L_);
+  if (E_ == 0 || (V_ <= rows_ && options_.dropouts.input == 0)) {
+    table_.emplace(k_, cell_, H_, V_, E_, Pass::with_backward, arena);
+    inputs_[0] = table_->input(ids_);
+  } else {
+    inputs_[0].x = backend_.take_operand(arena, blocks(E_), rows_, Read::both);
+    d_embedded_.stride = row_stride(rows_);
+    d_embedded_.data = arena.take<float>(blocks(E_) * d_embedded_.stride * kBlock);
+  }
+}
+
+void Stages::take_layers(Arena& arena) {
+  masked_.resize(L_, nullptr);
+  layers_.reserve(L_);
+  for (int64_t l = 0; l < L_; ++l) {
+    const int64_t I = l == 0 && table_ ? 0 : input_size(l);
+    layers_.emplace_back(backend_, LayerShape{cell_, batch_.T, batch_.B, H_, I},
+                         Pass::with_backward, Outputs::operands, arena);
+    if (options_.dropouts.weight > 0) masked_[l] = arena.take<float>(gate_rows_ * H_);
+    if (l == 0) continue;
+    inputs_[l].x = options_.dropouts.layer > 0
+                       ? backend_.take_operand(arena, blocks(H_), rows_, Read::both)
+                       : layers_[l - 1].outputs();
+  }
+  d_outputs_.stride = row_stride(rows_);
+  d_outputs_.data = arena.take<float>(blocks(H_) * d_outputs_.stride * kBlock);
+}
+
+void Stages::take_output(Arena& arena) {
+  features_ = options_.dropouts.output > 0
+                  ? backend_.take_operand(arena, blocks(H_), rows_, Read::both)
+                  : layers_.back().outputs();
+  output_ = backend_.take_packed(arena, blocks(V_), blocks(H_) * kBlock);
+  output_t_ = backend_.take_packed(arena, blocks(H_), blocks(V_) * kBlock);
+  output_bias_ = arena.take<float>(blocks(V_) * kBlock);
+  d_logits_ = backend_.take_operand(arena, blocks(V_), rows_, Read::both);
+  nats_ = arena.take<float>(rows_);
+  scratch_ = arena.take<float>(options_.threads * blocks(V_) * kLossRows * kBlock);
+}
+
+void Stages::take_norm_chunks(Arena& arena) {
+  const auto add = [&](float* gradient, int64_t n) {
+    norm_parts_.push_back({gradient, n, nullptr});
+    chunk_count_ += norm_chunks(n);
+  };
+  if (E_ && !is_tied()) add(gradients_.embedding, V_ * E_);
+  for (int64_t l = 0; l < L_; ++l) {
+    const LayerGradients& g = gradients_.layers[l];
+    add(g.weight_ih, gate_rows_ * input_size(l));
+    add(g.weight_hh, gate_rows_ * H_);
+    add(g.bias_ih, gate_rows_);
+    add(g.bias_hh, gate_rows_);
+  }
+  add(gradients_.output_weight, V_ * H_);
+  add(gradients_.output_bias, V_);
+  chunks_ = arena.take<double>(chunk_count_);
+  double* next = chunks_;
+  for (NormPart& part : norm_parts_) {
+    part.chunks = next;
+    next += norm_chunks(part.n);
+  }
+}
+
+StepResult Stages::run() {
+  StepResult result{};
+  run_team(options_.threads, [&](Worker& worker) {
+    pack_weights(worker);
+    embed_tokens(worker);
+    run_layers(worker);
+    output_loss(worker);
+    run_layers_backward(worker);
+    embedding_gradient(worker);
+    const double norm = clip(worker);
+    if (worker.index == 0) result = {mean_nats(), norm};
+  });
+  return result;
+}
+
+void Stages::drop(const Operand& src, Dropout dropout, const Operand& dst, Worker& worker) const {
+  k_.drop(precision_, src, rows_, blocks(H_), dropout, dst, worker);
+  worker.wait();
+}
+
+void Stages::drop_gradient(Blocked x, int64_t columns, Dropout dropout, Worker& worker) const {
+  if (dropout.p == 0) return;
+  k_.drop_gradient(x, rows_, blocks(columns), dropout, worker);
+  worker.wait();
+}
+
+void Stages::pack_weights(Worker& worker) {
+  if (options_.dropouts.weight > 0) {
+    for (int64_t l = 0; l < L_; ++l)
+      k_.drop_weights(weights_.layers[l].weight_hh, masked_[l], gate_rows_ * H_, weight_dropout(l),
+                      worker);
+    worker.wait();
+  }
+  for (int64_t l = 0; l < L_; ++l) {
+    LayerWeights weights = weights_.layers[l];
+    if (masked_[l]) weights.weight_hh = masked_[l];
+    layers_[l].prepare(weights, worker);
+    layers_[l].set_state(state_.h[l], state_.c[l], worker);
+  }
+  const Axis hidden{1, H_, 1}, vocabulary{1, V_, H_};
+  k_.pack(precision_, weights_.output_weight, hidden, vocabulary, output_, 0, worker);
+  k_.pack(precision_, weights_.output_weight, vocabulary, hidden, output_t_, 0, worker);
+  k_.pack_bias(weights_.output_bias, nullptr, 0, {1, V_, 1}, -INFINITY, output_bias_, worker);
+}
+
+void Stages::embed_tokens(Worker& worker) {
+  if (table_) {
+    table_->project(weights_.layers[0], weights_.embedding, worker);
+  } else {
+    k_.gather(precision_, weights_.embedding, ids_, rows_, E_, input_dropout(), inputs_[0].x,
+              worker);
+    worker.wait();
+  }
+}
+
+void Stages::run_layers(Worker& worker) {
+  for (int64_t l = 0; l < L_; ++l) {
+    if (l && options_.dropouts.layer > 0)
+      drop(layers_[l - 1].outputs(), layer_dropout(l), inputs_[l].x, worker);
+    layers_[l].forward(inputs_[l], 0, batch_.T, worker);
+  }
+  if (options_.dropouts.output > 0)
+    drop(layers_.back().outputs(), output_dropout(), features_, worker);
+}
+
+void Stages::output_loss(Worker& worker) {
+  const float scale = 1.0f / static_cast<float>(batch_.T * batch_.B);
+  k_.loss(precision_,
+          {rows_, row_batch_, batch_.B, V_, features_, output_, blocks(H_), output_bias_, targets_,
+           nats_, scale, d_logits_, scratch_},
+          worker);
+  worker.wait();
+  k_.product(precision_,
+             {d_logits_, rows_, output_t_, blocks(V_), blocks(H_), nullptr, d_outputs_}, worker);
+  k_.outer_product(precision_,
+                   {d_logits_, {1, V_, H_}, features_, H_, rows_, gradients_.output_weight},
+                   worker);
+  k_.column_sums(precision_, d_logits_, rows_, {1, V_, 1}, gradients_.output_bias, worker);
+  worker.wait();
+  drop_gradient(d_outputs_, H_, output_dropout(), worker);
+}
+
+void Stages::run_layers_backward(Worker& worker) {
+  for (int64_t l = L_ - 1; l >= 0; --l) {
+    const LayerGradients& g = gradients_.layers[l];
+    layers_[l].backward(inputs_[l], d_outputs_, nullptr, nullptr, g, worker);
+    if (masked_[l])
+      k_.drop_weights(g.weight_hh, g.weight_hh, gate_rows_ * H_, weight_dropout(l), worker);
+    if (l) {
+      layers_[l].input_gradient(d_outputs_, worker);
+      drop_gradient(d_outputs_, H_, layer_dropout(l), worker);
+    }
+    layers_[l].get_state(batch_.T, state_.h[l], state_.c[l], worker);
+  }
+}
+
+void Stages::embedding_gradient(Worker& worker) {
+  if (E_ && !is_tied()) {  // tied: the output layer has already written its part
+    const Range mine = worker.share(V_ * E_, kBlock);
+    memset(gradients_.embedding + mine.begin, 0, (mine.end - mine.begin) * sizeof(float));
+  }
+  if (table_) {
+    table_->gradient(backend_, layers_[0].gate_gradients(), ids_, rows_,
+                     gradients_.layers[0].weight_ih, gradients_.embedding, worker);
+  } else {
+    layers_[0].input_gradient(d_embedded_, worker);
+    drop_gradient(d_embedded_, E_, input_dropout(), worker);
+    k_.scatter_rows(d_embedded_, ids_, rows_, E_, gradients_.embedding, worker);
+  }
+  worker.wait();
+}
+
+double Stages::clip(Worker& worker) {
+  for (const NormPart& part : norm_parts_)
+    k_.square_sums(part.gradient, part.n, part.chunks, worker);
+  worker.wait();
+  double squares = 0;  // every worker adds the same chunks, so all get the same norm
+  for (int64_t i = 0; i < chunk_count_; ++i) squares += chunks_[i];
+  const double norm = sqrt(squares);
+  if (!(options_.clip_norm > 0 && norm > options_.clip_norm)) return norm;
+  const float factor = static_cast<float>(options_.clip_norm / (norm + 1e-6));
+  for (const NormPart& part : norm_parts_) {
+    const Range mine = worker.share(part.n, kBlock);
+    for (int64_t i = mine.begin; i < mine.end; ++i) part.gradient[i] *= factor;
+  }
+  return norm;
+}
+
+double Stages::mean_nats() const {
+  double total = 0;
+  for (int64_t r = 0; r < rows_; ++r) total += nats_[r];
+  return total / static_cast<double>(batch_.T * batch_.B);
 }
 
 }  // namespace
 
 StepResult TrainingStep::run(const NetworkWeights& weights, const NetworkGradients& gradients,
-                             const int64_t* ids, const int64_t* targets, int64_t T, int64_t B,
-                             const NetworkState& state, Dropouts dropouts, uint64_t seed,
-                             double clip_norm, int threads) {
-  const Kernels& k = *how_.kernels;
-  const int64_t L = shape_.layers, H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
-  const int64_t batch = how_.row_batch(B), rows = T * batch, units = blocks(H);
-  const bool table = E == 0 || (V <= rows && dropouts.input == 0);
+                             Batch batch, const NetworkState& state, StepOptions options) {
   arena_.reset();
-
-  int32_t* own_ids = arena_.take<int32_t>(rows);
-  int32_t* own_targets = arena_.take<int32_t>(rows);
-  copy_ids(ids, T, B, batch, V, own_ids);
-  copy_ids(targets, T, B, batch, V, own_targets);
-
-  // Input.
-  const Axis gates{cell_shape(shape_.cell).gates, H, 1};
-  std::vector<LayerInput> inputs(L);
-  std::optional<TokenTable> tokens;
-  float* d_embedded = nullptr;
-  if (table) {
-    tokens.emplace(k, shape_.cell, H, V, E, true, arena_);
-    inputs[0] = tokens->input(own_ids);
-  } else {
-    inputs[0].x = Operand::take(how_, arena_, blocks(E), rows, true);
-    d_embedded = arena_.take<float>(blocks(E) * row_stride(rows) * kBlock);
-  }
-
-  // Layers.
-  const int64_t d_stride = row_stride(rows);
-  std::vector<Layer> layers;
-  std::vector<float*> masked(L, nullptr);
-  for (int64_t l = 0; l < L; ++l) {
-    const int64_t dense = l ? H : table ? 0 : E;
-    layers.emplace_back(how_, shape_.cell, T, B, H, dense, true, false, dense > 0, arena_);
-    if (dropouts.weight > 0) masked[l] = arena_.take<float>(gates.gates * H * H);
-    if (!l) continue;
-    inputs[l].x = dropouts.layer > 0 ? Operand::take(how_, arena_, units, rows, true)
-                                     : layers[l - 1].outputs();
-  }
-  float* d_outputs = arena_.take<float>(units * d_stride * kBlock);
-
-  // Output layer.
-  const Operand features = dropouts.output > 0 ? Operand::take(how_, arena_, units, rows, true)
-                                               : layers[L - 1].outputs();
-  void* output = how_.operand(arena_, blocks(V), units * kBlock);
-  void* output_t = how_.operand(arena_, units, blocks(V) * kBlock);
-  float* output_bias = arena_.take<float>(blocks(V) * kBlock);
-  const Operand d_logits = Operand::take(how_, arena_, blocks(V), rows, true);
-  float* nats = arena_.take<float>(rows);
-  float* scratch = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
-
-  // Chunks of the norm.
-  struct Part {
-    float* x;
-    int64_t n;
-    double* chunks;
-  };
-  std::vector<Part> parts;
-  int64_t chunk_count = 0;
-  const auto add_part = [&](float* x, int64_t n) {
-    parts.push_back({x, n, nullptr});
-    chunk_count += (n + kNormChunk - 1) / kNormChunk;
-  };
-  const bool tied = gradients.embedding && gradients.embedding == gradients.output_weight;
-  if (E && !tied) add_part(gradients.embedding, V * E);
-  for (int64_t l = 0; l < L; ++l) {
-    const LayerGradients& g = gradients.layers[l];
-    add_part(g.weight_ih, gates.gates * H * (l ? H : E ? E : V));
-    add_part(g.weight_hh, gates.gates * H * H);
-    add_part(g.bias_ih, gates.gates * H);
-    add_part(g.bias_hh, gates.gates * H);
-  }
-  add_part(gradients.output_weight, V * H);
-  add_part(gradients.output_bias, V);
-  double* chunks = arena_.take<double>(chunk_count);
-  int64_t first = 0;
-  for (Part& part : parts) {
-    part.chunks = chunks + first;
-    first += (part.n + kNormChunk - 1) / kNormChunk;
-  }
-
-  StepResult result{};
-  const auto dropout = [&](float p, int site) { return Dropout{p, random_bits(seed, site)}; };
-  enum { input_site, output_site, first_layer_site };
-  const auto layer_site = [&](int64_t l) { return static_cast<int>(first_layer_site + 2 * l); };
-
-  team(threads, [&](Worker& worker) {
-    // Packed weights.
-    if (dropouts.weight > 0) {
-      for (int64_t l = 0; l < L; ++l)
-        k.drop_weights(weights.layers[l].weight_hh, masked[l], gates.gates * H * H,
-                       dropout(dropouts.weight, layer_site(l) + 1), worker);
-      worker.wait();
-    }
-    for (int64_t l = 0; l < L; ++l) {
-      LayerWeights w = weights.layers[l];
-      if (masked[l]) w.weight_hh = masked[l];
-      layers[l].prepare(w, worker);
-      layers[l].set_state(state.h[l], state.c[l], worker);
-    }
-    const Axis hidden{1, H, 1}, vocabulary{1, V, 1};
-    k.pack(how_.precision, weights.output_weight, hidden, {1, V, H}, output, 0, worker);
-    k.pack(how_.precision, weights.output_weight, {1, V, H}, hidden, output_t, 0, worker);
-    k.pack_bias(weights.output_bias, nullptr, vocabulary, false, -INFINITY, output_bias, worker);
-
-    // Input.
-    if (tokens) {
-      tokens->project(weights.layers[0], weights.embedding, worker);
-    } else {
-      k.gather(how_.precision, weights.embedding, own_ids, rows, E,
-               dropout(dropouts.input, input_site), inputs[0].x.plain, inputs[0].x.paired,
-               inputs[0].x.stride, worker);
-      worker.wait();
-    }
-
-    // Forward.
-    for (int64_t l = 0; l < L; ++l) {
-      if (l && dropouts.layer > 0) {
-        const Operand below = layers[l - 1].outputs();
-        k.drop(how_.precision, below.plain, below.stride, rows, units,
-               dropout(dropouts.layer, layer_site(l)), inputs[l].x.plain, inputs[l].x.paired,
-               inputs[l].x.stride, worker);
-        worker.wait();
-      }
-      layers[l].forward(inputs[l], 0, T, worker);
-    }
-    if (dropouts.output > 0) {
-      const Operand top = layers[L - 1].outputs();
-      k.drop(how_.precision, top.plain, top.stride, rows, units,
-             dropout(dropouts.output, output_site), features.plain, features.paired,
-             features.stride, worker);
-      worker.wait();
-    }
-
-    // Loss.
-    const float scale = 1.0f / static_cast<float>(T * B);
-    k.loss(how_.precision,
-           {rows, batch, B, V, features.plain, features.stride, output, units, output_bias,
-            own_targets, nats, scale, d_logits.plain, d_logits.paired, d_logits.stride, scratch},
-           worker);
-    worker.wait();
-    k.product(how_.precision,
-              {d_logits.plain, d_logits.stride, rows, output_t, blocks(V), units, nullptr,
-               d_outputs, d_stride},
-              worker);
-    k.outer_product(how_.precision,
-                    {d_logits.paired, d_logits.stride, {1, V, H}, features.paired, features.stride,
-                     H, rows, gradients.output_weight},
-                    worker);
-    k.column_sums(how_.precision, d_logits.paired, d_logits.stride, rows, vocabulary,
-                  gradients.output_bias, worker);
-    worker.wait();
-    if (dropouts.output > 0) {
-      k.drop_gradient(d_outputs, d_stride, rows, units, dropout(dropouts.output, output_site),
-                      worker);
-      worker.wait();
-    }
-
-    // Backward.
-    for (int64_t l = L - 1; l >= 0; --l) {
-      layers[l].backward(inputs[l], d_outputs, d_stride, nullptr, nullptr, gradients.layers[l],
-                         worker);
-      if (masked[l])
-        k.drop_weights(gradients.layers[l].weight_hh, gradients.layers[l].weight_hh,
-                       gates.gates * H * H, dropout(dropouts.weight, layer_site(l) + 1), worker);
-      if (l) {
-        layers[l].input_gradient(d_outputs, d_stride, worker);
-        if (dropouts.layer > 0) {
-          k.drop_gradient(d_outputs, d_stride, rows, units,
-                          dropout(dropouts.layer, layer_site(l)), worker);
-          worker.wait();
-        }
-      }
-      layers[l].get_state(T, state.h[l], state.c[l], worker);
-    }
-
-    // Gradient of the input.
-    if (E && !tied) zero(gradients.embedding, V * E, worker);
-    if (tokens) {
-      tokens->gradient(how_, layers[0].gate_gradients(), own_ids, rows,
-                       gradients.layers[0].weight_ih, gradients.embedding, worker);
-    } else {
-      layers[0].input_gradient(d_embedded, d_stride, worker);
-      if (dropouts.input > 0) {
-        k.drop_gradient(d_embedded, d_stride, rows, blocks(E), dropout(dropouts.input, input_site),
-                        worker);
-        worker.wait();
-      }
-      k.scatter_rows(d_embedded, d_stride, own_ids, rows, E, gradients.embedding, worker);
-    }
-    worker.wait();
-
-    // Norm and clipping. Every worker adds up the same chunks, so all come to the same scale.
-    for (const Part& part : parts) k.square_sums(part.x, part.n, part.chunks, worker);
-    worker.wait();
-    double squares = 0;
-    for (int64_t i = 0; i < chunk_count; ++i) squares += chunks[i];
-    const double norm = sqrt(squares);
-    if (clip_norm > 0 && norm > clip_norm) {
-      const float factor = static_cast<float>(clip_norm / (norm + 1e-6));
-      for (const Part& part : parts) {
-        const Range mine = worker.share(part.n, 16);
-        for (int64_t i = mine.begin; i < mine.end; ++i) part.x[i] *= factor;
-      }
-    }
-    if (worker.index == 0) {
-      double total = 0;
-      for (int64_t r = 0; r < rows; ++r) total += nats[r];
-      result = {total / static_cast<double>(T * B), norm};
-    }
-  });
-  return result;
+  return Stages(backend_, shape_, weights, gradients, batch, state, options, arena_).run();
 }
 
 }  // namespace rnnlab

@@ -1,5 +1,5 @@
-// A training step of a whole language model: one call, in which one team of threads goes from the
-// token ids to the clipped gradients.
+// A training step of a whole language model in one call: one team of threads goes from the token ids
+// to the clipped gradients.
 #pragma once
 
 #include "arena.h"
@@ -7,8 +7,21 @@
 
 namespace rnnlab {
 
+struct Batch {
+  const int64_t *ids, *targets;  // (T, B)
+  int64_t T, B;
+};
+
+// Probabilities that an element is dropped.
 struct Dropouts {
   float input, layer, weight, output;
+};
+
+struct StepOptions {
+  Dropouts dropouts;
+  uint64_t seed;     // of the dropout masks
+  double clip_norm;  // largest norm of all gradients together; 0: no clipping
+  int threads;
 };
 
 struct StepResult {
@@ -16,20 +29,17 @@ struct StepResult {
   double gradient_norm;  // before clipping
 };
 
-// Forward, loss, backward through a batch of T x B tokens, and clipping.
 class TrainingStep {
  public:
-  TrainingStep(How how, NetworkShape shape) : how_(how), shape_(shape) {}
+  TrainingStep(Backend backend, NetworkShape shape) : backend_(backend), shape_(shape) {}
 
-  // ids, targets: (T, B), checked against the vocabulary (std::out_of_range). The state is read
-  // and then overwritten by that after the batch. Gradients are overwritten; where their norm
-  // exceeds clip_norm > 0 they are scaled to it.
-  StepResult run(const NetworkWeights&, const NetworkGradients&, const int64_t* ids,
-                 const int64_t* targets, int64_t T, int64_t B, const NetworkState&, Dropouts,
-                 uint64_t seed, double clip_norm, int threads);
+  // Forward, loss, backward and clipping. Overwrites the gradients, and the state with the one after
+  // the batch. Throws std::out_of_range if an id is not in the vocabulary.
+  StepResult run(const NetworkWeights&, const NetworkGradients&, Batch, const NetworkState&,
+                 StepOptions);
 
  private:
-  How how_;
+  Backend backend_;
   NetworkShape shape_;
   Arena arena_;
 };

@@ -332,12 +332,15 @@ def test_an_id_beyond_the_input_size_is_refused(token):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda w, x, s: (w, x[0], s), "inputs must be (T, B, 13), not (5, 13)"),
-        (lambda w, x, s: (w, x[..., :12], s), "inputs must be (T, B, 13), not (4, 5, 12)"),
-        (lambda w, x, s: (w, x, (s[0],)), "each part of the state must be (5, 31), not (5, 31)"),
+        (lambda w, x, s: (w, x[0], s), "inputs must be (T, B, 13) and not empty, not (5, 13)"),
+        (
+            lambda w, x, s: (w, x[..., :12], s),
+            "inputs must be (T, B, 13) and not empty, not (4, 5, 12)",
+        ),
+        (lambda w, x, s: (w, x, (s[0],)), "the state must have 2 parts, not 1"),
         (
             lambda w, x, s: (w, x, (s[0], s[1][:4])),
-            "each part of the state must be (5, 31), not (5, 31), (4, 31)",
+            "each part of the state must be (5, 31), not (4, 31)",
         ),
         (
             lambda w, x, s: (w._replace(bias_hh=w.bias_hh[:-1]), x, s),
@@ -345,7 +348,7 @@ def test_an_id_beyond_the_input_size_is_refused(token):
         ),
         (
             lambda w, x, s: (w._replace(weight_hh=w.weight_hh[:-1]), x, s),
-            "weight_ih must be (123, 13), not (124, 13)",
+            "weight_hh must be (124, 31), not (123, 31)",
         ),
     ],
 )

@@ -25,6 +25,7 @@ from native_oracle import (
 
 from rnnlab.config import GenerationSettings, TrainingSettings
 from rnnlab.data.batches import SequentialBatches
+from rnnlab.engines.native_kernels import instruction_set, kernels
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import generate_ids
@@ -145,10 +146,10 @@ def test_an_unknown_id_is_refused_in_a_prefix():
 @pytest.mark.parametrize(
     ("ids", "targets", "rows", "message"),
     [
-        ((0, 3), (0, 3), 3, "ids must be (T, B), not (0, 3)"),
-        ((4, 0), (4, 0), 0, "ids must be (T, B), not (4, 0)"),
-        ((4,), (4,), 4, "ids must be (T, B), not (4,)"),
-        ((4, 3), (3, 4), 3, "ids must be (4, 3), not (3, 4)"),
+        ((0, 3), (0, 3), 3, "ids must be (T, B) and not empty, not (0, 3)"),
+        ((4, 0), (4, 0), 0, "ids must be (T, B) and not empty, not (4, 0)"),
+        ((4,), (4,), 4, "ids must be (T, B) and not empty, not (4,)"),
+        ((4, 3), (3, 4), 3, "targets must be (4, 3), not (3, 4)"),
         ((4, 3), (4, 3), 2, "each part of the state must be (3, 8), not (2, 8)"),
     ],
 )
@@ -162,13 +163,63 @@ def test_shapes_that_do_not_fit_are_refused(ids, targets, rows, message):
 
 def test_parameters_that_do_not_fit_are_refused():
     network = build(7).network()
-    with pytest.raises(ValueError, match=r"^a parameter must be \(7,\), not \(6,\)$"):
+    with pytest.raises(ValueError, match=r"^output_bias must be \(7,\), not \(6,\)$"):
         NATIVE.training_step(network._replace(output_bias=network.output_bias[:6]), "float32")
+    narrow = network.layers[0]._replace(weight_hh=network.layers[0].weight_hh[:, :7].contiguous())
+    with pytest.raises(ValueError, match=r"^weight_hh_l0 must be \(32, 8\), not \(32, 7\)$"):
+        NATIVE.training_step(network._replace(layers=(narrow,)), "float32")
     turned = network.output_weight.T.contiguous().T
-    with pytest.raises(ValueError, match=r"^a parameter \(7, 8\) is not contiguous$"):
+    with pytest.raises(
+        ValueError, match=r"^parameters must be contiguous, not \(7, 8\) with gaps$"
+    ):
         NATIVE.training_step(network._replace(output_weight=turned), "float32")
     with pytest.raises(TypeError, match=r"^engine 'native' computes float32 parameters on the"):
         NATIVE.training_step(build(7).double().network(), "float32")
+
+
+def test_new_memory_of_parameters_and_gradients_is_noticed():
+    model = build(7, num_layers=2)
+    step = NATIVE.training_step(model.network(), "float32")
+    batch, state = batch_of(7, (4, 3)), state_of(model, 3)
+    first = step(*batch, state, 0.0)[:2]
+    model.zero_grad(set_to_none=True)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    assert step(*batch, state, 0.0)[:2] == first
+    model.output.weight.data = 2 * model.output.weight.data
+    loss, norm, _, exact = exactly(model, batch, state)
+    assert step(*batch, state, 0.0)[:2] == pytest.approx((loss, norm), rel=2e-6)
+    assert_same_gradients(model, exact)
+
+
+def test_gradients_of_another_shape_are_refused():
+    model = build(7)
+    step = NATIVE.training_step(model.network(), "float32")
+    model.output.bias.grad = torch.zeros(1).expand(7)
+    with pytest.raises(ValueError, match=r"^parameters must be contiguous"):
+        step(*batch_of(7, (4, 3)), model.zero_state(3), 0.0)
+
+
+def test_kernels_take_tensors_as_well_as_arrays():
+    model, (ids, targets) = build(7), batch_of(7, (4, 3))
+    parameters = [parameter.detach() for parameter in model.network().parameters()]
+    scores = []
+    for arrays in (parameters, [parameter.numpy() for parameter in parameters]):
+        network = kernels().Network("lstm", arrays)
+        reader = kernels().Reader(instruction_set(), "float32", network, 3, 4, 1)
+        scores.append(reader.score(ids, targets))
+    assert (
+        scores[0]
+        == scores[1]
+        == NATIVE.reader(model.network(), 3, 4, "float32").score(ids, targets)
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32])
+def test_kernels_refuse_arrays_of_another_type(dtype):
+    arrays = [parameter.detach().numpy() for parameter in build(7).network().parameters()]
+    with pytest.raises(TypeError, match=r"ndarray\[dtype=float32, order='C', device='cpu'\]"):
+        kernels().Network("lstm", [array.astype(dtype) for array in arrays])
 
 
 @each_cell
