@@ -10,7 +10,7 @@ from rnnlab.data.corpus import check_kept
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import ProgressCallback, no_progress, read_beginning
 from rnnlab.display.output import which_weights
-from rnnlab.display.training import Display
+from rnnlab.display.training import TrainingDisplay
 from rnnlab.doctor.diagnose import examine
 from rnnlab.doctor.diagnosis import Diagnosis, NotAtHand
 from rnnlab.doctor.evidence import Evidence
@@ -56,10 +56,9 @@ def train(
         base = settings_to_resume(Path(resume))
     else:
         base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
-    return training.train(
-        base.changed("train", **settings), resume or run_dir, Display(quiet=quiet),
-        resume=resume is not None,
-    )  # fmt: skip
+    asked = base.changed("train", **settings)
+    with TrainingDisplay(quiet=quiet) as display:
+        return training.train(asked, resume or run_dir, [display], resume=resume is not None)
 
 
 def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:

@@ -54,11 +54,12 @@ def train(
     if resume and (config or run_dir):
         raise UsageError("--resume takes settings and directory from the run; leave out --config "
                          "and --run-dir")  # fmt: skip
-    from rnnlab.display.training import Display
+    from rnnlab.display.training import TrainingDisplay
     from rnnlab.runs.training import train
 
     settings = Settings(data=data, model=model, training=training, machine=machine)
-    run = train(settings, resume or run_dir or None, Display(quiet=quiet), resume=bool(resume))
+    with TrainingDisplay(quiet=quiet) as display:
+        run = train(settings, resume or run_dir or None, [display], resume=bool(resume))
     if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
         sys.exit(128 + signal.Signals[reason])
 
@@ -114,10 +115,10 @@ def evaluate(
     """
     from rnnlab.api import evaluate
     from rnnlab.display.output import write_evaluations
-    from rnnlab.display.training import Display
+    from rnnlab.display.training import TrainingDisplay
     from rnnlab.lm.text_model import TextModel
 
-    with Display.beside_output() as display:
+    with TrainingDisplay.on_standard_error() as display:
         records, notices = evaluate(
             TextModel.load(model, checkpoint, machine),
             text,

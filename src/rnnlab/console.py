@@ -25,6 +25,11 @@ def notice(text: str) -> None:
     print(f"rnnlab: note: {visible(text)}", file=sys.stderr)
 
 
+def counted(count: int, what: str) -> str:
+    """Return `1 run`, `2 runs`, `1,200 runs`."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 class PlainConsole(Console):
     """A rich console that shows control characters and reports a closed pipe to its caller."""
 

@@ -1,33 +1,10 @@
-"""Learning curves as text and as SVG."""
+"""Learning curves as SVG."""
 
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rnnlab.runs.curves import BLOCKS, curve_figure, draw_curves, text_chart
-
-
-def heights(lines: list[str]) -> list[int]:
-    """Eighths of a line that each column is filled with."""
-    columns = zip(*(line.partition("│")[2] for line in lines), strict=True)
-    return [sum(BLOCKS.index(cell) for cell in column) for column in columns]
-
-
-def test_text_chart_rises_with_its_values() -> None:
-    lines = text_chart([1.0, 2.0, 3.0, 5.0], height=4)
-    filled = heights(lines)
-    assert filled[0] == 1
-    assert filled[-1] == 4 * 8
-    assert filled == sorted(filled)
-    assert filled[1] - filled[0] < filled[3] - filled[2]
-    assert lines[0].startswith("  5.000 │")
-    assert lines[-1].startswith("  1.000 │")
-
-
-def test_text_chart_of_many_values_keeps_its_width_and_of_none_is_nothing() -> None:
-    assert len(heights(text_chart([float(i) for i in range(1000)], width=30))) == 30
-    assert text_chart([]) == text_chart([float("nan")]) == []
-    assert len(heights(text_chart([2.0, 2.0]))) == 2
+from rnnlab.runs.curves import curve_figure, draw_curves
 
 
 def test_curves_of_a_run_show_training_held_out_and_baselines(trained: tuple[Path, str]) -> None:

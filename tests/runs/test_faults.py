@@ -108,7 +108,7 @@ def test_a_fault_at_any_moment_after_training_went_on(
 
 
 def newest(directory: Path) -> int:
-    return int(newest_state(directory).facts["trainer"]["counters"]["step"])
+    return int(newest_state(directory).facts.trainer.counters.step)
 
 
 def test_models_stay_readable_through_any_fault(

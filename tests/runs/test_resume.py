@@ -15,11 +15,11 @@ from interrupted import ended_well, fingerprint, resumed, start
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.display.training import Display
 from rnnlab.errors import RunEndedError
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.runs.files import read_json, state_files
 from rnnlab.runs.training import train
+from rnnlab.runs.watcher import Watcher
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
 """kill -9 in `test_kill_at_any_moment`; docs/resume.md has what came of 100."""
@@ -111,15 +111,13 @@ def test_after_ctrl_c_it_goes_on(small: Settings, stopped: Path) -> None:
     assert fingerprint(stopped)[last] == fingerprint(other)[last]
 
 
-class Signalling(Display):
+class Signalling(Watcher):
     """Sends this process a signal in the last step, or while the end is measured."""
 
     def __init__(self, sign: signal.Signals, *, at_the_end: bool) -> None:
-        super().__init__(quiet=True)
         self.sign, self.at_the_end = sign, at_the_end
 
     def step(self, event: Step) -> None:
-        super().step(event)
         if event.progress >= 1 and not self.at_the_end:
             signal.raise_signal(self.sign)
 
@@ -133,7 +131,7 @@ def test_an_evaluation_that_a_signal_cut_off_is_made_when_it_goes_on(
     small: Settings, tmp_path: Path, sign: signal.Signals
 ) -> None:
     assert ended_well(start(small, tmp_path / "undisturbed"))
-    train(small, tmp_path / "cut", Signalling(sign, at_the_end=False))
+    train(small, tmp_path / "cut", [Signalling(sign, at_the_end=False)])
     assert not read_json(tmp_path / "cut" / "result.json")["complete"]
     resumed(tmp_path / "cut")
     assert fingerprint(tmp_path / "cut") == fingerprint(tmp_path / "undisturbed")
@@ -147,7 +145,7 @@ def test_ctrl_c_while_the_end_is_measured_says_what_is_kept(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has none
     try:
         with pytest.raises(KeyboardInterrupt) as raised:
-            train(small, directory, Signalling(signal.SIGINT, at_the_end=True))
+            train(small, directory, [Signalling(signal.SIGINT, at_the_end=True)])
     finally:
         signal.signal(signal.SIGINT, before)
     steps = read_json(directory / "result.json")["training"]["steps"]
@@ -188,9 +186,8 @@ class GivingUp(Exception):
 def test_the_best_weights_are_those_of_the_state(small: Settings, tmp_path: Path) -> None:
     """What was written to checkpoint/best after the state is of a course that is given up."""
 
-    class GivesUp(Display):
+    class GivesUp(Watcher):
         def __init__(self, *, at_best: bool) -> None:
-            super().__init__(quiet=True)
             self.at_best = at_best
 
         def step(self, event: Step) -> None:
@@ -204,20 +201,20 @@ def test_the_best_weights_are_those_of_the_state(small: Settings, tmp_path: Path
     rarely, directory = small.changed(checkpoint_seconds=1000), tmp_path / "run"
     best = directory / "checkpoint" / "best"
     with pytest.raises(GivingUp):
-        train(rarely, directory, GivesUp(at_best=True))
+        train(rarely, directory, [GivesUp(at_best=True)])
     assert best.is_dir()
     with pytest.raises(GivingUp):
-        train(rarely, directory, GivesUp(at_best=False), resume=True)
+        train(rarely, directory, [GivesUp(at_best=False)], resume=True)
     assert not best.exists()
-    train(rarely, directory, Display(quiet=True), resume=True)
+    train(rarely, directory, resume=True)
     kept = (best / "model.safetensors").read_bytes()
     longer = rarely.changed(num_epochs=4)
     with pytest.raises(GivingUp):
-        train(longer, directory, GivesUp(at_best=True), resume=True)
+        train(longer, directory, [GivesUp(at_best=True)], resume=True)
     assert (best / "model.safetensors").read_bytes() != kept
     shutil.rmtree(best)
     with pytest.raises(GivingUp):
-        train(longer, directory, GivesUp(at_best=False), resume=True)
+        train(longer, directory, [GivesUp(at_best=False)], resume=True)
     assert (best / "model.safetensors").read_bytes() == kept
     assert rnnlab.load(directory).generate("The", length=3)
 

@@ -13,7 +13,7 @@ import rnnlab
 from rnnlab.config import Settings
 from rnnlab.errors import ChecksumError, UsageError
 from rnnlab.runs.files import read_json, state_files
-from rnnlab.runs.resume import check_same_run
+from rnnlab.runs.identity import RunIdentity, check_same_run
 from rnnlab.runs.run import Run
 from rnnlab.runs.saved_state import newest_state
 from rnnlab.runs.training import train
@@ -21,13 +21,16 @@ from rnnlab.runs.training import train
 
 def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path) -> None:
     settings = Run.open(stopped).settings
-    was = {
-        "settings": settings.model_dump(mode="json"),
-        "corpus_sha256": "",
-        "tokenizer_sha256": "",
-    }
-    del was["settings"]["model"]["forget_bias"]
-    now = {**was, "settings": settings.model_dump(mode="json")}
+    was, now = (
+        RunIdentity(
+            settings=settings.model_dump(mode="json"),
+            corpus_sha256="",
+            tokenizer_sha256="",
+            environment={},
+        )
+        for _ in range(2)
+    )
+    del was.settings["model"]["forget_bias"]
     check_same_run(was, now, stopped)
 
 
@@ -79,7 +82,7 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
     with pytest.raises(UsageError) as refused:
         resumed(directory, num_epochs=3, corpus="python-reference")
     assert str(refused.value) == (
-        f"corpus 'python-reference' is another text than that of {directory}, {str(text)!r}; "
+        f"corpus 'python-reference' is not the text of {directory}, {str(text)!r}; "
         "training can only go on with the text that it began with"
     )
     shown = resumed(directory, num_epochs=3, corpus=str(text_file))
@@ -106,9 +109,9 @@ def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> No
     shutil.copytree(trained[0], directory)
     step = int(state_files(directory)[0].stem)
     shown = resumed(directory, engine="textbook", num_epochs=5)
-    engine = newest_state(trained[0]).facts["about"]["settings"]["machine"]["engine"]
+    engine = newest_state(trained[0]).facts.about.settings["machine"]["engine"]
     told = (
-        f"from step {step:,} on the bits may differ from those of a run never interrupted: "
+        f"from step {step:,} on the bits may differ from those of an uninterrupted run: "
         f"engine textbook, was {engine}"
     )
     assert f"note      {told}" in shown

@@ -14,15 +14,16 @@ from interrupted import ended_well, fingerprint, resumed, start
 
 from rnnlab.config import Settings
 from rnnlab.data.streaming import ProgressCallback
-from rnnlab.display.training import Display
 from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step
 from rnnlab.runs import training
 from rnnlab.runs.files import read_metrics, state_files
-from rnnlab.runs.saved_state import SavedStates, newest_state
-from rnnlab.runs.training import Prepared, prepare, train
+from rnnlab.runs.preparation import Prepared, prepare
+from rnnlab.runs.saved_state import StateFacts, StateSaver, newest_state
+from rnnlab.runs.training import train
+from rnnlab.runs.watcher import Watcher
 
 
 def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: Path) -> None:
@@ -106,7 +107,7 @@ def test_two_processes_on_one_directory(cli: Cli, small: Settings, tmp_path: Pat
 def test_metrics_that_are_shorter_than_they_were(stopped: Path) -> None:
     """As in a copy that was made while training went on: the next line does not join a torn one."""
     metrics = stopped / "metrics.jsonl"
-    by_then = newest_state(stopped).facts["log"]["bytes"]
+    by_then = newest_state(stopped).facts.log.bytes
     metrics.write_bytes(metrics.read_bytes()[: by_then - 5])
     lines = len(read_metrics(stopped))
     shown = resumed(stopped, num_epochs=int(state_files(stopped)[0].stem) // 60 + 2)
@@ -147,8 +148,8 @@ PENDING = {
         ("trainer.counters.tokens", -1, "Input should be greater than or equal to 0"),
         ("trainer.epoch_loss.total", "1", "Input should be a valid number"),
         ("log.pending.last", {}, "Field required"),
-        ("log.pending", PENDING | {"steps": 0}, "steps that no line holds yet have a last one"),
-        ("log.pending", PENDING, "steps that no line holds yet have a last one"),
+        ("log.pending", PENDING | {"steps": 0}, "pending steps must have a last one"),
+        ("log.pending", PENDING, "pending steps must have a last one"),
         ("log.more", 1, "Extra inputs are not permitted"),
         ("saving", {}, "Field required"),
     ],
@@ -168,7 +169,7 @@ def test_what_no_state_says_is_refused_before_anything_is_cut(
     before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
     del before[stopped / ".lock"]
     with pytest.raises(
-        ModelFolderError, match="no training state as this version of rnnlab writes it: "
+        ModelFolderError, match="not a training state as this version of rnnlab writes it: "
     ) as e:
         resumed(stopped)
     assert rule in str(e.value)
@@ -228,30 +229,30 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     monkeypatch.setattr(
         "rnnlab.runs.saved_state.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
     )
-    states = SavedStates(tmp_path, 30)
-    states.begin()
+    states = StateSaver(tmp_path, 30)
+    states.make_folder()
     saved_at = []
     for second in range(1000):
         clock[0] = max(clock[0], float(second))
         if states.due():
             saved_at.append(second)
-            states.save(lambda: ({}, {}), second)
+            states.save(lambda: ({}, StateFacts.model_construct()), second)
     assert saved_at[0] == 30
     assert saved_at[1:] == [81 + 51 * k for k in range(19)]
-    assert states.seconds / clock[0] <= 0.0101
-    assert SavedStates(tmp_path, 0).due()
+    assert states.costs.state_seconds / clock[0] <= 0.0101
+    assert StateSaver(tmp_path, 0).due()
 
 
 def test_a_directory_that_vanishes(small: Settings, tmp_path: Path) -> None:
     directory = tmp_path / "run"
 
-    class Vandal(Display):
+    class Vandal(Watcher):
         def step(self, event: Step) -> None:
             if event.step == 9:
                 shutil.rmtree(directory)
 
     with pytest.raises(RunDirectoryError) as caught:
-        train(small, directory, Vandal(quiet=True))
+        train(small, directory, [Vandal()])
     assert re.fullmatch(
         rf"{directory}/\S+: No such file or directory; training stopped at step (9|10)\. No "
         r"training state is left",
@@ -266,7 +267,7 @@ def test_a_directory_that_can_no_longer_be_written(small: Settings, tmp_path: Pa
     directory.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(directory)], check=True)
 
-    class Vandal(Display):
+    class Vandal(Watcher):
         def step(self, event: Step) -> None:
             if event.step == 9:
                 remount = ["mount", "-o", "remount,ro", str(directory)]
@@ -274,8 +275,8 @@ def test_a_directory_that_can_no_longer_be_written(small: Settings, tmp_path: Pa
 
     try:
         with pytest.raises(RunDirectoryError) as caught:
-            train(small, directory, Vandal(quiet=True))
-        kept = int(newest_state(directory).facts["trainer"]["counters"]["step"])
+            train(small, directory, [Vandal()])
+        kept = int(newest_state(directory).facts.trainer.counters.step)
         assert kept == 8
         assert re.fullmatch(
             rf"{directory}/\S+: Read-only file system; training stopped at step (9|10)\. The "

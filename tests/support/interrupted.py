@@ -71,11 +71,12 @@ def fingerprint(directory: Path) -> dict[str, str]:
 
 def resumed(directory: Path, **changes: Any) -> str:
     """Go on in this process; returns what a person is shown."""
-    from rnnlab.display.training import Display
+    from rnnlab.display.training import TrainingDisplay
     from rnnlab.runs.run import Run
     from rnnlab.runs.training import train
 
     shown = io.StringIO()
     settings = Run.open(directory).settings.changed(**changes)
-    train(settings, directory, Display(console=Console(file=shown, width=500)), resume=True)
+    display = TrainingDisplay(console=Console(file=shown, width=500))
+    train(settings, directory, [display], resume=True)
     return shown.getvalue()

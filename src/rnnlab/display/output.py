@@ -9,7 +9,7 @@ from typing import get_args
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
 from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
-from rnnlab.display.training import evaluation_tables
+from rnnlab.display.evaluations import evaluation_tables
 from rnnlab.engines import ENGINES, choose_engine
 from rnnlab.errors import UsageError
 from rnnlab.lm.device import choose_device

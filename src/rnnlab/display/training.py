@@ -1,36 +1,36 @@
-"""What a person sees while a run goes on: a line a milestone, and on a terminal a live bar."""
+"""What the terminal shows of a run: a line per milestone, and a live progress bar."""
 
+import math
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
-from rnnlab.config import Settings
-from rnnlab.console import PlainConsole, visible
-from rnnlab.data.dataset import Dataset
+from rnnlab.console import PlainConsole, counted
+from rnnlab.display.evaluations import evaluation_tables, number
 from rnnlab.lm.evaluate import perplexity
-from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
-from rnnlab.runs.curves import text_chart
+from rnnlab.runs.preparation import Prepared
+from rnnlab.runs.run import Run
+from rnnlab.runs.watcher import Watcher
 from rnnlab.signals import INTERRUPTS
 
 RECENT_STEPS = 100
-"""Steps that the training perplexity and the share of clipped steps on the screen are means of."""
+"""The training perplexity and the share of clipped steps on the screen are means over these."""
 
 WORKING_SECONDS = 10.0
-"""Where there is no terminal, a line every so many seconds says how far reading or measuring is."""
+"""Without a terminal, a line in this interval shows the progress of reading and measuring."""
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-class Display:
-    """Prints to standard output; with `quiet` it prints nothing."""
+class TrainingDisplay(Watcher):
+    """Prints to standard output, or nothing if `quiet`. Leaving its context removes the bar."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.quiet = quiet
@@ -44,12 +44,11 @@ class Display:
         self._bits: float | None = None
 
     @classmethod
-    def beside_output(cls) -> Self:
-        """One that prints to standard error, where standard output is for results."""
+    def on_standard_error(cls) -> Self:
+        """Return one for commands whose results go to standard output."""
         return cls(console=PlainConsole(stderr=True, highlight=False, soft_wrap=True))
 
     def __enter__(self) -> Self:
-        """Leave the terminal as it was, whatever happens."""
         return self
 
     def __exit__(
@@ -58,15 +57,14 @@ class Display:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take the bar away."""
-        self.take_bar_away()
+        self._remove_bar()
 
     def reading(self, purpose: str, share: float) -> None:
-        """Say how far a long text is read."""
+        """Show how much of a long text has been read."""
         self._working("reading", purpose, share, purpose)
 
     def measuring(self, purpose: str, share: float) -> None:
-        """Say how far an evaluation is."""
+        """Show how much of an evaluation is done."""
         self._working("measuring", purpose, share, f"measuring {purpose}")
 
     def _working(self, heading: str, purpose: str, share: float, in_bar: str) -> None:
@@ -78,23 +76,25 @@ class Display:
             self._told = time.perf_counter()
             self.console.print(f"{heading:<10}{purpose}: {share:.0%}", markup=False)
 
-    def begin(
-        self, dataset: Dataset, model: TextModel, settings: Settings, why: str, directory: Path
-    ) -> None:
-        """Say what is about to be trained; the first line names the corpus and why this one."""
-        self.take_bar_away()
+    def begin(self, directory: Path, ready: Prepared) -> None:
+        """Print what will be trained."""
+        self._remove_bar()
+        self._directory, self._trainer = directory, ready.trainer
+        dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
         show, machine, corpus = self.console.print, settings.machine, dataset.corpus
         show(f"corpus    {corpus.name} ({corpus.origin})", markup=False)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
-        show(f"text      {settings.data.preprocessing}, {model.tokenizer!r}: {sizes} tokens")
+        rule = settings.data.preprocessing
+        read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
+        show(f"text      {read_as}: {sizes} tokens")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         show(f"model     {cell}, {model.model.num_parameters():,} parameters")
-        where = f"{machine.precision}, {machine.device}, {machine.threads} threads"
-        show(f"engine    {model.engine.name} ({why}), {where}")
+        where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
+        show(f"engine    {model.engine.name} ({ready.why}), {where}")
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
-            show("note      no validation split: all figures while training are of training text")
+            show("note      no validation split: all figures during training are of training text")
         training = settings.training
         if training.sample_length and training.sample_prefix:
             for notice in model.read_prefix(training.sample_prefix)[2]:
@@ -116,15 +116,17 @@ class Display:
             self._bar.add_task("", total=1.0)
             self._bar.start()
 
-    def resume(self, step: int, progress: float, notices: Sequence[str]) -> None:
-        """Say where training goes on, and what there is to know of it."""
-        self.console.print(f"resumed   from step {step:,}, {progress:.0%} of the budget")
+    def resumed(self, notices: Sequence[str]) -> None:
+        """Print from which step training resumes, and the notices."""
+        self._resumed = min(1.0, self._trainer.progress)
+        self.console.print(
+            f"resumed   from step {self._trainer.step:,}, {self._resumed:.0%} of the budget"
+        )
         for notice in notices:
             self.console.print(f"note      {notice}", markup=False)
-        self._resumed = progress
 
     def step(self, event: Step) -> None:
-        """Remember the step; move the bar."""
+        """Move the bar."""
         self._began = self._began or time.perf_counter()
         self._recent.append(event)
         self._move_bar(event)
@@ -138,7 +140,7 @@ class Display:
     def milestone(self, event: Milestone, bits_per_character: float | None, sample: str) -> None:
         """Print a line, and the sample under it."""
         self._bits = bits_per_character
-        if not self._recent:  # training goes on with an evaluation that was due
+        if not self._recent:  # the evaluation that was due when training was interrupted
             return
         last = self._recent[-1]
         self._move_bar(last)
@@ -150,52 +152,55 @@ class Display:
             line = " ".join(sample.split())
             self.console.print(f"     | {line}", markup=False, style="dim")
 
-    def take_bar_away(self) -> None:
-        """Leave the lines alone, and the cursor to the terminal."""
+    def _remove_bar(self) -> None:
+        """Remove the bar and show the cursor again."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def trained(self, training: Mapping[str, Any], directory: Path) -> None:
-        """Say what training came to, and before anything else follows, how to go on with it."""
-        self.take_bar_away()
+    def trained(self, training: dict[str, Any]) -> None:
+        """Print the summary of training and, if it stopped early, how to resume it."""
+        self._remove_bar()
         show = self.console.print
+        epochs = training["epochs"]
         show(
-            f"trained   {training['steps']:,} steps, {training['epochs']} epochs in "
+            f"trained   {counted(training['steps'], 'step')}, {counted(epochs, 'epoch')} in "
             f"{training['seconds']:.1f} s, {training['tokens_per_second']:,.0f} tokens/s, "
-            f"training perplexity {_number(training['perplexity'])} "
-            f"({'last complete epoch' if training['epochs'] else 'all steps'})"
+            f"training perplexity {number(training['perplexity'])} "
+            f"({'last complete epoch' if epochs else 'all steps'})"
         )
         share = training["state_seconds"] / (training["elapsed_seconds"] or 1)
-        show(f"saved     {training['states_saved']} states to resume from, {share:.2%} of the time")
+        states = counted(training["states_saved"], "state")
+        show(f"saved     {states} to resume from, {share:.2%} of the time")
         if training["stopped_by"] != "budget":
             show(f"stopped   {training['stopped_by']}", markup=False)
             by_signal = training["stopped_by"] in INTERRUPTS
             more = "" if by_signal else " and a larger --patience"
-            show(f"          go on with rnnlab train --resume {directory}{more}", markup=False)
+            show(
+                f"          go on with rnnlab train --resume {self._directory}{more}", markup=False
+            )
             if training["stopped_by"] == "SIGINT" and self._has_held_out:
                 show("          now the held-out text is measured; Ctrl-C again leaves that out")
         self._told = time.perf_counter()
 
-    def end(
-        self, result: dict[str, Any], metrics: Sequence[dict[str, Any]], directory: Path
-    ) -> None:
-        """Show the curve, the held-out figures beside the baselines, and where everything is."""
-        self.take_bar_away()
-        show = self.console.print
-        held_out = [line for line in metrics if line["kind"] == "held-out"]
+    def end(self, error: BaseException | None) -> None:
+        """Print the curve, the evaluations with their baselines, and the run directory."""
+        self._remove_bar()
+        if error is not None or self.quiet:
+            return
+        show, run = self.console.print, Run(self._directory)
+        held_out = [line for line in run.metrics if line["kind"] == "held-out"]
         curve = [line["bits_per_character"] for line in held_out]
         if len(curve) > 1:
             show(f"held-out bits per character ({held_out[0]['context']}), over training:")
             for line in text_chart(curve):
                 show(line, markup=False)
-        if result["evaluations"]:
-            for table in evaluation_tables(result["evaluations"]):
-                show(table)
-        show(f"run directory: {directory}", markup=False)
+        for table in evaluation_tables(run.result["evaluations"]):
+            show(table)
+        show(f"run directory: {self._directory}", markup=False)
 
     def _status(self, event: Step) -> tuple[str, str]:
-        """Where the run is, and its figures; each fits a line of 80 columns beside the bar."""
+        """Return the position and the figures; each fits on one line of a terminal with the bar."""
         held_out = "" if self._bits is None else f" | held-out {self._bits:.3f} bits/char"
         nats = sum(step.loss_nats for step in self._recent) / len(self._recent)
         clipped = sum(step.clipped for step in self._recent) / len(self._recent)
@@ -212,58 +217,19 @@ class Display:
         return elapsed * (1 - event.progress) / done if done > 0 else 0.0
 
 
-def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
-    """One table a text: the model under each context rule, then its baselines."""
-    return [
-        _evaluation_table(list(group))
-        for _, group in groupby(records, key=lambda record: (record["corpus"], record["split"]))
+def text_chart(values: Sequence[float], width: int = 60, height: int = 6) -> list[str]:
+    """Draw values as columns of blocks; return the lines from top to bottom."""
+    points = [v for v in values if math.isfinite(v)]
+    if not points:
+        return []
+    width = min(width, len(points))
+    groups = [
+        points[len(points) * i // width : len(points) * (i + 1) // width] for i in range(width)
     ]
-
-
-def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
-    first = records[0]
-    title = (
-        f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters "
-        f"predicted, weights: {first['checkpoint']}"
-    )
-    table = plain_table(title, ("",), ("bits/character", "nats/token", "perplexity"))
-    if first["unknown_tokens"]:
-        table.caption = (
-            f"{first['unknown_tokens']:,} of {first['tokens']:,} tokens are <unk>, "
-            "whose spelling is not predicted; this flatters the model"
-        )
-        table.caption_justify = "left"
-    for record in records:
-        table.add_row(
-            f"this model, {record['context']}",
-            f"{record['bits_per_character']:.3f}",
-            f"{record['nats_per_token']:.4f}",
-            _number(record["perplexity"]),
-            style="bold",
-        )
-    for name, baseline in first["baselines"].items():
-        row = [_baseline_name(name, baseline), f"{baseline['bits_per_character']:.3f}"]
-        if first["tokens"] == first["characters"]:  # otherwise the other units do not compare
-            row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
-        table.add_row(*row)
-    return table
-
-
-def plain_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A table without a frame: columns of words, then columns of numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
-    for heading in words:
-        table.add_column(heading, no_wrap=True)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "infinite" if value is None else f"{value:.3f}"
-
-
-def _baseline_name(name: str, baseline: dict[str, Any]) -> str:
-    if name == "ngram":
-        return f"{baseline['order']}-gram, {baseline['smoothing']}"
-    return name
+    means = [sum(group) / len(group) for group in groups]
+    low, high = min(means), max(means)
+    eighths = [1 + round((m - low) / ((high - low) or 1) * (8 * height - 1)) for m in means]
+    rows = range(height - 1, -1, -1)
+    lines = ["".join(BLOCKS[max(0, min(8, level - 8 * row))] for level in eighths) for row in rows]
+    labels = {0: f"{high:7.3f}", height - 1: f"{low:7.3f}"}
+    return [f"{labels.get(row, ''):>7} │{line}" for row, line in enumerate(lines)]

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import Settings
-from rnnlab.errors import DivergenceError, RunDirectoryError, RunEndedError
+from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
 from rnnlab.execution.job import Job
 from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, Ended
 from rnnlab.files import write_json
@@ -17,11 +17,11 @@ from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.environment import environment
 from rnnlab.runs.files import state_folder
-from rnnlab.runs.resume import BUILT_WITH
+from rnnlab.runs.identity import BUILT_WITH
+from rnnlab.runs.preparation import prepare
 from rnnlab.runs.run import Run
 from rnnlab.runs.saved_state import newest_state
-from rnnlab.runs.state_facts import check_facts
-from rnnlab.runs.training import prepare, train
+from rnnlab.runs.training import train
 from rnnlab.signals import INTERRUPTS
 
 if TYPE_CHECKING:
@@ -76,14 +76,12 @@ def can_go_on(job: Job, directory: Path) -> bool:
     threads.
     """
     try:
-        facts = newest_state(directory).facts
-        check_facts(facts)
-    except (RunDirectoryError, ValueError):  # ValueError: another version's
+        run = newest_state(directory).facts.about
+    except (RunDirectoryError, ModelFolderError):  # ModelFolderError: of another version
         return False
-    about = facts["about"]
-    was, now = about["environment"], environment()
-    return about["settings"]["machine"]["threads"] == job.settings.machine.threads and all(
-        was.get(name) == now[name] for name in BUILT_WITH
+    now = environment()
+    return run.flat().get("threads") == job.settings.machine.threads and all(
+        run.environment.get(name) == now[name] for name in BUILT_WITH
     )
 
 

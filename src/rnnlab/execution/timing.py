@@ -18,7 +18,7 @@ from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Timing
 from rnnlab.experiments.settings import TimingSettings
 from rnnlab.runs.environment import environment
-from rnnlab.runs.training import Prepared, prepare
+from rnnlab.runs.preparation import Prepared, prepare
 
 TRAINING, PREDICTION = "training", "prediction"
 

@@ -1,13 +1,14 @@
-"""All that decides how training goes on: taken from a trainer, put back into one.
+"""Everything that decides how training goes on: taken from a trainer, put back into another.
 
-Weights, the optimizer's own tensors, the carried state, the generators of random numbers, the place
-in the epoch and the counters. Whoever goes on from it computes the same bits as if nothing had come
-between, on the same machine with the same engine and number of threads.
+That is: the weights, the optimizer's tensors, the carried state, the states of the random number
+generators, the position in the epoch and the counters. A trainer that continues from a training
+state computes the same bits as one that was never interrupted, on the same machine with the same
+engine and number of threads.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -21,14 +22,14 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Amount = Annotated[float, Field(ge=0)]
 
 
-class Exactly(BaseModel):
-    """Exactly these keys, of exactly these types; all numbers finite."""
+class StrictModel(BaseModel):
+    """Part of a file's schema: exactly these keys with exactly these types; finite numbers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Counters(Exactly):
-    """Attributes of a trainer that are taken and put back as they are."""
+class Counters(StrictModel):
+    """Attributes of a trainer that are copied as they are."""
 
     step: Count
     epoch: Count
@@ -42,18 +43,19 @@ class Counters(Exactly):
     milestone_is_due: bool
 
 
-class TrainerFacts(Exactly):
-    """What `take_state` says beside the tensors."""
+class TrainerFacts(StrictModel):
+    """The part of a training state that is not tensors."""
 
     counters: Counters
     best_nats: Amount | None
+    """None if nothing was evaluated yet."""
     epoch_loss: EpochLoss
     last_norms: list[Amount]
     epoch_rng: dict[str, Any]
 
 
-def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by name, and everything else as JSON can say it; take it at an event of `run`."""
+def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
+    """Return a trainer's state: tensors by name, and the rest. Call it at an event of `run`."""
     tensors = {f"weights.{name}": p.detach() for name, p in trainer.model.named_parameters()}
     for index, values in trainer.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": v for key, v in values.items() if v is not None}
@@ -62,20 +64,20 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors["random.cpu"] = torch.get_rng_state()
     if trainer.device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(trainer.device)
-    return tensors, {
-        "counters": {name: getattr(trainer, name) for name in Counters.model_fields},
-        "best_nats": trainer.best_nats if math.isfinite(trainer.best_nats) else None,
-        "epoch_loss": asdict(trainer.epoch_loss),
-        "last_norms": list(trainer.last_norms),
-        "epoch_rng": trainer.epoch_rng,
-    }
+    return tensors, TrainerFacts(
+        counters=Counters(**{name: getattr(trainer, name) for name in Counters.model_fields}),
+        best_nats=trainer.best_nats if math.isfinite(trainer.best_nats) else None,
+        epoch_loss=replace(trainer.epoch_loss),
+        last_norms=list(trainer.last_norms),
+        epoch_rng=dict(trainer.epoch_rng),
+    )
 
 
-def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFacts) -> None:
     """Let `trainer` go on where another one was.
 
-    Raises ModelFolderError, with the trainer of no more use, where the state is of another model or
-    optimizer.
+    Raises ModelFolderError if the state belongs to another model or optimizer; the trainer cannot
+    be used after that.
     """
     try:
         _put_weights(trainer, tensors)
@@ -84,15 +86,14 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: Mapping[st
         torch.set_rng_state(tensors["random.cpu"])
         if trainer.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], trainer.device)
-        for name in Counters.model_fields:
-            setattr(trainer, name, facts["counters"][name])
-        best = facts["best_nats"]
-        trainer.best_nats = math.inf if best is None else best
-        trainer.epoch_loss = EpochLoss(**facts["epoch_loss"])
-        trainer.last_norms.extend(facts["last_norms"])
-        trainer.epoch_rng = facts["epoch_rng"]
+        for name, value in facts.counters:
+            setattr(trainer, name, value)
+        trainer.best_nats = math.inf if facts.best_nats is None else facts.best_nats
+        trainer.epoch_loss = replace(facts.epoch_loss)
+        trainer.last_norms.extend(facts.last_norms)
+        trainer.epoch_rng = facts.epoch_rng
         trainer.rng.bit_generator.state = trainer.epoch_rng
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ModelFolderError(
             f"the training state does not fit this run: {plainly(error)}"
         ) from error
@@ -110,7 +111,7 @@ def _put_optimizer(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
         values.setdefault(int(index), {})[key] = tensor
     for number, parameter in enumerate(trainer.model.parameters()):
         for tensor in values.get(number, {}).values():
-            if tensor.dim():  # a number counts steps
+            if tensor.dim():  # a scalar counts steps
                 _shaped(tensor, parameter)
     trainer.optimizer.load_state_dict(content | {"state": values})
 
@@ -130,7 +131,7 @@ def _put_carried(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[tuple[str, str], Tensor]]:
-    """Tensors PREFIX.A.B by (A, B)."""
+    """Yield the tensors named PREFIX.A.B, by (A, B)."""
     for name, tensor in tensors.items():
         first, _, rest = name.partition(".")
         if first == prefix:
@@ -140,5 +141,5 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[tuple[s
 
 def _shaped(tensor: Tensor, like: Tensor) -> Tensor:
     if tensor.shape != like.shape:
-        raise ValueError(f"{tuple(tensor.shape)} where {tuple(like.shape)} belongs")
+        raise ValueError(f"shape {tuple(tensor.shape)}, expected {tuple(like.shape)}")
     return tensor

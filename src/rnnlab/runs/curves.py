@@ -1,41 +1,20 @@
-"""Learning curves of a run: as SVG, and as text for a terminal."""
+"""The learning curves of a run, as SVG."""
 
 import io
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.files import write_atomically
-from rnnlab.runs.files import CURVES, RESULT, read_metrics
+from rnnlab.runs.files import CURVES, RESULT, read_json, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
-
-
-def text_chart(values: Sequence[float], width: int = 60, height: int = 6) -> list[str]:
-    """Draw values as columns of blocks, smallest at the bottom line, lines from top to bottom."""
-    points = [v for v in values if math.isfinite(v)]
-    if not points:
-        return []
-    width = min(width, len(points))
-    groups = [
-        points[len(points) * i // width : len(points) * (i + 1) // width] for i in range(width)
-    ]
-    means = [sum(group) / len(group) for group in groups]
-    low, high = min(means), max(means)
-    eighths = [1 + round((m - low) / ((high - low) or 1) * (8 * height - 1)) for m in means]
-    rows = range(height - 1, -1, -1)
-    lines = ["".join(BLOCKS[max(0, min(8, level - 8 * row))] for level in eighths) for row in rows]
-    labels = {0: f"{high:7.3f}", height - 1: f"{low:7.3f}"}
-    return [f"{labels.get(row, ''):>7} │{line}" for row, line in enumerate(lines)]
-
 
 def curve_figure(directory: Path) -> "Figure":
-    """Draw a run's training and held-out curves, baselines as lines beside them."""
+    """Draw a run's training and held-out curves, and its baselines as straight lines."""
     from matplotlib.figure import Figure
 
     metrics = read_metrics(directory)
@@ -85,7 +64,7 @@ def save_curves(directory: Path) -> Path:
 
 
 def _bits_per_nat(held_out: Sequence[dict[str, Any]]) -> float:
-    """Bits per character in a nat per token, as held-out text has it; bits per token if none."""
+    """Return bits per character for one nat per token, or bits per token without held-out text."""
     if not held_out:
         return 1 / math.log(2)
     return float(held_out[-1]["bits_per_character"] / held_out[-1]["nats_per_token"])
@@ -93,7 +72,7 @@ def _bits_per_nat(held_out: Sequence[dict[str, Any]]) -> float:
 
 def _baseline(directory: Path, name: str) -> float | None:
     file = directory / RESULT
-    evaluations = json.loads(file.read_bytes())["evaluations"] if file.is_file() else []
+    evaluations = read_json(file)["evaluations"] if file.is_file() else []
     for record in evaluations:
         if record["split"] == "validation" and name in record["baselines"]:
             return float(record["baselines"][name]["bits_per_character"])

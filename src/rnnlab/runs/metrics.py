@@ -1,11 +1,13 @@
-"""metrics.jsonl: what happened during training, one JSON object a line."""
+"""metrics.jsonl: what happened during training, one JSON object per line."""
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
@@ -13,12 +15,14 @@ from rnnlab.files import appending, cut_off, finite, flushed_size
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
+from rnnlab.lm.training_state import Amount, Count, StrictModel
 from rnnlab.runs.files import METRICS
+from rnnlab.runs.watcher import Line
 
 
 @dataclass
 class Pending:
-    """Sums over the steps that no line holds yet."""
+    """Sums over the steps since the last line."""
 
     steps: int = 0
     nats: float = 0.0
@@ -35,6 +39,23 @@ class Pending:
         self.last = event
 
 
+class LogFacts(StrictModel):
+    """How far a log was; part of a training state."""
+
+    bytes: Count
+    """Size of metrics.jsonl."""
+    pending: Pending
+    logged_seconds: Amount
+    logged_tokens: Count
+
+    @model_validator(mode="after")
+    def _check_pending(self) -> Self:
+        last = self.pending.last
+        if bool(last) != (self.pending.steps > 0) or (last and last.seconds <= self.logged_seconds):
+            raise ValueError("pending steps must have a last one that took time")
+        return self
+
+
 class MetricsLog:
     """Appends to metrics.jsonl; each line is flushed, so a killed run keeps what it had."""
 
@@ -43,11 +64,11 @@ class MetricsLog:
         directory: Path,
         dataset: Dataset,
         settings: TrainingSettings,
-        also: Callable[[dict[str, Any]], None] = lambda line: None,
+        tell: Callable[[Line], None] = lambda line: None,
     ) -> None:
-        """`also` is handed every line after it has been written."""
+        """`tell` is called with every line after it has been written."""
         self._file = directory / METRICS
-        self._also = also
+        self._tell = tell
         self._settings = settings
         self._pending = Pending()
         self._lines_due = 0
@@ -60,18 +81,18 @@ class MetricsLog:
             self._tokens_per_character = (len(split.ids) - 1) / characters
 
     def bits_per_character(self, event: Milestone) -> float | None:
-        """Held-out bits per character of a milestone."""
+        """Return a milestone's held-out bits per character; None if nothing is held out."""
         if event.held_out_nats is None:
             return None
         return event.held_out_nats * self._tokens_per_character / math.log(2)
 
     def step(self, event: Step) -> None:
-        """Remember a step; write a line whenever another share of the budget is used up."""
+        """Count a step, and write a line if one is due: `num_log_lines`, evenly over the budget."""
         self._pending.add(event)
         due = self._due(event.progress)
         if due > self._lines_due:
             self._lines_due = due
-            self._flush()
+            self._write_pending()
 
     def held_out(self, event: Milestone) -> None:
         """Write a line for a held-out evaluation."""
@@ -91,43 +112,35 @@ class MetricsLog:
         )
 
     def close(self) -> None:
-        """Write the steps that no line holds yet."""
+        """Write a line for the steps since the last one."""
         if self._pending.steps:
-            self._flush()
+            self._write_pending()
 
-    def state(self) -> dict[str, Any]:
-        """All that `go_on` needs, the file's length among it."""
-        return {
-            "bytes": flushed_size(self._file),
-            "pending": asdict(self._pending),
-            "logged_seconds": self._logged_seconds,
-            "logged_tokens": self._logged_tokens,
-        }
+    def facts(self) -> LogFacts:
+        """Flush the file and return what `restore` needs."""
+        return LogFacts(
+            bytes=flushed_size(self._file),
+            pending=replace(self._pending),
+            logged_seconds=self._logged_seconds,
+            logged_tokens=self._logged_tokens,
+        )
 
-    def go_on(self, state: Mapping[str, Any], progress: float) -> bool:
-        """Be where another log was; lines that it wrote later are cut off.
+    def restore(self, facts: LogFacts, progress: float) -> bool:
+        """Continue a log that was interrupted: cut off the lines that were written after `facts`.
 
-        Returns whether the file has all that it had then.
-
-        state: what `state` returned, of these types.
         progress: share of the budget that is used by now.
-        Raises ValueError where the numbers contradict each other.
+        Returns False if the file is shorter than it was then.
         """
-        pending = dict(state["pending"])
-        last = pending.pop("last")
-        self._pending = Pending(last=Step(**last) if last else None, **pending)
-        since = last["seconds"] - state["logged_seconds"] if last else 0.0
-        if bool(last) != (self._pending.steps > 0) or (last and since <= 0):
-            raise ValueError("steps that no line holds yet have a last one, which took its time")
-        self._logged_seconds = state["logged_seconds"]
-        self._logged_tokens = state["logged_tokens"]
+        self._pending = replace(facts.pending)
+        self._logged_seconds = facts.logged_seconds
+        self._logged_tokens = facts.logged_tokens
         self._lines_due = self._due(progress)
-        return cut_off(self._file, state["bytes"])
+        return cut_off(self._file, facts.bytes)
 
     def _due(self, progress: float) -> int:
         return math.floor(progress * self._settings.num_log_lines)
 
-    def _flush(self) -> None:
+    def _write_pending(self) -> None:
         pending, last = self._pending, self._pending.last
         assert last is not None
         nats = pending.nats / pending.steps
@@ -155,4 +168,4 @@ class MetricsLog:
         text = json.dumps(finite(record), allow_nan=False)
         with appending(self._file) as file:
             file.write(text + "\n")
-        self._also(json.loads(text))
+        self._tell(json.loads(text))

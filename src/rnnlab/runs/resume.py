@@ -1,52 +1,46 @@
-"""Settings of a run that goes on: what must stay, what may change at the price of the bits."""
+"""How a run is resumed: its settings are found, and its trainer and files restored from a state."""
 
-from collections.abc import Iterator, Mapping
+import math
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.config.settings import read_toml
-from rnnlab.config.validation import shown_value
-from rnnlab.data.dataset import Dataset
-from rnnlab.errors import ChecksumError, ModelFolderError, RunDirectoryError, UsageError, plainly
-from rnnlab.files import CHECKSUM, sealed, write_atomically
-from rnnlab.runs.files import RUN_CONFIG, settings_of_run, state_files, state_folder
-from rnnlab.runs.saved_state import SavedState, newest_state
-from rnnlab.runs.state_facts import check_facts
+from rnnlab.errors import RunDirectoryError, RunEndedError, UsageError
+from rnnlab.files import cut_off, is_special, write_atomically
+from rnnlab.lm.train import NO_NEW_BEST
+from rnnlab.lm.training_state import put_state
+from rnnlab.runs.files import (
+    CURVES,
+    METRICS,
+    RESULT,
+    RUN_CONFIG,
+    SAMPLES,
+    read_json,
+    read_metrics,
+    settings_of_run,
+    state_files,
+)
+from rnnlab.runs.identity import check_same_run, why_bits_may_differ
+from rnnlab.runs.saved_state import SavedState, foreign_state, newest_state
+from rnnlab.runs.writer import RunWriter
 
-CHANGEABLE = (
-    "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
-    "num_evaluations", "patience", "num_log_lines", "sample_prefix", "sample_length",
-    "sample_temperature", "engine", "device", "precision", "threads", "checkpoint_seconds",
-    "mirror",
-)  # fmt: skip
-"""Settings that a run may go on with another value of."""
-
-BY_CONTENT = ("corpus", "data_dir")
-"""Settings that say where a text is; what counts is that it is the same text."""
-
-COMPUTING = ("engine", "device", "precision", "threads")
-"""Settings that bits depend on, though nothing else does."""
-
-BUILT_WITH = (
-    "rnnlab", "commit", "torch", "numpy", "cpu", "instruction_set", "cpu_capability", "gpu",
-)  # fmt: skip
-"""What else bits depend on, of `environment`."""
-
+MOVE_AWAY = "; move it away to go on without it"
+"""Advice for a damaged log."""
 
 WRITTEN_ANEW = "delete it to have it written anew from the training state"
-"""What to do about a damaged `RUN_CONFIG`."""
+"""Advice for a damaged `RUN_CONFIG`."""
 
 
 def settings_to_resume(directory: Path) -> Settings:
-    """Return a run's settings, from `RUN_CONFIG` or, if that is lost, from the newest state.
+    """Return a run's settings from `RUN_CONFIG` or, if that is lost, from its newest state.
 
-    Raises UsageError or RunDirectoryError where neither says it, ModelFolderError where the state
-    is none of this version of rnnlab.
+    Raises UsageError or RunDirectoryError if neither has them, ModelFolderError if this version of
+    rnnlab did not write the state.
     """
     states = state_files(directory)
     if states and not (directory / RUN_CONFIG).exists():
-        return Settings.from_flat(_recorded(directory, newest_state(directory)), str(states[0]))
+        return Settings.from_flat(newest_state(directory).facts.about.flat(), str(states[0]))
     try:
         return settings_of_run(directory)
     except UsageError as error:
@@ -56,7 +50,7 @@ def settings_to_resume(directory: Path) -> Settings:
 
 
 def mend_settings(directory: Path, state: SavedState, settings: Settings) -> None:
-    """Write `RUN_CONFIG` where it is lost; raises RunDirectoryError where a part of it is."""
+    """Write `RUN_CONFIG` if it is lost; raise RunDirectoryError if a part of it is."""
     file = directory / RUN_CONFIG
     if not file.exists():
         write_atomically(file, settings.to_toml().encode())
@@ -64,95 +58,92 @@ def mend_settings(directory: Path, state: SavedState, settings: Settings) -> Non
 
 
 def check_settings(directory: Path, state: SavedState) -> None:
-    """Raise RunDirectoryError if `RUN_CONFIG` has lost a setting: its default would be taken."""
+    """Raise RunDirectoryError if `RUN_CONFIG` has lost a setting; its default would be used."""
     file = directory / RUN_CONFIG
     there = read_toml(file)
-    if lost := [name for name in _recorded(directory, state) if name not in there]:
+    if lost := [name for name in state.facts.about.flat() if name not in there]:
         raise RunDirectoryError(f"{file}: damaged, it has no {lost[0]}; {WRITTEN_ANEW}")
 
 
-def _recorded(directory: Path, state: SavedState) -> dict[str, Any]:
-    """All settings by name, as the state says them."""
+def restore(writer: RunWriter, state: SavedState) -> list[str]:
+    """Put a run's trainer and files back to where they were when a state was saved.
+
+    Returns notices for people. Raises UsageError and ChecksumError as `check_same_run` does,
+    ModelFolderError if the state does not fit the model, RunEndedError if nothing is left to do.
+    Nothing is written before all checks have passed.
+    """
+    directory, trainer, facts = writer.directory, writer.trainer, state.facts
+    _check_logs(directory)
+    check_same_run(facts.about, writer.identity, directory)
+    put_state(trainer, state.tensors, facts.trainer)
+    trainer.update_progress()
+    _check_not_ended(writer)
     try:
-        check_facts(state.facts)
+        writer.checkpoints.restore(state.tensors, evaluated=math.isfinite(trainer.best_nats))
     except ValueError as error:
-        raise foreign_state(directory, error) from None
-    return dict(_flat(state.facts["about"]["settings"]))
+        raise foreign_state(directory, str(error)) from None
+    notices = [*state.notices, *_restore_logs(writer, state)]
+    writer.states.restore(facts.saving)
+    writer.resumed_at = [*facts.resumed_at, trainer.step]
+    writer.bits_may_differ = list(facts.bits_may_differ)
+    if why := why_bits_may_differ(facts.about, writer.identity):
+        writer.bits_may_differ.append(f"from step {trainer.step:,} on {why}")
+    for file in state.damaged:
+        file.unlink()
+    for name in (RESULT, CURVES):  # of an earlier end
+        (directory / name).unlink(missing_ok=True)
+    writer.write_settings()
+    return [*notices, *writer.bits_may_differ]
 
 
-def foreign_state(directory: Path, error: Exception) -> ModelFolderError:
-    """What to raise for a run whose state says what no state says."""
-    return ModelFolderError(
-        f"{state_folder(directory)}: no training state as this version of rnnlab writes it: "
-        f"{plainly(error)}"
-    )
+def _check_logs(directory: Path) -> None:
+    """Raise RunDirectoryError for damage in a log, which training would append to."""
+    if is_special(directory / SAMPLES):
+        raise RunDirectoryError(f"{directory / SAMPLES} is no regular file{MOVE_AWAY}")
+    try:
+        read_metrics(directory)
+    except RunDirectoryError as error:
+        raise RunDirectoryError(f"{error}{MOVE_AWAY}") from None
 
 
-def about(settings: Settings, dataset: Dataset, environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What a training state says of the run that it is of."""
-    return {
-        "settings": settings.model_dump(mode="json"),
-        "corpus_sha256": dataset.corpus.sha256,
-        "tokenizer_sha256": sealed(dataset.tokenizer.to_json())[CHECKSUM],
-        "environment": dict(environment),
+def _restore_logs(writer: RunWriter, state: SavedState) -> list[str]:
+    """Cut off what was written to the logs after the state; return a notice for what they lack."""
+    metrics, samples = writer.directory / METRICS, writer.directory / SAMPLES
+    complete = {
+        metrics: writer.log.restore(state.facts.log, min(1.0, writer.trainer.progress)),
+        samples: cut_off(samples, state.facts.samples_bytes),
     }
+    return [
+        f"{file} is shorter than it was when training was interrupted, so lines are missing in it"
+        for file, is_complete in complete.items()
+        if not is_complete
+    ]
 
 
-def check_same_run(was: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
-    """Compare what `about` said then and says now.
-
-    Raises UsageError for a setting that cannot change, the text among them, and ChecksumError for
-    one that has changed where it is.
-    """
-    changed = _changes(was, now)
-    if kept := [name for name in changed if name not in (*CHANGEABLE, *BY_CONTENT)]:
-        name = kept[0]
-        before, after = changed[name]
-        raise UsageError(
-            f"{name} cannot change when training goes on: {directory} began with "
-            f"{shown_value(before)}, {RUN_CONFIG} or the command line says {shown_value(after)} "
-            f"(can change: {', '.join(CHANGEABLE)})"
+def _check_not_ended(writer: RunWriter) -> None:
+    """Raise RunEndedError if training has ended here and everything that follows it is done."""
+    trainer, training = writer.trainer, writer.settings.training
+    if not _is_complete(writer.directory, trainer.step):
+        return
+    ended = f"{writer.directory} has ended"
+    if trainer.progress >= 1:
+        names = ("num_epochs", "max_tokens", "max_seconds")
+        given = [
+            f"{name} = {getattr(training, name):g}" for name in names if getattr(training, name)
+        ]
+        raise RunEndedError(
+            f"{ended}: its budget of {' and '.join(given)} is used up; give a larger one to go on"
         )
-    if was["corpus_sha256"] != now["corpus_sha256"]:
-        if "corpus" in changed:
-            before, after = changed["corpus"]
-            raise UsageError(
-                f"corpus {shown_value(after)} is another text than that of {directory}, "
-                f"{shown_value(before)}; training can only go on with the text that it began with"
-            )
-        raise ChecksumError(
-            f"the text of {directory} has changed since training began; it can only go on with "
-            "the text that it began with"
-        )
-    if was["tokenizer_sha256"] != now["tokenizer_sha256"]:
-        raise ChecksumError(
-            f"the text of {directory} gives another vocabulary with this version of the "
-            f"tokenizers library; go on with the version in {directory / 'environment.json'}"
+    if trainer.is_out_of_patience:
+        raise RunEndedError(
+            f"{ended}: {NO_NEW_BEST} {trainer.since_best} evaluations; give a larger --patience to "
+            "go on, or 0 for no such end"
         )
 
 
-def bits_may_differ(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say in what the machine differs from the one before; "" where it does not."""
-    changed = _changes(was, now)
-    differences = [(name, *changed[name]) for name in COMPUTING if name in changed]
-    before, after = was["environment"], now["environment"]
-    differences += [(n, before.get(n), after[n]) for n in BUILT_WITH if before.get(n) != after[n]]
-    if not differences:
-        return ""
-    words = ", ".join(f"{name} {new}, was {old}" for name, old, new in differences)
-    return f"the bits may differ from those of a run never interrupted: {words}"
-
-
-def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that differ, by name: their values then and now.
-
-    What an earlier version had no setting for is taken to have been as it is by default.
-    """
-    before, after = (dict(_flat(each["settings"])) for each in (was, now))
-    before = dict(_flat(Settings().model_dump(mode="json"))) | before
-    return {name: (before[name], value) for name, value in after.items() if before[name] != value}
-
-
-def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for group in settings.values():
-        yield from group.items()
+def _is_complete(directory: Path, step: int) -> bool:
+    """Whether everything that follows training has been done after this step."""
+    with suppress(RunDirectoryError, KeyError, TypeError):
+        result = read_json(directory / RESULT)
+        return result["complete"] is True and result["training"]["steps"] == step
+    return False

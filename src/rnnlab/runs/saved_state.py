@@ -1,32 +1,58 @@
-"""RUN/checkpoint/state: where training can go on from, the last two of it.
+"""RUN/checkpoint/state: the training states that a run can be resumed from.
 
-STEP.safetensors  one file a training state: what `lm.training_state` takes, how far metrics.jsonl
-                  and samples.txt were by then, and of which settings, text and machine it is
+STEP.safetensors  one training state: the tensors of `lm.training_state`, those of the best weights
+                  under names that begin with best., and `StateFacts`
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
 from torch import Tensor
 
+from rnnlab.config.validation import spelled
 from rnnlab.errors import ModelFolderError, RunDirectoryError
 from rnnlab.files import make_folder
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
-from rnnlab.runs.files import state_files, state_folder
+from rnnlab.lm.training_state import Amount, Count, StrictModel, TrainerFacts
+from rnnlab.runs.files import RUN_CONFIG, state_files, state_folder
+from rnnlab.runs.identity import RunIdentity
+from rnnlab.runs.metrics import LogFacts
 
 KEPT = 2
-"""States of a run that stay: the newest, and one to fall back to."""
+"""How many states a run keeps: the newest, and one to fall back to."""
 
-DEAREST = 0.01
-"""Share of the training time that saving may take where states are due by time."""
-
+MAX_SHARE = 0.01
+"""Share of the training time that saving may take, unless every step is to be saved."""
 
 Tensors = Mapping[str, Tensor]
-Facts = Mapping[str, Any]
+
+
+class SavingCosts(StrictModel):
+    """What saving states has cost, as result.json has it."""
+
+    states_saved: Count
+    state_seconds: Amount
+
+
+class StateFacts(StrictModel):
+    """Everything in the file of a training state that is not tensors."""
+
+    about: RunIdentity
+    trainer: TrainerFacts
+    log: LogFacts
+    samples_bytes: Count
+    """Size of samples.txt."""
+    resumed_at: list[Count]
+    """Steps from which training was resumed."""
+    bits_may_differ: list[str]
+    """Why the bits may differ from those of an uninterrupted run, a line per resume."""
+    saving: SavingCosts
+    """Without this state."""
 
 
 @dataclass(frozen=True)
@@ -34,80 +60,86 @@ class SavedState:
     """A training state as read from its file."""
 
     tensors: Tensors
-    facts: Facts
+    facts: StateFacts
     notices: Sequence[str] = ()
-    """What is wrong with files that were passed over."""
+    """What is wrong with newer files that were passed over."""
     damaged: Sequence[Path] = ()
     """Those files."""
 
 
-@dataclass
-class SavedStates:
-    """The training states of one run; see the module."""
+class StateSaver:
+    """Saves the training states of one run when they are due; see the module."""
 
-    directory: Path
-    every_seconds: float
-    """Time between two of them [s]; 0: one after every step."""
-    saved: int = 0
-    seconds: float = 0.0
-    """Spent on saving."""
-    _last: float = field(default_factory=lambda: time.perf_counter())
-    _last_cost: float = 0.0
+    def __init__(self, directory: Path, every_seconds: float) -> None:
+        """every_seconds: time between two states [s]; 0: one after every step."""
+        self.costs = SavingCosts(states_saved=0, state_seconds=0.0)
+        self._directory = directory
+        self._every_seconds = every_seconds
+        self._last = time.perf_counter()
+        self._last_seconds = 0.0
 
-    @property
-    def folder(self) -> Path:
-        """Where they are."""
-        return state_folder(self.directory)
+    def make_folder(self) -> None:
+        """Make the folder. It is not made again if it vanishes while training goes on."""
+        make_folder(state_folder(self._directory))
 
-    def begin(self) -> None:
-        """Make the folder; later, a folder that has vanished is not made again."""
-        make_folder(self.folder)
-
-    def costs(self) -> dict[str, float]:
-        """How many the run has saved, and what that took, as result.json says it."""
-        return {"states_saved": self.saved, "state_seconds": self.seconds}
-
-    def go_on(self, costs: Mapping[str, float]) -> None:
-        """Count on from the `costs` that a state holds, which are those before it was saved."""
-        self.saved, self.seconds = int(costs["states_saved"]) + 1, costs["state_seconds"]
+    def restore(self, costs: SavingCosts) -> None:
+        """Go on counting from the costs in a state, which were taken before it was saved."""
+        self.costs = costs.model_copy(update={"states_saved": costs.states_saved + 1})
 
     def due(self) -> bool:
-        """Whether it is time for one; what is dear to save is saved less often."""
-        if self.every_seconds == 0:
+        """Whether it is time to save; the longer saving takes, the less often it is due."""
+        if self._every_seconds == 0:
             return True
-        wait = max(self.every_seconds, self._last_cost / DEAREST)
+        wait = max(self._every_seconds, self._last_seconds / MAX_SHARE)
         return time.perf_counter() - self._last >= wait
 
-    def save(self, take: Callable[[], tuple[Tensors, Facts]], step: int) -> None:
-        """Take and write one, and remove all but the last two; raises OSError where that fails."""
+    def save(self, take: Callable[[], tuple[Tensors, StateFacts]], step: int) -> None:
+        """Take a state, write it, and remove older ones. Raises OSError."""
         began = time.perf_counter()
         tensors, facts = take()
-        write_tensors(self.folder / f"{step:012d}.safetensors", tensors, facts)
-        for old in state_files(self.directory)[KEPT:]:
+        file = state_folder(self._directory) / f"{step:012d}.safetensors"
+        write_tensors(file, tensors, facts.model_dump())
+        for old in state_files(self._directory)[KEPT:]:
             with suppress(FileNotFoundError):
                 old.unlink()
         self._last = time.perf_counter()
-        self._last_cost = self._last - began
-        self.seconds += self._last_cost
-        self.saved += 1
+        self._last_seconds = self._last - began
+        self.costs = SavingCosts(
+            states_saved=self.costs.states_saved + 1,
+            state_seconds=self.costs.state_seconds + self._last_seconds,
+        )
 
 
 def newest_state(directory: Path) -> SavedState:
-    """Read the newest training state that is whole.
+    """Read the newest training state whose file is not damaged.
 
-    Raises RunDirectoryError where there is none.
+    Raises RunDirectoryError if there is none, ModelFolderError if this version of rnnlab does not
+    know what the file says.
     """
     notices: list[str] = []
     files = state_files(directory)
     for number, file in enumerate(files):
         try:
-            tensors, facts = read_tensors(file)
+            tensors, content = read_tensors(file)
         except ModelFolderError as error:
             notices.append(f"{error}; going on from the state before")
             continue
+        try:
+            facts = StateFacts.model_validate_json(json.dumps(content))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise foreign_state(directory, f"{spelled(fault['loc'])}: {fault['msg']}") from None
         return SavedState(tensors, facts, notices, files[:number])
     found = f": {notices[0].partition(';')[0]}" if notices else ""
     raise RunDirectoryError(
         f"{directory} has no training state to go on from{found}; train again with "
-        f"--config {directory / 'config.toml'}"
+        f"--config {directory / RUN_CONFIG}"
+    )
+
+
+def foreign_state(directory: Path, fault: str) -> ModelFolderError:
+    """Return the error for a state that this version of rnnlab did not write."""
+    return ModelFolderError(
+        f"{state_folder(directory)}: not a training state as this version of rnnlab writes it: "
+        f"{fault}"
     )

@@ -15,12 +15,12 @@ from command_line import Cli
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.display.training import Display
 from rnnlab.errors import DivergenceError, RunDirectoryError, UnavailableError, UsageError
 from rnnlab.runs.files import state_files
 from rnnlab.runs.mirrors import mirrors
 from rnnlab.runs.mirrors.mirror import Mirror
 from rnnlab.runs.training import train
+from rnnlab.runs.watcher import Watcher
 
 TINY: dict[str, Any] = {
     "hidden_size": 8, "embedding_size": 4, "batch_size": 8, "num_steps": 20, "num_epochs": 1,
@@ -269,15 +269,13 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return mirror
 
 
-class Interrupting(Display):
+class Interrupting(Watcher):
     """Does something at the first step."""
 
     def __init__(self, what: Any) -> None:
-        super().__init__(quiet=True)
         self.what = what
 
     def step(self, event: Any) -> None:
-        super().step(event)
         if event.step == 1:
             self.what()
 
@@ -299,7 +297,7 @@ def test_a_mirror_is_told_the_lines_the_samples_and_the_end(
 def test_a_run_that_is_ended_was_killed(
     number: int, text_file: Path, tmp_path: Path, recorder: Recorder
 ) -> None:
-    train(tiny(text_file), tmp_path / "run", Interrupting(lambda: signal.raise_signal(number)))
+    train(tiny(text_file), tmp_path / "run", [Interrupting(lambda: signal.raise_signal(number))])
     assert recorder.told == ["train", "KILLED"]
 
 
@@ -318,7 +316,7 @@ def test_a_run_that_ends_by_an_error_has_failed(
         raise error
 
     with pytest.raises(raised):
-        train(tiny(text_file), tmp_path / "run", Interrupting(throw))
+        train(tiny(text_file), tmp_path / "run", [Interrupting(throw)])
     assert recorder.told[-1] == status
 
 

@@ -1,20 +1,18 @@
-"""What every mirror is."""
+"""The interface of a mirror."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-Line = Mapping[str, Any]
-"""A line of metrics.jsonl; see `rnnlab.runs.metrics`."""
+from rnnlab.runs.watcher import Line
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-"""How a run ended: as planned, by an error, by Ctrl-C or SIGTERM."""
+"""How a run ended: as planned, by an error, or by Ctrl-C or SIGTERM."""
 
 
 class Mirror(ABC):
-    """Shows one run elsewhere; whatever it raises ends the mirror, never the run.
+    """Shows one run elsewhere. An exception ends the mirror, not the run.
 
-    `when` is when it happened [s since 1970], which may be a while ago.
+    `when` is the time of the event [s since 1970]; the call may come later.
     """
 
     @abstractmethod
@@ -23,15 +21,15 @@ class Mirror(ABC):
 
     @abstractmethod
     def sample(self, step: int, text: str, when: float) -> None:
-        """Show what the model wrote after a step; samples.txt has it already."""
+        """Show the sample that the model wrote after a step; samples.txt has it already."""
 
     @abstractmethod
     def end(self, status: Status, when: float) -> None:
-        """Close; the run directory has all its files by now."""
+        """Close the mirror; the run directory has all its files by now."""
 
 
 def scalars(line: Line) -> dict[str, float]:
-    """The numbers of a line, named kind/field; what is infinite is null there and left out here."""
+    """Return the numbers of a line, named kind/field; infinite ones are null and left out."""
     return {
         f"{line['kind']}/{name}": float(value)
         for name, value in line.items()
@@ -40,5 +38,5 @@ def scalars(line: Line) -> dict[str, float]:
 
 
 def word(value: object) -> str:
-    """A setting's value as one word or several, as on the command line."""
+    """Format a setting's value as on the command line."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

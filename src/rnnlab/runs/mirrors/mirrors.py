@@ -1,4 +1,4 @@
-"""All mirrors of a run, and the one rule for them: none holds training up, none ends it."""
+"""The mirrors of a run. None of them delays training, and an error in one does not end it."""
 
 import os
 import time
@@ -8,33 +8,34 @@ from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from types import TracebackType
-from typing import Self
 
 from rnnlab.config import Settings
 from rnnlab.console import notice
 from rnnlab.errors import UnavailableError
+from rnnlab.lm.train import Milestone
 from rnnlab.runs.files import RESULT, read_json
-from rnnlab.runs.mirrors.mirror import Line, Mirror, Status
+from rnnlab.runs.mirrors.mirror import Mirror, Status
+from rnnlab.runs.preparation import Prepared
+from rnnlab.runs.watcher import Line, Watcher
 from rnnlab.signals import INTERRUPTS
 
 PACKAGES = {
     "tensorboard": ("tensorboard",),
-    "mlflow": ("mlflow", "sqlalchemy", "alembic"),  # the last two: to keep runs without a server
+    "mlflow": ("mlflow", "sqlalchemy", "alembic"),  # the last two: for runs without a server
 }
 
 MLFLOW_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would report home that it is used
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # otherwise it reports its use to its makers
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Environment variables, where they are not set."""
+"""Defaults of environment variables."""
 
 PATIENCE = 60.0
-"""How long the end of a run waits for a mirror to take what is left [s]."""
+"""How long the end of a run waits for a mirror to take everything [s]."""
 
 
 def check_mirrors(names: Sequence[str]) -> None:
-    """Raise UnavailableError where a package that a mirror needs is not installed."""
+    """Raise UnavailableError if a package that a mirror needs is not installed."""
     for name in names:
         for package in PACKAGES[name]:
             if find_spec(package) is None:
@@ -47,54 +48,47 @@ def check_mirrors(names: Sequence[str]) -> None:
 def open_mirror(
     name: str, directory: Path, settings: Settings, began: float, step: int = 0
 ) -> Mirror:
-    """Open a mirror by name for a run that began then; its package is imported only now.
+    """Open a mirror by name, and import its package.
 
-    step: where training goes on, 0: it is new.
+    began: when the run began or resumed [s since 1970]. step: from which step it resumed; 0: new.
     """
     if name == "tensorboard":
         from rnnlab.runs.mirrors.tensorboard import TensorBoard
 
         return TensorBoard(directory, settings, began, step)
     for name, value in MLFLOW_DEFAULTS.items():
-        os.environ.setdefault(name, value)  # some are read when mlflow is imported
+        os.environ.setdefault(name, value)  # some are read during the import
     from rnnlab.runs.mirrors.mlflow import MLflow
 
     return MLflow(directory, settings, began, step)
 
 
-class Mirrors:
-    """The mirrors that a run's settings name, as a context: leaving it tells them how it ended."""
+class Mirrors(Watcher):
+    """The mirrors that a run's settings name; they are opened when training begins."""
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
-        self._directory, self._settings, self._step = directory, settings, 0
+    def __init__(self) -> None:
         self._feeds: list[_Feed] = []
 
-    def beginning_at(self, step: int) -> Self:
-        """Say where training goes on, before the context is entered."""
-        self._step = step
-        return self
+    def begin(self, directory: Path, ready: Prepared) -> None:
+        """Open the mirrors."""
+        self._directory = directory
+        names = dict.fromkeys(ready.settings.machine.mirror)
+        step = ready.trainer.step
+        self._feeds = [_Feed(name, directory, ready.settings, step) for name in names]
 
     def line(self, line: Line) -> None:
         """Show a line of metrics.jsonl."""
         now = time.time()
         self._tell(lambda mirror: mirror.line(line, now))
 
-    def sample(self, step: int, text: str) -> None:
-        """Show a sample."""
-        now = time.time()
-        self._tell(lambda mirror: mirror.sample(step, text, now))
+    def milestone(self, event: Milestone, bits_per_character: float | None, sample: str) -> None:
+        """Show the sample."""
+        if sample:
+            now = time.time()
+            self._tell(lambda mirror: mirror.sample(event.step, sample, now))
 
-    def __enter__(self) -> Self:
-        names = dict.fromkeys(self._settings.machine.mirror)
-        self._feeds = [_Feed(name, self._directory, self._settings, self._step) for name in names]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Show how the run ended; wait until the mirrors have taken everything."""
         if self._feeds:
             status, now = self._status(error), time.time()
             self._tell(lambda mirror: mirror.end(status, now))
@@ -113,7 +107,7 @@ class Mirrors:
 
 
 class _Feed:
-    """Opens a mirror and hands it what comes, in a thread of its own, until it fails."""
+    """Opens a mirror and calls it in a thread of its own, until it fails."""
 
     def __init__(self, name: str, directory: Path, settings: Settings, step: int) -> None:
         self._name = name
@@ -124,11 +118,11 @@ class _Feed:
         self._thread.start()
 
     def put(self, call: Callable[[Mirror], None]) -> None:
-        """Have the mirror called, in turn."""
+        """Call the mirror after all earlier calls."""
         self._calls.put(call)
 
     def close(self) -> None:
-        """Wait until the mirror has taken everything, but not for ever."""
+        """Wait until the mirror has taken everything, but not forever."""
         self._calls.put(None)
         self._thread.join(PATIENCE)
         if self._thread.is_alive():

@@ -19,7 +19,8 @@ from mlflow.exceptions import MlflowException
 from rnnlab.config import Settings
 from rnnlab.files import alone
 from rnnlab.runs.files import CURVES, ENVIRONMENT, METRICS, RESULT, RUN_CONFIG, SAMPLES
-from rnnlab.runs.mirrors.mirror import Line, Mirror, Status, scalars, word
+from rnnlab.runs.mirrors.mirror import Mirror, Status, scalars, word
+from rnnlab.runs.watcher import Line
 
 FILES = (RUN_CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
 

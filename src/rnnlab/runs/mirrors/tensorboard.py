@@ -17,7 +17,8 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from rnnlab.config import Settings
-from rnnlab.runs.mirrors.mirror import Line, Mirror, Status, scalars, word
+from rnnlab.runs.mirrors.mirror import Mirror, Status, scalars, word
+from rnnlab.runs.watcher import Line
 
 FOLDER = "tensorboard"
 

@@ -1,0 +1,98 @@
+"""From settings to a model and a trainer, ready for the first step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.data.corpus import is_text_file
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.streaming import ProgressCallback, no_progress
+from rnnlab.engines import choose_engine
+from rnnlab.lm.device import set_up
+from rnnlab.lm.evaluate import ShareCallback, total_nats
+from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.optimizers import peak_learning_rate
+from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.train import Trainer
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is ready before the first step."""
+
+    settings: Settings
+    """Resolved."""
+    dataset: Dataset
+    model: TextModel
+    trainer: Trainer
+    why: str
+    """Why this engine."""
+
+
+def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepared:
+    """Load the text, make the model and the trainer; nothing is written. Raises as `train` does.
+
+    watch: is told how much of a long text has been read.
+    """
+    machine = settings.machine
+    device = set_up(machine)
+    settings = _located(settings)
+    engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
+    dataset = load_dataset(settings.data, watch=watch)
+    batches = dataset.batches(settings.data)
+    settings = resolve(settings, dataset, engine.name, device)
+    torch.manual_seed(settings.training.seed)
+    model = LanguageModel(settings.model, dataset.tokenizer.size).to(device)
+    about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
+    text_model = TextModel(
+        model, dataset.tokenizer, settings.data.preprocessing, engine, machine.precision, about
+    )
+    trainer = Trainer(
+        model, engine, batches, settings.training,
+        precision=machine.precision,
+        evaluate=_validation(text_model, dataset, settings),
+    )  # fmt: skip
+    return Prepared(settings, dataset, text_model, trainer, why)
+
+
+def _located(settings: Settings) -> Settings:
+    """Make paths absolute: training may be resumed in another working directory."""
+    data = settings.data
+    return settings.changed(
+        corpus=tuple(str(Path(c).resolve()) if is_text_file(c) else c for c in data.corpus),
+        data_dir=str(Path(data.data_dir).resolve()) if data.data_dir else "",
+    )
+
+
+def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.device) -> Settings:
+    """Replace every `auto`, and every 0 that stands for a default, by the value that is used."""
+    training = settings.training
+    corpus = settings.data.corpus
+    if corpus == ("auto",):
+        corpus = (dataset.corpus.name,)
+    no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
+    return settings.changed(
+        corpus=corpus,
+        learning_rate=peak_learning_rate(training),
+        max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,
+        engine=engine,
+        device=device.type,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _validation(
+    model: TextModel, dataset: Dataset, settings: Settings
+) -> Callable[[ShareCallback], float] | None:
+    if "validation" not in dataset.splits:
+        return None
+    ids, context = dataset.splits["validation"].ids, settings.training.validation_context
+
+    def nats_per_token(progress: ShareCallback) -> float:
+        total = total_nats(model.model, model.engine, ids, context, model.precision, progress)
+        return total / (len(ids) - 1)
+
+    return nats_per_token
