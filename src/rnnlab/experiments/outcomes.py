@@ -1,5 +1,7 @@
 """What an experiment can measure of a run: every outcome, defined once."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +14,38 @@ class Outcome:
     label: str
     """For tables and axes, with the unit."""
     scale: Literal["difference", "ratio"]
-    """Two values are compared by a - b, or by a / b (then it is logarithms that are averaged)."""
+    """Two values are compared by a - b, or by a / b (then their logarithms are averaged)."""
     better: Literal["lower", "higher"]
     digits: int
     """Decimals that are shown."""
     timed: bool = False
-    """Measured by the clock: taken from the timing rounds, where an experiment has them."""
+    """Measured by the clock: taken from the timing rounds if the experiment has them."""
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether two values are compared by their ratio."""
+        return self.scale == "ratio"
+
+    def scaled(self, values: Mapping[int, float]) -> dict[int, float]:
+        """Put values on the scale they are averaged on: natural logarithms of ratios.
+
+        Values without a place on that scale are dropped: those not finite, for ratios also those
+        that are not positive.
+        """
+        finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
+        if self.is_ratio:
+            return {key: math.log(value) for key, value in finite.items() if value > 0}
+        return finite
+
+    def unscaled(self, value: float) -> float:
+        """Return from the scale of `scaled`; infinite if floating point cannot hold it."""
+        if self.is_ratio:
+            return math.exp(value) if value < LARGEST_LOGARITHM else math.inf
+        return value
+
+
+LARGEST_LOGARITHM = 709.0
+"""Floating point can hold e to this power."""
 
 
 OUTCOMES: dict[str, Outcome] = {

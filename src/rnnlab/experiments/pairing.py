@@ -1,6 +1,5 @@
 """Which figures of two variants belong together, and which seeds have none, and why."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -50,19 +49,13 @@ def find_pairs(records: Records, comparison: ComparisonSettings) -> Pairs:
     have one that cannot be compared: not finite, or not positive where ratios are compared.
     """
     outcome = OUTCOMES[comparison.outcome]
-    ratio = outcome.scale == "ratio"
-
-    def scaled(values: dict[int, float]) -> dict[int, float]:
-        usable = {k: v for k, v in values.items() if math.isfinite(v) and (v > 0 or not ratio)}
-        return {k: math.log(v) for k, v in usable.items()} if ratio else usable
-
-    own = scaled(records.values(comparison.variant, comparison.outcome))
+    own = outcome.scaled(records.values(comparison.variant, comparison.outcome))
     sides = {comparison.variant: own}
     if isinstance(comparison.against, str):
-        other = scaled(records.values(comparison.against, comparison.outcome))
+        other = outcome.scaled(records.values(comparison.against, comparison.outcome))
         sides[comparison.against] = other
     else:
-        other = scaled(dict.fromkeys(own, comparison.against))
+        other = outcome.scaled(dict.fromkeys(own, comparison.against))
     keys = sorted(own.keys() & other.keys())
     unit: Unit = "round" if outcome.timed and records.times_apart else "seed"
     return Pairs(

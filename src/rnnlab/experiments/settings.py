@@ -131,11 +131,21 @@ class ComparisonSettings(SettingsGroup):
         "compared by ratio",
     )
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the two variants are compared by their ratio."""
+        return OUTCOMES[self.outcome].is_ratio
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether the statement is about a difference, or a ratio, of some size."""
+        return self.margin > (1 if self.is_ratio else 0)
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _check_outcomes((self.outcome,))
-        ratio = OUTCOMES[self.outcome].scale == "ratio"
-        if self.expect in TOLERANT and self.margin <= (1 if ratio else 0):
+        ratio = self.is_ratio
+        if self.expect in TOLERANT and not self.has_margin:
             what = "a ratio above 1" if ratio else "a difference above 0"
             raise ValueError(f"expect = {self.expect!r} needs a margin, {what}")
         if self.expect == "different" and self.margin:

@@ -154,7 +154,7 @@ def _compare(
         effect_size=None, detectable=None, sentence="", unit=pairs.unit, left_out=pairs.left_out,
         survivors=pairs.survivors,
     )  # fmt: skip
-    unscaled = _exp if _is_ratio(settings) else float
+    unscaled = OUTCOMES[settings.outcome].unscaled
     if pairs.values:
         estimate, against = estimate_mean(pairs.differences), settings.against
         compared = replace(
@@ -189,18 +189,9 @@ def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) 
     return smallest if settings.expect in TOLERANT else _margin(settings) + smallest
 
 
-def _is_ratio(settings: ComparisonSettings) -> bool:
-    return OUTCOMES[settings.outcome].scale == "ratio"
-
-
 def _margin(settings: ComparisonSettings) -> float:
     """On the scale of the differences."""
-    return math.log(max(settings.margin, 1.0)) if _is_ratio(settings) else settings.margin
-
-
-def _exp(logarithm: float) -> float:
-    """Infinite where it is too large: the interval of two very different ratios."""
-    return math.exp(logarithm) if logarithm < 709 else math.inf
+    return math.log(max(settings.margin, 1.0)) if settings.is_ratio else settings.margin
 
 
 def _all_of(verdicts: Sequence[Verdict]) -> Verdict:

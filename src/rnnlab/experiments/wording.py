@@ -29,7 +29,7 @@ def stated(settings: ComparisonSettings) -> str:
             statement = f"different from {other}"
         case "equivalent":
             statement = f"equivalent to {other} within {_margin(settings)}"
-        case _ if _has_margin(settings):
+        case _ if settings.has_margin:
             statement = f"{settings.expect} than {other} by more than {_margin(settings)}"
         case _:
             statement = f"{settings.expect} than {other}"
@@ -76,7 +76,7 @@ def _evidence(compared: "Compared") -> str:
     assert compared.adjusted_p is not None
     low, high = compared.interval
     numbers = (compared.estimate, low, high)
-    if _is_ratio(compared.settings):
+    if compared.settings.is_ratio:
         digits = _decimals((high - low) / 2, 2)
         estimate, low_end, high_end = (_figure(number, digits) for number in numbers)
         estimate = f"a ratio of {estimate}"
@@ -104,7 +104,7 @@ def _conclusion(compared: "Compared") -> str:
         return f"{_statement(settings)}, as claimed"
     if expect in TOLERANT:
         return f"{_direction(compared)} by more than {_margin(settings)}, contrary to the claim"
-    if _has_margin(settings):
+    if settings.has_margin:
         return f"not {_statement(settings)}, contrary to the claim"
     return f"{OPPOSITE[expect]}, contrary to the claim"
 
@@ -114,18 +114,18 @@ def _not_shown(compared: "Compared") -> str:
     undecided = f"not shown to be {_statement(settings)}"
     if settings.expect.startswith("not "):
         undecided = f"whether it is {_statement(settings).removeprefix('not ')} is open"
-    elif not _has_margin(settings):
+    elif not settings.has_margin:
         undecided = "no difference is shown"
     # By itself it would be, as the interval says too.
     corrected = " after Holm's correction" if (compared.p_value or 0) <= LEVEL else ""
-    kind = "factor" if _is_ratio(settings) else "difference"
+    kind = "factor" if settings.is_ratio else "difference"
     if compared.detectable is None:
         return f"{undecided}; every {compared.unit} gives the same {kind}"
     size = _detectable(compared)
     if settings.expect in TOLERANT:
         enough = f"a margin of {size} would be enough for two that are the same,"
-    elif _has_margin(settings):
-        enough = f"{'' if _is_ratio(settings) else 'a difference of '}{size} would be enough"
+    elif settings.has_margin:
+        enough = f"{'' if settings.is_ratio else 'a difference of '}{size} would be enough"
     else:
         enough = f"one of {size} would be"
     return f"{undecided}{corrected}; with this spread, {enough} in four of five such experiments"
@@ -135,17 +135,17 @@ def _statement(settings: ComparisonSettings) -> str:
     """`higher`, `higher by more than 0.05`, `not higher by more …` or `equivalent within 0.05`."""
     if settings.expect == "equivalent":
         return f"equivalent within {_margin(settings)}"
-    return settings.expect + (f" by more than {_margin(settings)}" if _has_margin(settings) else "")
+    return settings.expect + (f" by more than {_margin(settings)}" if settings.has_margin else "")
 
 
 def _margin(settings: ComparisonSettings) -> str:
-    return f"{'a factor of ' if _is_ratio(settings) else ''}{settings.margin:g}"
+    return f"{'a factor of ' if settings.is_ratio else ''}{settings.margin:g}"
 
 
 def _detectable(compared: "Compared") -> str:
     """Two digits: the spread that it is made from is itself an estimate from a few pairs."""
     value = compared.detectable or 0.0
-    if not _is_ratio(compared.settings):
+    if not compared.settings.is_ratio:
         return _two_digits(value)
     factor = _figure(value, _decimals(value - 1, 0)) if value < 10 else _two_digits(value)
     return f"a factor of {factor}"
@@ -159,16 +159,8 @@ def _two_digits(value: float) -> str:
 
 def _direction(compared: "Compared") -> str:
     assert compared.estimate is not None
-    neutral = 1.0 if _is_ratio(compared.settings) else 0.0
+    neutral = 1.0 if compared.settings.is_ratio else 0.0
     return "higher" if compared.estimate > neutral else "lower"
-
-
-def _is_ratio(settings: ComparisonSettings) -> bool:
-    return OUTCOMES[settings.outcome].scale == "ratio"
-
-
-def _has_margin(settings: ComparisonSettings) -> bool:
-    return settings.margin > (1 if _is_ratio(settings) else 0)
 
 
 def _name_and_unit(outcome: Outcome) -> tuple[str, str]:

@@ -152,7 +152,7 @@ def _remarks(records: Records, table: OutcomeTable, *, paired: bool) -> list[str
         remarks.append(f"Means ± half a 95% t interval, {where}.")
     if not several:
         remarks.append("One seed: nothing is known of how much the figures vary with it.")
-    ratios = [column.label for column in table.columns if column.scale == "ratio"]
+    ratios = [column.label for column in table.columns if column.is_ratio]
     if ratios and (several or apart):
         remarks.append(
             f"Of {listed(ratios)} the mean is geometric and the interval relative; "

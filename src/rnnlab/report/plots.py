@@ -24,7 +24,7 @@ from rnnlab.report.line_plot import Line, Rule, line_plot, line_swatch
 from rnnlab.report.plot_frame import linear, logarithmic, near
 from rnnlab.report.scatter_plot import Mean, Point, marker_swatch, scatter_plot
 from rnnlab.report.svg import SERIES
-from rnnlab.report.tables import grouped, shown_ngram, summarised, unscaled
+from rnnlab.report.tables import grouped, shown_ngram, summarised
 
 EARLY = 0.05
 """Share of training whose losses may lie outside of the axes."""
@@ -156,7 +156,7 @@ def speed_and_quality(records: Records) -> Illustration | None:
                 points.append(Point(number, variant.name, 1 + group % SERIES, x, y))
     if not points:
         return None
-    ratio = quality.scale == "ratio"
+    ratio = quality.is_ratio
     scale = logarithmic if ratio else linear
     plot = scatter_plot(
         "speed",
@@ -220,4 +220,4 @@ def _mean(records: Records, variant: str, outcome: str) -> Mean | None:
     if estimate is None:
         return None
     ends = (estimate.mean, *(estimate.interval or [estimate.mean] * 2))
-    return Mean(*(unscaled(end, OUTCOMES[outcome]) for end in ends))
+    return Mean(*(OUTCOMES[outcome].unscaled(end) for end in ends))

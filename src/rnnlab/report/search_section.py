@@ -49,7 +49,7 @@ def search_sections(records: Records) -> list[Section]:
     sentence = _sentence(outcome, value, len(figures))
     settings = best_settings(plan.base, change, plan.settings.seeds[0])
     rows = _importances(search.settings, importances(search, figures), len(figures))
-    ratio = outcome.scale == "ratio"
+    ratio = outcome.is_ratio
     scale = (logarithmic if ratio else linear)(
         outcome.label, near([value for _, value in figures], log=ratio), 0.08
     )

@@ -109,13 +109,8 @@ def is_ranked(records: Records) -> bool:
 
 def summarised(values: Mapping[int, float], outcome: Outcome) -> Estimate | None:
     """Mean and t interval over seeds, of the logarithms where the outcome is compared by ratio."""
-    scaled = _scaled(values, outcome)
+    scaled = outcome.scaled(values)
     return estimate_mean(list(scaled.values())) if scaled else None
-
-
-def unscaled(value: float, outcome: Outcome) -> float:
-    """Back from the scale of `summarised`; what is too large for floating point as its largest."""
-    return math.exp(min(value, LARGEST)) if outcome.scale == "ratio" else value
 
 
 def shown_best(records: Records, outcome: Outcome) -> str | None:
@@ -128,8 +123,7 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     at all is not compared.
     """
     plan = records.plan
-    scaled = {v.name: _scaled(records.values(v.name, outcome.name), outcome)
-              for v in plan.variants}  # fmt: skip
+    scaled = {v.name: outcome.scaled(records.values(v.name, outcome.name)) for v in plan.variants}
     scaled = {name: values for name, values in scaled.items() if values}
     if len(scaled) < 2:
         return None
@@ -200,26 +194,18 @@ def _cell(
         notes.append(f"reported {number(reported, _decimals(reported, outcome.digits))}")
     if estimate is None:
         return Cell("", notes=tuple(notes)) if notes else None
-    value = unscaled(estimate.mean, outcome)
+    value = outcome.unscaled(estimate.mean)
     mean = number(value, outcome.digits)
     spread = ""
     if estimate.half is not None and abs(value) < limit(outcome.digits)[0]:
-        half = unscaled(estimate.half, outcome)
-        ratio = outcome.scale == "ratio"
-        spread = factor_words(half) if ratio else f"± {number(half, outcome.digits)}"
+        half = outcome.unscaled(estimate.half)
+        spread = factor_words(half) if outcome.is_ratio else f"± {number(half, outcome.digits)}"
     return Cell(mean, spread, tuple(notes), best)
 
 
 def _decimals(value: float, most: int) -> int:
     """As many as the value was given with, but no more than `most`."""
     return min(most, len(repr(value).partition(".")[2]))
-
-
-def _scaled(values: Mapping[int, float], outcome: Outcome) -> dict[int, float]:
-    finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
-    if outcome.scale == "ratio":
-        return {key: math.log(value) for key, value in finite.items() if value > 0}
-    return finite
 
 
 def _planned(records: Records, outcome: Outcome) -> int:
