@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict, judge
-from rnnlab.report.write import write_report
+from rnnlab.report.pages import write_report
 
 
 @pytest.fixture(scope="session")

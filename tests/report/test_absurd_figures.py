@@ -12,10 +12,9 @@ from made_up_records import OUTCOMES, made_up_plan, made_up_records
 
 from rnnlab.experiments.records import RunRecord
 from rnnlab.experiments.verdicts import judge
-from rnnlab.report.content import gather
-from rnnlab.report.html import html_page
-from rnnlab.report.markdown import markdown_page
-from rnnlab.report.plots import gradient_flow, learning_curves, speed_and_quality
+from rnnlab.report.figures import draw_figures
+from rnnlab.report.pages import html_page, markdown_page
+from rnnlab.report.report import make_report
 
 PLAN = made_up_plan(
     variant=[{"name": name} for name in "ABC"], claim=[], seeds=3, timing=None,
@@ -56,12 +55,13 @@ def absurd(draw: st.DrawFn, run: RunRecord) -> RunRecord:
 @given(st.data())
 def test_no_figures_break_the_report(data: st.DataObject) -> None:
     records = replace(PLAIN, runs=[data.draw(absurd(run)) for run in PLAIN.runs])
-    report = gather(records, judge(records))
-    page, markdown = html_page(records, report), markdown_page(report)
+    report = make_report(records, judge(records))
+    figures = draw_figures(records, None)
+    page, markdown = html_page(report, figures), markdown_page(report)
     assert len(markdown) < 30_000, "no figure is written out with a hundred digits"
     assert "e+" not in "".join(c.sentence for v in report.verdicts for c in v.compared)
-    speed = speed_and_quality(records)
-    drawn = [*learning_curves(records), *gradient_flow(records), *([speed] if speed else [])]
+    speed = [figures.speed] if figures.speed else []
+    drawn = [*figures.curves, *figures.flow, *speed]
     for plot in (plot for item in drawn for plot in item.plots):
         assert plot in page
         words = " ".join(

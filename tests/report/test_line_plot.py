@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
 
-from rnnlab.report.bands import Band
-from rnnlab.report.line_plot import DASHES, Line, Rule, line_plot, line_swatch, spread_out
-from rnnlab.report.plot_frame import Scale
-from rnnlab.report.svg import SERIES
+from rnnlab.report.curve_bands import Band
+from rnnlab.report.line_plot import DASHES, Level, Line, line_plot, line_swatch, spread_out
+from rnnlab.report.scales import Scale
+from rnnlab.report.svg_plot import SERIES
 
 X, Y = Scale("epochs", 0, 10), Scale("bits", 1, 3)
 
@@ -26,7 +26,7 @@ def line(number: int, series: int, middle: list[float], half: float = 0.1) -> Li
 
 def test_a_plot_is_well_formed_and_says_what_it_shows() -> None:
     lines = [line(1, 0, [3, 2, 1.5]), line(4, 1, [3, 2.5, 2.25])]
-    svg = line_plot("held-out", X, Y, lines, Rule(2.0, "6-gram 2.000"))
+    svg = line_plot("held-out", X, Y, lines, Level(2.0, "6-gram 2.000"))
     root = ElementTree.fromstring(svg)
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-label"] == (

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rnnlab.report.plot_frame import TEXT, linear, logarithmic
+from rnnlab.report.scales import Scale, scale_for
 from rnnlab.report.scatter_plot import (
     MARKERS,
     SIZE,
@@ -14,8 +14,9 @@ from rnnlab.report.scatter_plot import (
     label_places,
     marker_swatch,
     scatter_plot,
+    slice_plot,
 )
-from rnnlab.report.svg import SERIES
+from rnnlab.report.svg_plot import SERIES, TEXT
 
 
 def test_points_are_drawn_labelled_and_told() -> None:
@@ -23,7 +24,7 @@ def test_points_are_drawn_labelled_and_told() -> None:
         Point(3, "LSTM", 1, Mean(1e5, 0.9e5, 1.1e5), Mean(2.0, 1.9, 2.1)),
         Point(12, "<GRU>", 2, Mean(2e5, 2e5, 2e5), Mean(2.5, 2.5, 2.5)),
     ]
-    scales = logarithmic("tokens/s", [1e5, 2e5]), linear("bits", [2.0, 2.5])
+    scales = scale_for("tokens/s", [1e5, 2e5], log=True), scale_for("bits", [2.0, 2.5])
     root = ElementTree.fromstring(scatter_plot("speed", *scales, points))
     assert root.attrib["aria-label"] == (
         "bits against tokens/s: LSTM 2 at 1e+05, <GRU> 2.5 at 2e+05"
@@ -32,8 +33,9 @@ def test_points_are_drawn_labelled_and_told() -> None:
 
 
 def test_markers_differ_in_shape() -> None:
-    assert len({shape for shape, _ in MARKERS}) == len({path for _, path in MARKERS}) == SERIES
-    assert all(ElementTree.fromstring(marker_swatch(series + 1)) for series in range(SERIES))
+    assert len(set(MARKERS)) == SERIES
+    swatches = [ElementTree.fromstring(marker_swatch(series + 1)) for series in range(SERIES)]
+    assert len({swatch[0].attrib["points"] for swatch in swatches}) == SERIES
 
 
 @pytest.mark.parametrize("count", [1, 5, 20])
@@ -50,3 +52,17 @@ def test_labels_cover_neither_points_nor_each_other(count: int) -> None:
 
 def test_labels_of_equal_points_get_places_of_their_own() -> None:
     assert len(set(label_places([(0.0, 0.0)] * 8, list("12345678")))) == 8
+
+
+def test_trials_the_best_and_those_without_a_figure_are_drawn() -> None:
+    points, scales = (
+        [(0.1, 3.0), (0.4, 2.0), (0.2, 2.5)],
+        (Scale("dropout", 0, 0.5), Scale("bits", 2, 3)),
+    )
+    root = ElementTree.fromstring(slice_plot("slice-0", *scales, points, [0.3, 0.05], best=1))
+    assert root.attrib["aria-label"] == "bits against dropout; the best: 2 at 0.4"
+    style = [element.attrib.get("style", "") for element in root.iter()]
+    assert sum("fill: var(--series-1)" in each for each in style) == 3
+    assert sum("fill: var(--series-2)" in each for each in style) == 1
+    without = ElementTree.fromstring(slice_plot("slice-0", *scales, points, [], best=1))
+    assert len(list(without.iter())) < len(list(root.iter()))

@@ -1,7 +1,6 @@
-"""What a report says of a search."""
+"""What a report says about a search, on both pages."""
 
 import math
-import re
 import tomllib
 from html import unescape
 from pathlib import Path
@@ -17,8 +16,10 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records, RunRecord
 from rnnlab.experiments.searched import searched_plan
 from rnnlab.experiments.store import Store
-from rnnlab.report.content import Section
-from rnnlab.report.search_section import ENOUGH, search_sections
+from rnnlab.experiments.verdicts import judge
+from rnnlab.report.figures import search_slices
+from rnnlab.report.pages import write_report
+from rnnlab.report.search_section import ENOUGH, SearchSection, search_section
 
 CONTENT: dict[str, Any] = {
     "question": "Which settings are best?",
@@ -54,9 +55,17 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
 
 
 @pytest.fixture(scope="module")
-def section(records: Records) -> Section:
-    (section,) = search_sections(records)
+def section(records: Records) -> SearchSection:
+    section = search_section(records)
+    assert section is not None
     return section
+
+
+@pytest.fixture(scope="module")
+def pages(records: Records, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """HTML and Markdown."""
+    html, markdown = write_report(records, judge(records), tmp_path_factory.mktemp("pages"))
+    return unescape(html.read_text(encoding="utf-8")), markdown.read_text(encoding="utf-8")
 
 
 def best(records: Records) -> tuple[str, float]:
@@ -65,36 +74,40 @@ def best(records: Records) -> tuple[str, float]:
 
 
 def test_the_best_settings_can_be_trained_with(
-    records: Records, section: Section, tmp_path: Path
+    records: Records, section: SearchSection, pages: tuple[str, str], tmp_path: Path
 ) -> None:
     name, value = best(records)
     finished = sum(run.status == "finished" for run in records.runs)
     sentence = f"The best of {finished} finished trials: {value:.3f} ({LABEL})."
-    assert sentence in section.html
-    assert sentence in section.markdown
-    toml = re.findall(r"```toml\n(.*?)```", section.markdown, re.DOTALL)[0]
+    toml = "\n".join(section.best_settings)
+    for page in pages:
+        assert sentence in page
+        assert toml in page
     (tmp_path / "best.toml").write_text(toml)
     assert Settings.from_toml(tmp_path / "best.toml") == records.plan.variant_settings(name)
-    assert "engine" not in tomllib.loads(toml), "what has its default is left out"
-    assert toml.strip() in unescape(section.html)
+    assert "engine" not in tomllib.loads(toml), "settings with their default are left out"
 
 
-def test_importances_are_in_order(section: Section) -> None:
-    table = section.markdown.split("|---|---|---|\n")[1]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
-    assert {row[0]: row[1] for row in rows} == {
+def test_importances_are_in_order(section: SearchSection, pages: tuple[str, str]) -> None:
+    html, markdown = pages
+    assert {name: values for name, values, _ in section.settings} == {
         "learning_rate": "0.0001 to 1, logarithmic", "hidden_size": "8 to 64",
         "dropout": "0 to 0.9", "cell": "lstm, gru",
     }  # fmt: skip
-    shares = [int(row[2].removesuffix("%")) for row in rows]
+    shares = [int(importance.removesuffix("%")) for *_, importance in section.settings]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(100, abs=2)
-    assert '<th scope="row">learning_rate</th>' in section.html
+    lines = [" ".join(line.split()) for line in markdown.splitlines()]
+    for name, values, importance in section.settings:
+        assert f'<th scope="row">{name}</th><td>{values}</td><td>{importance}</td>' in html
+        assert f"| {name} | {values} | {importance} |" in lines
 
 
-def test_there_is_a_plot_a_setting(records: Records, section: Section) -> None:
-    root = ElementTree.fromstring(f"<div>{section.html}</div>")
-    plots = list(root.iter("svg"))
+def test_every_setting_has_a_plot(
+    records: Records, section: SearchSection, pages: tuple[str, str]
+) -> None:
+    drawn = search_slices(section)
+    plots = [ElementTree.fromstring(plot) for plot in drawn.plots]
     name, value = best(records)
     change = next(v.change for v in records.plan.variants if v.name == name)
     assert [plot.attrib["aria-label"].split(": ")[0] for plot in plots] == [
@@ -102,19 +115,21 @@ def test_there_is_a_plot_a_setting(records: Records, section: Section) -> None:
     ]
     assert f"{value:.4g} at {change['hidden_size']}" in plots[1].attrib["aria-label"]
     assert {"lstm", "gru"} <= {text.text for text in plots[3].iter("text")}
+    assert all(unescape(plot) in pages[0] for plot in drawn.plots)
 
 
 def test_few_trials_have_no_importances(tmp_path: Path) -> None:
-    (section,) = search_sections(searched(tmp_path, 5))
-    assert f"not shown for fewer than {ENOUGH} finished trials" in section.markdown
-    assert "%" not in section.markdown
+    section = search_section(searched(tmp_path, 5))
+    assert section is not None
+    assert f"not shown for fewer than {ENOUGH} finished trials" in section.about_importances
+    assert {importance for *_, importance in section.settings} == {""}
 
 
-def test_nothing_is_said_before_a_trial_has_finished(tmp_path: Path) -> None:
+def test_there_is_no_section_before_a_trial_has_finished(tmp_path: Path) -> None:
     none = searched(tmp_path, 3, {"learning_rate": {"low": 0.2, "high": 0.5}})
-    assert search_sections(none) == []
+    assert search_section(none) is None
     infinite = [
         RunRecord(run.id, run.variant, 0, "finished", outcomes={BEST: math.inf})
         for run in none.runs
     ]
-    assert search_sections(Records(none.plan, infinite)) == []
+    assert search_section(Records(none.plan, infinite)) is None

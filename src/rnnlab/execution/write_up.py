@@ -10,7 +10,7 @@ from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.store import Store
 from rnnlab.experiments.verdicts import ClaimVerdict, judge
-from rnnlab.report.write import write_report
+from rnnlab.report.pages import write_report
 
 
 def write_up(plan: Plan, folder: Path, command: str = "") -> tuple[Records, list[ClaimVerdict]]:
@@ -18,14 +18,9 @@ def write_up(plan: Plan, folder: Path, command: str = "") -> tuple[Records, list
     archive = read_archive(folder)
     records = collect(known(plan, folder), Store(folder), archive, command)
     verdicts = judge(records)
-    sections = []
-    if plan.settings.search:
-        from rnnlab.report.search_section import search_sections
-
-        sections = search_sections(records)
     ended = {run.id: run for run in records.runs if run.has_ended}
     write_archive(Archive(archive.runs | ended, records.command, records.looks), folder)
-    write_report(records, verdicts, folder, sections)
+    write_report(records, verdicts, folder)
     return records, verdicts
 
 

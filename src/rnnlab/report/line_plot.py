@@ -1,4 +1,4 @@
-"""Lines with bands, each labelled at its end by the number of its variant."""
+"""Lines with bands, each labelled at its end with the number of its variant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.collections import LineCollection, PolyCollection
 
-from rnnlab.report.bands import Band
-from rnnlab.report.plot_frame import MIDDLE, TEXT, Frame, Scale
-from rnnlab.report.svg import MUTED, series_colour
+from rnnlab.report.curve_bands import Band, Values
+from rnnlab.report.scales import Scale
+from rnnlab.report.svg_plot import MIDDLE, MUTED, TEXT, Plot, series_colour
 
 LINE_WIDTH = 1.5
 DASHES: tuple[tuple[float, ...], ...] = (
     (), (), (3.5, 1.5), (1, 1), (5, 1.5, 1, 1.5), (7, 2), (2, 1),
 )  # fmt: skip
-"""By series, in widths of the line: colour is never all that tells two lines apart."""
+"""By series, in widths of the line: lines differ not in their colours only."""
 
 LABEL_GAP = TEXT + 0.5
-"""Least distance of two labels, in pixels."""
+"""Least distance between two labels, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -28,59 +28,63 @@ class Line:
     number: int
     name: str
     series: int
-    """0: what all plots repeat, drawn thinner and without its band."""
+    """0: the reference that all plots repeat, drawn thinner and without its band."""
     band: Band
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A horizontal line with its name."""
+class Level:
+    """A dashed horizontal line with its label."""
 
     value: float
     label: str
 
 
 def line_plot(
-    name: str, x: Scale, y: Scale, lines: Sequence[Line], rule: Rule | None = None
+    name: str, x: Scale, y: Scale, lines: Sequence[Line], level: Level | None = None
 ) -> Markup:
     """Draw lines into an <svg> element; `name` is unique in the page."""
-    frame = Frame(x, y)
-    bands = [line for line in lines if line.series and np.isfinite(line.band.low).all()]
+    plot = Plot(x, y)
+    if level:
+        plot.axes.axhline(level.value, color=MUTED, linewidth=1, dashes=(2, 2))
+        left, height = plot.pixels(x.low, level.value)
+        plot.text(left + 3, height + 4, level.label, MUTED)
+    shaded = [line for line in lines if line.series and np.isfinite(line.band.low).all()]
     outlines = [
-        np.concatenate([frame.place(b.x, b.low), frame.place(b.x, b.high)[::-1]])
-        for b in (line.band for line in bands)
+        np.concatenate([_points(b.x, y.near(b.low)), _points(b.x, y.near(b.high))[::-1]])
+        for b in (line.band for line in shaded)
     ]
-    colours = [series_colour(line.series) for line in bands]
-    shaded = PolyCollection(outlines, facecolors=colours, alpha=0.16, linewidths=0)
-    frame.add(shaded, clip=True)
-    if rule:
-        (left, height), (right, _) = frame.place([x.low, x.high], [rule.value] * 2)
-        level = [[(left, height), (right, height)]]
-        frame.lines(level, colors=MUTED, linewidths=1, linestyles=[(0, (2, 2))])
-        frame.text(left + 3, height + 4, rule.label, MUTED)
-    paths = [frame.place(line.band.x, line.band.middle) for line in lines]
-    drawn = LineCollection(
-        paths,
+    colours = [series_colour(line.series) for line in shaded]
+    bands = PolyCollection(outlines, facecolors=colours, alpha=0.16, linewidths=0)
+    plot.axes.add_collection(bands, autolim=False)
+    middles = LineCollection(
+        [_points(line.band.x, y.near(line.band.middle)) for line in lines],
         colors=[series_colour(line.series) for line in lines],
         linewidths=[LINE_WIDTH if line.series else 1 for line in lines],
         linestyles=[(0, DASHES[line.series] or None) for line in lines],
     )
-    frame.add(drawn, clip=True)
-    low, high = frame.box.y0, frame.box.y1
-    ends = [float(np.clip(path[-1, 1], low, high)) for path in paths]
-    heights = spread_out(ends, LABEL_GAP, low, high)
-    for line, path, height in zip(lines, paths, heights, strict=True):
-        colour = series_colour(line.series)
-        frame.text(path[-1, 0] + 4, height - MIDDLE, str(line.number), colour)
-    return frame.svg(name, _in_words(x, y, lines, rule))
+    plot.axes.add_collection(middles, autolim=False)
+    last = [(line.band.x[-1], np.clip(line.band.middle[-1], y.low, y.high)) for line in lines]
+    ends = [plot.pixels(*point) for point in last]
+    box = plot.axes.bbox
+    heights = spread_out([height for _, height in ends], LABEL_GAP, box.y0, box.y1)
+    for line, (right, _), height in zip(lines, ends, heights, strict=True):
+        plot.text(right + 4, height - MIDDLE, str(line.number), series_colour(line.series))
+    told = [f"{line.name} {line.band.middle[-1]:.4g}" for line in lines]
+    told += [level.label] if level else []
+    return plot.svg(name, f"{y.label} against {x.label}; at the end: {', '.join(told)}")
+
+
+def _points(x: Values, y: Values) -> Values:
+    return np.column_stack([x, y])
 
 
 def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move positions apart to at least `gap`, in their order, and as little as possible.
 
     Least squares: positions minus their rank times `gap` must not fall, which is isotonic
-    regression; neighbours that do are pooled until none does (pool adjacent violators). All of it
-    stays between `low` and `high` as far as there is room.
+    regression; neighbours that do are pooled until none does (pool adjacent violators). All
+    positions stay between `low` and `high` if there is room.
     """
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     pools: list[tuple[float, int]] = []  # mean and size
@@ -97,16 +101,10 @@ def spread_out(positions: Sequence[float], gap: float, low: float, high: float) 
 
 
 def line_swatch(series: int) -> Markup:
-    """A piece of a series' line, for the key of a plot."""
+    """Return a piece of a series' line, for the key of a plot."""
     dashes = " ".join(f"{length * LINE_WIDTH:g}" for length in DASHES[series])
     style = f"stroke: var(--series-{series}); stroke-dasharray: {dashes or 'none'}"
     return Markup(
         f'<svg class="swatch" viewBox="0 0 26 10" aria-hidden="true">'
         f'<path d="M0 5H26" style="{style}"/></svg>'
     )
-
-
-def _in_words(x: Scale, y: Scale, lines: Sequence[Line], rule: Rule | None) -> str:
-    ends = [f"{line.name} {line.band.middle[-1]:.4g}" for line in lines]
-    beside = [rule.label] if rule else []
-    return f"{y.label} against {x.label}; at the end: {', '.join([*ends, *beside])}"

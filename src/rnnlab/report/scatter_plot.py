@@ -1,31 +1,25 @@
-"""One outcome of each variant against another, each point labelled by its variant's number."""
+"""Points: variants by two outcomes, each with its number, or trials by a setting and an outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.collections import PathCollection
-from matplotlib.markers import MarkerStyle
-from matplotlib.transforms import Affine2D
+from matplotlib.markers import TICKDOWN, MarkerStyle
 
-from rnnlab.report.plot_frame import MIDDLE, TEXT, Frame, Scale
-from rnnlab.report.svg import INK, series_colour
+from rnnlab.report.scales import Scale
+from rnnlab.report.svg_plot import INK, MIDDLE, MUTED, TEXT, Plot, series_colour
 
-MARKERS = (
-    ("o", "M6 1.5a4.5 4.5 0 1 0 .01 0z"), ("s", "M2 2h8v8h-8z"), ("^", "M6 1l5 9h-10z"),
-    ("D", "M6 .8l5.2 5.2l-5.2 5.2l-5.2-5.2z"), ("v", "M6 11l5-9h-10z"),
-    ("P", "M4 1h4v3h3v4h-3v3h-4v-3h-3v-4h3z"),
-)  # fmt: skip
-"""By series, from 1: for matplotlib, and as a path in a box of 12 pixels."""
+MARKERS = ("o", "s", "^", "D", "v", "P")
+"""By series, from 1."""
 
-SIZE = 6.0
-"""Of a point, in pixels."""
+SIZE, TRIAL_SIZE, BEST_SIZE, STROKE = 6.0, 5.0, 8.0, 7.0
+"""Of a variant's point, a trial's, the best trial's, and a trial without a figure, in pixels."""
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean and its interval, which has no width where it is one value."""
+    """A mean and its interval, which has no width if it is of one value."""
 
     mean: float
     low: float
@@ -46,51 +40,76 @@ class Point:
 def scatter_plot(name: str, x: Scale, y: Scale, points: Sequence[Point]) -> Markup:
     """Draw points with their intervals into an <svg> element; `name` is unique in the page.
 
-    What lies beyond the axes is drawn hollow on their edge.
+    Points outside of the axes are drawn hollow on their edge.
     """
-    frame = Frame(x, y, height=320)
-    means = frame.place([p.x.mean for p in points], [p.y.mean for p in points])
-    places = np.clip(means, frame.box.p0, frame.box.p1)
-    for point, mean, place in zip(points, means, places, strict=True):
+    plot = Plot(x, y, height=320)
+    means = np.array([(point.x.mean, point.y.mean) for point in points])
+    shown = np.clip(means, [x.low, y.low], [x.high, y.high])
+    for point, mean, place in zip(points, means, shown, strict=True):
         colour = series_colour(point.series)
-        ends = frame.place(
-            [point.x.low, point.x.high, point.x.mean, point.x.mean],
-            [point.y.mean, point.y.mean, point.y.low, point.y.high],
-        )
-        bars = [ends[:2], ends[2:]]
-        frame.lines(bars, clip=True, colors=colour, linewidths=0.9)
-        marker = MarkerStyle(MARKERS[point.series - 1][0])
-        shape = marker.get_path().transformed(marker.get_transform())
-        shape = shape.transformed(Affine2D().scale(SIZE).translate(*place))
+        for xs, ys in (((point.x.low, point.x.high), (point.y.mean, point.y.mean)),
+                       ((point.x.mean, point.x.mean), (point.y.low, point.y.high))):  # fmt: skip
+            plot.axes.plot(x.near(xs), y.near(ys), color=colour, linewidth=0.9)
         inside = bool((mean == place).all())
-        fill, edge = (colour, 0) if inside else ("none", 1.2)
-        frame.add(PathCollection([shape], facecolors=fill, edgecolors=colour, linewidths=edge))
+        plot.axes.plot(
+            *place, MARKERS[point.series - 1], color=colour, markersize=SIZE, clip_on=False,
+            fillstyle="full" if inside else "none", markeredgewidth=0 if inside else 1.2,
+        )  # fmt: skip
     labels = [str(point.number) for point in points]
-    for text, (px, py) in zip(labels, label_places(places.tolist(), labels), strict=True):
-        frame.text(px, py - MIDDLE, text, INK, "middle")
-    return frame.svg(name, _in_words(x, y, points))
+    centres = label_places([plot.pixels(*place) for place in shown], labels)
+    for text, (px, py) in zip(labels, centres, strict=True):
+        plot.text(px, py - MIDDLE, text, INK, "middle")
+    told = ", ".join(f"{p.name} {p.y.mean:.4g} at {p.x.mean:,.4g}" for p in points)
+    return plot.svg(name, f"{y.label} against {x.label}: {told}")
+
+
+def slice_plot(
+    name: str,
+    x: Scale,
+    y: Scale,
+    points: Sequence[tuple[float, float]],
+    without_figure: Sequence[float],
+    best: int,
+) -> Markup:
+    """Draw trials by one setting and the outcome into an <svg> element.
+
+    name: unique in the page. points: (setting, outcome) of each trial, `best` is the index of the
+    best. Trials above or below the axes are drawn hollow on their edge; those without a figure, of
+    which the setting is given, are strokes at the upper edge.
+    """
+    plot = Plot(x, y, height=220)
+    xs, ys = np.array(points).T
+    shown = np.clip(ys, y.low, y.high)
+    for fillstyle, width, which in (("full", 0, ys == shown), ("none", 1, ys != shown)):
+        plot.axes.plot(
+            xs[which], shown[which], "o", color=series_colour(1), markersize=TRIAL_SIZE, alpha=0.7,
+            fillstyle=fillstyle, markeredgewidth=width, clip_on=False,
+        )  # fmt: skip
+    plot.axes.plot(without_figure, [y.high] * len(without_figure), marker=TICKDOWN, color=MUTED,
+              linestyle="none", markersize=STROKE, clip_on=False)  # fmt: skip
+    plot.axes.plot(xs[best], shown[best], "D", color=series_colour(2), markersize=BEST_SIZE,
+              markeredgewidth=0, clip_on=False)  # fmt: skip
+    told = f"{ys[best]:.4g} at {x.tick_label(xs[best]) if x.names else format(xs[best], '.6g')}"
+    return plot.svg(name, f"{y.label} against {x.label}; the best: {told}")
 
 
 def label_places(
     points: Sequence[tuple[float, float]], labels: Sequence[str]
 ) -> list[tuple[float, float]]:
-    """Find a centre for each label beside its point where it covers neither points nor labels.
+    """Find a centre for each label next to its point where it covers neither points nor labels.
 
-    Each takes the first free place of those around its point, nearest first; where none is free,
-    the one that covers least. All in pixels.
+    Each takes the first free place around its point, nearest first; if none is free, the one that
+    covers least. All in pixels.
     """
     taken: list[Box] = [(px, py, SIZE, SIZE) for px, py in points]
     found = []
     for (px, py), text in zip(points, labels, strict=True):
         width, height = 0.62 * TEXT * len(text), TEXT
-        places = []
+        boxes: list[Box] = []
         for reach in (1.0, 1.7, 2.6):
             dx, dy = reach * (SIZE + width) / 2 + 2, reach * (SIZE + height) / 2 + 2
-            places += [
-                (px + dx, py), (px - dx, py), (px, py + dy), (px, py - dy),
-                (px + dx, py + dy), (px + dx, py - dy), (px - dx, py + dy), (px - dx, py - dy),
-            ]  # fmt: skip
-        boxes = [(cx, cy, width, height) for cx, cy in places]
+            steps = (dx, 0), (-dx, 0), (0, dy), (0, -dy), (dx, dy), (dx, -dy), (-dx, dy), (-dx, -dy)
+            boxes += [(px + sx, py + sy, width, height) for sx, sy in steps]
         free = (box for box in boxes if not _covered(box, taken))
         best = next(free, None) or min(boxes, key=lambda box: _covered(box, taken))
         taken.append(best)
@@ -99,11 +118,14 @@ def label_places(
 
 
 def marker_swatch(series: int) -> Markup:
-    """A series' point, for the key of a plot."""
-    path, style = MARKERS[series - 1][1], f"fill: var(--series-{series})"
+    """Return a series' point, for the key of a plot."""
+    marker = MarkerStyle(MARKERS[series - 1])
+    path = marker.get_path().transformed(marker.get_transform())
+    corners = np.concatenate([np.asarray(polygon) for polygon in path.to_polygons()])
+    points = " ".join(f"{6 + 9 * x:.1f},{6 - 9 * y:.1f}" for x, y in corners)
     return Markup(
         f'<svg class="swatch point" viewBox="0 0 12 12" aria-hidden="true">'
-        f'<path d="{path}" style="{style}"/></svg>'
+        f'<polygon points="{points}" style="fill: var(--series-{series})"/></svg>'
     )
 
 
@@ -112,15 +134,10 @@ Box = tuple[float, float, float, float]
 
 
 def _covered(box: Box, others: Sequence[Box]) -> float:
-    """Area of others that a box covers."""
+    """Return the area of others that a box covers."""
     area = 0.0
     for other in others:
         width = (box[2] + other[2]) / 2 - abs(box[0] - other[0])
         height = (box[3] + other[3]) / 2 - abs(box[1] - other[1])
         area += max(0.0, width) * max(0.0, height)
     return area
-
-
-def _in_words(x: Scale, y: Scale, points: Sequence[Point]) -> str:
-    pairs = ", ".join(f"{p.name} {p.y.mean:.4g} at {p.x.mean:,.4g}" for p in points)
-    return f"{y.label} against {x.label}: {pairs}"

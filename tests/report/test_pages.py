@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict
-from rnnlab.report.content import Section
-from rnnlab.report.write import write_report
+from rnnlab.report.pages import write_report
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -23,15 +22,6 @@ def test_both_files_are_written_and_replace_older_ones(
         assert own.read_bytes() == other.read_bytes(), "the same records give the same bytes"
 
 
-def test_sections_are_in_both(
-    records: Records, verdicts: list[ClaimVerdict], tmp_path: Path
-) -> None:
-    section = Section("Importance of settings", "<p>most: html</p>", "most: *markdown*")
-    html, markdown = write_report(records, verdicts, tmp_path, [section])
-    assert "<p>most: html</p>" in html.read_text(encoding="utf-8")
-    assert "## Importance of settings\n\nmost: *markdown*" in markdown.read_text(encoding="utf-8")
-
-
 def test_a_report_needs_no_torch_and_no_window(tmp_path: Path) -> None:
     code = f"""
 import sys
@@ -39,7 +29,7 @@ sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path
 from made_up_records import made_up_plan, made_up_records
 from rnnlab.experiments.verdicts import judge
-from rnnlab.report.write import write_report
+from rnnlab.report.pages import write_report
 records = made_up_records(made_up_plan(seeds=2), points=5)
 write_report(records, judge(records), Path({str(tmp_path)!r}))
 assert not {{"torch", "matplotlib.pyplot", "tkinter"}} & set(sys.modules)

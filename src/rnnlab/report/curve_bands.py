@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from rnnlab.experiments.records import Points
 from rnnlab.experiments.statistics import estimate_mean
-from rnnlab.report.plot_frame import HUGE
-from rnnlab.report.tables import LARGEST
+from rnnlab.report.outcome_table import LARGEST
+from rnnlab.report.scales import HUGE
 
 Values = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from made_up_records import environment, made_up_plan, made_up_records, untimed
 
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict
-from rnnlab.report.protocol import base_settings, machine, protocol
+from rnnlab.report.protocol_section import base_settings, machine, protocol
 
 
 def facts(**changes: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnlab.report.bands import (
+from rnnlab.report.curve_bands import (
     MAX_POINTS,
     band,
     geometric_range,

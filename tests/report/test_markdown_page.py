@@ -14,10 +14,10 @@ from markdown_it.token import Token
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict, judge
-from rnnlab.report import captions
-from rnnlab.report.content import Section, gather
-from rnnlab.report.markdown import LINE, escaped, markdown_page
-from rnnlab.report.tables import outcome_table
+from rnnlab.report.markdown import LINE, escaped
+from rnnlab.report.outcome_table import outcome_table
+from rnnlab.report.pages import markdown_page
+from rnnlab.report.report import make_report
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 MARKUP = st.sampled_from("ab1_*`[](){}<>#|~!&;:-+.$\\ \n\"'=/^@")
@@ -126,7 +126,7 @@ def test_no_text_breaks_the_page(
     made = made_up_records(plan, points=2)
     diverged = replace(made.runs[0], status="diverged", reason=reason)
     made = replace(made, runs=[diverged, *made.runs[1:]], command=f"rnnlab {phrase}")
-    markdown = markdown_page(gather(made, judge(made)))
+    markdown = markdown_page(make_report(made, judge(made)))
     tokens = PARSER.parse(markdown)
     headings = [t.content for o, t in pairwise(tokens) if o.type == "heading_open"]
     assert headings[1:] == [
@@ -146,12 +146,6 @@ def test_no_text_breaks_the_page(
 
 
 def test_a_quick_version_and_figures_elsewhere_are_mentioned(records: Records, page: str) -> None:
-    assert captions.ELSEWHERE in page
-    quick = markdown_page(gather(replace(records, command="rnnlab experiment f --quick"), []))
+    assert "Figures, such as learning curves, are in report.html." in page
+    quick = markdown_page(make_report(replace(records, command="rnnlab experiment f --quick"), []))
     assert quick.splitlines()[2].startswith("**Quick version: 6 seeds")
-
-
-def test_sections_are_taken_as_they_are(records: Records) -> None:
-    section = Section("What mattered", "<p>", "| a |\n| - |\n| *b* |")
-    page = markdown_page(gather(records, [], [section]))
-    assert "## What mattered\n\n| a |\n| - |\n| *b* |\n\n## Samples" in page

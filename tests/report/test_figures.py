@@ -7,14 +7,14 @@ import pytest
 from made_up_records import VARIANTS, made_up_plan, made_up_records, untimed
 
 from rnnlab.experiments.records import Records
-from rnnlab.report import captions
-from rnnlab.report.plots import (
+from rnnlab.report import explanations
+from rnnlab.report.figures import (
     Illustration,
     gradient_flow,
     learning_curves,
     speed_and_quality,
 )
-from rnnlab.report.svg import SERIES
+from rnnlab.report.svg_plot import SERIES
 
 
 def labels(plot: str) -> str:
@@ -28,7 +28,7 @@ def numbers(item: Illustration) -> list[int]:
 
 def test_learning_curves_are_grouped_and_repeat_the_reference(records: Records) -> None:
     made = learning_curves(records)
-    assert [item.title for item in made] == ["cells", "batches", "regularisation and size"]
+    assert [item.caption for item in made] == ["Cells", "Batches", "Regularisation and size"]
     assert [numbers(item) for item in made] == [
         [1, 2, 3, 4], [1, 5, 6, 7], [1, 8, 9, 10, 11, 12],
     ]  # fmt: skip
@@ -45,8 +45,8 @@ def test_every_variant_is_drawn_once_in_parts_that_can_be_told_apart() -> None:
         seeds=2, claim=[],
     )  # fmt: skip
     made = learning_curves(made_up_records(plan, points=5))
-    assert [item.title for item in made] == [
-        "all, 1 of 4", "all, 2 of 4", "all, 3 of 4", "all, 4 of 4", "1 of 3", "2 of 3", "3 of 3",
+    assert [item.caption for item in made] == [
+        "All, 1 of 4", "All, 2 of 4", "All, 3 of 4", "All, 4 of 4", "1 of 3", "2 of 3", "3 of 3",
     ]  # fmt: skip
     assert all(len(item.key) <= SERIES + 1 for item in made)
     drawn = [number for item in made for number in numbers(item)]
@@ -60,9 +60,9 @@ def test_the_n_gram_stands_in_the_plots_only_where_it_is_of_their_split_and_one_
     plan = made_up_plan(base={**records.plan.settings.base, "split": (0.9, 0.1, 0.0)}, seeds=2)
     untested = made_up_records(plan, points=3)
     assert labels(learning_curves(untested)[0].plots[0]).endswith("6-gram 2.140")
-    assert "dashed level" in captions.curves(untested)
+    assert "dashed level" in explanations.curves(untested)
     assert "gram" not in learning_curves(records)[0].plots[0], "it is of the test split"
-    assert "dashed level" not in captions.curves(records)
+    assert "dashed level" not in explanations.curves(records)
     first = replace(untested.runs[0], baselines={"5-gram": 2.3})
     mixed = replace(untested, runs=[first, *untested.runs[1:]])
     assert "gram" not in learning_curves(mixed)[0].plots[0]
@@ -105,8 +105,11 @@ def test_speed_is_drawn_only_where_it_is_asked_for(records: Records) -> None:
     assert (
         speed_and_quality(replace(records, plan=replace(records.plan, settings=settings))) is None
     )
-    assert captions.SHARED not in captions.speed(records)
-    assert captions.SHARED in captions.speed(untimed(records))
+    apart, shared = speed_and_quality(records), speed_and_quality(untimed(records))
+    assert apart is not None
+    assert explanations.SHARED not in apart.caption
+    assert shared is not None
+    assert explanations.SHARED in shared.caption
     assert speed_and_quality(replace(records, timings=[])) is None
 
 

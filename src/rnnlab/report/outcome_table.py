@@ -54,11 +54,15 @@ class OutcomeTable:
     columns: tuple[Outcome, ...]
     groups: tuple[tuple[str, tuple[OutcomeRow, ...]], ...]
 
+    @property
+    def rows(self) -> list[OutcomeRow]:
+        """The rows of all groups."""
+        return [row for _, rows in self.groups for row in rows]
+
+    @property
     def has_best(self) -> bool:
         """Whether any figure is shown to be the best of its column."""
-        return any(
-            cell and cell.best for _, rows in self.groups for row in rows for cell in row.cells
-        )
+        return any(cell and cell.best for row in self.rows for cell in row.cells)
 
 
 def grouped(variants: tuple[VariantSettings, ...]) -> dict[str, list[tuple[int, VariantSettings]]]:

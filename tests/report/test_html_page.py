@@ -10,11 +10,18 @@ from made_up_records import VARIANTS, made_up_plan, made_up_records
 
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.verdicts import ClaimVerdict, judge
-from rnnlab.report.content import Section, gather
-from rnnlab.report.html import html_page
-from rnnlab.report.tables import outcome_table
+from rnnlab.report.figures import draw_figures
+from rnnlab.report.outcome_table import outcome_table
+from rnnlab.report.pages import html_page
+from rnnlab.report.report import make_report
 
 VOID = {"meta", "link"}
+
+
+def page_of(records: Records) -> str:
+    """The HTML page of these records."""
+    report = make_report(records, judge(records))
+    return html_page(report, draw_figures(records, report.search))
 
 
 class Outline(HTMLParser):
@@ -129,20 +136,11 @@ def test_text_from_files_and_models_is_shown_and_not_obeyed() -> None:
         made.runs[0], status="diverged", reason=evil, environment={"cpu": evil, "date": "2025"}
     )
     made = replace(made, runs=[diverged, *made.runs[1:]], command=evil)
-    page = html_page(made, gather(made, judge(made)))
+    page = page_of(made)
     outline = Outline(page)
     assert not {"script", "img"} & set(outline.elements)
     assert outline.text.count(evil) >= 12
     assert "onerror=y>" not in page
-
-
-def test_sections_are_taken_as_they_are(records: Records) -> None:
-    section = Section("What <mattered>", "<p id='own'>a &amp; b</p>", "")
-    page = html_page(records, gather(records, [], [section]))
-    assert "<p id='own'>a &amp; b</p>" in page
-    outline = Outline(page)
-    assert "own" in outline.ids
-    assert outline.text.count("What <mattered>") == 2  # the heading, and the contents
 
 
 @pytest.mark.parametrize("what", ["one seed", "nothing run", "no timings", "nothing but runs"])
@@ -162,8 +160,7 @@ def test_a_report_of_less_is_still_a_report(records: Records, what: str) -> None
         case _:
             bare = [replace(r, curves={}, gradient_flow={}, texts=[]) for r in records.runs]
             made = replace(records, runs=bare)
-    verdicts = judge(made)
-    outline = Outline(html_page(made, gather(made, verdicts)))
+    outline = Outline(page_of(made))
     assert set(outline.anchors) <= set(outline.ids)
     assert all(name in outline.text for name, *_ in VARIANTS)
     assert ("svg" in outline.elements) == (what != "nothing run")
@@ -175,6 +172,6 @@ def test_a_search_that_has_not_begun_has_a_report_too() -> None:
     search = {"settings": {"hidden_size": {"low": 16, "high": 256}}}
     plan = made_up_plan(variant=[], claim=[], search=search, timing=None, seeds=1)
     made = made_up_records(plan)
-    outline = Outline(html_page(made, gather(made, judge(made))))
+    outline = Outline(page_of(made))
     assert "0 variants, 1 seed each; 0 runs: 0 finished" in outline.text
     assert "verdicts" not in outline.ids

@@ -10,7 +10,7 @@ from scipy import stats
 
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records, RunRecord, Timing
-from rnnlab.report.tables import baseline_figures, outcome_table, shown_best
+from rnnlab.report.outcome_table import baseline_figures, outcome_table, shown_best
 
 HELD_OUT = "held_out_bits_per_character"
 SEEDS = range(6)
@@ -153,7 +153,7 @@ def test_the_best_is_marked_where_it_beats_every_other() -> None:
 def test_nothing_is_marked_where_the_second_best_may_be_as_good() -> None:
     close = {"A": shifted(2.0), "B": shifted(2.001, 1), "C": shifted(2.2, 2)}
     assert shown_best(recorded(close), OUTCOMES[HELD_OUT]) is None
-    assert not outcome_table(recorded(close)).has_best()
+    assert not outcome_table(recorded(close)).has_best
 
 
 def test_marks_are_corrected_for_columns_too() -> None:

@@ -1,0 +1,268 @@
+"""The figures of the HTML page: learning curves, speed and quality, gradient flow, search."""
+
+import math
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from rnnlab.experiments.outcomes import OUTCOMES
+from rnnlab.experiments.records import Points, Records, RunRecord
+from rnnlab.experiments.settings import Range, VariantSettings
+from rnnlab.report import explanations
+from rnnlab.report.curve_bands import Band, Summary, band, geometric_range, geometric_t_band, t_band
+from rnnlab.report.formatting import sentence, setting
+from rnnlab.report.line_plot import Level, Line, line_plot, line_swatch
+from rnnlab.report.outcome_table import grouped, shown_ngram, summarised
+from rnnlab.report.scales import Scale, scale_for, without_outliers
+from rnnlab.report.scatter_plot import Mean, Point, marker_swatch, scatter_plot, slice_plot
+from rnnlab.report.search_section import SearchSection
+from rnnlab.report.svg_plot import SERIES
+
+EARLY = 0.05
+"""Losses of this first share of training may lie outside of the axes."""
+
+FAR_BITS, FAR_PERPLEXITY = 2.0, 10.0
+"""How many times the median of all variants' largest figures the axes reach at most."""
+
+STAGES = {"initial": "at initialisation", "trained": "after training"}
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """What a line or point stands for."""
+
+    number: int
+    name: str
+    swatch: Markup
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """Plots side by side that share a caption and a key."""
+
+    caption: str
+    plots: tuple[Markup, ...]
+    key: tuple[KeyEntry, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a report, and how to read them."""
+
+    curves: list[Illustration]
+    about_curves: str
+    flow: list[Illustration]
+    about_flow: str
+    speed: Illustration | None
+    slices: Illustration | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Variants of a group, as many as one plot can tell apart, after the reference as series 0."""
+
+    title: str
+    members: tuple[tuple[int, VariantSettings, int], ...]
+    """Number, variant, series."""
+
+    def lines(self, bands: dict[str, Band]) -> list[Line]:
+        """Return the lines of those variants that have a band."""
+        return [
+            Line(number, variant.name, series, bands[variant.name])
+            for number, variant, series in self.members
+            if variant.name in bands
+        ]
+
+    def key(self, drawn: AbstractSet[str]) -> tuple[KeyEntry, ...]:
+        """Return what the lines of the drawn variants look like."""
+        return tuple(
+            KeyEntry(number, variant.name, line_swatch(series))
+            for number, variant, series in self.members
+            if variant.name in drawn
+        )
+
+
+def draw_figures(records: Records, search: SearchSection | None) -> Figures:
+    """Draw all figures of the records, and those of a search."""
+    curves = learning_curves(records)
+    return Figures(
+        curves=curves,
+        about_curves=explanations.curves(records) if curves else "",
+        flow=gradient_flow(records),
+        about_flow=explanations.FLOW,
+        speed=speed_and_quality(records),
+        slices=search_slices(search) if search else None,
+    )
+
+
+def learning_curves(records: Records) -> list[Illustration]:
+    """Draw held-out bits per character, and training perplexity, over epochs."""
+    held_out = _bands(records, partial(_curve, "held_out"), t_band)
+    training = _bands(records, partial(_curve, "training"), geometric_t_band)
+    if not held_out and not training:
+        return []
+    ngram = shown_ngram(records)
+    level = Level(ngram[1], f"{ngram[0]} {ngram[1]:.3f}") if ngram else None
+    sides: list[Side] = []
+    if held_out:
+        bits = [*_late(held_out, FAR_BITS), *([level.value] if level else [])]
+        sides.append((held_out, scale_for("held-out bits/character", bits), level))
+    if training:
+        values = _late(training, FAR_PERPLEXITY)
+        sides.append((training, scale_for("training perplexity", values, log=True), None))
+    return _illustrations(records, "curves", "epochs", sides)
+
+
+def gradient_flow(records: Records) -> list[Illustration]:
+    """Draw the norm of dL_T/dh_(T-k) over k, before and after training."""
+    stages = {s: _bands(records, partial(_log_norms, s), geometric_range) for s in STAGES}
+    ends = [end for bands in stages.values() for each in bands.values()
+            for end in (float(each.low.min()), float(each.high.max()))]  # fmt: skip
+    sides: list[Side] = [
+        (bands, scale_for(f"norm of dL(T)/dh(T−k), {STAGES[stage]}", ends, log=True), None)
+        for stage, bands in stages.items()
+        if bands
+    ]
+    return _illustrations(records, "flow", "time steps back, k", sides)
+
+
+def speed_and_quality(records: Records) -> Illustration | None:
+    """Draw tokens a second against the first outcome that is not timed.
+
+    Return None if one of them is not among the plan's outcomes, or has no figures.
+    """
+    outcomes = records.plan.settings.outcomes
+    quality = next((OUTCOMES[name] for name in outcomes if not OUTCOMES[name].timed), None)
+    if quality is None or "tokens_per_second" not in outcomes:
+        return None
+    points = []
+    for group, members in enumerate(grouped(records.plan.variants).values()):
+        for number, variant in members:
+            x = _mean(records, variant.name, "tokens_per_second")
+            y = _mean(records, variant.name, quality.name)
+            if x and y:
+                points.append(Point(number, variant.name, 1 + group % SERIES, x, y))
+    if not points:
+        return None
+    speeds = without_outliers([point.x.mean for point in points], log=True)
+    log = quality.is_ratio
+    qualities = without_outliers([point.y.mean for point in points], log=log)
+    plot = scatter_plot(
+        "speed",
+        scale_for("tokens/s", speeds, log=True, margin=0.06),
+        scale_for(quality.label, qualities, log=log, margin=0.08),
+        points,
+    )
+    key = tuple(KeyEntry(p.number, p.name, marker_swatch(p.series)) for p in points)
+    return Illustration(explanations.speed(records, quality), (plot,), key)
+
+
+def search_slices(search: SearchSection) -> Illustration:
+    """Draw a search's outcome against each of its settings."""
+    log = search.outcome.is_ratio
+    shown = without_outliers([value for _, value in search.trials], log=log)
+    y = scale_for(search.outcome.label, shown, log=log, margin=0.08)
+    plots = []
+    for index, (name, span) in enumerate(search.space.items()):
+        if span.choices:
+            names = tuple(setting(choice) for choice in span.choices)
+            x = Scale(name, -0.5, len(names) - 0.5, names=names)
+        else:
+            x = scale_for(name, span.bounds, log=span.log, margin=0.03)
+
+        points = [(_place(change[name], span), value) for change, value in search.trials]
+        without = [_place(change[name], span) for change in search.without_figure]
+        plots.append(slice_plot(f"slice-{index}", x, y, points, without, search.best))
+    return Illustration(explanations.SLICES, tuple(plots), ())
+
+
+def _place(value: Any, span: Range) -> float:
+    """Return where a setting's value is on its axis."""
+    return float(span.choices.index(value) if span.choices else value)
+
+
+Side = tuple[dict[str, Band], Scale, Level | None]
+"""One of the plots of an illustration: bands by variant, the y axis, a level."""
+
+
+def _illustrations(
+    records: Records, name: str, x_label: str, sides: list[Side]
+) -> list[Illustration]:
+    """Draw an illustration for each panel, all with the same x axis from 0 to the last value."""
+    if not sides:
+        return []
+    last = max(float(each.x[-1]) for bands, *_ in sides for each in bands.values())
+    x = scale_for(x_label, [0, last], margin=0)
+    drawn = {variant for bands, *_ in sides for variant in bands}
+    return [
+        Illustration(
+            sentence(panel.title),
+            tuple(
+                line_plot(f"{name}-{index}-{side}", x, y, lines, level)
+                for side, (bands, y, level) in enumerate(sides)
+                if (lines := panel.lines(bands))
+            ),
+            panel.key(drawn),
+        )
+        for index, panel in enumerate(_panels(records, drawn))
+    ]
+
+
+def _curve(name: str, run: RunRecord) -> Points:
+    return run.curves.get(name, [])
+
+
+def _log_norms(stage: str, run: RunRecord) -> Points:
+    """Return logarithms, without norms that are 0 even in floating point."""
+    norms = run.gradient_flow.get(stage, [])
+    return [(k, math.log(norm)) for k, norm in enumerate(norms) if norm > 0]
+
+
+def _bands(
+    records: Records, curve: Callable[[RunRecord], Points], summary: Summary
+) -> dict[str, Band]:
+    """Return bands of the runs that have finished, by variant."""
+    found = {}
+    for variant in records.plan.variants:
+        runs = (r for r in records.runs if r.variant == variant.name and r.status == "finished")
+        if made := band([curve(run) for run in runs], summary):
+            found[variant.name] = made
+    return found
+
+
+def _late(bands: dict[str, Band], far: float) -> list[float]:
+    """Return the means an axis should show: not of the first steps, and none that is far off."""
+    start = EARLY * max(float(each.x[-1]) for each in bands.values())
+    late = [each.middle[(each.x >= start) | (each.x == each.x[-1])] for each in bands.values()]
+    limit = far * abs(float(np.median([means.max() for means in late])))
+    return [float(mean) for means in late for mean in means if mean <= limit]
+
+
+def _panels(records: Records, drawn: AbstractSet[str]) -> Iterator[Panel]:
+    """Cut groups into parts of about the same size that one plot can tell apart."""
+    numbered = enumerate(records.plan.variants, start=1)
+    reference = next((n, v, 0) for n, v in numbered if v.name == records.plan.reference)
+    for title, members in grouped(records.plan.variants).items():
+        own = [member for member in members if member[1].name in drawn]
+        parts = math.ceil(len(own) / SERIES)
+        for part in range(parts):
+            chosen = own[len(own) * part // parts : len(own) * (part + 1) // parts]
+            lines = [(number, variant, i) for i, (number, variant) in enumerate(chosen, start=1)]
+            if reference[1] not in [variant for _, variant in chosen]:
+                lines.insert(0, reference)
+            which = f"{part + 1} of {parts}" if parts > 1 else ""
+            yield Panel(", ".join(filter(None, (title, which))), tuple(lines))
+
+
+def _mean(records: Records, variant: str, outcome: str) -> Mean | None:
+    """Return a mean and its interval on the outcome's own scale."""
+    estimate = summarised(records.values(variant, outcome), OUTCOMES[outcome])
+    if estimate is None:
+        return None
+    ends = (estimate.mean, *(estimate.interval or [estimate.mean] * 2))
+    return Mean(*(OUTCOMES[outcome].unscaled(end) for end in ends))

@@ -1,0 +1,100 @@
+"""A plot on matplotlib's axes that becomes an <svg> element of the page, in the page's colours."""
+
+import io
+import re
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.markers import TICKDOWN
+
+from rnnlab.report.scales import Scale
+
+SERIES = 6
+"""Lines that one plot can tell apart."""
+
+INK, MUTED, RULE = "#0000e1", "#0000e2", "#0000e3"
+COLOURS = {
+    INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)",
+    **{f"#0000a{i}": f"var(--series-{i})" for i in range(SERIES + 1)},
+}  # fmt: skip
+"""Colours to draw in, and the CSS variables that replace them."""
+
+WIDTH, HEIGHT = 400, 280
+LEFT, RIGHT, TOP, BOTTOM = 46, 30, 34, 38
+"""Size and margins of a plot, in CSS pixels."""
+
+TEXT = 11
+"""Font size in CSS pixels; the style sheet sets the same."""
+
+MIDDLE = 0.36 * TEXT
+"""Half the height of a digit."""
+
+
+def series_colour(index: int) -> str:
+    """Return the colour to draw a series in: 1 to SERIES, or 0 for what all plots repeat."""
+    return f"#0000a{index}"
+
+
+class Plot:
+    """Axes with grid, tick labels and names of both scales; others draw on `axes`.
+
+    Text is written in CSS pixels from the lower left, and not by matplotlib: that would measure it,
+    in a font that is not the page's, which takes most of the time of a small plot.
+    """
+
+    def __init__(self, x: Scale, y: Scale, height: int = HEIGHT) -> None:
+        self._height, self._texts = height, Markup()
+        self._figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, frameon=False)
+        inside = (LEFT, BOTTOM, WIDTH - LEFT - RIGHT, height - TOP - BOTTOM)
+        sides = np.divide(inside, [WIDTH, height, WIDTH, height]).tolist()
+        self.axes = self._figure.add_axes(sides, xscale=x.kind, yscale=y.kind)
+        self.axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), autoscale_on=False)
+        self.axes.set_axis_off()
+        rows, columns = y.ticks(), x.ticks()
+        self.axes.hlines([y.low, *rows], x.low, x.high, colors=[MUTED] + [RULE] * len(rows),
+                         linewidth=0.8, zorder=0, clip_on=False)  # fmt: skip
+        self.axes.plot(columns, [y.low] * len(columns), marker=TICKDOWN, markersize=4, color=MUTED,
+                       linestyle="none", markeredgewidth=0.8, zorder=0, clip_on=False)  # fmt: skip
+        for tick in rows:
+            self.text(
+                LEFT - 7, self.pixels(x.low, tick)[1] - MIDDLE, y.tick_label(tick), MUTED, "end"
+            )
+        for tick in columns:
+            self.text(
+                self.pixels(tick, y.low)[0], BOTTOM - 7 - TEXT, x.tick_label(tick), MUTED, "middle"
+            )
+        self.text(0, height - 12, y.label, INK)
+        self.text(WIDTH - RIGHT, 3, x.label, MUTED, "end")
+
+    def pixels(self, x: float, y: float) -> tuple[float, float]:
+        """Return the place of a point."""
+        left, up = self.axes.transData.transform((x, y)).tolist()
+        return left, up
+
+    def text(self, x: float, y: float, words: str, colour: str, anchor: str = "start") -> None:
+        """Write on a baseline that has its start, middle or end (`anchor`) at (x, y)."""
+        self._texts += Markup(
+            '<text x="{:.1f}" y="{:.1f}" text-anchor="{}" style="fill: {}">{}</text>'
+        ).format(x, self._height - y, anchor, COLOURS[colour], words)
+
+    def svg(self, name: str, label: str) -> Markup:
+        """Return the plot as an <svg> element for an HTML page.
+
+        name: unique in the page, begins every id in the element. label: what the plot shows, for
+        screen readers.
+        """
+        buffer = io.StringIO()
+        with rc_context({"svg.hashsalt": name}):  # the same plot gets the same ids
+            self._figure.savefig(buffer, format="svg")
+        text = buffer.getvalue()
+        text = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
+        text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+        text = re.sub(r'<g id="[^"]*"', "<g", text)
+        text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+        text = re.sub(r"(?<=\d\.\d)\d+(?=\s)", "", text)  # paths to a tenth of a pixel
+        text = re.sub("|".join(COLOURS), lambda match: COLOURS[match[0]], text)
+        opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
+        drawn = Markup(" ".join(text.replace("xlink:href", "href").split()))
+        return opening.format(WIDTH, self._height, label) + drawn + self._texts + Markup("</svg>")
