@@ -1,0 +1,34 @@
+"""docs/python-api.md says what the docstrings say, and its examples run."""
+
+import doctest
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+import rnnlab
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_is_up_to_date() -> None:
+    specification = importlib.util.spec_from_file_location("make", ROOT / "docs/make_python_api.py")
+    assert specification is not None
+    assert specification.loader is not None
+    maker = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(maker)
+    written = maker.PAGE.read_text(encoding="utf-8")
+    assert written == maker.page(), "run `python docs/make_python_api.py`"
+
+
+@pytest.mark.parametrize("name", rnnlab.__all__)
+def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    thing = getattr(rnnlab, name)
+    finder = doctest.DocTestFinder()
+    module = sys.modules[thing.__module__]
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for test in finder.find(thing, name, module=module, globs={"rnnlab": rnnlab}):
+        runner.run(test)
+    assert not runner.summarize(verbose=False).failed
