@@ -19,8 +19,8 @@ HEAD = """\
 # Python API
 
 Settings are keyword arguments with the names of the flags: `--hidden-size` is `hidden_size`.
-`rnnlab train --help` lists them. All errors derive from `rnnlab.RnnlabError`. `import rnnlab` is fast:
-torch is imported when a name that needs it is used for the first time.
+`rnnlab train --help` lists them. All errors derive from `rnnlab.RnnlabError`. `import rnnlab` is
+fast: torch is imported when a name that needs it is used for the first time.
 
 This page is made from the docstrings by `python docs/make_python_api.py`.\
 """
