@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_are_these_commands() -> None:
     assert [command[0] for command in COMMANDS] == [
-        "train", "generate", "evaluate", "bench", "train", "experiment",
+        "train", "generate", "evaluate", "doctor", "experiment", "bench",
     ]  # fmt: skip
 
 
