@@ -24,8 +24,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from rnnlab.execution.executor import Executor
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Executor, Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.store import Store

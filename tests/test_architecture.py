@@ -32,10 +32,8 @@ PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms.spli
 OUTSIDE = {"__init__", "__main__"}
 """The public names and the entry point, which stand outside the order."""
 UNFINISHED = {
-    "rnnlab.execution.experiment",
     "rnnlab.runs.training",
     "rnnlab.engines.native_network",
-    "rnnlab.experiments.wording",
 }
 """Modules whose imports are still being put in order."""
 LARGEST_SHARE = 0.20

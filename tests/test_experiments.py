@@ -9,9 +9,9 @@ import tomli_w
 from command_line import Cli
 
 from rnnlab.config import read_toml
-from rnnlab.experiments.folder import SHIPPED, shipped
+from rnnlab.experiments.folder import SHIPPED, find_shipped
 from rnnlab.experiments.plan import Plan, make_plan, read_plan
-from rnnlab.experiments.settings import quickened
+from rnnlab.experiments.settings import apply_quick
 
 REPORT = Path(__file__).parents[2] / "shared" / "lab_report.toml"
 
@@ -22,7 +22,7 @@ FILES = [*SHIPPED.glob("*.toml"), *Path(__file__).parents[1].glob("experiments/*
 @pytest.mark.parametrize("file", sorted(FILES), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_it_can_be_planned_in_both_sizes(file: Path) -> None:
     full = read_plan(file)
-    small = make_plan(quickened(read_toml(file)), file.stem, str(file))
+    small = make_plan(apply_quick(read_toml(file)), file.stem, str(file))
     assert len(full.settings.seeds) >= 6
     assert 0 < len(small.runs) < len(full.runs)
     assert len({run.id for run in full.runs}) == len(full.runs)
@@ -30,7 +30,7 @@ def test_it_can_be_planned_in_both_sizes(file: Path) -> None:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return read_plan(shipped("lab-report"))
+    return read_plan(find_shipped("lab-report"))
 
 
 def test_each_row_runs_twice_on_its_own_engine_and_on_native(plan: Plan) -> None:
@@ -83,7 +83,7 @@ def test_rows_figures_phrases_and_claims_are_those_of_the_report(plan: Plan) -> 
 
 def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
     """All of it at its smallest, on a text that is always at hand."""
-    content = read_toml(shipped("lab-report"))
+    content = read_toml(find_shipped("lab-report"))
     content["phrase_length"] = 5
     content["base"] |= {"corpus": "python-reference", "num_evaluations": 1, "sample_length": 0}
     content["quick"] = {"seeds": 1, "num_epochs": 1, "timing": {"rounds": 1, "seconds": 0.01}}

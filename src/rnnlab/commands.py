@@ -196,12 +196,12 @@ def experiment(
         quiet: print nothing but errors.
     """
     from rnnlab.display.experiment import ExperimentDisplay
-    from rnnlab.execution.experiment import conduct
+    from rnnlab.execution.experiment import run_experiment
     from rnnlab.experiments.folder import open_folder
 
     plan, folder = open_folder(file, output, quick=quick)
     command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
-    conduct(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
+    run_experiment(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
 
 
 def reproduce(
@@ -221,14 +221,14 @@ def reproduce(
         quiet: print nothing but errors.
     """
     from rnnlab.display.experiment import ExperimentDisplay
-    from rnnlab.execution.experiment import conduct
-    from rnnlab.experiments.folder import open_folder, shipped
+    from rnnlab.execution.experiment import run_experiment
+    from rnnlab.experiments.folder import find_shipped, open_folder
 
     flag = "quick" if quick else ""
     default = Path("experiments", name.replace("-", "_"), flag)
-    plan, folder = open_folder(shipped(name), output or str(default), quick=quick)
+    plan, folder = open_folder(find_shipped(name), output or str(default), quick=quick)
     command = f"rnnlab reproduce {name}{' --quick' if quick else ''}"
-    conduct(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
+    run_experiment(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
 
 
 def report(folder: tyro.conf.Positional[Path]) -> None:
@@ -237,9 +237,9 @@ def report(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: of an experiment that has been run, with its experiment.toml.
     """
-    from rnnlab.execution.write_up import write_again
+    from rnnlab.execution.experiment import rewrite_report
 
-    print(write_again(folder))
+    print(rewrite_report(folder))
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from rnnlab.display.experiment import ExperimentDisplay, duration
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.experiments.store import Store
 
 

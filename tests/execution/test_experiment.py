@@ -219,7 +219,7 @@ def test_the_same_failure_three_times_in_a_row_begins_no_more(
     assert done.returncode == 1
     error = done.stderr.replace("\n", " ")
     assert "3 runs failed and will be tried again by the same command; all others are kept" in error
-    assert "kept; as all fail for one reason, no more were begun:" in error
+    assert "kept; all failed for the same reason, so no more were started:" in error
 
 
 def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
@@ -305,9 +305,9 @@ def test_a_folder_of_another_experiment_is_not_overwritten(
 
 def test_report_and_its_help_need_no_torch(cli: Cli, file: Path) -> None:
     code = (
-        "import sys; from rnnlab.execution.write_up import write_up; "
-        "from rnnlab.experiments.folder import reopen; from pathlib import Path; "
-        f"folder = Path({str(file.parent)!r}); write_up(reopen(folder), folder); "
+        "import sys; from rnnlab.execution.experiment import write_results; "
+        "from rnnlab.experiments.folder import open_existing; from pathlib import Path; "
+        f"folder = Path({str(file.parent)!r}); write_results(open_existing(folder), folder); "
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

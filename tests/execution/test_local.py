@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.store import Store

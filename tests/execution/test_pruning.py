@@ -7,11 +7,10 @@ from typing import Any
 from command_line import made_up_text
 from made_up_search import RATE, frozen, make_up, search_plan
 
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.pruning import Pruning
 from rnnlab.execution.search import Search
-from rnnlab.execution.single_run import perform
+from rnnlab.execution.single_run import run_one
 from rnnlab.experiments.store import Store
 from rnnlab.runs.run import Run
 
@@ -30,7 +29,7 @@ def test_the_median_of_what_finished_decides(content: dict[str, Any], tmp_path: 
             pruning = following(job)
             for evaluation in range(1, 11):
                 assert pruning(evaluation / 10, 5 - evaluation / 8 + offset) == ""
-            search.tell(make_up(job, store, 4.0 + offset))
+            search.record(make_up(job, store, 4.0 + offset))
         slow, bad = next(jobs), next(jobs)
     pruning = following(slow)
     assert pruning(0.1, 99.0) == ""  # a fifth of the budget is spared
@@ -68,8 +67,8 @@ def test_hopeless_runs_end_early_by_the_median_rule(
     pruned: list[Run] = []
     with Search(plan, store) as search:
         for job in search.jobs():
-            ended = perform(job, store.directory(job.id))
-            search.tell(RunEvent(job, ended.status, ended.reason))
+            ended = run_one(job, store.directory(job.id))
+            search.record(RunEvent(job, ended.status, ended.reason))
             run = Run.open(store.directory(job.id))
             held_out = [m["bits_per_character"] for m in run.metrics if m["kind"] == "held-out"]
             # From a fifth of the budget on, but not at its end, where there is nothing to be won.

@@ -17,11 +17,10 @@ import pytest
 
 from rnnlab import __version__
 from rnnlab.errors import UnavailableError, UsageError
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution import ray_cluster
+from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.execution.ray_cluster import RayExecutor
-from rnnlab.experiments import ray_cluster
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.store import Store
@@ -83,7 +82,7 @@ def children(parent: int) -> list[int]:
 def workers() -> list[int]:
     """Processes of this cluster that make a run."""
     of_ray = [pid for child in children(os.getpid()) for pid in children(child)]
-    return [pid for pid in of_ray if name(pid) == "ray::work"]
+    return [pid for pid in of_ray if name(pid) == "ray::run_job"]
 
 
 def name(pid: int) -> str:
@@ -205,7 +204,7 @@ def test_a_run_that_another_process_makes_is_left_to_it(make: Any, executor: Ray
 def test_a_node_with_another_version_is_named_and_no_more_runs_are_begun(
     make: Any, executor: RayExecutor, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "__version__", "99.0")
+    monkeypatch.setattr(ray_cluster, "VERSION", "99.0")
     message = (
         f"node {address} has rnnlab {__version__}, the experiment 99.0; install one version on "
         "all nodes"

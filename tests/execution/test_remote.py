@@ -13,9 +13,9 @@ from command_line import made_up_text
 
 from rnnlab.data.corpus import NAMED, NamedCorpus
 from rnnlab.errors import RunDirectoryError
-from rnnlab.execution.job import Job, TrialLink
-from rnnlab.execution.local import attempt
-from rnnlab.execution.remote import Answer, Text, keep, make_run, texts_at_hand
+from rnnlab.execution.executor import Job, TrialLink
+from rnnlab.execution.local import claim_and_run
+from rnnlab.execution.remote import RemoteResult, Text, find_texts, run_remotely, store_run
 from rnnlab.experiments import remote
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.store import Store
@@ -47,7 +47,7 @@ def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
     (tmp_path / "data" / "story.txt").write_bytes(story)
     here = job.settings.changed(corpus=(str(text_file), "story"), data_dir=str(tmp_path / "data"))
     store = Store(tmp_path / "here")
-    assert attempt(replace(job, settings=here), store) == ("finished", "")
+    assert claim_and_run(replace(job, settings=here), store) == ("finished", "")
 
     pets = str(AWAY / "pets.txt")
     there = job.settings.changed(corpus=(pets, "story"), data_dir=str(AWAY / "data"))
@@ -55,11 +55,11 @@ def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
         pets: Text(Path(pets), text_file.read_bytes()),
         "story": Text(AWAY / "data" / "story.txt", story),
     }
-    answer = make_run(replace(job, settings=there), texts, AWAY / "experiment", "192.0.2.7")
+    answer = run_remotely(replace(job, settings=there), texts, AWAY / "experiment", "192.0.2.7")
     assert (answer.kind, answer.detail) == ("finished", "")
     away = Store(tmp_path / "away")
     with away.claim(job.id):
-        keep(away, job.id, answer.files)
+        store_run(away, job.id, answer.files)
 
     mine, other = store.directory(job.id), away.directory(job.id)
     names = sorted(str(file.relative_to(mine)) for file in mine.rglob("*"))
@@ -86,14 +86,14 @@ def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
 def test_what_a_run_says_of_a_text_names_the_place_it_was_sent_from(job: Job, story: bytes) -> None:
     file = Path("/nowhere/empty.txt")
     broken = replace(job, settings=job.settings.changed(corpus=str(file)))
-    answer = make_run(broken, {str(file): Text(file, b"")}, AWAY, "192.0.2.7")
+    answer = run_remotely(broken, {str(file): Text(file, b"")}, AWAY, "192.0.2.7")
     assert answer.kind == "failed"
     assert answer.detail == ("file /nowhere/empty.txt is empty; a corpus needs text (on 192.0.2.7)")
     assert not answer.files
 
     file = Path("/nowhere/story.txt")
     broken = replace(job, settings=job.settings.changed(corpus="story"))
-    answer = make_run(broken, {"story": Text(file, story[1:])}, AWAY, "192.0.2.7")
+    answer = run_remotely(broken, {"story": Text(file, story[1:])}, AWAY, "192.0.2.7")
     assert answer.detail.startswith(f"corpus 'story': wrong checksum of {file}: SHA-256 is ")
 
 
@@ -102,7 +102,7 @@ def test_a_diverged_run_is_sent_back_and_a_trial_needs_its_journal(
 ) -> None:
     settings = job.settings.changed(optimizer="sgd", learning_rate=1e30, clip_norm=0)
     trial = TrialLink(tmp_path / "no.journal", "study", 0)
-    answer = make_run(replace(job, settings=settings, trial=trial), {}, AWAY, "192.0.2.7")
+    answer = run_remotely(replace(job, settings=settings, trial=trial), {}, AWAY, "192.0.2.7")
     assert answer.kind == "diverged"
     assert answer.detail.startswith("training diverged at step ")
     assert {"outcome.json", "result.json", "config.toml"} <= set(answer.files)
@@ -116,9 +116,11 @@ def test_a_disk_that_is_full_is_the_run_s_failure(
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/rnnlab-1")
 
-    monkeypatch.setattr(remote, "unpack", full)
-    answer = make_run(job, {}, AWAY, "192.0.2.7")
-    assert answer == Answer("failed", "/tmp/rnnlab-1: No space left on device (on 192.0.2.7)", {})
+    monkeypatch.setattr(remote, "unpack_texts", full)
+    answer = run_remotely(job, {}, AWAY, "192.0.2.7")
+    assert answer == RemoteResult(
+        "failed", "/tmp/rnnlab-1: No space left on device (on 192.0.2.7)", {}
+    )
 
 
 def test_texts_that_are_not_files_are_not_sent(
@@ -130,10 +132,10 @@ def test_texts_that_are_not_files_are_not_sent(
     settings = make().base.changed(
         corpus=("pets.txt", "story", "python-reference", "nowhere.txt", "-")
     )
-    assert texts_at_hand(settings.data) == {"pets.txt": tmp_path / "pets.txt"}
+    assert find_texts(settings.data) == {"pets.txt": tmp_path / "pets.txt"}
     (tmp_path / "story.txt").write_bytes(story)
     settings = settings.changed(data_dir=".")
-    assert texts_at_hand(settings.data)["story"] == tmp_path / "story.txt"
+    assert find_texts(settings.data)["story"] == tmp_path / "story.txt"
 
 
 def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -141,9 +143,9 @@ def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> N
     left = tmp_path / "runs" / ".abc.tmp" / "of a killed process"
     left.mkdir(parents=True)
     with pytest.raises(OSError, match="a file"):
-        keep(store, "abc", {"a file": b"", "a file/within": b""})
+        store_run(store, "abc", {"a file": b"", "a file/within": b""})
     assert list((tmp_path / "runs").iterdir()) == []
-    keep(store, "abc", {"a/file": b"1", "b": b"2"})
+    store_run(store, "abc", {"a/file": b"1", "b": b"2"})
     assert (store.directory("abc") / "a" / "file").read_bytes() == b"1"
     assert [entry.name for entry in (tmp_path / "runs").iterdir()] == ["abc"]
 
@@ -152,7 +154,7 @@ def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> N
 def test_no_file_that_comes_back_leaves_its_directory(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / "experiment")
     with store.claim("abc"), pytest.raises(RunDirectoryError) as caught:
-        keep(store, "abc", {"config.toml": b"", name: b"malice"})
+        store_run(store, "abc", {"config.toml": b"", name: b"malice"})
     assert str(caught.value) == (
         f"run abc came back with a file {name!r}, which lies outside its directory"
     )

@@ -65,7 +65,7 @@ def test_trials_with_the_same_settings_share_a_run_that_is_still_going_on(
         jobs = list(search.jobs())
         assert sorted(job.settings.model.cell for job in jobs) == ["gru", "lstm"]
         for job in jobs:
-            search.tell(make_up(job, search.store, 2.0))
+            search.record(make_up(job, search.store, 2.0))
     assert [trial.value for trial in frozen(plan, tmp_path)] == [2.0] * 6
 
 
@@ -123,7 +123,7 @@ def test_an_outcome_that_runs_do_not_have_is_refused(
         match="^search: outcome 'training_perplexity' is not measured of these runs, as "
         rf"{job.id} shows \(choices: {BEST}, tokens_per_second\)$",
     ):
-        search.tell(make_up(job, search.store, 1.0))
+        search.record(make_up(job, search.store, 1.0))
 
 
 def test_a_run_that_failed_is_tried_again_by_the_next_start_only(
@@ -135,7 +135,7 @@ def test_a_run_that_failed_is_tried_again_by_the_next_start_only(
         for job in search.jobs():
             jobs.append(job)
             failed = len(jobs) == 2
-            search.tell(RunEvent(job, "failed") if failed else make_up(job, store, 1.0))
+            search.record(RunEvent(job, "failed") if failed else make_up(job, store, 1.0))
     assert len(jobs) == 4
     states = [trial.state for trial in read_trials(plan, tmp_path)]
     assert states == ["ended", "open", "ended", "ended"]

@@ -9,12 +9,10 @@ import pytest
 import tomli_w
 
 from rnnlab.execution.timing import measure
-from rnnlab.experiments.archive import Archive
-from rnnlab.experiments.collect import TIMING, collect
+from rnnlab.experiments.archive import TIMING, collect_records
 from rnnlab.experiments.plan import Plan, read_plan
 from rnnlab.experiments.records import Timing
 from rnnlab.experiments.settings import TimingSettings
-from rnnlab.experiments.store import Store
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,7 @@ def test_what_was_measured_of_other_settings_is_not_taken(
     (tmp_path / TIMING).write_text(json.dumps(measured))
 
     def taken(**changes: Any) -> list[Timing]:
-        return collect(make(**{**asked, **changes}), Store(tmp_path), Archive()).timings
+        return collect_records(make(**{**asked, **changes}), tmp_path).timings
 
     assert taken() == taken(seeds=4) == timings
     assert taken(base=content["base"] | {"hidden_size": 17}) == []

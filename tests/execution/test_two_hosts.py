@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.store import Store
@@ -41,7 +41,7 @@ NAMESPACES = ("--net", "--pid", "--mount", "--uts", "--fork", "--kill-child")
 DRIVER = """
 import json, sys
 from pathlib import Path
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job
 from rnnlab.experiments.plan import make_plan
 from rnnlab.execution.ray_cluster import RayExecutor
 from rnnlab.experiments.store import Store

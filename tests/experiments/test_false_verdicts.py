@@ -11,7 +11,8 @@ import numpy as np
 from made_up_comparisons import BITS, PERPLEXITY, plan, records
 from numpy.typing import NDArray
 
-from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.experiments.comparison import ClaimVerdict
+from rnnlab.experiments.verdicts import judge_claims
 
 EXPERIMENTS = 1000
 NOTHING_DIFFERS = [
@@ -51,7 +52,7 @@ def simulate(
     names = [variant.name for variant in made.variants]
     bits, perplexities = (2.0 + outcomes()).tolist(), np.exp(0.1 + outcomes()).tolist()
     return [
-        judge(
+        judge_claims(
             records(
                 made,
                 {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rnnlab.config import Settings
 from rnnlab.errors import UsageError
 from rnnlab.experiments.plan import change_name, read_plan, settings_id
-from rnnlab.experiments.settings import ExperimentSettings, quickened
+from rnnlab.experiments.settings import ExperimentSettings, apply_quick
 
 
 def test_a_grid_is_every_combination_seed_by_seed(make: Any) -> None:
@@ -106,7 +106,7 @@ def test_quick_replaces_seeds_timing_and_base() -> None:
         "timing": {"rounds": 7, "threads": 2},
         "quick": {"seeds": 1, "num_epochs": 2, "timing": {"rounds": 1}},
     }
-    assert quickened(content) == {
+    assert apply_quick(content) == {
         "question": "?",
         "seeds": 1,
         "base": {"num_epochs": 2, "cell": "gru"},
@@ -236,8 +236,8 @@ def test_variants_that_come_to_the_same_are_refused(make: Any, change: dict[str,
     with pytest.raises(UsageError) as caught:
         make(grid=None, variant=[*VARIANTS, {"name": "c", "change": change}])
     assert str(caught.value) == (
-        "experiment.toml: variants 'a' and 'c' are the same: no setting differs that decides what "
-        "comes out"
+        "experiment.toml: variants 'a' and 'c' are the same: no setting differs that decides the "
+        "result"
     )
 
 
@@ -269,7 +269,7 @@ def test_quick_is_checked_whether_or_not_it_is_used(
 
 @pytest.mark.parametrize("key", ["quick", "base", "timing"])
 def test_what_is_no_table_is_refused_with_quick_as_without(make: Any, key: str) -> None:
-    changed = quickened({"question": "?", "quick": {"timing": {}, "cell": "gru"}, key: [3]})
+    changed = apply_quick({"question": "?", "quick": {"timing": {}, "cell": "gru"}, key: [3]})
     with pytest.raises(UsageError, match=f"{key} must be one table, not a list"):
         make(**changed)
 
@@ -277,7 +277,7 @@ def test_what_is_no_table_is_refused_with_quick_as_without(make: Any, key: str) 
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        ({"corpus": "auto"}, "base: corpus = 'auto' is another text on another machine"),
+        ({"corpus": "auto"}, "base: corpus = 'auto' depends on the machine"),
         ({"num_epochs": 0}, "base: no budget per run; set one of num_epochs, max_tokens"),
         ({"seed": 3}, "base: seed belongs in seeds"),
         ({"config": "lab-reprt"}, "config: 'lab-reprt' is neither a file nor a recipe"),

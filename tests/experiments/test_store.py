@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.experiments.store import OUTCOME, Ended, Store
+from rnnlab.experiments.store import OUTCOME, RunEnd, Store
 
 HOLD = """
 import sys
@@ -32,7 +32,7 @@ def test_a_run_has_ended_once_it_has_an_outcome(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.ended("abc") is None
     write_outcome(store, status="diverged", reason="NaN")
-    assert store.ended("abc") == Ended("diverged", "NaN")
+    assert store.ended("abc") == RunEnd("diverged", "NaN")
 
 
 def test_one_process_at_a_time_makes_a_run_and_a_killed_one_frees_it(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_a_damaged_outcome_is_named(tmp_path: Path) -> None:
 def test_the_last_failure_is_told_in_a_line_until_the_run_ends(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.failure("abc") == ""
-    store.keep_failure("abc", "Traceback\n  lines\nRuntimeError: no")
+    store.write_failure("abc", "Traceback\n  lines\nRuntimeError: no")
     assert store.failure("abc") == "RuntimeError: no"
-    store.forget_failure("abc")
+    store.clear_failure("abc")
     assert store.failure("abc") == ""
-    store.forget_failure("abc")
+    store.clear_failure("abc")

@@ -11,7 +11,7 @@ from scipy import stats
 
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records, Timing
-from rnnlab.experiments.verdicts import judge
+from rnnlab.experiments.verdicts import judge_claims
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_equivalence_is_two_one_sided_tests_and_its_opposite_a_two_sided_one() -
 def test_a_fixed_value_is_a_one_sample_test() -> None:
     comparison = {"against": 1.9, "expect": "higher"}
     figures = {name: {BITS: [2.0 + noise for noise in NOISE]} for name in ("v0", "v1")}
-    found = judge(records(plan([comparison]), figures))[0].compared[0]
+    found = judge_claims(records(plan([comparison]), figures))[0].compared[0]
     assert found.p_value == pytest.approx(stats.ttest_1samp(figures["v1"][BITS], 1.9).pvalue)
     assert (found.verdict, found.mean_against, found.pairs) == ("supported", 1.9, 6)
     assert found.estimate == pytest.approx(0.1)
@@ -109,7 +109,7 @@ def test_a_fixed_value_is_a_one_sample_test() -> None:
 def test_the_fixed_value_of_a_ratio_is_kept_as_it_is() -> None:
     comparison = {"against": 1.1, "expect": "equivalent", "margin": 1.05, "outcome": PERPLEXITY}
     figures = {name: {PERPLEXITY: [1.1 + noise for noise in NOISE]} for name in ("v0", "v1")}
-    found = judge(records(plan([comparison]), figures))[0].compared[0]
+    found = judge_claims(records(plan([comparison]), figures))[0].compared[0]
     assert (found.verdict, found.mean_against) == ("supported", 1.1)
 
 
@@ -119,8 +119,8 @@ def test_holm_runs_over_all_comparisons_of_the_experiment() -> None:
     figures = {"v0": {BITS: [2.0] * 6}} | {
         name: {BITS: [2.0 + gap + noise for noise in NOISE]} for name, gap in gaps.items()
     }
-    alone = judge(records(plan(comparisons[:1], variants=4), figures))[0]
-    first, second, third = judge(records(plan(comparisons, variants=4), figures))
+    alone = judge_claims(records(plan(comparisons[:1], variants=4), figures))[0]
+    first, second, third = judge_claims(records(plan(comparisons, variants=4), figures))
     p = [claim.compared[0].p_value or 0.0 for claim in (first, second, third)]
     assert p[2] < p[0] < p[1]
     assert [claim.compared[0].adjusted_p for claim in (third, first, second)] == pytest.approx(
@@ -132,20 +132,20 @@ def test_holm_runs_over_all_comparisons_of_the_experiment() -> None:
     # With as many again that show nothing, the smaller two do not stand any more.
     figures |= {f"v{i}": {BITS: [2.0 + n * (i - 3) for n in NOISE]} for i in range(4, 12)}
     more = [{"variant": f"v{i}"} for i in range(1, 12)]
-    crowded = judge(records(plan(more, variants=12), figures))
+    crowded = judge_claims(records(plan(more, variants=12), figures))
     assert [claim.verdict for claim in crowded[:3]] == ["not shown", "not shown", "supported"]
 
 
 def test_the_same_comparison_in_two_claims_counts_once() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.05 + noise for noise in NOISE]}}
-    once = judge(records(plan([{}]), figures))
-    twice = judge(records(plan([{}, {}]), figures))
+    once = judge_claims(records(plan([{}]), figures))
+    twice = judge_claims(records(plan([{}, {}]), figures))
     assert twice == [once[0], once[0]]
 
 
 def test_what_could_not_be_tested_still_counts_for_holm() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.05 + noise for noise in NOISE]}, "v2": {}}
-    tested, untested = judge(
+    tested, untested = judge_claims(
         records(plan([{"variant": "v1"}, {"variant": "v2"}], variants=3), figures)
     )
     found = tested.compared[0]
@@ -170,17 +170,17 @@ def test_a_claim_holds_where_all_its_comparisons_do(expects: tuple[str, ...], ve
     )
     made = Plan(made.name, made.settings, made.variants, (joined,), made.base, made.runs)
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.05 + noise for noise in NOISE]}}
-    [claim] = judge(records(made, figures))
+    [claim] = judge_claims(records(made, figures))
     assert claim.verdict == verdict
     assert len(claim.compared) == 2
 
 
 def test_one_seed_shows_nothing_and_two_do_not_crash() -> None:
     figures = {"v0": {BITS: [2.0, 2.1]}, "v1": {BITS: [2.5, 2.7]}}
-    found = judge(records(plan([{}], seeds=1), figures))[0].compared[0]
+    found = judge_claims(records(plan([{}], seeds=1), figures))[0].compared[0]
     assert found.verdict == "not shown"
     assert (found.pairs, found.estimate, found.interval, found.p_value) == (1, 0.5, None, None)
-    found = judge(records(plan([{}], seeds=2), figures))[0].compared[0]
+    found = judge_claims(records(plan([{}], seeds=2), figures))[0].compared[0]
     assert found.pairs == 2
     assert found.interval is not None
     assert found.effect_size is None
@@ -209,7 +209,7 @@ def test_differences_without_spread(gap: float, expect: str, margin: float, verd
 
 def test_ratios_beyond_all_numbers_are_infinite() -> None:
     figures = {"v0": {PERPLEXITY: [1.0, 1.0]}, "v1": {PERPLEXITY: [1e300, 1.0]}}
-    found = judge(records(plan([{"outcome": PERPLEXITY}], seeds=2), figures))[0].compared[0]
+    found = judge_claims(records(plan([{"outcome": PERPLEXITY}], seeds=2), figures))[0].compared[0]
     assert found.interval == (0.0, math.inf)
     assert found.verdict == "not shown"
 
@@ -222,7 +222,7 @@ def test_timed_outcomes_are_paired_by_round() -> None:
         for i, speed in enumerate(speeds)
     ]
     made = plan([{"outcome": "tokens_per_second", "expect": "higher", "margin": 1.2}])
-    found = judge(Records(made, [], timings))[0].compared[0]
+    found = judge_claims(Records(made, [], timings))[0].compared[0]
     assert (found.pairs, found.unit, found.verdict) == (4, "round", "supported")
     assert found.estimate == pytest.approx(1.5)
 
@@ -242,7 +242,9 @@ figures = st.lists(
 @given(st.sampled_from(SMALL_PLANS), figures, figures)
 def test_any_figures_get_a_verdict(made: Plan, own: list[float], other: list[float]) -> None:
     outcome = made.claims[0].comparison[0].outcome
-    found = judge(records(made, {"v0": {outcome: other}, "v1": {outcome: own}}))[0].compared[0]
+    found = judge_claims(records(made, {"v0": {outcome: other}, "v1": {outcome: own}}))[0].compared[
+        0
+    ]
     assert found.p_value is not None
     assert 0 <= found.p_value <= 1
     assert (found.verdict == "not shown") == (found.p_value > 0.05)
@@ -255,7 +257,7 @@ def detectable_gap(expect: str, margin: float) -> tuple[float, Plan]:
     spread = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0]) / math.sqrt(1.2)
     made = plan([{"expect": expect, "margin": margin}])
     figures = {"v0": {BITS: [0.0] * 6}, "v1": {BITS: list(spread)}}
-    found = judge(records(made, figures))[0].compared[0]
+    found = judge_claims(records(made, figures))[0].compared[0]
     assert found.detectable is not None
     return found.detectable, made
 
@@ -267,7 +269,9 @@ def test_the_detectable_difference_is_seen_in_four_of_five_experiments(
     gap, made = detectable_gap(expect, margin)
     samples = np.random.default_rng(0).normal(gap, 1, (1000, 6))
     verdicts = [
-        judge(records(made, {"v0": {BITS: [0.0] * 6}, "v1": {BITS: list(sample)}}))[0].verdict
+        judge_claims(records(made, {"v0": {BITS: [0.0] * 6}, "v1": {BITS: list(sample)}}))[
+            0
+        ].verdict
         for sample in samples
     ]
     assert abs(verdicts.count("supported") / 1000 - 0.8) < 3 * math.sqrt(0.16 / 1000)

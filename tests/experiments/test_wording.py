@@ -7,74 +7,57 @@ from typing import Any
 import pytest
 from made_up_comparisons import BITS, PERPLEXITY, compare, plan, records
 
+from rnnlab.experiments.comparison import ComparisonResult
 from rnnlab.experiments.records import Records, Timing
 from rnnlab.experiments.settings import ComparisonSettings
-from rnnlab.experiments.verdicts import Compared, judge
-from rnnlab.experiments.wording import describe_comparison, stated
+from rnnlab.experiments.verdicts import judge_claims
+from rnnlab.experiments.wording import default_claim_text, describe_comparison
 
 AGAINST = ", contrary to the claim."
-OFTEN = " in four of five such experiments."
+POWER = "With this spread, 80% of such experiments"
 FIVE_PERCENT = (
-    "v1: training perplexity 2.093 against 1.993 of v0, a ratio of 1.050 "
-    "(95% interval 1.039 to 1.061, 6 seeds, effect size 4.2, "
+    "v1: training perplexity 2.093, against 1.993 for v0: ratio 1.050 "
+    "(95% interval 1.039 to 1.061, 6 seeds, effect size 4.2, Holm-adjusted "
 )
 HALF_A_TENTH = (
-    "v1: held-out bits/character (last weights) 2.050 against 2.000 of v0, a difference of +0.050 "
-    "(95% interval +0.040 to +0.060, 6 seeds, effect size 4.3, "
+    "v1: held-out bits/character (last weights) 2.050, against 2.000 for v0: difference +0.050 "
+    "(95% interval +0.040 to +0.060, 6 seeds, effect size 4.3, Holm-adjusted "
 )
 
 
 @pytest.mark.parametrize(
     ("expect", "margin", "ending"),
     [
-        ("higher", 0, "p < 0.0001 after Holm): higher, as claimed."),
-        ("lower", 0, "p < 0.0001 after Holm): higher" + AGAINST),
-        ("different", 0, "p < 0.0001 after Holm): shown to be higher."),
-        (
-            "higher", 1.03,
-            "p = 0.005 after Holm): higher by more than a factor of 1.03, as claimed.",
-        ),
-        (
-            "higher", 1.08,
-            "p = 0.0009 after Holm): not higher by more than a factor of 1.08" + AGAINST,
-        ),
+        ("higher", 0, "p < 0.0001). Higher, as claimed."),
+        ("lower", 0, "p < 0.0001). Higher" + AGAINST),
+        ("different", 0, "p < 0.0001). Shown to be higher."),
+        ("higher", 1.03, "p = 0.005). Higher by more than a factor of 1.03, as claimed."),
+        ("higher", 1.08, "p = 0.0009). Not higher by more than a factor of 1.08" + AGAINST),
         (
             "higher", 1.045,
-            "p = 0.29 after Holm): not shown to be higher by more than a factor of 1.045; with "
-            "this spread, a factor of 1.060 would be enough" + OFTEN,
+            "p = 0.29). Not shown to be higher by more than a factor of 1.045. "
+            f"{POWER} would show it if the true ratio were 1.060.",
         ),
-        (
-            "equivalent", 1.08,
-            "p = 0.0005 after Holm): equivalent within a factor of 1.08, as claimed.",
-        ),
-        (
-            "equivalent", 1.02,
-            "p = 0.0008 after Holm): higher by more than a factor of 1.02" + AGAINST,
-        ),
+        ("equivalent", 1.08, "p = 0.0005). Equivalent within a factor of 1.08, as claimed."),
+        ("equivalent", 1.02, "p = 0.0008). Higher by more than a factor of 1.02" + AGAINST),
         (
             "equivalent", 1.051,
-            "p = 0.41 after Holm): not shown to be equivalent within a factor of 1.051; with "
-            "this spread, a margin of a factor of 1.014 would be enough for two that are the same,"
-            + OFTEN,
+            "p = 0.41). Not shown to be equivalent within a factor of 1.051. "
+            f"{POWER} with two equal variants would show it with a margin of 1.014.",
         ),
         (
             "not higher", 1.08,
-            "p = 0.0009 after Holm): not higher by more than a factor of 1.08, as claimed.",
+            "p = 0.0009). Not higher by more than a factor of 1.08, as claimed.",
         ),
-        (
-            "not higher", 1.02,
-            "p = 0.0008 after Holm): higher by more than a factor of 1.02" + AGAINST,
-        ),
+        ("not higher", 1.02, "p = 0.0008). Higher by more than a factor of 1.02" + AGAINST),
         (
             "not higher", 1.051,
-            "p = 0.82 after Holm): whether it is higher by more than a factor of 1.051 is open; "
-            "with this spread, a margin of a factor of 1.014 would be enough for two that are the "
-            "same,"
-            + OFTEN,
+            "p = 0.82). It remains open whether it is higher by more than a factor of 1.051. "
+            f"{POWER} with two equal variants would rule it out with a margin of 1.014.",
         ),
         (
             "not lower", 1.02,
-            "p < 0.0001 after Holm): not lower by more than a factor of 1.02, as claimed.",
+            "p < 0.0001). Not lower by more than a factor of 1.02, as claimed.",
         ),
     ],
 )  # fmt: skip
@@ -86,20 +69,20 @@ def test_ratios(expect: str, margin: float, ending: str) -> None:
 @pytest.mark.parametrize(
     ("expect", "margin", "ending"),
     [
-        ("higher", 0, "p < 0.0001 after Holm): higher, as claimed."),
-        ("higher", 0.03, "p = 0.0042 after Holm): higher by more than 0.03, as claimed."),
+        ("higher", 0, "p < 0.0001). Higher, as claimed."),
+        ("higher", 0.03, "p = 0.0042). Higher by more than 0.03, as claimed."),
         (
             "higher", 0.049,
-            "p = 0.81 after Holm): not shown to be higher by more than 0.049; with this spread, "
-            "a difference of 0.063 would be enough" + OFTEN,
+            "p = 0.81). Not shown to be higher by more than 0.049. "
+            f"{POWER} would show it if the true difference were 0.063.",
         ),
-        ("equivalent", 0.08, "p = 0.0003 after Holm): equivalent within 0.08, as claimed."),
+        ("equivalent", 0.08, "p = 0.0003). Equivalent within 0.08, as claimed."),
         (
             "equivalent", 0.051,
-            "p = 0.41 after Holm): not shown to be equivalent within 0.051; with this spread, "
-            "a margin of 0.014 would be enough for two that are the same," + OFTEN,
+            "p = 0.41). Not shown to be equivalent within 0.051. "
+            f"{POWER} with two equal variants would show it with a margin of 0.014.",
         ),
-        ("equivalent", 0.02, "p = 0.0007 after Holm): higher by more than 0.02" + AGAINST),
+        ("equivalent", 0.02, "p = 0.0007). Higher by more than 0.02" + AGAINST),
     ],
 )  # fmt: skip
 def test_differences(expect: str, margin: float, ending: str) -> None:
@@ -109,57 +92,56 @@ def test_differences(expect: str, margin: float, ending: str) -> None:
 def test_no_difference() -> None:
     for expect in ("different", "lower", "higher"):
         assert compare(0.001, expect=expect).sentence.endswith(
-            "a difference of +0.001 (95% interval -0.009 to +0.011, 6 seeds, effect size 0.1, "
-            "p = 0.81 after Holm): no difference is shown; with this spread, one of 0.014 would be"
-            f"{OFTEN}"
+            "difference +0.001 (95% interval -0.009 to +0.011, 6 seeds, effect size 0.1, "
+            "Holm-adjusted p = 0.81). No difference is shown. "
+            f"{POWER} would show a true difference of 0.014."
         )
     assert compare(1.001, outcome=PERPLEXITY).sentence.endswith(
-        f"no difference is shown; with this spread, one of a factor of 1.014 would be{OFTEN}"
+        f"No difference is shown. {POWER} would show a true ratio of 1.014."
     )
 
 
 def test_no_spread() -> None:
     assert compare(0.0, spread=0.0).sentence.endswith(
-        "a difference of +0.000 (95% interval +0.000 to +0.000, 6 seeds, p = 1 after Holm): "
-        "no difference is shown; every seed gives the same difference."
+        "difference +0.000 (95% interval +0.000 to +0.000, 6 seeds, Holm-adjusted p = 1). "
+        "No difference is shown; the difference is the same for every seed."
     )
 
 
 def test_a_fixed_value() -> None:
     figures = {name: {PERPLEXITY: [1.1, 1.2, 1.15]} for name in ("v0", "v1")}
     made = plan([{"against": 1.1, "outcome": PERPLEXITY, "expect": "higher"}], seeds=3)
-    assert judge(records(made, figures))[0].compared[0].sentence == (
-        "v1: training perplexity 1.149 against a fixed 1.100, a ratio of 1.04 "
-        "(95% interval 0.94 to 1.16, 3 seeds, effect size 0.6, p = 0.22 after Holm): no difference "
-        "is shown; with this spread, one of a factor of 1.15 would be in four of five such "
-        "experiments."
+    assert judge_claims(records(made, figures))[0].compared[0].sentence == (
+        "v1: training perplexity 1.149, against a fixed value of 1.100: ratio 1.04 "
+        "(95% interval 0.94 to 1.16, 3 seeds, effect size 0.6, Holm-adjusted p = 0.22). "
+        f"No difference is shown. {POWER} would show a true ratio of 1.15."
     )
 
 
-def judged(figures: dict[str, Any], status: Any = "diverged", seeds: int = 6) -> Compared:
+def judged(figures: dict[str, Any], status: Any = "diverged", seeds: int = 6) -> ComparisonResult:
     """Runs without a figure have `status`."""
     made = records(plan([{}], seeds=seeds), figures)
     runs = [
         run if run.outcomes[BITS] else replace(run, status=status, outcomes={}) for run in made.runs
     ]
-    return judge(replace(made, runs=runs))[0].compared[0]
+    return judge_claims(replace(made, runs=runs))[0].compared[0]
 
 
 def test_seeds_left_out() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.1, 0, 2.2, 2.15, 0, 2.12]}}
     assert judged(figures).sentence == (
-        "v1: held-out bits/character (last weights) 2.143 against 2.000 of v0, a difference of "
-        "+0.143 (95% interval +0.073 to +0.212, 4 seeds, effect size 2.4, p = 1 after Holm): "
-        "not tested, because some runs diverged and the others would speak for them. 2 of 6 seeds "
-        "left out: 'v1' diverged."
+        "v1: held-out bits/character (last weights) 2.143, against 2.000 for v0: difference +0.143 "
+        "(95% interval +0.073 to +0.212, 4 seeds, effect size 2.4, Holm-adjusted p = 1). "
+        "Not tested: runs diverged, and the remaining ones are a biased sample. "
+        "2 of 6 seeds left out: 'v1' diverged."
     )
 
 
-def test_two_seeds_say_what_they_rest_on() -> None:
+def test_two_seeds_rely_on_normality() -> None:
     figures = {"v0": {BITS: [2.0, 2.1]}, "v1": {BITS: [2.5, 2.6001]}}
     assert judged(figures, seeds=2).sentence.endswith(
-        ": shown to be higher. With two seeds all of this rests on the assumption that differences "
-        "are normally distributed."
+        ". Shown to be higher. With two seeds the test relies entirely on the assumption that "
+        "differences are normally distributed."
     )
     assert "effect size" not in judged(figures, seeds=2).sentence
     assert "normally" not in compare(0.05).sentence
@@ -167,13 +149,13 @@ def test_two_seeds_say_what_they_rest_on() -> None:
 
 def test_one_seed() -> None:
     assert judged({"v0": {BITS: [2.0]}, "v1": {BITS: [2.5]}}, seeds=1).sentence == (
-        "v1: held-out bits/character (last weights) 2.500 against 2.000 of v0: "
-        "one seed cannot show anything."
+        "v1: held-out bits/character (last weights) 2.500, against 2.000 for v0. "
+        "One seed is not enough for a test."
     )
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.5, 0, 0, 0, 0, 0]}}
     assert judged(figures, "missing").sentence == (
-        "v1: held-out bits/character (last weights) 2.500 against 2.000 of v0: "
-        "one seed cannot show anything. 5 of 6 seeds left out: 'v1' was not run."
+        "v1: held-out bits/character (last weights) 2.500, against 2.000 for v0. "
+        "One seed is not enough for a test. 5 of 6 seeds left out: 'v1' was not run."
     )
 
 
@@ -185,8 +167,8 @@ def test_no_seed() -> None:
     assert judged(one, seeds=1).sentence == about + "'v1' diverged (the only seed)."
     fixed = plan([{"outcome": PERPLEXITY, "against": 0}])
     ones = {name: {PERPLEXITY: [1.0] * 6} for name in ("v0", "v1")}
-    assert judge(records(fixed, ones))[0].compared[0].sentence == (
-        "v1: training perplexity cannot be compared with 0.0: there is no ratio to it."
+    assert judge_claims(records(fixed, ones))[0].compared[0].sentence == (
+        "v1: training perplexity cannot be compared with 0.0: a ratio to 0.0 is not defined."
     )
     halves = {"v0": {BITS: [2.0] * 3 + [0.0] * 3}, "v1": {BITS: [0.0] * 3 + [2.0] * 3}}
     assert judged(halves, "failed").sentence == (
@@ -194,34 +176,30 @@ def test_no_seed() -> None:
     )
 
 
-def test_what_holds_only_before_the_correction_says_so() -> None:
-    """The interval, which is of one comparison by itself, excludes 0 all the same."""
+def test_a_difference_that_the_correction_hides_says_so() -> None:
+    """The interval of this comparison alone excludes 0."""
     found = replace(compare(0.05), verdict="not shown", p_value=0.01, adjusted_p=0.2)
-    assert (
-        "no difference is shown after Holm's correction; with this spread"
-        in describe_comparison(found)
-    )
+    sentence = describe_comparison(found)
+    assert f"No difference is shown after Holm's correction. {POWER}" in sentence
 
 
-def test_a_difference_that_would_have_been_seen_has_two_digits() -> None:
+def test_a_detectable_difference_has_two_digits() -> None:
     found = replace(compare(1.001, outcome=PERPLEXITY), detectable=7.793)
-    assert "with this spread, one of a factor of 7.8 would be" in describe_comparison(found)
+    assert f"{POWER} would show a true ratio of 7.8." in describe_comparison(found)
     found = replace(found, detectable=203.3)
-    assert "with this spread, one of a factor of 200 would be" in describe_comparison(found)
+    assert f"{POWER} would show a true ratio of 200." in describe_comparison(found)
     found = replace(found, detectable=98_968.9)
-    assert "with this spread, one of a factor of more than 1,000 would be" in describe_comparison(
-        found
-    )
+    assert f"{POWER} would show a true ratio of more than 1,000." in describe_comparison(found)
 
 
 @pytest.mark.parametrize(
     ("outcome", "factor", "size", "found"),
     [
-        ("tokens_per_second", 1.5, 142_600, "tokens/s 213,893 against 142,595 of v0: 1.500"),
-        ("training_seconds", 0.6, 18.2, "training time 10.9 s against 18.2 s of v0: 0.600"),
+        ("tokens_per_second", 1.5, 142_600, "tokens/s 213,893, against 142,595 for v0: 1.500"),
+        ("training_seconds", 0.6, 18.2, "training time 10.9 s, against 18.2 s for v0: 0.600"),
         (
             "prediction_seconds", 0.023, 0.0188,
-            "prediction time 0.00043 s against 0.0188 s of v0: 0.0230",
+            "prediction time 0.00043 s, against 0.0188 s for v0: 0.0230",
         ),
     ],
 )  # fmt: skip
@@ -234,10 +212,10 @@ def test_speeds(outcome: str, factor: float, size: float, found: str) -> None:
         Timing("v0", 2, {outcome: size}),
         Timing("v1", 2, {outcome: size * factor}),
     ]
-    [claim] = judge(Records(plan([{"outcome": outcome}]), [], timings))
+    [claim] = judge_claims(Records(plan([{"outcome": outcome}]), [], timings))
     sentence = claim.compared[0].sentence
     figures, ratio = found.split(": ")
-    assert sentence.startswith(f"v1: {figures}, a ratio of {ratio} (95% interval ")
+    assert sentence.startswith(f"v1: {figures}: ratio {ratio} (95% interval ")
     assert ", 3 rounds, effect size " in sentence
 
 
@@ -249,42 +227,42 @@ def test_speeds(outcome: str, factor: float, size: float, found: str) -> None:
     ],
 )  # fmt: skip
 def test_p_values(p: float, shown: str) -> None:
-    assert f", {shown} after Holm)" in describe_comparison(replace(compare(0.05), adjusted_p=p))
+    assert f", Holm-adjusted {shown})" in describe_comparison(replace(compare(0.05), adjusted_p=p))
 
 
 def test_large_and_small_figures_keep_two_digits() -> None:
     small = replace(compare(0.05), estimate=4e-5, interval=(-1e-5, 9e-5))
     assert "+0.000040 (95% interval -0.000010 to +0.000090" in describe_comparison(small)
     large = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e150, interval=(0.0, float("inf")))
-    assert "a ratio of over 10⁷ (95% interval 0.00 to over 10⁷" in describe_comparison(large)
+    assert "ratio over 10⁷ (95% interval 0.00 to over 10⁷" in describe_comparison(large)
     far = replace(compare(0.05), mean=9e100, estimate=9e100, interval=(-1e300, math.inf))
-    assert "over 10⁷ against 2.000 of v0, a difference of over 10⁷ (95% interval under -10⁷" in (
+    assert "over 10⁷, against 2.000 for v0: difference over 10⁷ (95% interval under -10⁷" in (
         describe_comparison(far)
     )
     tiny = replace(compare(1.05, outcome=PERPLEXITY), estimate=1e-200, interval=(0.0, 1e-190))
-    assert "a ratio of 0.000000000" in describe_comparison(tiny)
+    assert "ratio 0.000000000" in describe_comparison(tiny)
 
 
 @pytest.mark.parametrize(
     ("comparison", "sentence"),
     [
-        ({}, "GRU: training time different from that of LSTM."),
-        ({"expect": "lower"}, "GRU: training time lower than that of LSTM."),
+        ({}, "GRU: training time is different from that of LSTM."),
+        ({"expect": "lower"}, "GRU: training time is lower than that of LSTM."),
         (
             {"expect": "lower", "margin": 1.2},
-            "GRU: training time lower than that of LSTM by more than a factor of 1.2.",
+            "GRU: training time is lower than that of LSTM by more than a factor of 1.2.",
         ),
         (
             {"expect": "equivalent", "margin": 1.1, "against": 18.2},
-            "GRU: training time equivalent to 18.2 s within a factor of 1.1.",
+            "GRU: training time is equivalent to 18.2 s within a factor of 1.1.",
         ),
         (
             {"expect": "higher", "margin": 0.05, "outcome": BITS},
-            "GRU: held-out bits/character (last weights) higher than that of LSTM "
+            "GRU: held-out bits/character (last weights) is higher than that of LSTM "
             "by more than 0.05.",
         ),
     ],
 )
 def test_a_claim_without_a_text_gets_one(comparison: dict[str, Any], sentence: str) -> None:
     named = {"variant": "GRU", "against": "LSTM", "outcome": "training_seconds"}
-    assert stated(ComparisonSettings(**{**named, **comparison})) == sentence
+    assert default_claim_text(ComparisonSettings(**{**named, **comparison})) == sentence

@@ -8,8 +8,9 @@ from browser import chromium
 from made_up_records import made_up_records
 from playwright.sync_api import Browser
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.pages import write_report
 
 
@@ -20,7 +21,7 @@ def records() -> Records:
 
 @pytest.fixture(scope="session")
 def verdicts(records: Records) -> list[ClaimVerdict]:
-    return judge(records)
+    return judge_claims(records)
 
 
 @pytest.fixture(scope="session")

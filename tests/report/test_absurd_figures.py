@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_up_records import OUTCOMES, made_up_plan, made_up_records
 
 from rnnlab.experiments.records import RunRecord
-from rnnlab.experiments.verdicts import judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.figures import draw_figures
 from rnnlab.report.pages import html_page, markdown_page
 from rnnlab.report.report import make_report
@@ -55,7 +55,7 @@ def absurd(draw: st.DrawFn, run: RunRecord) -> RunRecord:
 @given(st.data())
 def test_no_figures_break_the_report(data: st.DataObject) -> None:
     records = replace(PLAIN, runs=[data.draw(absurd(run)) for run in PLAIN.runs])
-    report = make_report(records, judge(records))
+    report = make_report(records, judge_claims(records))
     figures = draw_figures(records, None)
     page, markdown = html_page(report, figures), markdown_page(report)
     assert len(markdown) < 30_000, "no figure is written out with a hundred digits"

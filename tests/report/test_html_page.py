@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from made_up_records import VARIANTS, made_up_plan, made_up_records
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.figures import draw_figures
 from rnnlab.report.outcome_table import outcome_table
 from rnnlab.report.pages import html_page
@@ -20,7 +21,7 @@ VOID = {"meta", "link"}
 
 def page_of(records: Records) -> str:
     """The HTML page of these records."""
-    report = make_report(records, judge(records))
+    report = make_report(records, judge_claims(records))
     return html_page(report, draw_figures(records, report.search))
 
 

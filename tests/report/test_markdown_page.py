@@ -11,9 +11,10 @@ from made_up_records import made_up_plan, made_up_records
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.markdown import LINE, escaped
 from rnnlab.report.outcome_table import outcome_table
 from rnnlab.report.pages import markdown_page
@@ -126,7 +127,7 @@ def test_no_text_breaks_the_page(
     made = made_up_records(plan, points=2)
     diverged = replace(made.runs[0], status="diverged", reason=reason)
     made = replace(made, runs=[diverged, *made.runs[1:]], command=f"rnnlab {phrase}")
-    markdown = markdown_page(make_report(made, judge(made)))
+    markdown = markdown_page(make_report(made, judge_claims(made)))
     tokens = PARSER.parse(markdown)
     headings = [t.content for o, t in pairwise(tokens) if o.type == "heading_open"]
     assert headings[1:] == [

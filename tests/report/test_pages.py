@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.report.pages import write_report
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -28,10 +28,10 @@ import sys
 sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path
 from made_up_records import made_up_plan, made_up_records
-from rnnlab.experiments.verdicts import judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.pages import write_report
 records = made_up_records(made_up_plan(seeds=2), points=5)
-write_report(records, judge(records), Path({str(tmp_path)!r}))
+write_report(records, judge_claims(records), Path({str(tmp_path)!r}))
 assert not {{"torch", "matplotlib.pyplot", "tkinter"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

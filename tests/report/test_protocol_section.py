@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from made_up_records import environment, made_up_plan, made_up_records, untimed
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.report.protocol_section import base_settings, machine, protocol
 
 

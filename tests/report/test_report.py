@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from made_up_records import made_up_plan, made_up_records, untimed
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records, RunRecord
-from rnnlab.experiments.verdicts import ClaimVerdict, judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report import explanations
 from rnnlab.report.figures import draw_figures
 from rnnlab.report.pages import html_page, markdown_page
@@ -95,7 +96,7 @@ def test_a_quick_version_says_so(records: Records, verdicts: list[ClaimVerdict])
 
 def test_comparisons_that_nobody_claimed_are_not_called_claims() -> None:
     made = made_up_records(made_up_plan(claim=[]), points=3)
-    assert make_report(made, judge(made)).tally.startswith("11 comparisons: ")
+    assert make_report(made, judge_claims(made)).tally.startswith("11 comparisons: ")
 
 
 def test_remarks_say_what_the_marks_and_the_intervals_are_not(

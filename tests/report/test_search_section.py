@@ -12,11 +12,11 @@ from made_up_search import BEST, SPACE, figure, go_through, search_plan
 
 from rnnlab.config import Settings
 from rnnlab.execution.search import Search
+from rnnlab.experiments.optuna_study import plan_with_trials
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records, RunRecord
-from rnnlab.experiments.searched import searched_plan
 from rnnlab.experiments.store import Store
-from rnnlab.experiments.verdicts import judge
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.report.figures import search_slices
 from rnnlab.report.pages import write_report
 from rnnlab.report.search_section import ENOUGH, SearchSection, search_section
@@ -38,7 +38,7 @@ def limited(settings: Settings) -> float | None:
 def searched(folder: Path, count: int, space: dict[str, Any] = SPACE) -> Records:
     plan, store = search_plan(CONTENT, count, space, outcome=BEST), Store(folder)
     go_through(Search(plan, store), limited)
-    found = searched_plan(plan, folder)
+    found = plan_with_trials(plan, folder)
     runs = []
     for run in found.runs:
         outcome = store.outcome(run.id)
@@ -64,7 +64,7 @@ def section(records: Records) -> SearchSection:
 @pytest.fixture(scope="module")
 def pages(records: Records, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """HTML and Markdown."""
-    html, markdown = write_report(records, judge(records), tmp_path_factory.mktemp("pages"))
+    html, markdown = write_report(records, judge_claims(records), tmp_path_factory.mktemp("pages"))
     return unescape(html.read_text(encoding="utf-8")), markdown.read_text(encoding="utf-8")
 
 

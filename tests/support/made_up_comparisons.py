@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab.experiments.comparison import ComparisonResult
 from rnnlab.experiments.plan import Plan, make_plan
 from rnnlab.experiments.records import Records, RunRecord
-from rnnlab.experiments.verdicts import Compared, judge
+from rnnlab.experiments.verdicts import judge_claims
 
 BITS, PERPLEXITY = "held_out_bits_per_character", "training_perplexity"
 NOISE = [0.010, -0.013, 0.004, 0.011, -0.008, -0.004]
@@ -44,11 +45,11 @@ def records(plan: Plan, figures: dict[str, dict[str, Sequence[float]]]) -> Recor
     return Records(plan, runs)
 
 
-def compare(gap: float, spread: float = 1.0, **comparison: Any) -> Compared:
+def compare(gap: float, spread: float = 1.0, **comparison: Any) -> ComparisonResult:
     """One comparison of two variants `gap` apart: in bits, or as a ratio where it is by ratio."""
     outcome = comparison.setdefault("outcome", BITS)
     noise = spread * np.array(NOISE)
     reference = 2.0 + np.array([0.3, 0.1, -0.2, 0.05, -0.1, -0.15])
     variant = reference * gap * np.exp(noise) if outcome == PERPLEXITY else reference + gap + noise
     figures = {"v0": {outcome: list(reference)}, "v1": {outcome: list(variant)}}
-    return judge(records(plan([comparison]), figures))[0].compared[0]
+    return judge_claims(records(plan([comparison]), figures))[0].compared[0]

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import optuna
 
 from rnnlab.config import Settings
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.search import Search
 from rnnlab.experiments.optuna_study import JOURNAL, study_name
 from rnnlab.experiments.plan import Plan, make_plan
@@ -71,7 +70,7 @@ def go_through(
     made: list[Job] = []
     with search:
         for job in search.jobs():
-            search.tell(make_up(job, search.store, figure(job.settings)))
+            search.record(make_up(job, search.store, figure(job.settings)))
             made.append(job)
             if len(made) == count:
                 break
@@ -120,7 +119,7 @@ with Search(plan, store) as search:
                  "outcomes": {"validation_bits_per_character": value}},
             )
             print(job.id, file=log)
-        search.tell(RunEvent(job, "finished"))
+        search.record(RunEvent(job, "finished"))
 assert "torch" not in sys.modules
 """
 """Run a search, with runs that take some time; FOLDER/made has a line for each that was made."""
@@ -129,7 +128,7 @@ TRAIN = """
 from rnnlab.execution.local import LocalExecutor
 with Search(plan, store) as search:
     for event in LocalExecutor(store, 1).run(search.jobs()):
-        search.tell(event)
+        search.record(event)
         assert event.kind in ("started", "finished"), event
         if event.kind == "started":
             print(event.job.id)

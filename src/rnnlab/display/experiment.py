@@ -1,4 +1,4 @@
-"""What a person sees while an experiment goes on: on a terminal a live table, else a line a run."""
+"""Shows how an experiment goes: a live table on a terminal, otherwise a line for each run."""
 
 import json
 import time
@@ -13,20 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnlab.console import PlainConsole
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job, RunEvent
+from rnnlab.execution.experiment import ExperimentWatcher
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.store import Store
-from rnnlab.experiments.verdicts import ClaimVerdict
+from rnnlab.report.formatting import counted
 from rnnlab.runs.files import METRICS
 
 TAIL_BYTES = 4096
-"""More than one line of metrics.jsonl is long."""
+"""Longer than a line of metrics.jsonl."""
 
 
-class ExperimentDisplay:
+class ExperimentDisplay(ExperimentWatcher):
     """Prints to standard output; with `quiet` it prints nothing."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
@@ -41,7 +42,7 @@ class ExperimentDisplay:
     def begin(
         self, plan: Plan, store: Store, total: int, kept: Collection[str], slots: int
     ) -> None:
-        """Say what is about to be run, and what is there already: the ids of `kept`."""
+        """Print the question, the number of runs and the folder."""
         self._plan, self._store, self._todo = plan, store, total - len(kept)
         self._variants = {run.id: run.variant for run in plan.runs}
         self._planned = Counter(run.variant for run in plan.runs)
@@ -49,10 +50,11 @@ class ExperimentDisplay:
         self._began = time.perf_counter()
         show = self.console.print
         show(f"question  {' '.join(plan.settings.question.split())}", markup=False)
-        size = f"{len(plan.variants)} variants x {len(plan.settings.seeds)} seeds"
-        size = "searched" if plan.settings.search else size
+        variants, seeds = len(plan.variants), len(plan.settings.seeds)
+        size = f"{counted(variants, 'variant')} x {counted(seeds, 'seed')} = "
+        size = "search of " if plan.settings.search else size
         already = f", {len(kept)} of them done before" if kept else ""
-        show(f"runs      {size} = {total} runs{already}; {slots} at once")
+        show(f"runs      {size}{counted(total, 'run')}{already}; {slots} at once")
         show(f"folder    {store.folder}", markup=False)
         if self._todo and self.console.is_terminal and not self.console.quiet:
             self._live = Live(
@@ -62,7 +64,7 @@ class ExperimentDisplay:
             self._live.start()
 
     def event(self, event: RunEvent) -> None:
-        """Take what happened to a run; a line is printed where it is more than a start."""
+        """Update the table; print a line unless the run has only started."""
         job = event.job
         if event.kind == "started":
             self._running[job.id] = (job, event.detail)
@@ -82,27 +84,27 @@ class ExperimentDisplay:
         left = f", {duration(self._seconds_left())} left" if self._done < self._todo else ""
         self.console.print(f"{counted:>9} {event.kind} {job.name}{why}{left}", markup=False)
 
-    def measuring(self, what: str, share: float) -> None:
-        """Take what is about to be timed, and the share of all timing done."""
+    def measuring(self, what: str, fraction: float) -> None:
+        """Print the progress of the timing on a terminal, otherwise one line at its start."""
         if self.console.is_terminal:
-            self.console.print(f"timing    {share:4.0%} {what}", end="\r", markup=False)
-        elif share == 0:
+            self.console.print(f"timing    {fraction:4.0%} {what}", end="\r", markup=False)
+        elif fraction == 0:
             self.console.print("timing    all variants in turns; leave the machine alone")
 
     def interrupted(self) -> None:
-        """Say what is kept when a person ends the experiment."""
+        """Print how many runs are left."""
         self.end()
-        left = self._todo - self._done
-        self.console.print(f"stopped   {left} runs are left; the same command goes on with them")
+        left = counted(self._todo - self._done, "run")
+        self.console.print(f"stopped   {left} left; the same command makes them")
 
     def end(self) -> None:
-        """Take the live table away."""
+        """Remove the live table."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def summary(self, records: Records, verdicts: Sequence[ClaimVerdict], folder: Path) -> None:
-        """Print the verdicts, and where everything is."""
+        """Print the verdicts and where the report is."""
         statuses = Counter(run.status for run in records.runs)
         shown = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         self.console.print(f"runs      {shown}")
@@ -114,7 +116,7 @@ class ExperimentDisplay:
         self.console.print(f"          {folder / 'report.md'}", markup=False)
 
     def _figures(self, job: Job) -> str:
-        """The run's outcomes in a few words."""
+        """Return a run's first two outcomes in words."""
         outcome = self._store.outcome(job.id) or {"outcomes": {}}
         words = []
         for name in self._plan.settings.outcomes[:2]:
@@ -139,32 +141,32 @@ class ExperimentDisplay:
             count, of = self._ended[variant.name], self._planned[variant.name]
             job = running.get(variant.name)
             if job is None and (count == of or count == 0):
-                continue  # so that a table of many variants fits a screen
-            now = f"seed {job.settings.training.seed}, {self._share(job)}" if job else ""
+                continue  # a table of many variants must fit the screen
+            now = f"seed {job.settings.training.seed}, {self._progress(job)}" if job else ""
             table.add_row(variant.name, f"{count}/{of}", now)
         left = duration(self._seconds_left()) if self._done else "unknown time"
         failed = f", {self._failed} failed" if self._failed else ""
         return Group(table, Text(f"{self._done} of {self._todo} runs done{failed}, {left} left"))
 
-    def _share(self, job: Job) -> str:
-        """How far a run on this machine is, by the last line of its metrics."""
+    def _progress(self, job: Job) -> str:
+        """Return the progress of a run on this machine, from the last line of its metrics."""
         file = self._store.directory(job.id) / METRICS
         try:
             with file.open("rb") as stream:
                 stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
                 lines = stream.read().splitlines()
         except OSError:
-            return "begun"
+            return "started"
         for line in reversed(lines):
             try:
                 return f"{json.loads(line)['progress']:.0%}"
-            except (ValueError, KeyError):  # a held-out line, or one that is being written
+            except (ValueError, KeyError):  # an evaluation, or a line that is being written
                 continue
-        return "begun"
+        return "started"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words that fit a line."""
+    """Format seconds as seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -1,4 +1,4 @@
-"""The texts of an experiment: where they are, and whether they are still the same."""
+"""The corpora of an experiment: where they are, and whether they have changed."""
 
 from pathlib import Path
 
@@ -10,27 +10,16 @@ from rnnlab.experiments.folder import FILE
 from rnnlab.experiments.records import Records
 
 
-def located(settings: Settings, origin: Path) -> Settings:
-    """The settings with paths of corpora that are given relative to the experiment's file."""
+def resolve_corpora(settings: Settings, origin: Path) -> Settings:
+    """Make paths of corpora absolute that are relative to the folder of the experiment's file."""
     return settings.changed(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
 
 
-def _path(name: str, origin: Path) -> str:
-    if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
-        return name
-    return str((origin / name).resolve())
+def check_corpora(records: Records) -> None:
+    """Check every text that runs are still to be made of, or that can be read.
 
-
-def _is_there(name: str, origin: Path) -> bool:
-    return corpora.is_text_file(_path(name, origin))
-
-
-def check_texts(records: Records) -> None:
-    """Read every text that runs are still to be made of; a search's next run is of its base.
-
-    Files are read where all runs of them have ended as well, if they are there. Raises CorpusError
-    or UsageError where one cannot be had, RunDirectoryError where it is not the one that earlier
-    runs of this experiment were made of.
+    A search needs its base's text. Raises CorpusError or UsageError if a text that is needed cannot
+    be read, and RunDirectoryError if a text has changed since earlier runs of this experiment.
     """
     plan = records.plan
     planned = {run.id: run.settings.data for run in plan.runs}
@@ -56,3 +45,13 @@ def check_texts(records: Records) -> None:
                     f"was {then}, is {now}); put the old text back, or run the experiment in "
                     "another folder with --output"
                 )
+
+
+def _path(name: str, origin: Path) -> str:
+    if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
+        return name
+    return str((origin / name).resolve())
+
+
+def _is_there(name: str, origin: Path) -> bool:
+    return corpora.is_text_file(_path(name, origin))

@@ -1,14 +1,53 @@
-"""What every executor is: a way to have the runs of an experiment done."""
+"""What all executors have in common: they take jobs, make runs of them, and report events."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Self
 
-from rnnlab.execution.job import Job
+from rnnlab.config import Settings
+from rnnlab.execution.corpora import resolve_corpora
+from rnnlab.experiments.plan import Plan, PlannedRun
 
-Kind = Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
+EventKind = Literal["started", "finished", "diverged", "pruned", "failed", "elsewhere"]
 """failed: not ended, may be tried again; elsewhere: another process is making this run."""
+
+
+@dataclass(frozen=True)
+class TrialLink:
+    """The trial of a search that a run belongs to; see `rnnlab.experiments.optuna_study`."""
+
+    journal: Path
+    study: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be made; plain data that can be sent to another machine."""
+
+    id: str
+    name: str
+    """For people: variant and seed."""
+    settings: Settings
+    phrases: tuple[str, ...] = ()
+    phrase_length: int = 100
+    gradient_flow: bool = False
+    trial: TrialLink | None = None
+    """The run reports its evaluations to this trial, and may be pruned."""
+
+    @classmethod
+    def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":
+        """Return the job of a planned run; `threads` is used if its settings give none."""
+        settings = resolve_corpora(run.settings, plan.origin)
+        if not settings.machine.threads:
+            settings = settings.changed(threads=threads)
+        asked = plan.settings
+        return cls(
+            run.id, f"{run.variant}, seed {run.seed}", settings,
+            asked.phrases, asked.phrase_length, asked.gradient_flow,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -16,26 +55,26 @@ class RunEvent:
     """Something that happened to a run."""
 
     job: Job
-    kind: Kind
+    kind: EventKind
     detail: str = ""
-    """started: where; failed, diverged, pruned: why, in its last line."""
+    """started: where; failed, diverged, pruned: why, with the reason in the last line."""
 
     @property
     def last_line(self) -> str:
-        """What of the detail fits beside other events."""
+        """The last line of the detail."""
         return self.detail.splitlines()[-1] if self.detail else ""
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run now has its outcome, for good."""
+        """Whether the run has its final outcome."""
         return self.kind in ("finished", "diverged", "pruned")
 
 
 class Executor(ABC):
-    """Has jobs done, several at once.
+    """Makes runs, several at once.
 
-    Each run ends up as a directory of the store exactly once; one that is cut off leaves none that
-    counts.
+    Each run becomes a directory of the store exactly once. A run that is cut off has no outcome in
+    the store.
     """
 
     slots: int
@@ -43,11 +82,11 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
-        """Take a job whenever a slot is free; yield what happens, until all have ended."""
+        """Take a job whenever a slot is free; yield events until all runs have ended."""
 
     @abstractmethod
     def close(self) -> None:
-        """End the runs in flight, and give back what was held for more."""
+        """End the runs in progress, and release all resources."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,80 +1,132 @@
-"""An experiment from file to report: what has not ended is run, then timed, then written up."""
+"""An experiment from its file to its report: make the missing runs, time them, write the report."""
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnnlab.display.experiment import ExperimentDisplay
 from rnnlab.errors import RunDirectoryError
-from rnnlab.execution.corpora import check_texts
-from rnnlab.execution.executor import Executor, RunEvent
-from rnnlab.execution.job import Job
-from rnnlab.execution.write_up import known, write_up
-from rnnlab.experiments.archive import read_archive
-from rnnlab.experiments.collect import TIMING, collect, read_timing
+from rnnlab.execution.corpora import check_corpora
+from rnnlab.execution.executor import Executor, Job, RunEvent
+from rnnlab.experiments.archive import (
+    TIMING,
+    collect_records,
+    current_plan,
+    read_timing,
+    update_archive,
+)
+from rnnlab.experiments.comparison import ClaimVerdict
+from rnnlab.experiments.folder import FILE, open_existing
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.experiments.store import Store
+from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.files import write_json
+from rnnlab.report.pages import write_report
 
 SAME_FAILURES = 3
-"""Runs in a row that may at least fail for the same reason before no more are begun."""
+"""Least number of runs in a row that fail for the same reason before no more are started."""
 
 POLL_SECONDS = 2.0
-"""How often runs that another process is making are looked at again."""
+"""Time between checks of the runs that another process is making."""
 
 
-def conduct(
+class ExperimentWatcher:
+    """Is told how an experiment goes; this one ignores it."""
+
+    def begin(
+        self, plan: Plan, store: Store, total: int, kept: Collection[str], slots: int
+    ) -> None:
+        """Runs are about to be made: `total` less those in `kept`, by id; `slots` at once."""
+
+    def event(self, event: RunEvent) -> None:
+        """Something happened to a run."""
+
+    def measuring(self, what: str, fraction: float) -> None:
+        """A speed is about to be measured; `fraction` of all measurements are done."""
+
+    def interrupted(self) -> None:
+        """A person has stopped the experiment."""
+
+    def end(self) -> None:
+        """No more runs are made, for whatever reason."""
+
+    def summary(self, records: Records, verdicts: Sequence[ClaimVerdict], folder: Path) -> None:
+        """The report is written."""
+
+
+def run_experiment(
     plan: Plan,
     folder: Path,
     execution: ExecutionSettings,
-    progress: ExperimentDisplay,
-    command: str,
+    watcher: ExperimentWatcher | None = None,
+    command: str = "",
 ) -> Records:
-    """Run, time and write up an experiment; what has ended before is not run again.
+    """Make the runs of an experiment that have not ended, measure speed, and write the report.
 
-    Raises, before anything is run, UnavailableError where the executor, or the package of a search,
-    is not here, CorpusError where a text is not, RunDirectoryError where the folder cannot be
-    written or a text has changed; RunDirectoryError where runs failed, after the others have ended
-    and the report is written. KeyboardInterrupt ends it with all that has ended kept.
+    command: the command that makes the experiment again, for the report.
+
+    Raises before any run is made: UnavailableError if the executor, or the package of a search, is
+    not installed; CorpusError if a text is missing; RunDirectoryError if the folder cannot be
+    written or a text has changed. Raises RunDirectoryError at the end, with the report written, if
+    runs failed. KeyboardInterrupt stops it and keeps all runs that have ended.
     """
+    watcher = watcher or ExperimentWatcher()
     store = Store(folder)
     store.prepare()
-    records = collect(known(plan, folder), store, read_archive(folder))
-    if execution.executor == "local":  # a cluster's nodes may have what this machine lacks
-        check_texts(records)
-    tally = Tally(store, progress, max(SAME_FAILURES, len(plan.variants)))
+    records = collect_records(plan, folder)
+    if execution.executor == "local":  # the nodes of a cluster may have other texts
+        check_corpora(records)
+    tally = Tally(store, watcher, max(SAME_FAILURES, len(plan.variants)))
     threads = execution.run_threads
     try:
         with make_executor(store, execution, threads) as executor:
-            run = _run_search if plan.settings.search else _run_plan
-            run(plan, executor, threads, tally, {r.id for r in records.runs if r.has_ended})
+            make_runs = _make_trials if plan.settings.search else _make_planned_runs
+            make_runs(plan, executor, threads, tally, {r.id for r in records.runs if r.has_ended})
         if plan.settings.timing and not tally.failed:
-            _time(known(plan, folder), store, progress)
+            _measure_speed(current_plan(plan, folder), store, watcher)
     except KeyboardInterrupt:
-        progress.interrupted()
+        watcher.interrupted()
         raise
     finally:
-        progress.end()
-        records, verdicts = write_up(plan, folder, command)
-    progress.summary(records, verdicts, folder)
+        watcher.end()
+        records, verdicts = write_results(plan, folder, command)
+    watcher.summary(records, verdicts, folder)
     if tally.failed:
-        reasons: dict[str, list[str]] = {}
-        for event in tally.failed:
-            reasons.setdefault(event.last_line, []).append(event.job.name)
-        raise RunDirectoryError(
-            f"{len(tally.failed)} runs failed and will be tried again by the same command; all "
-            f"others are kept{tally.consequence}:\n"
-            + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
-        )
+        raise RunDirectoryError(tally.describe_failures())
     return records
 
 
+def write_results(
+    plan: Plan, folder: Path, command: str = ""
+) -> tuple[Records, list[ClaimVerdict]]:
+    """Write records.json and the report from what the folder holds; needs no torch."""
+    records = collect_records(plan, folder, command)
+    verdicts = judge_claims(records)
+    update_archive(records, folder)
+    write_report(records, verdicts, folder)
+    return records, verdicts
+
+
+def rewrite_report(folder: Path) -> Path:
+    """Write the report of an experiment that has been run; returns the page.
+
+    Raises UsageError if `folder` does not hold an experiment, and RunDirectoryError if none of its
+    runs has ended.
+    """
+    plan = open_existing(folder)
+    if not any(run.has_ended for run in collect_records(plan, folder).runs):
+        raise RunDirectoryError(
+            f"{folder}: no run that its {FILE} asks for has ended; run `rnnlab experiment {folder}`"
+        )
+    write_results(plan, folder)
+    return folder / "report.html"
+
+
 def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> Executor:
-    """The executor asked for, for runs of so many threads."""
+    """Return the executor that the settings name, for runs of `threads` threads."""
     if execution.executor == "ray":
         from rnnlab.execution.ray_cluster import RayExecutor
 
@@ -86,93 +138,101 @@ def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> E
 
 @dataclass
 class Tally:
-    """What became of the runs that this process has had made."""
+    """Counts what became of the runs that this process has made."""
 
     store: Store
-    progress: ExperimentDisplay
+    watcher: ExperimentWatcher
     most_alike: int
-    """Failures in a row for one reason after which no more is begun: by then every variant of a
-    seed has failed so, and not only those with, say, an engine that is missing here."""
+    """Failures in a row for the same reason after which no more runs are started. Every variant of
+    a seed has failed by then, so the reason is not, say, an engine that only one variant needs."""
     failed: list[RunEvent] = field(default_factory=list)
     in_a_row: list[str] = field(default_factory=list)
-    """Reasons of the failures since a run last ended well."""
+    """Reasons of the failures since the last run that ended well."""
     elsewhere: list[Job] = field(default_factory=list)
     """Runs that other processes are making."""
 
-    def take(self, event: RunEvent) -> None:
-        """Count an event, and write down a failure."""
-        self.progress.event(event)
+    def record(self, event: RunEvent) -> None:
+        """Count an event, and keep the text of a failure in the store."""
+        self.watcher.event(event)
         if event.kind == "elsewhere":
             self.elsewhere.append(event.job)
         elif event.kind == "failed":
             self.failed.append(event)
             self.in_a_row.append(event.last_line)
             try:
-                self.store.keep_failure(event.job.id, event.detail)
+                self.store.write_failure(event.job.id, event.detail)
             except OSError:  # the disk may be what failed
                 return
         elif event.has_ended:
             self.in_a_row.clear()
-            self.store.forget_failure(event.job.id)
+            self.store.clear_failure(event.job.id)
 
-    def unless_hopeless(self, jobs: Iterator[Job]) -> Iterator[Job]:
-        """Hand out jobs while the last ones did not all fail for one reason, as the next would."""
-        while not self._hopeless and (job := next(jobs, None)):
+    def until_hopeless(self, jobs: Iterator[Job]) -> Iterator[Job]:
+        """Yield jobs until the last runs all failed for the same reason."""
+        while not self._is_hopeless and (job := next(jobs, None)):
             yield job
 
     @property
-    def _hopeless(self) -> bool:
+    def _is_hopeless(self) -> bool:
         reasons = self.in_a_row[-self.most_alike :]
         return len(reasons) == self.most_alike and len(set(reasons)) == 1
 
-    @property
-    def consequence(self) -> str:
-        """What else to say where runs failed."""
-        return "; as all fail for one reason, no more were begun" if self._hopeless else ""
+    def describe_failures(self) -> str:
+        """Return an error message with the failed runs by reason."""
+        count = len(self.failed)
+        reasons: dict[str, list[str]] = {}
+        for event in self.failed:
+            reasons.setdefault(event.last_line, []).append(event.job.name)
+        stopped = "; all failed for the same reason, so no more were started"
+        return (
+            f"{count} {'run' if count == 1 else 'runs'} failed and will be tried again by the same "
+            f"command; all others are kept{stopped if self._is_hopeless else ''}:\n"
+            + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
+        )
 
 
-def _run_plan(
+def _make_planned_runs(
     plan: Plan, executor: Executor, threads: int, tally: Tally, kept: Collection[str]
 ) -> None:
-    """Have all runs of a plan made but those that have ended and are kept."""
+    """Make all runs of a plan except those in `kept`, by id."""
     store = tally.store
     jobs = {run.id: Job.of(run, plan, threads) for run in plan.runs}
     todo = [job for id_, job in jobs.items() if id_ not in kept]
-    tally.progress.begin(plan, store, len(jobs), kept, executor.slots)
+    tally.watcher.begin(plan, store, len(jobs), kept, executor.slots)
     while todo:
         tally.elsewhere = []
-        for event in executor.run(tally.unless_hopeless(iter(todo))):
-            tally.take(event)
+        for event in executor.run(tally.until_hopeless(iter(todo))):
+            tally.record(event)
         todo = [job for job in tally.elsewhere if not store.ended(job.id)]
         if todo:
             time.sleep(POLL_SECONDS)
 
 
-def _run_search(
+def _make_trials(
     plan: Plan, executor: Executor, threads: int, tally: Tally, kept: Collection[str]
 ) -> None:
-    """Have the trials of a search made but those that have ended and are kept."""
-    from rnnlab.execution.search import Search
+    """Make the trials of a search except those in `kept`, by the ids of their runs."""
+    from rnnlab.execution.search import Search  # Optuna may not be installed
 
     store, search = tally.store, plan.settings.search
     assert search is not None
     with Search(plan, store, threads) as trials:
-        tally.progress.begin(plan, store, search.count, kept, executor.slots)
-        for event in executor.run(tally.unless_hopeless(trials.jobs())):
-            trials.tell(event)
-            tally.take(event)
+        tally.watcher.begin(plan, store, search.count, kept, executor.slots)
+        for event in executor.run(tally.until_hopeless(trials.jobs())):
+            trials.record(event)
+            tally.record(event)
 
 
-def _time(plan: Plan, store: Store, progress: ExperimentDisplay) -> None:
-    """Measure speed, unless it has been for these very variants; one process does, others wait."""
+def _measure_speed(plan: Plan, store: Store, watcher: ExperimentWatcher) -> None:
+    """Measure speed unless timing.json is up to date; one process does, the others wait."""
     from rnnlab.execution.timing import measure
 
     assert plan.settings.timing is not None
     while True:
         with store.claim(TIMING) as is_ours:
             if is_ours:
-                if not plan.timing_ids.items() <= read_timing(store).get("ids", {}).items():
-                    content = measure(plan, plan.settings.timing, progress.measuring)
+                if not plan.timing_ids.items() <= read_timing(store.folder).get("ids", {}).items():
+                    content = measure(plan, plan.settings.timing, watcher.measuring)
                     write_json(store.folder / TIMING, content)
                 return
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Runs on this machine: every run a process of its own, several at once."""
+"""Makes runs on this machine, each in its own process, several at once."""
 
 import os
 import signal
@@ -12,17 +12,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from rnnlab.errors import RnnlabError
-from rnnlab.execution.executor import Executor, Kind, RunEvent
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import EventKind, Executor, Job, RunEvent
 from rnnlab.experiments.store import Store
 from rnnlab.signals import SIGNALS
 
-# A server that has imported everything once forks a fresh process for each run: as clean as a new
-# interpreter, without its five seconds of imports.
+# A server process imports everything once and forks a process for each run. That is as clean as a
+# new interpreter, without its five seconds of imports.
 PROCESSES = get_context("forkserver")
-IMPORTED = [
+PRELOADED = [
     "rnnlab.execution.single_run",
-    "torch._dynamo",  # which the first optimizer would import
+    "torch._dynamo",  # the first optimizer imports it
     "matplotlib.backends.backend_svg",
 ]
 
@@ -36,8 +35,8 @@ class LocalExecutor(Executor):
         self._busy: dict[Connection, tuple[Job, BaseProcess]] = {}
 
     def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
-        """See `Executor.run`; where it is left early, the runs that it is in are ended at once."""
-        PROCESSES.set_forkserver_preload(IMPORTED)
+        """See `Executor.run`; if the iterator is closed early, runs in progress end at once."""
+        PROCESSES.set_forkserver_preload(PRELOADED)
         try:
             while True:
                 while len(self._busy) < self.slots and (job := next(jobs, None)):
@@ -59,12 +58,13 @@ class LocalExecutor(Executor):
         self._busy.clear()
 
     def _start(self, job: Job) -> None:
-        mine, theirs = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=work, args=(job, self.store.folder, theirs), daemon=True)
-        with _undisturbed():
+        receiver, sender = PROCESSES.Pipe(duplex=False)
+        arguments = (job, self.store.folder, sender)
+        process = PROCESSES.Process(target=run_worker, args=arguments, daemon=True)
+        with _signals_blocked():
             process.start()
-            theirs.close()  # so that the pipe ends with the process
-            self._busy[mine] = (job, process)
+            sender.close()  # so that the pipe ends with the process
+            self._busy[receiver] = (job, process)
 
     def _end(self, pipe: Connection) -> RunEvent:
         job, process = self._busy.pop(pipe)
@@ -83,9 +83,9 @@ class LocalExecutor(Executor):
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait: a process that is half started would die with a traceback."""
-    forkserver.ensure_running()  # which would keep what is blocked here
+def _signals_blocked() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM, which would end a half-started process with a traceback."""
+    forkserver.ensure_running()  # it would inherit the blocked signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -93,27 +93,27 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def work(job: Job, folder: Path, answer: Connection) -> None:
-    """Make one run; runs in the worker process."""
+def run_worker(job: Job, folder: Path, sender: Connection) -> None:
+    """Make one run and send its event's content; the main function of a worker process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the experiment, which ends us
-    answer.send(attempt(job, Store(folder)))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which ends this
+    sender.send(claim_and_run(job, Store(folder)))
 
 
-def attempt(job: Job, store: Store) -> tuple[Kind, str]:
-    """Make one run in its place in the store, if no one else does; returns an event's content."""
-    from rnnlab.execution.single_run import can_go_on, perform
+def claim_and_run(job: Job, store: Store) -> tuple[EventKind, str]:
+    """Make a run in the store unless another process does; returns the content of its event."""
+    from rnnlab.execution.single_run import can_resume, run_one
 
     try:
-        with store.claim(job.id) as mine:
-            if not mine:
+        with store.claim(job.id) as is_ours:
+            if not is_ours:
                 return "elsewhere", ""
             if ended := store.ended(job.id):
                 return ended.status, ended.reason
             directory = store.directory(job.id)
-            if not can_go_on(job, directory):
-                store.clear(job.id)
-            ended = perform(job, directory)
+            if not can_resume(job, directory):
+                store.remove_run(job.id)
+            ended = run_one(job, directory)
             return ended.status, ended.reason
     except RnnlabError as error:
         return "failed", str(error)
@@ -124,7 +124,7 @@ def attempt(job: Job, store: Store) -> tuple[Kind, str]:
 
 
 def _end_with_parent() -> None:
-    """Do not outlive an experiment that was killed: its successor would meet this run half done."""
+    """Exit when the parent process ends, or else the next start would find this run in progress."""
     parent = parent_process()
     assert parent is not None
     wait([parent.sentinel])

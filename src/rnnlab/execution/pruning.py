@@ -1,12 +1,14 @@
-"""Whether a run of a search is worth going on with; asked by the process that makes it."""
+"""Ends hopeless runs of a search early; used by the process that makes the run."""
 
 import math
 
-from rnnlab.execution.job import TrialLink
-from rnnlab.experiments.optuna_study import open_journal
+import optuna
 
-SPARED = 0.2
-"""Share of the budget in which no run is ended: what wins later may begin slowly."""
+from rnnlab.execution.executor import TrialLink
+from rnnlab.experiments.optuna_study import open_journal, running_trial
+
+WARMUP = 0.2
+"""Fraction of the budget before which no run is ended: the best run may start slowly."""
 
 STARTUP = 5
 """Runs that must have finished before one is ended."""
@@ -15,32 +17,27 @@ STARTUP = 5
 class Pruning:
     """Median stopping rule (Golovin et al. 2017, 3.2.2, without its running averages).
 
-    A run ends where its best held-out figure so far is worse than the median of what the finished
-    runs of the search had at the same share of their budgets. With TPE, Optuna's documentation
-    prefers Hyperband, but for many more trials than the few dozen of a search here: each of its
-    brackets has to learn for itself.
+    A run ends if its best held-out figure so far is worse than the median of the finished runs at
+    the same fraction of their budgets. Optuna's documentation prefers Hyperband with TPE, but for
+    many more trials than the few dozen here: each of its brackets learns separately.
     """
 
     def __init__(self, link: TrialLink, num_evaluations: int) -> None:
-        import optuna
-
-        pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(SPARED * num_evaluations))
-        study = optuna.load_study(
-            study_name=link.study, storage=open_journal(link.journal), pruner=pruner
-        )
-        trial = study.get_trials(deepcopy=False)[link.number]
-        self._trial = optuna.Trial(study, trial._trial_id)
-        self._reported = trial.last_step or 0
+        pruner = optuna.pruners.MedianPruner(STARTUP, math.ceil(WARMUP * num_evaluations))
+        storage = open_journal(link.journal)
+        study = optuna.load_study(study_name=link.study, storage=storage, pruner=pruner)
+        self._trial = running_trial(study, storage, link.number)
+        self._reported = study.get_trials(deepcopy=False)[link.number].last_step or 0
         self._evaluations = num_evaluations
         self.reason = ""
-        """Why the run was ended; empty while it was not."""
+        """Why the run was ended; empty if it was not."""
 
     def __call__(self, progress: float, bits_per_character: float) -> str:
-        """Report an evaluation; returns the reason to end training, or nothing."""
+        """Report an evaluation; returns the reason to end training, or an empty string."""
         evaluation = math.floor(progress * self._evaluations)
         if progress >= 1 or not math.isfinite(bits_per_character):
             return ""
-        # A run that was cut off and is made again has reported its first evaluations already.
+        # A run that was cut off and is made again has already reported its first evaluations.
         if evaluation > self._reported:
             self._trial.report(bits_per_character, evaluation)
             self._reported = evaluation

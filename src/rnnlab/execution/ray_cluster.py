@@ -1,29 +1,45 @@
-"""Runs on a cluster: Ray finds each a node, and another one where a node has died."""
+"""Makes runs on a Ray cluster, which assigns each to a node, and to another if that node dies."""
 
+import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from rnnlab import __version__
-from rnnlab.errors import RnnlabError, UnavailableError
-from rnnlab.execution.executor import Executor, RunEvent
-from rnnlab.execution.job import Job
-from rnnlab.execution.ray_connection import connect
-from rnnlab.execution.remote import Answer, Text, keep, make_run, texts_at_hand
+from rnnlab.errors import RnnlabError, UnavailableError, UsageError
+from rnnlab.execution.executor import Executor, Job, RunEvent
+from rnnlab.execution.remote import RemoteResult, Text, find_texts, run_remotely, store_run
 from rnnlab.experiments.store import Store
 
-MAX_RETRIES = 3
-"""Times that Ray does a run again whose node or process has died."""
+VERSION = version("rnnlab")
 
-LOOK_SECONDS = 1.0
-"""How often it is looked which nodes there are."""
+MAX_RETRIES = 3
+"""Times that Ray makes a run again after its node or process has died."""
+
+POLL_SECONDS = 1.0
+"""Time between checks of which nodes there are."""
+
+OBJECT_STORE_BYTES = 256 * 2**20
+"""For texts and run directories, in a cluster of this machine alone."""
+
+CONNECT_SECONDS = 5.0
+"""Longest wait for a connection to a cluster's head."""
+
+ENVIRONMENT = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Variables that Ray reads when it is imported."""
+
+PATIENCE = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS": "10"}
+"""Variables that make Ray report an error within seconds when it joins a cluster; by default it
+tries again for minutes."""
 
 
 @dataclass
-class Flight:
-    """A run that Ray is at."""
+class Task:
+    """A run that Ray is making, and the claim that this process holds on it."""
 
     job: Job
     claim: ExitStack
@@ -32,9 +48,9 @@ class Flight:
 class RayExecutor(Executor):
     """The nodes of a Ray cluster.
 
-    This process holds the claims of all runs in flight and is the only one that writes into the
-    store, so a run appears once, even if Ray does it twice because a node was cut off. When this
-    process ends, however it ends, Ray ends its runs.
+    This process holds the claims of all runs in progress, and only this process writes into the
+    store. So a run is stored once, even if Ray makes it twice because a node was cut off. When this
+    process ends, for whatever reason, Ray ends its runs.
     """
 
     def __init__(self, store: Store, address: str = "", workers: int = 0, threads: int = 1) -> None:
@@ -42,66 +58,66 @@ class RayExecutor(Executor):
 
         address: HOST:PORT of the cluster's head, or auto; empty: a cluster of this machine alone.
         workers: runs at once, 0: as many as the nodes have CPUs for.
-        threads: CPUs of a run, where slots are counted; what it gets is what its settings say.
+        threads: CPUs to count for each run; its settings say how many it really uses.
         """
         self.store = store
         self._workers = workers
         self._threads = threads
         self._ray = connect(address, workers * threads)
-        self._work = self._ray.remote(num_returns="streaming", max_retries=MAX_RETRIES)(work)
+        self._run_job = self._ray.remote(num_returns="streaming", max_retries=MAX_RETRIES)(run_job)
         self._nodes: list[dict[str, float]] = []
-        self._flights: dict[Any, Flight] = {}
+        self._tasks: dict[Any, Task] = {}
         self._texts: dict[Path, Any] = {}
-        self._unfit = ""
-        self._count()
+        self._unfit = ""  # why a node cannot run this rnnlab
+        self._count_slots()
 
     def close(self) -> None:
-        """See `Executor.close`: leave the cluster; one of this machine alone ends."""
+        """See `Executor.close`: leave the cluster; a cluster of this machine alone ends."""
         self._ray.shutdown()
 
     def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
-        """See `Executor.run`; where it is left early, the runs in flight are ended at once.
+        """See `Executor.run`; if the iterator is closed early, runs in progress end at once.
 
-        Raises UnavailableError for a node that cannot run this rnnlab, after the runs in flight
-        have ended.
+        Raises UnavailableError if a node cannot run this rnnlab, after the runs in progress have
+        ended.
         """
         more, self._unfit = True, ""
         try:
-            while more or self._flights:
-                while more and len(self._flights) < self.slots:
+            while more or self._tasks:
+                while more and len(self._tasks) < self.slots:
                     job = next(jobs, None)
                     if job is None:
                         more = False
                     elif event := self._start(job):
                         yield event
-                yield from self._hear()
-                self._count()
+                yield from self._wait_for_events()
+                self._count_slots()
                 more = more and not self._unfit
             if self._unfit:
                 raise UnavailableError(self._unfit)
         finally:
-            for news, flight in self._flights.items():
-                self._ray.cancel(news, force=True)
-                flight.claim.close()
-            self._flights.clear()
+            for stream, task in self._tasks.items():
+                self._ray.cancel(stream, force=True)
+                task.claim.close()
+            self._tasks.clear()
 
     def _start(self, job: Job) -> RunEvent | None:
-        """Hand a run to Ray, if no one else makes it; returns what there is to tell at once."""
+        """Submit a run to Ray; return an event instead if there is nothing to run."""
         claim = ExitStack()
         try:
             if not claim.enter_context(self.store.claim(job.id)):
                 return RunEvent(job, "elsewhere")
             if ended := self.store.ended(job.id):
                 return RunEvent(job, ended.status, ended.reason)
-            self.store.clear(job.id)
+            self.store.remove_run(job.id)
             data = job.settings.data
-            texts = {name: self._send(file) for name, file in texts_at_hand(data).items()}
+            texts = {name: self._send(file) for name, file in find_texts(data).items()}
             if data.data_dir:
                 data_dir = str(Path(data.data_dir).resolve())
                 job = replace(job, settings=job.settings.changed(data_dir=data_dir))
-            task = self._work.options(**self._resources(job))
-            news = task.remote(__version__, job, self.store.folder.resolve(), texts)
-            self._flights[news] = Flight(job, claim.pop_all())
+            function = self._run_job.options(**self._resources(job))
+            stream = function.remote(VERSION, job, self.store.folder.resolve(), texts)
+            self._tasks[stream] = Task(job, claim.pop_all())
         except (RnnlabError, OSError) as error:
             return RunEvent(job, "failed", str(error))
         finally:
@@ -109,13 +125,13 @@ class RayExecutor(Executor):
         return None
 
     def _send(self, file: Path) -> Any:
-        """A reference to a text in Ray's object store, where each is put once."""
+        """Put a text into Ray's object store, once; return the reference to it."""
         if file not in self._texts:
             self._texts[file] = self._ray.put(Text(file, file.read_bytes()))
         return self._texts[file]
 
     def _resources(self, job: Job) -> dict[str, float]:
-        """What Ray is to reserve; never more than a node has, which it would wait for."""
+        """Return what Ray is to reserve, at most what a node has: Ray would wait for more."""
 
         def most(what: str) -> float:
             return max((node.get(what, 0) for node in self._nodes), default=0)
@@ -126,59 +142,121 @@ class RayExecutor(Executor):
             "num_gpus": min(machine.device == "cuda", most("GPU")),
         }
 
-    def _hear(self) -> Iterator[RunEvent]:
-        """Wait a while for news of the runs in flight."""
-        if not self._flights:
+    def _wait_for_events(self) -> Iterator[RunEvent]:
+        """Wait a while for events of the runs in progress."""
+        if not self._tasks:
             return
-        ready, _ = self._ray.wait(list(self._flights), timeout=LOOK_SECONDS)
+        ready, _ = self._ray.wait(list(self._tasks), timeout=POLL_SECONDS)
         errors = self._ray.exceptions
-        for news in ready:
+        for stream in ready:
             try:
-                told = self._ray.get(next(news))
+                message = self._ray.get(next(stream))
             except errors.RayTaskError as error:
                 self._unfit = _unfitness(error.cause)
-                told = Answer("failed", self._unfit, {})
+                message = RemoteResult("failed", self._unfit, {})
             except errors.RayError as error:
-                told = Answer("failed", f"Ray gave it up: {' '.join(str(error).split())}", {})
-            if isinstance(told, Answer):
-                yield self._end(news, told)
+                reason = " ".join(str(error).split())
+                message = RemoteResult("failed", f"Ray gave it up: {reason}", {})
+            if isinstance(message, RemoteResult):
+                yield self._end(stream, message)
             else:
-                yield RunEvent(self._flights[news].job, "started", told)
+                yield RunEvent(self._tasks[stream].job, "started", message)
 
-    def _end(self, news: Any, answer: Answer) -> RunEvent:
-        flight = self._flights.pop(news)
-        with flight.claim:
+    def _end(self, stream: Any, result: RemoteResult) -> RunEvent:
+        task = self._tasks.pop(stream)
+        with task.claim:
             try:
-                if answer.files:
-                    keep(self.store, flight.job.id, answer.files)
+                if result.files:
+                    store_run(self.store, task.job.id, result.files)
             except OSError as error:
-                answer = Answer("failed", f"{error.filename}: {error.strerror}", {})
-        return RunEvent(flight.job, answer.kind, answer.detail)
+                result = RemoteResult("failed", f"{error.filename}: {error.strerror}", {})
+        return RunEvent(task.job, result.kind, result.detail)
 
-    def _count(self) -> None:
-        """Look which nodes there are now, and how many runs they have CPUs for."""
+    def _count_slots(self) -> None:
+        """Ask which nodes there are now, and count the runs that they have CPUs for."""
         self._nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         places = sum(int(node.get("CPU", 0)) // self._threads for node in self._nodes)
         self.slots = max(1, min(places, self._workers or places))
 
 
-def work(version: str, job: Job, folder: Path, texts: Mapping[str, Any]) -> Iterator[str | Answer]:
-    """Make a run; on a node. Says first where that is, and in the end what came of it."""
+def run_job(
+    experiment_version: str, job: Job, folder: Path, texts: Mapping[str, Any]
+) -> Iterator[str | RemoteResult]:
+    """Make a run on this node; yields the node's address at the start and the result at the end."""
     import ray
 
     node = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-    if version != __version__:
+    if experiment_version != VERSION:
         raise UnavailableError(
-            f"node {node} has rnnlab {__version__}, the experiment {version}; install one version "
-            "on all nodes"
+            f"node {node} has rnnlab {VERSION}, the experiment {experiment_version}; install one "
+            "version on all nodes"
         )
     yield node
-    yield make_run(job, {name: ray.get(text) for name, text in texts.items()}, folder, node)
+    yield run_remotely(job, {name: ray.get(text) for name, text in texts.items()}, folder, node)
 
 
 def _unfitness(error: Exception) -> str:
-    """Why a node could not even begin a run."""
+    """Say why a node could not even begin a run."""
     if isinstance(error, UnavailableError):
         return str(error)
     reason = (str(error).strip() or repr(error)).splitlines()[-1]
-    return f"a node cannot run rnnlab {__version__}, which all nodes need: {reason}"
+    return f"a node cannot run rnnlab {VERSION}, which all nodes need: {reason}"
+
+
+def connect(address: str, cpus: int = 0) -> ModuleType:
+    """Join the cluster at `address`, or start one of this machine with `cpus`, 0: all.
+
+    Token authentication is on. Returns the package ray. Raises UsageError if the address is not
+    valid, and UnavailableError if ray is not installed, the cluster cannot be reached or refuses
+    the token, or this machine is not a node of it.
+    """
+    joins = address not in ("", "auto")
+    if joins:
+        _check_address(address)
+    for name, value in {**ENVIRONMENT, **(PATIENCE if joins else {})}.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise UnavailableError(
+            "executor 'ray' needs the package ray; install it with pip install 'rnnlab[ray]'"
+        ) from None
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if not address:
+        options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"num_cpus": cpus or None}
+    try:
+        ray.init(address or "local", **options)
+    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        raise UnavailableError(_describe_refusal(address, error)) from None
+    return ray
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError(f"address must be HOST:PORT of a Ray cluster's head, not {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UnavailableError(
+            f"no Ray cluster can be reached at {address}: {error.strerror or error}"
+        ) from None
+
+
+def _describe_refusal(address: str, error: Exception) -> str:
+    """Say why Ray did not start, or could not join the cluster at `address`."""
+    cause = str(error.__cause__ or error).strip()
+    if "authentication token" in cause.lower():
+        reason = cause.splitlines()[-1].rpartition("Error: ")[2].partition(". Ensure")[0]
+        return (
+            f"the Ray cluster at {address} does not accept this machine's token: {reason}; put the "
+            "token of the cluster into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
+        )
+    if cause.startswith("No node info found"):
+        return (
+            f"this machine is not a node of the Ray cluster at {address}; make it one with "
+            f"ray start --address={address} (with --num-cpus=0 if it is to make no runs)"
+        )
+    what = f"the Ray cluster at {address} cannot be joined" if address else "Ray does not start"
+    return f"{what}: {' '.join(str(error).split())}"

@@ -1,7 +1,7 @@
-"""A run made on a machine that has neither the store nor the texts.
+"""Makes a run on a machine that has neither the store nor the texts.
 
-The texts go there as bytes, and the run directory comes back as bytes, so that the machines need to
-share no files.
+Texts are sent there as bytes, and the run directory is sent back as bytes, so the machines need no
+shared files.
 """
 
 import json
@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 from rnnlab.config import DataSettings, Settings
 from rnnlab.data.corpus import NAMED, NAMES
 from rnnlab.errors import RunDirectoryError
-from rnnlab.execution.executor import Kind
-from rnnlab.execution.job import Job
-from rnnlab.execution.local import attempt
+from rnnlab.execution.executor import EventKind, Job
+from rnnlab.execution.local import claim_and_run
 from rnnlab.experiments.store import Store
 from rnnlab.files import (
     CHECKSUM,
@@ -30,70 +29,71 @@ from rnnlab.files import (
 from rnnlab.runs.files import ENVIRONMENT, LOCK, read_json
 
 PATHS_IN = (".toml", ".json")
-"""Kinds of files of a run directory in which paths stand."""
+"""Suffixes of the files of a run directory that contain paths."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text that is sent to where it is needed."""
+    """A text that is sent to another machine."""
 
     file: Path
-    """Where it is on the machine that sends it."""
+    """Its path on the machine that sends it."""
     content: bytes
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of a run."""
+class RemoteResult:
+    """The content of a run's last event, and its files."""
 
-    kind: Kind
+    kind: EventKind
     detail: str
     files: Mapping[str, bytes]
-    """The run directory, by path in it; empty where the run has not ended."""
+    """The run directory, by relative path; empty if the run has not ended."""
 
 
-def texts_at_hand(settings: DataSettings) -> dict[str, Path]:
-    """The files of the texts that `settings` name, as far as they are on this machine."""
+def find_texts(settings: DataSettings) -> dict[str, Path]:
+    """Return the files of those texts in `settings` that are on this machine."""
     corpus = settings.corpus
     found: dict[str, Path | None] = {name: Path(name) for name in corpus if name not in NAMES}
     found |= {name: NAMED[name].find(settings.data_dir) for name in corpus if name in NAMED}
     return {name: file.resolve() for name, file in found.items() if file and file.is_file()}
 
 
-def make_run(job: Job, texts: Mapping[str, Text], folder: Path, node: str) -> Answer:
-    """Make a run on this machine; runs where the store at `folder` is not.
+def run_remotely(job: Job, texts: Mapping[str, Text], folder: Path, node: str) -> RemoteResult:
+    """Make a run on this machine, which does not have the store at `folder`.
 
-    It is made in a temporary store, from texts in temporary files. Where the run wrote down their
-    paths, those of the machine that sent them are put. A search's run is pruned only where its
-    journal can be reached.
+    The run is made in a temporary store, from texts in temporary files. Their paths are replaced by
+    those of the machine that sent the texts. A run of a search is pruned only if this machine can
+    open the search's journal.
     """
     try:
         with TemporaryDirectory(prefix="rnnlab-") as temporary:
             here = Path(temporary).resolve()
             store = Store(here / "store")
-            settings, paths = unpack(job.settings, texts, here)
+            settings, paths = unpack_texts(job.settings, texts, here)
             paths[str(store.folder)] = str(folder)
             trial = job.trial if job.trial and job.trial.journal.is_file() else None
-            kind, detail = attempt(replace(job, settings=settings, trial=trial), store)
+            kind, detail = claim_and_run(replace(job, settings=settings, trial=trial), store)
             for path, sent in paths.items():
                 detail = detail.replace(path, sent)
             if store.ended(job.id) is None:
-                return Answer(kind, f"{detail} (on {node})", {})
+                return RemoteResult(kind, f"{detail} (on {node})", {})
             directory = store.directory(job.id)
             environment = directory / ENVIRONMENT
             write_json(environment, {**read_json(environment), "node": node})
-            return Answer(kind, detail, pack(directory, paths))
-    except OSError as error:  # its disk may be full, which is no reason to give up the others
+            return RemoteResult(kind, detail, pack_run(directory, paths))
+    except OSError as error:  # a full disk of one node must not stop the experiment
         what = error.filename or "input or output"
-        return Answer("failed", f"{what}: {error.strerror or error} (on {node})", {})
+        return RemoteResult("failed", f"{what}: {error.strerror or error} (on {node})", {})
 
 
-def unpack(
+def unpack_texts(
     settings: Settings, texts: Mapping[str, Text], here: Path
 ) -> tuple[Settings, dict[str, str]]:
-    """Write the texts below `here`; returns the settings that name them, and whose paths are whose.
+    """Write the texts below `here`.
 
-    Of the paths, here to there, the longer ones come first.
+    Returns settings that name the written files, and a table of paths: from those here to those of
+    the machine that sent the texts, longer ones first.
     """
     corpus = []
     paths = {}
@@ -117,11 +117,8 @@ def unpack(
     return settings.changed(corpus=tuple(corpus), data_dir=str(named)), paths
 
 
-def pack(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
-    """Read a run directory, with other paths in its settings and figures.
-
-    The lock file stays where it is.
-    """
+def pack_run(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
+    """Read all files of a run directory but its lock, with `paths` replaced in them."""
     files = {}
     for file in sorted(directory.rglob("*")):
         if not file.is_file() or file.name == LOCK:
@@ -138,10 +135,10 @@ def pack(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
     return files
 
 
-def keep(store: Store, run_id: str, files: Mapping[str, bytes]) -> None:
-    """Put a run that came back into its place, as a whole or not at all; the claim must be held.
+def store_run(store: Store, run_id: str, files: Mapping[str, bytes]) -> None:
+    """Write a run that was sent back into the store, as a whole or not at all.
 
-    Raises RunDirectoryError for a file that would lie elsewhere.
+    The claim of the run must be held. Raises RunDirectoryError for a file outside its directory.
     """
     directory = store.directory(run_id)
     temporary = directory.with_name(f".{run_id}.tmp")
@@ -150,8 +147,8 @@ def keep(store: Store, run_id: str, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             file = temporary / name
             if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise RunDirectoryError(f"run {run_id} came back with a file {name!r}, which lies "
-                                        "outside its directory")  # fmt: skip
+                raise RunDirectoryError(f"run {run_id} came back with a file {name!r} outside its "
+                                        "directory")  # fmt: skip
             make_folder(file.parent)
             write_atomically(file, content)
         temporary.rename(directory)

@@ -1,4 +1,4 @@
-"""A search: settings that are suggested one after the other, each by what came of those before."""
+"""A search: each suggestion of settings depends on the outcomes of earlier ones."""
 
 import time
 from collections.abc import Iterator
@@ -11,47 +11,46 @@ from pydantic import TypeAdapter, ValidationError
 from rnnlab.config import Settings
 from rnnlab.config.validation import rule_of
 from rnnlab.errors import UsageError, suggest
-from rnnlab.execution.executor import RunEvent
-from rnnlab.execution.job import Job, TrialLink
+from rnnlab.execution.executor import Job, RunEvent, TrialLink
 from rnnlab.experiments.optuna_study import Study, Trial, search_settings
 from rnnlab.experiments.plan import Plan, PlannedRun
 from rnnlab.experiments.settings import Range
 from rnnlab.experiments.store import Store
 from rnnlab.files import make_folder
 
-FOLLOWED = (
+PRUNABLE = (
     "validation_bits_per_character",
     "held_out_bits_per_character",
     "best_held_out_bits_per_character",
 )
-"""Outcomes that held-out evaluations on the way foretell; for any other no run is pruned."""
+"""Outcomes that evaluations during training predict; for others no run is pruned."""
 
 ATTEMPTS = 100
-"""Suggestions in a row that may contradict the rules of the settings."""
+"""Suggestions in a row that may break the rules of the settings."""
 
-WAIT = 0.02
-"""Between two looks at the search's lock [s]."""
+POLL_SECONDS = 0.02
+"""Time between attempts to lock the search."""
 
 
 class Search:
     """The trials of a plan's search, shared by all processes that work on one folder.
 
-    What is done with a trial follows from the journal and the store alone, so that a process may
-    end at any moment, and another may take part at any moment:
+    The next step for a trial follows from the journal and the store alone, so a process may end or
+    join at any moment:
 
-    - An open trial whose run has an outcome.json is told what that says, by whoever sees it first:
-      its figure, or that it ended early, by pruning or because it diverged.
-    - Any other open trial is run by the process that holds its claim; the system frees that when
-      the process ends, and the next to look takes the trial up again.
-    - A run that failed leaves its trial open. TPE keeps away from it, and so does this process; the
-      next start tries it again.
+    - If the run of an open trial has an outcome.json, the first process to notice tells the study:
+      its figure, or that the run ended early, because it was pruned or diverged.
+    - Any other open trial is run by the process that holds its claim. The system frees the claim
+      when that process ends, and another process takes up the trial.
+    - A run that failed leaves its trial open. TPE avoids its settings, and this process does not
+      try it again; the next start does.
     - Trials with the same settings share one run.
 
-    Close it, or use it as a context, to have its claims freed before the process ends.
+    Close it, or use it as a context manager, to free its claims before the process ends.
     """
 
     def __init__(self, plan: Plan, store: Store, threads: int = 1) -> None:
-        """Begin or join a search; `threads` are those of a run. Raises as `check_space` does."""
+        """Begin or join a search, with `threads` for each run. Raises as `check_space` does."""
         self.plan = plan
         self.store = store
         self.threads = threads
@@ -68,48 +67,48 @@ class Search:
         self.close()
 
     def close(self) -> None:
-        """Give up the trials that this process has not ended, for others to take up."""
+        """Release the trials that this process has not ended, for other processes to run."""
         for claim in self._claims.values():
             claim.close()
         self._claims.clear()
 
     def jobs(self) -> Iterator[Job]:
-        """Suggest until `count` trials by all processes together have ended or are running.
+        """Yield jobs until `count` trials of all processes together have ended or are running.
 
-        Before that, those that another process left behind. Raises UsageError where nothing but
-        contradictory settings is suggested, or the outcome is not measured.
+        Trials that another process has left behind come first. Raises UsageError if all suggestions
+        break the rules of the settings, or if runs do not measure the outcome.
         """
         while job := self._next():
             yield job
 
-    def tell(self, event: RunEvent) -> None:
-        """Let the study know what became of a run."""
+    def record(self, event: RunEvent) -> None:
+        """Tell the study about a run that has ended."""
         if event.has_ended:
-            with self._alone():
-                self._settle()
+            with self._locked():
+                self._tell_outcomes()
 
     def _next(self) -> Job | None:
-        with self._alone():
+        with self._locked():
             while True:
-                trials = self._settle()
+                trials = self._tell_outcomes()
                 if job := self._take_up(trials):
                     return job
                 if sum(trial.counts for trial in trials) >= self.settings.count:
                     return None
-                self._suggest()
+                self._ask()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep all other processes of this search from looking and suggesting."""
+    def _locked(self) -> Iterator[None]:
+        """Keep all other processes of this search from reading it and from asking for trials."""
         while True:
-            with self.store.claim("search") as mine:
-                if mine:
+            with self.store.claim("search") as is_ours:
+                if is_ours:
                     yield
                     return
-            time.sleep(WAIT)
+            time.sleep(POLL_SECONDS)
 
-    def _settle(self) -> list[Trial]:
-        """Tell the study of every run that has ended; returns all trials."""
+    def _tell_outcomes(self) -> list[Trial]:
+        """Tell the study about every run that has ended; returns all trials."""
         for trial in self.study.trials():
             run = self._run(trial)
             if run and (content := self.store.outcome(run.id)):
@@ -121,7 +120,7 @@ class Search:
         return trials
 
     def _run(self, trial: Trial) -> PlannedRun | None:
-        """The run of an open trial; a trial that can have none is refused."""
+        """Return the run of an open trial; refuse a trial that cannot be run."""
         if trial.state == "open":
             try:
                 return trial.run(self.plan)
@@ -132,19 +131,19 @@ class Search:
         return None
 
     def _figure(self, run: PlannedRun, content: dict[str, Any]) -> float | None:
-        """What the study is told of an outcome.json; None is also an infinite figure there."""
+        """Return the figure to tell the study; None if the run ended early or it is infinite."""
         if content["status"] != "finished":
             return None
         outcomes: dict[str, float | None] = content["outcomes"]
         if (name := self.settings.outcome) not in outcomes:
             raise UsageError(
-                f"search: outcome {name!r} is not measured of these runs, as {run.id} shows "
+                f"search: these runs do not measure outcome {name!r}, as {run.id} shows "
                 f"(choices: {', '.join(outcomes)})"
             )
         return outcomes[name]
 
     def _take_up(self, trials: list[Trial]) -> Job | None:
-        """Claim the first open trial that no process is at."""
+        """Claim the first open trial that no process is running."""
         seen = set()
         for trial in trials:
             if trial.state != "open":
@@ -167,25 +166,25 @@ class Search:
 
     def _job(self, trial: Trial, run: PlannedRun) -> Job:
         job = Job.of(run, self.plan, self.threads)
-        if not (self.settings.prune and self.settings.outcome in FOLLOWED):
+        if not (self.settings.prune and self.settings.outcome in PRUNABLE):
             return job
         return replace(job, trial=TrialLink(self.study.journal, self.study.name, trial.number))
 
-    def _suggest(self) -> None:
-        """Have one more trial, whose settings do not contradict each other."""
+    def _ask(self) -> None:
+        """Add a trial whose settings follow the rules."""
         for _ in range(ATTEMPTS):
-            trial = self.study.suggest()
+            trial = self.study.ask()
             if self._run(trial):
                 return
         reason = self.study.trials()[trial.number].reason
         raise UsageError(
-            f"search: {ATTEMPTS} suggestions in a row contradict the rules of the settings; the "
-            f"last: {reason}"
+            f"search: {ATTEMPTS} suggestions in a row break the rules of the settings; the last: "
+            f"{reason}"
         )
 
 
 def check_space(space: dict[str, Range]) -> None:
-    """Raise UsageError for a setting that does not exist or can't have the values it is to have."""
+    """Raise UsageError for a setting that does not exist, or for values that it cannot have."""
     groups = {name: group for group in Settings.groups.values() for name in group.model_fields}
     for name, span in space.items():
         if name not in groups:

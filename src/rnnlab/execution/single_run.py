@@ -1,4 +1,4 @@
-"""One run of an experiment, done: trained, measured, and marked as ended."""
+"""Makes one run of an experiment: trains, measures, and writes its outcome."""
 
 import math
 import shutil
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
-from rnnlab.execution.job import Job
-from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, Ended
+from rnnlab.execution.executor import Job
+from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, RunEnd
 from rnnlab.files import write_json
 from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.text_model import TextModel
@@ -28,15 +28,14 @@ if TYPE_CHECKING:
     from rnnlab.execution.pruning import Pruning
 
 GRADIENT_STEPS = 50
-"""Time steps that the gradient is followed back."""
+"""Time steps over which the gradient is followed back."""
 
 
-def perform(job: Job, directory: Path) -> Ended:
-    """Train and measure into a run directory, new or to go on in; outcome.json is written last.
+def run_one(job: Job, directory: Path) -> RunEnd:
+    """Train and measure in a run directory, new or to be resumed; outcome.json is written last.
 
-    Raises what training raises, but for DivergenceError, which is an outcome; RunDirectoryError
-    where a signal ended training, which is none. A run of a search may be found hopeless, and ends
-    early as pruned.
+    A run that diverges, or that a search prunes, has an outcome like any other. Raises
+    RunDirectoryError if a signal ended training, and everything else that training raises.
     """
     began = perf_counter()
     found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
@@ -45,15 +44,15 @@ def perform(job: Job, directory: Path) -> Ended:
     try:
         run = _train(job.settings, directory, pruning)
     except DivergenceError as error:
-        ended = Ended("diverged", str(error).partition(". ")[0])
+        ended = RunEnd("diverged", str(error).partition(". ")[0])
     else:
         if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
             raise RunDirectoryError(f"training was ended by {reason}; it will be run again")
         if pruning and pruning.reason:
-            ended = Ended("pruned", pruning.reason)
+            ended = RunEnd("pruned", pruning.reason)
             found |= {"outcomes": _measure_training(run), "gradient_flow": flow}
         else:
-            ended = Ended("finished")
+            ended = RunEnd("finished")
             found = _measure(job, run, flow)
     content = {
         "format": OUTCOME_FORMAT,
@@ -69,11 +68,11 @@ def perform(job: Job, directory: Path) -> Ended:
     return ended
 
 
-def can_go_on(job: Job, directory: Path) -> bool:
-    """Whether a run that was cut off can go on in its directory to the bits of an undisturbed one.
+def can_resume(job: Job, directory: Path) -> bool:
+    """Whether an interrupted run can be resumed with the same result, to the bit.
 
-    It must have a training state, made by the same version on the same machine with as many
-    threads.
+    Its directory must have a training state, made by the same version on the same machine with the
+    same number of threads.
     """
     try:
         run = newest_state(directory).facts.about
@@ -86,7 +85,7 @@ def can_go_on(job: Job, directory: Path) -> bool:
 
 
 def _train(settings: Settings, directory: Path, pruning: "Pruning | None") -> Run:
-    """Train, or go on where there is a directory; what has ended is left as it is."""
+    """Train, or resume if the directory exists; a run that has ended stays as it is."""
     try:
         return train(settings, directory, stop_when=pruning, resume=directory.is_dir())
     except RunEndedError:
@@ -102,7 +101,7 @@ def _pruning(job: Job) -> "Pruning | None":
 
 
 def _measure_training(run: Run) -> dict[str, Any]:
-    """Outcomes that training itself leaves."""
+    """Return the outcomes that training itself measures."""
     training = run.result["training"]
     return {
         "training_perplexity": training["perplexity"],
@@ -112,7 +111,7 @@ def _measure_training(run: Run) -> dict[str, Any]:
 
 
 def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
-    """All outcomes of a finished run."""
+    """Return all outcomes of a finished run."""
     result = run.result
     outcomes = _measure_training(run)
     ready = prepare(run.settings)
@@ -128,7 +127,7 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         score = last.score(ready.dataset.splits[split].text)
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
-    if held_out and None not in held_out:  # which stands for infinite
+    if held_out and None not in held_out:  # None stands for infinity
         outcomes["validation_bits_per_character"] = min(held_out)
         outcomes["overfitting_bits_per_character"] = held_out[-1] - min(held_out)
     if job.gradient_flow:
@@ -139,19 +138,19 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
     texts: list[str] = []
     if job.phrases:
         started = perf_counter()
-        texts = continued(last, job.phrases, job.phrase_length)
+        texts = continue_phrases(last, job.phrases, job.phrase_length)
         outcomes["prediction_seconds"] = perf_counter() - started
     outcomes = {n: v for n, v in outcomes.items() if v is not None and math.isfinite(v)}
     return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow}
 
 
 def _gradient_flow(settings: Settings) -> list[float]:
-    """Of the model before its first step."""
+    """Return the gradient norms of the model before its first step."""
     ready = prepare(settings)
     ids = ready.dataset.splits["train"].ids
     return gradient_norms(ready.model.model, ids, GRADIENT_STEPS)
 
 
-def continued(model: TextModel, phrases: Sequence[str], length: int) -> list[str]:
-    """Continue each phrase greedily, one after the other, as someone who reads them would."""
+def continue_phrases(model: TextModel, phrases: Sequence[str], length: int) -> list[str]:
+    """Continue each phrase greedily, one after the other."""
     return [model.generate(phrase, length=length, temperature=0) for phrase in phrases]

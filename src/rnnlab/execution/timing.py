@@ -12,8 +12,8 @@ import numpy as np
 
 from rnnlab.bench.bench import interleaved
 from rnnlab.bench.workloads import Work
-from rnnlab.execution.corpora import located
-from rnnlab.execution.single_run import continued
+from rnnlab.execution.corpora import resolve_corpora
+from rnnlab.execution.single_run import continue_phrases
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Timing
 from rnnlab.experiments.settings import TimingSettings
@@ -34,7 +34,7 @@ def measure(
     ready = {}
     for variant in plan.variants:
         # Steps take as long at any learning rate; at this one none diverges.
-        settings = located(plan.variant_settings(variant.name), plan.origin)
+        settings = resolve_corpora(plan.variant_settings(variant.name), plan.origin)
         settings = settings.changed(learning_rate=1e-6)
         if timing.threads:
             settings = settings.changed(threads=timing.threads)
@@ -81,7 +81,7 @@ def _steps(ready: Prepared) -> Work:
 def _texts(ready: Prepared, plan: Plan) -> Work:
     """All phrases continued; items are such rounds."""
     while True:
-        continued(ready.model, plan.settings.phrases, plan.settings.phrase_length)
+        continue_phrases(ready.model, plan.settings.phrases, plan.settings.phrase_length)
         yield 1
 
 

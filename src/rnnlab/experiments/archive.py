@@ -1,23 +1,34 @@
-"""records.json: what an experiment found out, small enough to be kept beside its report.
+"""Records of an experiment's runs: read from run directories, and kept in records.json.
 
-A run that has ended stays as it is, so its record is made once and kept here for good, also when
-the experiment's file no longer asks for it; runs/ may then be removed. What the runs wrote is in
-texts.json: a model that has learned its text by heart writes that, and it may not be passed on.
+A run that has ended does not change, so its record is made once and kept for good, even if the
+experiment's file no longer asks for it; runs/ may then be removed. The texts that runs wrote are
+kept apart, in texts.json: a model that has memorised its corpus writes parts of it, and the corpus
+may not be free to share. Nothing here needs torch.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.experiments.records import Points, RunRecord
+from rnnlab.experiments.plan import Plan, PlannedRun
+from rnnlab.experiments.records import Points, Records, RunRecord, Timing
+from rnnlab.experiments.store import Store
 from rnnlab.files import write_atomically
-from rnnlab.runs.files import read_json
+from rnnlab.runs.files import ENVIRONMENT, RESULT, read_json, read_metrics
 
 ARCHIVE = "records.json"
 TEXTS = "texts.json"
+TIMING = "timing.json"
 ARCHIVE_FORMAT = 1
+
+CURVES = {
+    "train": ("training", "nats_per_token"),
+    "held-out": ("held_out", "bits_per_character"),
+}
+"""Curve and figure of each kind of line in metrics.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,48 @@ class Archive:
     """See `Records.command`."""
     looks: list[int] = field(default_factory=list)
     """See `Records.looks`."""
+
+
+def collect_records(plan: Plan, folder: Path, command: str = "") -> Records:
+    """Read the records of a plan's runs, from records.json or else from run directories.
+
+    For a search, the plan of the records has a variant for each trial so far. Raises
+    RunDirectoryError if a file is damaged or was written by a newer version.
+    """
+    plan, store, archive = current_plan(plan, folder), Store(folder), read_archive(folder)
+    runs = [_record(run, store, archive.runs) for run in plan.runs]
+    looks = list(archive.looks)
+    seeds = len(plan.settings.seeds)
+    if all(run.has_ended for run in runs) and looks[-1:] != [seeds]:
+        looks.append(seeds)
+    measured = read_timing(folder)
+    ids = measured.get("ids", {})
+    current = {name for name, timing_id in plan.timing_ids.items() if ids.get(name) == timing_id}
+    timings = [Timing(**each) for each in measured.get("timings", [])]
+    return Records(
+        plan,
+        runs,
+        [each for each in timings if each.variant in current],
+        measured.get("environment", {}),
+        command or archive.command,
+        looks,
+    )
+
+
+def current_plan(plan: Plan, folder: Path) -> Plan:
+    """Return the plan; for a search, with a variant for each trial so far."""
+    if not plan.settings.search:
+        return plan
+    from rnnlab.experiments.optuna_study import plan_with_trials  # Optuna may not be installed
+
+    return plan_with_trials(plan, folder)
+
+
+def update_archive(records: Records, folder: Path) -> None:
+    """Add the runs that have ended to records.json and texts.json."""
+    ended = {run.id: run for run in records.runs if run.has_ended}
+    runs = read_archive(folder).runs | ended
+    write_archive(Archive(runs, records.command, records.looks), folder)
 
 
 def write_archive(archive: Archive, folder: Path) -> None:
@@ -46,18 +99,18 @@ def write_archive(archive: Archive, folder: Path) -> None:
 
 
 def read_archive(folder: Path) -> Archive:
-    """Read records.json, an empty one where there is none; without texts.json no run has texts.
+    """Read records.json and texts.json; either may be missing.
 
-    Raises RunDirectoryError where it is damaged, or a newer version wrote it.
+    Raises RunDirectoryError if one is damaged or was written by a newer version.
     """
     file = folder / ARCHIVE
     if not file.is_file():
         return Archive()
-    again = "move it away, and it is made again from runs/"
+    advice = "move it away to have it made again from runs/"
     try:
         content = read_json(file)
     except RunDirectoryError as error:
-        raise RunDirectoryError(f"{error}; {again}") from None
+        raise RunDirectoryError(f"{error}; {advice}") from None
     try:
         if content.get("format") != ARCHIVE_FORMAT:
             raise RunDirectoryError(
@@ -76,10 +129,79 @@ def read_archive(folder: Path) -> Archive:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
-            f"{file}: damaged, not as an experiment writes it; {again}"
+            f"{file}: damaged, not as an experiment writes it; {advice}"
         ) from error
 
 
+def read_timing(folder: Path) -> dict[str, Any]:
+    """Return the content of timing.json, empty if there is none. Raises as `collect_records`."""
+    file = folder / TIMING
+    return read_json(file) if file.is_file() else {}
+
+
+def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:
+    if run.id in archived:
+        return replace(archived[run.id], variant=run.variant, seed=run.seed)
+    outcome = store.outcome(run.id)
+    if outcome is None:
+        failure = store.failure(run.id)
+        return RunRecord(run.id, run.variant, run.seed, "failed" if failure else "missing", failure)
+    directory = store.directory(run.id)
+    result = read_json(directory / RESULT)
+    return RunRecord(
+        run.id,
+        run.variant,
+        run.seed,
+        outcome["status"],
+        outcome["reason"],
+        outcome["outcomes"],
+        _curves(directory, result),
+        _baselines(result),
+        {when: [_rounded(n) for n in norms] for when, norms in outcome["gradient_flow"].items()},
+        outcome["texts"],
+        _data(result),
+        read_json(directory / ENVIRONMENT),
+    )
+
+
+def _curves(directory: Path, result: Mapping[str, Any]) -> dict[str, Points]:
+    """Curves over epochs; a step is the same fraction of an epoch throughout a run."""
+    training, tokens = result["training"], result["data"]["tokens"]["train"]
+    per_step = (
+        training["epochs"] / training["steps"]
+        if training["epochs"]
+        else training["tokens"] / tokens / max(1, training["steps"])
+    )
+    curves: dict[str, Points] = {}
+    for line in read_metrics(directory):
+        curve, figure = CURVES[line["kind"]]
+        if line[figure] is not None:
+            point = (_rounded(line["step"] * per_step), _rounded(line[figure]))
+            curves.setdefault(curve, []).append(point)
+    return curves
+
+
+def _data(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checksum of a run's text, and its length."""
+    checksums = {record["corpus_sha256"] for record in result["evaluations"]}
+    return {"corpus_sha256": ", ".join(sorted(checksums)), "tokens": result["data"]["tokens"]}
+
+
+def _rounded(value: float) -> float:
+    """Round to six digits, which are enough for plots and halve the file."""
+    return float(f"{value:.6g}")
+
+
+def _baselines(result: Mapping[str, Any]) -> dict[str, float]:
+    """Baselines on the split of the held-out figures; the name of an n-gram has its order."""
+    by_split = {record["split"]: record["baselines"] for record in result["evaluations"]}
+    chosen = by_split.get("test") or by_split.get("validation") or {}
+    return {
+        f"{baseline['order']}-gram" if name == "ngram" else name: baseline["bits_per_character"]
+        for name, baseline in chosen.items()
+    }
+
+
 def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:
-    """JSON has no pairs, only lists."""
+    """Turn JSON's lists back into pairs."""
     return {name: [(x, y) for x, y in points] for name, points in curves.items()}

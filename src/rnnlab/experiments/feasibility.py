@@ -1,4 +1,4 @@
-"""What of an experiment can be measured, and which of its variants can be compared."""
+"""Whether an experiment's outcomes can be measured and its variants compared."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from rnnlab.config import Settings
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.settings import ComparisonSettings, ExperimentSettings
 
-TEXT = ("corpus", "corpus_limit", "preprocessing", "split")
+TEXT_SETTINGS = ("corpus", "corpus_limit", "preprocessing", "split")
 """Settings that decide which text is held out."""
 
 HELD_OUT = (
@@ -15,27 +15,29 @@ HELD_OUT = (
     "validation_bits_per_character",
     "overfitting_bits_per_character",
 )
-"""Outcomes that are measured on it."""
+"""Outcomes that are measured on the held-out text."""
 
 
 def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) -> tuple[str, ...]:
-    """The outcomes that any of the runs has; raises UsageError for others that are asked for."""
+    """Return the outcomes that some run has; raise UsageError for others that the file names."""
     lacks = {
-        name: min((lacking(name, settings, run) for run in runs), key=bool)
+        name: min((missing_requirement(name, settings, run) for run in runs), key=bool)
         for name in settings.outcomes
     }
     faults = [f"outcome {name!r} needs {lack}" for name, lack in lacks.items() if lack]
     if "outcomes" not in settings.model_fields_set:
         faults = []
-    if settings.search and (lack := lacking(settings.search.outcome, settings, runs[0])):
-        faults.append(f"search: outcome {settings.search.outcome!r} needs {lack}")
+    if settings.search:
+        name = settings.search.outcome
+        if lack := missing_requirement(name, settings, runs[0]):
+            faults.append(f"search: outcome {name!r} needs {lack}")
     if faults:
         raise UsageError("\n".join(faults))
     return tuple(name for name, lack in lacks.items() if not lack)
 
 
-def lacking(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
-    """What there must be for an outcome of a run to be measured; empty where it is there."""
+def missing_requirement(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
+    """Say what a run lacks for an outcome to be measured; empty if nothing."""
     _, validation, test = run.data.split
     match outcome:
         case "held_out_bits_per_character" | "best_held_out_bits_per_character":
@@ -51,36 +53,39 @@ def lacking(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
     return ""
 
 
-def check_claims(settings: ExperimentSettings, made: Mapping[str, Settings]) -> None:
-    """Raise UsageError for the comparisons that cannot be made; `made`: settings by variant."""
+def check_claims(settings: ExperimentSettings, by_variant: Mapping[str, Settings]) -> None:
+    """Raise UsageError for comparisons that cannot be made.
+
+    by_variant: all settings of each variant.
+    """
     faults = [
         f"claim {i}, comparison {j}: {fault}"
         for i, claim in enumerate(settings.claim, 1)
         for j, comparison in enumerate(claim.comparison, 1)
-        if (fault := why_not(comparison, settings, made))
+        if (fault := reason_not_comparable(comparison, settings, by_variant))
     ]
     if faults:
         raise UsageError("\n".join(faults))
 
 
-def why_not(
-    comparison: ComparisonSettings, settings: ExperimentSettings, made: Mapping[str, Settings]
+def reason_not_comparable(
+    comparison: ComparisonSettings, settings: ExperimentSettings, by_variant: Mapping[str, Settings]
 ) -> str:
-    """Why two variants cannot be compared; empty where they can."""
+    """Say why two variants cannot be compared; empty if they can."""
     outcome = comparison.outcome
     names = [name for name in (comparison.variant, comparison.against) if isinstance(name, str)]
     for name in names:
-        if name not in made:
-            return str(unknown("variant", name, made))
+        if name not in by_variant:
+            return str(unknown("variant", name, by_variant))
     if comparison.variant == comparison.against:
         return f"variant {comparison.variant!r} against itself"
     for name in names:
-        if lack := lacking(outcome, settings, made[name]):
+        if lack := missing_requirement(outcome, settings, by_variant[name]):
             return f"outcome {outcome!r} needs {lack}"
     if outcome in HELD_OUT and len(names) == 2:
-        one, other = (made[name].data for name in names)
-        # The limit counts tokens.
-        decisive = (*TEXT, "tokenizer") if one.corpus_limit else TEXT
+        one, other = (by_variant[name].data for name in names)
+        # corpus_limit counts tokens.
+        decisive = (*TEXT_SETTINGS, "tokenizer") if one.corpus_limit else TEXT_SETTINGS
         if differ := [name for name in decisive if getattr(one, name) != getattr(other, name)]:
             return (
                 f"{names[0]!r} and {names[1]!r} are measured on different texts "

@@ -8,7 +8,7 @@ import tomli_w
 from rnnlab.config import read_toml
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.plan import Plan, make_plan, read_plan
-from rnnlab.experiments.settings import quickened
+from rnnlab.experiments.settings import apply_quick
 from rnnlab.files import check_path, make_folder, write_atomically
 
 FILE = "experiment.toml"
@@ -18,13 +18,13 @@ SHIPPED = Path(__file__).parent
 
 
 def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[Plan, Path]:
-    """Return an experiment's plan, and the folder where its runs and its report go.
+    """Return an experiment's plan, and the folder of its runs and its report.
 
     file: an experiment file, or a folder with an experiment.toml.
 
-    The folder is `output`, or else the file's own, with `quick` its subfolder quick. A folder of
-    its own gets a copy of the file, as it is run. Raises UsageError for a file that is wrong, and
-    for a folder that holds another experiment.
+    The folder is `output` or else that of the file, with `quick` its subfolder quick. If it is not
+    that of the file, it gets a copy of the file as it is run. Raises UsageError if the file is not
+    valid, or if the folder holds another experiment.
     """
     file = file / FILE if file.is_dir() else file
     content = read_toml(file)
@@ -33,7 +33,7 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
     name = folder.resolve().name
     plan = make_plan(content, name, str(file))
     if quick:
-        content = quickened(content)
+        content = apply_quick(content)
         plan = make_plan(content, name, str(file))
     plan = replace(plan, origin=file.resolve().parent)
     copy = folder / FILE
@@ -46,16 +46,16 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
     return plan, folder
 
 
-def shipped(name: str) -> Path:
-    """The experiment file that comes with rnnlab under this name."""
+def find_shipped(name: str) -> Path:
+    """Return the path of an experiment file that comes with rnnlab, such as `lab-report`."""
     choices = sorted(path.stem for path in SHIPPED.glob("*.toml"))
     if name not in choices:
         raise unknown("experiment", name, choices)
     return SHIPPED / f"{name}.toml"
 
 
-def reopen(folder: Path) -> Plan:
-    """Return the plan of a folder that an experiment has been run in."""
+def open_existing(folder: Path) -> Plan:
+    """Return the plan of a folder in which an experiment has been run."""
     if not (folder / FILE).is_file():
-        raise UsageError(f"{folder} is no experiment's folder: it has no {FILE}")
+        raise UsageError(f"{folder} is not the folder of an experiment: it has no {FILE}")
     return read_plan(folder / FILE)

@@ -1,19 +1,20 @@
-"""The study of a search: all that is Optuna's, kept in one journal file; needs no torch.
+"""The study of a search, kept by Optuna in one journal file; needs no torch.
 
-FOLDER/search.journal  a line an operation, only ever appended to
+FOLDER/search.journal has a line for each operation, and is only ever appended to. Every process
+that can open the file takes part in the study, on any machine. Optuna's states are used as follows:
 
-Every process that has the file has the study, on whatever machine. Of Optuna's states, RUNNING is a
-trial to be run, whether or not a process is at it; COMPLETE one with a figure; PRUNED one without,
-or with the user attribute `refused` one that can't be run; FAIL one whose suggestion was cut off.
+RUNNING   a trial that is to be run, whether or not a process is running it
+COMPLETE  a trial with a figure
+PRUNED    a trial without a figure, or one that cannot be run (user attribute `refused`)
+FAIL      a trial whose suggestion was cut off
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,8 @@ import numpy as np
 from rnnlab.errors import RunDirectoryError, UnavailableError
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan, PlannedRun, change_name, settings_id
-from rnnlab.experiments.settings import Range, SearchSettings
+from rnnlab.experiments.settings import Range, SearchSettings, VariantSettings
+from rnnlab.files import alone
 
 try:
     import optuna
@@ -38,7 +40,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
 
 JOURNAL = "search.journal"
@@ -46,18 +48,21 @@ JOURNAL = "search.journal"
 REFUSED = "refused"
 
 STARTUP = 10
-"""Suggestions that are drawn at random, before there is enough to learn from."""
+"""Suggestions drawn at random before the estimator has enough trials to learn from."""
+
+
+TrialStatus = Literal["open", "ended", "refused", "cut off"]
+"""open: to be run, or running; cut off: its process was killed while it suggested the settings."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that a search has suggested."""
+    """One suggestion of a search."""
 
     number: int
     change: dict[str, Any]
-    """In the order of the file."""
-    state: Literal["open", "ended", "refused", "cut off"]
-    """open: to be run, or running; cut off: the process that suggested it was killed over it."""
+    """Suggested settings, in the order of the experiment file."""
+    state: TrialStatus
     reason: str = ""
     """Why it was refused."""
 
@@ -67,7 +72,7 @@ class Trial:
         return self.state in ("open", "ended")
 
     def run(self, plan: Plan) -> PlannedRun:
-        """What is run for it; raises UsageError where its settings contradict each other."""
+        """Return the run of this trial; raises UsageError if its settings are inconsistent."""
         seed = plan.settings.seeds[0]
         settings = plan.base.changed(f"trial {self.number}", **self.change, seed=seed)
         return PlannedRun(change_name(self.change), seed, settings)
@@ -80,9 +85,10 @@ class Study:
         """Begin the study, or join it."""
         self.settings = search_settings(plan)
         self.journal = (folder / JOURNAL).resolve()
+        self._storage = open_journal(self.journal)
         self._study = optuna.create_study(
             study_name=study_name(plan),
-            storage=open_journal(self.journal),
+            storage=self._storage,
             direction=direction(self.settings),
             load_if_exists=True,
         )
@@ -93,25 +99,23 @@ class Study:
         return self._study.study_name
 
     def trials(self) -> list[Trial]:
-        """All there are, in their order."""
+        """Return all trials in their order."""
         return [_trial(t, self.settings) for t in self._study.get_trials(deepcopy=False)]
 
-    def suggest(self) -> Trial:
-        """Add a trial.
+    def ask(self) -> Trial:
+        """Add a trial with settings suggested by a tree-structured Parzen estimator.
 
-        Tree-structured Parzen estimator (Bergstra et al. 2011) over all settings together, after
-        some random draws; what is running counts as bad (constant liar), so that processes keep
-        apart.
-
-        Each suggestion has a generator of its own, so that it depends on nothing but the seed, its
-        place and the trials before it: neither a new start nor a second process draws anything
-        twice. No other process may suggest at the same time.
+        The estimator (Bergstra et al. 2011) models all settings jointly, after some random draws.
+        Running trials count as bad ones (constant liar), so that processes suggest different
+        settings. Each suggestion has its own random generator and depends only on the seed, on its
+        place and on the trials before it, so a restart or a second process never repeats a draw. No
+        other process may ask at the same time.
         """
         before = [trial for trial in self.trials() if trial.state != "cut off"]
         refused = sum(trial.state == "refused" for trial in before)
         (seed,) = np.random.SeedSequence([self.settings.seed, len(before)]).generate_state(1)
         with warnings.catch_warnings():
-            # Both were experimental, and said so, until Optuna 5 made them its default.
+            # Before Optuna 5 both options were experimental and warned about it.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = optuna.samplers.TPESampler(
                 seed=int(seed),
@@ -123,10 +127,11 @@ class Study:
         return self.trials()[number]
 
     def tell(self, trial: Trial, value: float | None) -> None:
-        """End a trial: with its figure, or with none where it ended early.
+        """End a trial with its figure, or without one if its run ended early.
 
-        One without is PRUNED, also where it diverged: TPE ranks it behind all others and so keeps
-        away from it. A trial in state FAIL it would ignore, and might suggest the like again.
+        A trial without a figure is PRUNED, even if its run diverged: TPE ranks it behind all others
+        and avoids similar settings. It would ignore a trial in state FAIL, and might suggest
+        similar settings again.
         """
         if value is None:
             self._study.tell(trial.number, state=TrialState.PRUNED)
@@ -134,32 +139,55 @@ class Study:
             self._study.tell(trial.number, value)
 
     def refuse(self, trial: Trial, reason: str) -> None:
-        """End a trial that can't be run."""
+        """End a trial that cannot be run."""
         if trial.state == "cut off":
             self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         else:
-            frozen = self._study.get_trials(deepcopy=False)[trial.number]
-            optuna.Trial(self._study, frozen._trial_id).set_user_attr(REFUSED, reason)
+            running_trial(self._study, self._storage, trial.number).set_user_attr(REFUSED, reason)
             self.tell(trial, None)
 
 
-class Journal(JournalFileBackend):
-    """A journal that takes being written to by processes which are killed, on NFS as well.
+def running_trial(study: optuna.Study, storage: JournalStorage, number: int) -> optuna.Trial:
+    """Return a running trial, which another process may have asked for.
 
-    Optuna's own locks are files, which outlive whoever made them; and after half a line it reads no
-    further. This lock the system frees, on Linux for NFS too (flock(2)), and who gets it cuts half
-    a line off.
+    Optuna's documentation describes both calls, but not as an interface for users; there is none
+    for this. So pyproject.toml bounds the version, and a test fails if they change.
+    """
+    study_id = storage.get_study_id_from_name(study.study_name)
+    return optuna.Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+
+
+class Journal(BaseJournalBackend):
+    """A journal file that survives writers which are killed, on NFS as well.
+
+    Optuna's own journal file is locked by another file, which stays behind when a process is
+    killed, and cannot be read beyond a torn line. Here the system frees the lock, and the next
+    writer removes a torn last line.
     """
 
     def __init__(self, file: Path) -> None:
-        super().__init__(str(file))
         self._file = file
+        self._position = (0, 0)  # number of lines read so far, and of their bytes
+        file.touch()
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Yield the entries from a number on, without a torn last line."""
+        number, offset = self._position if self._position[0] <= log_number_from else (0, 0)
+        with self._file.open("rb") as stream:
+            stream.seek(offset)
+            for line in stream:
+                if not line.endswith(b"\n"):
+                    return
+                entry = json.loads(line)
+                number, offset = number + 1, offset + len(line)
+                self._position = (number, offset)
+                if number > log_number_from:
+                    yield entry
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append whole lines, which are on the disk when this returns."""
+        """Append entries; they are on disk when this returns."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with self._file.open("ab+") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        with alone(self._file), self._file.open("ab+") as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - 1))
             if stream.read(1) not in (b"", b"\n"):
@@ -171,19 +199,19 @@ class Journal(JournalFileBackend):
 
 
 def open_journal(file: Path) -> JournalStorage:
-    """Open a journal, or begin it; raises RunDirectoryError where it is none."""
+    """Open or create a journal; raises RunDirectoryError if the file is not a journal."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         return JournalStorage(Journal(file))
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise RunDirectoryError(
-            f"{file}: no journal of a search to read: {error!r}. It is kept as it is; move it away "
-            "to begin the search anew, with the runs that there are"
+            f"{file}: not the journal of a search: {error!r}. It is kept as it is; move it away to "
+            "start the search again with the existing runs"
         ) from None
 
 
 def read_trials(plan: Plan, folder: Path) -> list[Trial]:
-    """All trials of a plan's search, in their order; none where it has not begun."""
+    """Return all trials of a plan's search in their order; none if it has not begun."""
     file = folder / JOURNAL
     if not file.is_file():
         return []
@@ -194,17 +222,36 @@ def read_trials(plan: Plan, folder: Path) -> list[Trial]:
     return [_trial(trial, search_settings(plan)) for trial in study.get_trials(deepcopy=False)]
 
 
+def plan_with_trials(plan: Plan, folder: Path) -> Plan:
+    """Return the plan of a search with a variant for each trial so far, in their order.
+
+    Trials with the same settings share a run, so they are one variant. If two names are equal
+    because they are rounded, the later one gets the number of its trial.
+    """
+    variants: list[VariantSettings] = []
+    runs: dict[str, PlannedRun] = {}
+    for trial in read_trials(plan, folder):
+        if not trial.counts or (run := trial.run(plan)).id in runs:
+            continue
+        if any(variant.name == run.variant for variant in variants):
+            run = replace(run, variant=f"{run.variant} (trial {trial.number})")
+        variants.append(VariantSettings(name=run.variant, change=trial.change))
+        runs[run.id] = run
+    settings = plan.settings.model_copy(update={"seeds": plan.settings.seeds[:1]})
+    return replace(plan, settings=settings, variants=tuple(variants), runs=tuple(runs.values()))
+
+
 def search_settings(plan: Plan) -> SearchSettings:
-    """What the plan says of its search."""
+    """Return the [search] table of a plan that has one."""
     assert plan.settings.search is not None
     return plan.settings.search
 
 
 def study_name(plan: Plan) -> str:
-    """Twelve hexadecimal digits that stand for what makes the trials of a search comparable.
+    """Return a hash, 12 hexadecimal digits, of all that makes the trials of a search comparable.
 
-    `count` may grow and `prune` may change, and the search goes on; any other change begins another
-    one in the same journal.
+    `count` and `prune` may change and the same search goes on; any other change begins a new study
+    in the same journal.
     """
     asked = search_settings(plan).model_dump(mode="json", exclude={"count", "prune"})
     base = plan.base.changed(seed=plan.settings.seeds[0])
@@ -215,16 +262,16 @@ def study_name(plan: Plan) -> str:
 def importances(
     search: SearchSettings, figures: Sequence[tuple[dict[str, Any], float]]
 ) -> dict[str, float]:
-    """How much each setting has to do with being in the best tenth; all of them together are 1.
+    """Return the importance of each setting for being in the best tenth; they add up to 1.
 
-    PED-ANOVA (Watanabe et al. 2023). figures: settings of trials, and their outcomes.
+    PED-ANOVA (Watanabe et al. 2023). figures: settings of trials and their outcomes.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study, space = optuna.create_study(direction=direction(search)), distributions(search)
     for change, value in figures:
         study.add_trial(optuna.create_trial(params=change, distributions=space, value=value))
     with warnings.catch_warnings():
-        # That it is experimental, in Optuna 4, and where there are few trials.
+        # Optuna 4 warns that this is experimental, and all versions warn about few trials.
         warnings.simplefilter("ignore")
         return optuna.importance.get_param_importances(
             study,
@@ -234,12 +281,12 @@ def importances(
 
 
 def direction(search: SearchSettings) -> Literal["minimize", "maximize"]:
-    """What is done with the outcome."""
+    """Return whether the outcome of a search is minimized or maximized."""
     return "minimize" if OUTCOMES[search.outcome].better == "lower" else "maximize"
 
 
 def distributions(search: SearchSettings) -> dict[str, BaseDistribution]:
-    """Ranges, as Optuna knows them."""
+    """Return the ranges of a search as Optuna's distributions."""
     return {name: _distribution(span) for name, span in search.settings.items()}
 
 
@@ -255,7 +302,7 @@ def _distribution(span: Range) -> BaseDistribution:
 def _trial(frozen: FrozenTrial, search: SearchSettings) -> Trial:
     change = {name: frozen.params[name] for name in search.settings if name in frozen.params}
     reason = frozen.user_attrs.get(REFUSED, "")
-    state: Literal["open", "ended", "refused", "cut off"]
+    state: TrialStatus
     if len(change) < len(search.settings):
         state = "cut off"
     elif reason:

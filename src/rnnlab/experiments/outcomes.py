@@ -1,25 +1,28 @@
-"""What an experiment can measure of a run: every outcome, defined once."""
+"""The outcomes that an experiment can measure, each defined once."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+LARGEST_LOGARITHM = 709.0
+"""The exponential function of more than this overflows."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """One figure of a run, and how two of them are compared."""
+    """One figure of a run, and how the figures of two runs are compared."""
 
     name: str
     label: str
     """For tables and axes, with the unit."""
     scale: Literal["difference", "ratio"]
-    """Two values are compared by a - b, or by a / b (then their logarithms are averaged)."""
+    """Two values are compared by a - b, or by a / b; then logarithms are averaged."""
     better: Literal["lower", "higher"]
     digits: int
-    """Decimals that are shown."""
+    """Decimals in tables."""
     timed: bool = False
-    """Measured by the clock: taken from the timing rounds if the experiment has them."""
+    """Measured by the clock; taken from the timing rounds if an experiment has them."""
 
     @property
     def is_ratio(self) -> bool:
@@ -27,10 +30,9 @@ class Outcome:
         return self.scale == "ratio"
 
     def scaled(self, values: Mapping[int, float]) -> dict[int, float]:
-        """Put values on the scale they are averaged on: natural logarithms of ratios.
+        """Return values on the scale of their comparison: natural logarithms if by ratio.
 
-        Values without a place on that scale are dropped: those not finite, for ratios also those
-        that are not positive.
+        Leaves out values that cannot be compared: not finite, or not positive if by ratio.
         """
         finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
         if self.is_ratio:
@@ -38,14 +40,10 @@ class Outcome:
         return finite
 
     def unscaled(self, value: float) -> float:
-        """Return from the scale of `scaled`; infinite if floating point cannot hold it."""
+        """Undo `scaled` for one value, such as a mean; infinity if it is too large for a float."""
         if self.is_ratio:
             return math.exp(value) if value < LARGEST_LOGARITHM else math.inf
         return value
-
-
-LARGEST_LOGARITHM = 709.0
-"""Floating point can hold e to this power."""
 
 
 OUTCOMES: dict[str, Outcome] = {
@@ -82,10 +80,11 @@ OUTCOMES: dict[str, Outcome] = {
         ),
     )
 }  # fmt: skip
-"""By name. held-out: the test split, or where there is none the validation split, context carried.
-validation: the lowest figure of a training's own evaluations; what chooses may look at this one.
+"""By name. held-out: of the test split, or of the validation split if there is no test split, with
+carried context. validation: the lowest of the evaluations during training; settings may be chosen
+by this one.
 
-decay: |log10(norm of dL_T/dh_(T-31) / norm of dL_T/dh_(T-1))|, 0 where a gradient neither vanishes
-nor explodes on its way back through 30 time steps. The step from h_T, which the output layer reads,
-to h_(T-1), which only the next step does, is no step through time alone and is left out.
+decay: |log10(norm of dL_T/dh_(T-31) / norm of dL_T/dh_(T-1))|, 0 if the gradient neither vanishes
+nor explodes on its way back through 30 time steps. The step from h_T to h_(T-1) is left out: the
+output layer reads h_T, and only the next time step reads h_(T-1).
 """

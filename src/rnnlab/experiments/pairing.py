@@ -1,4 +1,4 @@
-"""Which figures of two variants belong together, and which seeds have none, and why."""
+"""Pairs of figures of two variants, and why some seeds have none."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ComparisonSettings
 
 Unit = Literal["seed", "round"]
-"""What figures are paired by."""
+"""By which figures are paired."""
 
 REASONS = {
     "diverged": "diverged",
@@ -23,18 +23,18 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """A variant's figures and those they are compared with, one a seed or timing round.
+    """A variant's figures and those they are compared with, one for each seed or timing round.
 
-    On the scale they are compared on: natural logarithms where that is by ratio.
+    On the scale of the comparison: natural logarithms if figures are compared by ratio.
     """
 
     values: list[float]
     against: list[float]
     unit: Unit
     left_out: str
-    """Why there are not more, in words; empty where none is left out."""
+    """How many pairs are missing and why, in words; empty if none is."""
     survivors: bool
-    """Whether any is left out because a run diverged."""
+    """Whether any pair is missing because a run diverged."""
 
     @property
     def differences(self) -> list[float]:
@@ -43,49 +43,49 @@ class Pairs:
 
 
 def find_pairs(records: Records, comparison: ComparisonSettings) -> Pairs:
-    """Pair a comparison's figures by seed, or by round where speed was measured apart.
+    """Pair a comparison's figures by seed, or by round if speed was measured separately.
 
-    A fixed value stands beside each of the variant's own. Left out are pairs that lack a figure, or
-    have one that cannot be compared: not finite, or not positive where ratios are compared.
+    A fixed value is paired with each of the variant's figures. Pairs without two figures that can
+    be compared, see `Outcome.scaled`, are left out.
     """
     outcome = OUTCOMES[comparison.outcome]
-    own = outcome.scaled(records.values(comparison.variant, comparison.outcome))
+    own = outcome.scaled(records.values(comparison.variant, outcome.name))
     sides = {comparison.variant: own}
     if isinstance(comparison.against, str):
-        other = outcome.scaled(records.values(comparison.against, comparison.outcome))
+        other = outcome.scaled(records.values(comparison.against, outcome.name))
         sides[comparison.against] = other
     else:
         other = outcome.scaled(dict.fromkeys(own, comparison.against))
     keys = sorted(own.keys() & other.keys())
     unit: Unit = "round" if outcome.timed and records.times_apart else "seed"
+    diverged = any(r.status == "diverged" and r.variant in sides for r in records.runs)
     return Pairs(
         [own[key] for key in keys], [other[key] for key in keys], unit,
-        _left_out(records, sides, unit),
-        unit == "seed" and any(r.status == "diverged" and r.variant in sides for r in records.runs),
+        _left_out(records, sides, unit), unit == "seed" and diverged,
     )  # fmt: skip
 
 
 def _left_out(records: Records, sides: dict[str, dict[int, float]], unit: Unit) -> str:
-    """Say how many pairs are lacking, which variant is to blame, and why."""
+    """Say how many pairs are missing, because of which variant, and why."""
     status: dict[tuple[str, int], str] = {}
     if unit == "round":
         wanted = records.rounds
     else:
         wanted = set(records.plan.settings.seeds)
         status = {(run.variant, run.seed): REASONS[run.status] for run in records.runs}
-    blamed = Counter[str]()
+    causes = Counter[str]()
     for key in sorted(wanted):
-        lacking = [variant for variant, figures in sides.items() if key not in figures]
-        if lacking:
-            reason = status.get((lacking[0], key), "was not measured")
-            blamed[f"{lacking[0]!r} {reason}"] += 1
-    if not blamed:
+        missing = [variant for variant, figures in sides.items() if key not in figures]
+        if missing:
+            reason = status.get((missing[0], key), "was not measured")
+            causes[f"{missing[0]!r} {reason}"] += 1
+    if not causes:
         return ""
-    if len(blamed) == 1 and blamed.total() == len(wanted):
+    if len(causes) == 1 and causes.total() == len(wanted):
         everywhere = f"all {len(wanted)} {unit}s" if len(wanted) > 1 else f"the only {unit}"
-        return f"{next(iter(blamed))} ({everywhere})"
-    causes = (f"{cause} ({n})" if len(blamed) > 1 else cause for cause, n in blamed.items())
-    return f"{blamed.total()} of {len(wanted)} {unit}s left out: {'; '.join(causes)}"
+        return f"{next(iter(causes))} ({everywhere})"
+    reasons = (f"{cause} ({n})" if len(causes) > 1 else cause for cause, n in causes.items())
+    return f"{causes.total()} of {len(wanted)} {unit}s left out: {'; '.join(reasons)}"
 
 
 __all__ = ["Pairs", "Unit", "find_pairs"]

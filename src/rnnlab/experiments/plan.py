@@ -1,4 +1,4 @@
-"""An experiment file becomes a plan: variants times seeds, each with all its settings."""
+"""Makes a plan of an experiment file: a run for each variant and seed, with all its settings."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import numpy as np
 
 from rnnlab.config import Settings, find_config, read_toml
 from rnnlab.errors import UsageError, unknown
-from rnnlab.experiments.feasibility import check_claims, measurable_outcomes, why_not
+from rnnlab.experiments.feasibility import check_claims, measurable_outcomes, reason_not_comparable
 from rnnlab.experiments.settings import (
     ClaimSettings,
     ComparisonSettings,
@@ -21,11 +21,11 @@ from rnnlab.experiments.settings import (
     ExperimentSettings,
     Range,
     VariantSettings,
-    quickened,
+    apply_quick,
 )
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
-"""Settings that say where a run is computed or shown, not what it is."""
+"""Settings that decide where a run is computed or shown, not its result."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class PlannedRun:
 
     @cached_property
     def id(self) -> str:
-        """The name of its run directory: a hash of all settings that decide what comes out."""
+        """The name of its run directory: a hash of all settings that decide its result."""
         return settings_id(self.settings)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an experiment file asks for, all names resolved."""
+    """What an experiment file asks for, with all names resolved."""
 
     name: str
     settings: ExperimentSettings
@@ -52,7 +52,7 @@ class Plan:
     claims: tuple[ClaimSettings, ...]
     base: Settings
     runs: tuple[PlannedRun, ...]
-    """Seed by seed, all variants of the first seed first: an early end leaves whole rounds."""
+    """Ordered by seed, so that an experiment that ends early has all variants of some seeds."""
     origin: Path = Path()
     """Folder of the experiment's file, to which the paths of corpora are relative."""
 
@@ -62,18 +62,18 @@ class Plan:
         return self.settings.reference or (self.variants[0].name if self.variants else "")
 
     def variant_settings(self, name: str, seed: int = 0) -> Settings:
-        """All settings of a variant's run."""
+        """Return all settings of a variant's run."""
         change = next(v.change for v in self.variants if v.name == name)
         return self.base.changed(f"variant {name!r}", **change, seed=seed)
 
     @property
     def timing_ids(self) -> dict[str, str]:
-        """By variant: what stands for all that its speed depends on but the machine."""
+        """By variant, a hash of all that its speed depends on, except the machine."""
         asked = self.settings
         timing = asked.timing.model_dump(mode="json") if asked.timing else None
         prediction = [asked.phrase_length, *asked.phrases] if asked.phrases else []
         return {
-            variant.name: _digits(
+            variant.name: _short_hash(
                 [settings_id(self.variant_settings(variant.name)), timing, prediction]
             )
             for variant in self.variants
@@ -81,11 +81,11 @@ class Plan:
 
 
 def settings_id(settings: Settings) -> str:
-    """Twelve hexadecimal digits that stand for the settings of a run as they were asked for.
+    """Return the id of a run: a hash of its settings, 12 hexadecimal digits.
 
-    SHA-256 of the settings that differ from their default, in JSON, sorted by name, without those
-    that only say where a run is computed or shown. Two runs with one id are the same run. A setting
-    that a later version adds leaves the ids of earlier runs as they are.
+    SHA-256 of the settings that differ from their defaults, as JSON sorted by name, without those
+    that only decide where a run is computed or shown. Two runs with the same id are the same run.
+    The ids stay the same if a later version adds a setting.
     """
     defaults = Settings().flat()
     asked = {
@@ -93,16 +93,16 @@ def settings_id(settings: Settings) -> str:
         for name, value in settings.flat().items()
         if name not in NOT_IN_THE_ID and value != defaults[name]
     }
-    return _digits(asked)
+    return _short_hash(asked)
 
 
-def _digits(value: object) -> str:
+def _short_hash(value: object) -> str:
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read_plan(file: Path) -> Plan:
-    """Read an experiment file; raises UsageError, one line a fault, that begins with the file."""
+    """Read an experiment file; raises UsageError with a line for each error."""
     folder = file.resolve().parent
     return replace(make_plan(read_toml(file), folder.name, str(file)), origin=folder)
 
@@ -114,23 +114,23 @@ def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
         base = _base(settings.base)
         variants = _variants(settings)
         _check_seeds(base, settings)
-        made = _made(base, variants)
-        if settings.reference and settings.reference not in made:
-            raise unknown("reference", settings.reference, made)
-        outcomes = measurable_outcomes(settings, list(made.values()) or [base])
+        by_variant = _settings_by_variant(base, variants)
+        if settings.reference and settings.reference not in by_variant:
+            raise unknown("reference", settings.reference, by_variant)
+        outcomes = measurable_outcomes(settings, list(by_variant.values()) or [base])
         settings = settings.model_copy(update={"outcomes": outcomes})
-        check_claims(settings, made)
+        check_claims(settings, by_variant)
     except UsageError as error:
         lines = str(error).splitlines()
         raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
     if settings.quick:
-        make_plan(quickened(content), name, f"{where}: quick")
+        make_plan(apply_quick(content), name, f"{where}: quick")
     runs = tuple(
         PlannedRun(variant, seed, run.changed(seed=seed))
         for seed in settings.seeds
-        for variant, run in made.items()
+        for variant, run in by_variant.items()
     )
-    claims = settings.claim or _default_claims(settings, made)
+    claims = settings.claim or _default_claims(settings, by_variant)
     return Plan(name, settings, variants, claims, base, runs)
 
 
@@ -142,7 +142,7 @@ def _base(values: Mapping[str, Any]) -> Settings:
     start = Settings.from_toml(find_config(config)) if config else Settings()
     base = start.changed("base", **values)
     if base.data.corpus == ("auto",):
-        raise UsageError("base: corpus = 'auto' is another text on another machine; name a corpus")
+        raise UsageError("base: corpus = 'auto' depends on the machine; name a corpus")
     return base
 
 
@@ -166,7 +166,7 @@ def _variants(settings: ExperimentSettings) -> tuple[VariantSettings, ...]:
         ]
     elif settings.random is not None:
         drawn = {change_name(change): change for change in _draws(settings.random)}
-        changes = list(drawn.values())  # what is drawn again is no variant of its own
+        changes = list(drawn.values())  # the same draw twice is one variant
     else:
         changes = []
     named = tuple(VariantSettings(name=change_name(c), change=c) for c in changes)
@@ -200,45 +200,50 @@ def _draw(rng: np.random.Generator, span: Range) -> Any:
     return float(rng.uniform(low, high))
 
 
-def _made(base: Settings, variants: Iterable[VariantSettings]) -> dict[str, Settings]:
-    """All settings of each variant; raises UsageError, every fault once, and for two that agree."""
-    made: dict[str, Settings] = {}
+def _settings_by_variant(
+    base: Settings, variants: Iterable[VariantSettings]
+) -> dict[str, Settings]:
+    """Return all settings of each variant.
+
+    Raises UsageError, with each error once, and if two variants are the same.
+    """
+    by_variant: dict[str, Settings] = {}
     faults: dict[str, str] = {}
     for variant in variants:
         where = f"variant {variant.name!r}"
-        if variant.name in made:
+        if variant.name in by_variant:
             raise UsageError(f"{where} is there twice")
         try:
-            made[variant.name] = base.changed(where, **variant.change)
+            by_variant[variant.name] = base.changed(where, **variant.change)
         except UsageError as error:
             for line in str(error).splitlines():
                 faults.setdefault(line.removeprefix(where), line)
     if faults:
         raise UsageError("\n".join(faults.values()))
     first: dict[str, str] = {}
-    for name, settings in made.items():
+    for name, settings in by_variant.items():
         if (same := first.setdefault(settings_id(settings), name)) != name:
             raise UsageError(
                 f"variants {same!r} and {name!r} are the same: no setting differs that decides "
-                "what comes out"
+                "the result"
             )
-    return made
+    return by_variant
 
 
 def _default_claims(
-    settings: ExperimentSettings, made: Mapping[str, Settings]
+    settings: ExperimentSettings, by_variant: Mapping[str, Settings]
 ) -> tuple[ClaimSettings, ...]:
-    """Where a file makes no claim: every variant against the reference, by the first outcome.
+    """Return the claims of a file without any: each variant against the reference.
 
-    Those that cannot be compared are not.
+    They compare the first outcome, and leave out variants that cannot be compared.
     """
-    reference = settings.reference or next(iter(made), "")
+    reference = settings.reference or next(iter(by_variant), "")
     comparisons = (
         ComparisonSettings(variant=name, against=reference, outcome=settings.outcomes[0])
-        for name in made
+        for name in by_variant
     )
     return tuple(
         ClaimSettings(comparison=(comparison,))
         for comparison in comparisons
-        if not why_not(comparison, settings, made)
+        if not reason_not_comparable(comparison, settings, by_variant)
     )

@@ -1,4 +1,4 @@
-"""All that a report is made of; needs no torch."""
+"""The data of a report: all runs of an experiment and their figures; needs no torch."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 
 Status = Literal["finished", "diverged", "failed", "pruned", "missing"]
-"""diverged, pruned: ended early, for good; failed: will be tried again; missing: not run yet."""
+"""diverged, pruned: ended early; failed: will be tried again; missing: not run yet."""
 
 Points = list[tuple[float, float]]
 """(x, y), x ascending."""
@@ -24,7 +24,7 @@ class RunRecord:
     reason: str = ""
     """Why it did not finish."""
     outcomes: dict[str, float] = field(default_factory=dict)
-    """By the names of `OUTCOMES`, timed ones as the run itself met them; finite."""
+    """Finite values by the names of `OUTCOMES`; timed ones as measured during the run."""
     curves: dict[str, Points] = field(default_factory=dict)
     """`training`: (epochs, nats per token); `held_out`: (epochs, bits per character)."""
     baselines: dict[str, float] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class RunRecord:
     gradient_flow: dict[str, list[float]] = field(default_factory=dict)
     """`initial`, `trained`: norm of dL_T/dh_(T-k), k = 0, 1, …"""
     texts: list[str] = field(default_factory=list)
-    """The experiment's phrases, continued."""
+    """The experiment's phrases with their continuations."""
     data: dict[str, Any] = field(default_factory=dict)
     """`corpus_sha256`; `tokens` by split."""
     environment: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class RunRecord:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will stay as it is."""
+        """Whether the run has its final outcome."""
         return self.status not in ("missing", "failed")
 
 
@@ -51,27 +51,28 @@ class Timing:
     variant: str
     round: int
     outcomes: dict[str, float]
-    """The timed ones of `OUTCOMES`."""
+    """By the names of the timed `OUTCOMES`."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """All that a report is made of."""
+    """A plan and the records of its runs."""
 
     plan: Plan
     runs: list[RunRecord]
-    """In the plan's order, with those that are missing."""
+    """In the plan's order, including missing ones."""
     timings: list[Timing] = field(default_factory=list)
     timing_environment: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command that makes the experiment again."""
     looks: list[int] = field(default_factory=list)
-    """Numbers of seeds with which complete verdicts were made, this one last."""
+    """Numbers of seeds with which complete verdicts were made, the current one last."""
 
     def values(self, variant: str, outcome: str) -> dict[int, float]:
-        """A variant's figures: by seed, or a timed one by round where speed is measured apart.
+        """Return a variant's figures by seed, or by timing round for timed outcomes.
 
-        Where it is to be measured apart and has not been yet, there are none.
+        Timed outcomes are by round if the experiment measures speed separately; there are none
+        until it has.
         """
         if OUTCOMES[outcome].timed and self.times_apart:
             own = [timing for timing in self.timings if timing.variant == variant]
@@ -81,12 +82,12 @@ class Records:
 
     @property
     def times_apart(self) -> bool:
-        """Whether speed is measured apart from the runs, or is to be."""
+        """Whether the experiment measures speed separately from its runs."""
         return bool(self.rounds)
 
     @property
     def rounds(self) -> set[int]:
-        """The rounds in which speed is measured apart; none where it is not."""
+        """The timing rounds, measured or planned; none if speed is not measured separately."""
         asked = self.plan.settings.timing
         made = {timing.round for timing in self.timings}
         return made or set(range(asked.rounds if asked else 0))

@@ -131,31 +131,35 @@ class ComparisonSettings(SettingsGroup):
         "compared by ratio",
     )
 
-    @property
-    def is_ratio(self) -> bool:
-        """Whether the two variants are compared by their ratio."""
-        return OUTCOMES[self.outcome].is_ratio
-
-    @property
-    def has_margin(self) -> bool:
-        """Whether the statement is about a difference, or a ratio, of some size."""
-        return self.margin > (1 if self.is_ratio else 0)
-
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         _check_outcomes((self.outcome,))
-        ratio = self.is_ratio
         if self.expect in TOLERANT and not self.has_margin:
-            what = "a ratio above 1" if ratio else "a difference above 0"
+            what = "a ratio above 1" if self.is_ratio else "a difference above 0"
             raise ValueError(f"expect = {self.expect!r} needs a margin, {what}")
         if self.expect == "different" and self.margin:
             raise ValueError("expect = 'different' takes no margin")
-        if ratio and 0 < self.margin < 1:
+        if self.is_ratio and 0 < self.margin < 1:
             raise ValueError(
                 f"{self.outcome} is compared by ratio: margin must be at least 1, "
                 f"not {self.margin:g}"
             )
         return self
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether figures are compared by their ratio, not by their difference."""
+        return OUTCOMES[self.outcome].is_ratio
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether there is a margin that makes a difference."""
+        return self.margin > (1 if self.is_ratio else 0)
+
+    @property
+    def scaled_margin(self) -> float:
+        """The margin on the scale of the comparison: its logarithm if by ratio."""
+        return math.log(max(self.margin, 1.0)) if self.is_ratio else self.margin
 
 
 class ClaimSettings(SettingsGroup):
@@ -278,7 +282,7 @@ class ExperimentSettings(SettingsGroup):
         return self
 
 
-def quickened(values: Mapping[str, Any]) -> dict[str, Any]:
+def apply_quick(values: Mapping[str, Any]) -> dict[str, Any]:
     """Apply an experiment's `quick` table to its content, and take the table away.
 
     Where there is no table to apply, or to apply it to, that is left for `ExperimentSettings` to

@@ -1,9 +1,9 @@
-"""Where an experiment's runs are kept: which have ended, and who may do the next one.
+"""The folder of an experiment's runs: which have ended, and which process makes a run.
 
-FOLDER/runs/ID/    a run directory; ID is `plan.settings_id`
-FOLDER/runs/.locks/ID  held by the process that is making this run; the system frees it when that
-                   process ends, however it ends
-FOLDER/failures/ID.txt  what a run that failed had to say
+FOLDER/runs/ID/         run directory; ID is `plan.settings_id`
+FOLDER/runs/.locks/ID   lock of the process that is making this run; the system frees it when that
+                        process ends, for whatever reason
+FOLDER/failures/ID.txt  error message of a run that failed
 """
 
 import shutil
@@ -25,8 +25,8 @@ EndedStatus = Literal["finished", "diverged", "pruned"]
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a run came to its end, for good."""
+class RunEnd:
+    """How a run ended, for good."""
 
     status: EndedStatus
     reason: str = ""
@@ -39,7 +39,7 @@ class Store:
     folder: Path
 
     def prepare(self) -> None:
-        """Make the folder; raises RunDirectoryError where it cannot be written."""
+        """Make the folder; raises RunDirectoryError if it cannot be written."""
         runs = self.folder / "runs"
         try:
             make_folder(runs / ".locks")
@@ -52,13 +52,13 @@ class Store:
             ) from None
 
     def directory(self, run_id: str) -> Path:
-        """Where a run's directory is, or will be."""
+        """Return the path of a run's directory, which may not exist yet."""
         return self.folder / "runs" / run_id
 
     def outcome(self, run_id: str) -> dict[str, Any] | None:
-        """Content of a run's outcome.json; None where it has not ended.
+        """Return the content of a run's outcome.json; None if the run has not ended.
 
-        Raises RunDirectoryError where it is damaged or a newer version wrote it.
+        Raises RunDirectoryError if it is damaged or was written by a newer version.
         """
         file = self.directory(run_id) / OUTCOME
         if not file.is_file():
@@ -77,37 +77,37 @@ class Store:
             )
         return content
 
-    def ended(self, run_id: str) -> Ended | None:
-        """How a run ended; None where it has not. Raises as `outcome` does."""
+    def ended(self, run_id: str) -> RunEnd | None:
+        """Return how a run ended; None if it has not. Raises as `outcome` does."""
         content = self.outcome(run_id)
-        return Ended(content["status"], content["reason"]) if content else None
+        return RunEnd(content["status"], content["reason"]) if content else None
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
-        """Try to be the one who makes a run; yields False where another process does already."""
+        """Try to claim a run for this process; yields False if another process has claimed it."""
         locks = self.folder / "runs" / ".locks"
         make_folder(locks)
         with claimed(locks / run_id) as owner:
             yield not owner
 
-    def clear(self, run_id: str) -> None:
-        """Remove what a run that was cut off has left; the claim must be held."""
+    def remove_run(self, run_id: str) -> None:
+        """Remove the directory of a run that was cut off; its claim must be held."""
         shutil.rmtree(self.directory(run_id), ignore_errors=True)
 
     def failure(self, run_id: str) -> str:
-        """Why a run failed when it was last tried, in a line; empty where it did not."""
+        """Return the last line of a run's error message; empty if it has not failed."""
         file = self._failure(run_id)
         lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
         return lines[-1] if lines else ""
 
-    def keep_failure(self, run_id: str, text: str) -> None:
-        """Write down why a run failed."""
+    def write_failure(self, run_id: str, text: str) -> None:
+        """Keep the error message of a run that failed."""
         file = self._failure(run_id)
         make_folder(file.parent)
         write_atomically(file, text.encode())
 
-    def forget_failure(self, run_id: str) -> None:
-        """A run that failed once has ended now."""
+    def clear_failure(self, run_id: str) -> None:
+        """Remove the error message of a run that has ended now."""
         self._failure(run_id).unlink(missing_ok=True)
 
     def _failure(self, run_id: str) -> Path:

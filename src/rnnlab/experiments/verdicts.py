@@ -1,12 +1,13 @@
-"""Verdicts in words: what an experiment shows of each claim, and what it could not have seen."""
+"""The verdict on each claim of an experiment, by paired tests with Holm's correction."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
+from rnnlab.experiments.comparison import ClaimVerdict, ComparisonResult, Verdict
 from rnnlab.experiments.outcomes import OUTCOMES
-from rnnlab.experiments.pairing import Pairs, Unit, find_pairs
+from rnnlab.experiments.pairing import Pairs, find_pairs
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import TOLERANT, ComparisonSettings
 from rnnlab.experiments.statistics import (
@@ -21,80 +22,31 @@ from rnnlab.experiments.statistics import (
     holm_levels,
     t_test,
 )
-from rnnlab.experiments.wording import describe_comparison, stated
-
-Verdict = Literal["supported", "contradicted", "not shown"]
+from rnnlab.experiments.wording import default_claim_text, describe_comparison
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One comparison, with the numbers behind its verdict."""
-
-    settings: ComparisonSettings
-    verdict: Verdict
-    pairs: int
-    """Seeds (or timing rounds) that both variants have; with a fixed value, the variant's own."""
-    mean: float | None
-    """Of the variant over the pairs: arithmetic, or geometric where compared by ratio."""
-    mean_against: float | None
-    """Of the other variant, or the fixed value."""
-    estimate: float | None
-    """Mean paired difference, or geometric mean of the ratios."""
-    interval: tuple[float, float] | None
-    """95% t interval of the estimate, on the same scale; None under two pairs."""
-    p_value: float | None
-    """Of the test that decides, see `judge`; None under two pairs."""
-    adjusted_p: float | None
-    """After Holm's correction over all comparisons of the experiment."""
-    effect_size: float | None
-    """Mean paired difference over its standard deviation, with Hedges' correction; of logarithms
-    where compared by ratio. None under three pairs and without spread."""
-    detectable: float | None
-    """Smallest true difference (or ratio above 1) that this many pairs would have shown in four of
-    five experiments, at the level that Holm's correction leaves to this comparison; with a margin,
-    shown to be beyond it. Of `equivalent`, `not lower` and `not higher`: the smallest margin within
-    which two equal variants would have been. None without spread."""
-    sentence: str
-    """All of this in words."""
-    unit: Unit = "seed"
-    left_out: str = ""
-    """Which pairs are lacking and why, in words; empty where none is."""
-    survivors: bool = False
-    """Whether pairs are lacking because runs diverged, so that nothing is tested."""
-
-
-@dataclass(frozen=True)
-class ClaimVerdict:
-    """A sentence and what the experiment says of it."""
-
-    text: str
-    note: str
-    verdict: Verdict
-    compared: tuple[Compared, ...]
-
-
-def judge(records: Records) -> list[ClaimVerdict]:
+def judge_claims(records: Records) -> list[ClaimVerdict]:
     """Decide every claim of the plan; the chance of any false verdict is at most 5%.
 
-    Both verdicts count, supported and contradicted: each comparison has one p value, small where
-    either is due, and Holm's correction runs over all comparisons of the experiment, untested ones
-    included (p = 1), the same one in two claims once. It holds for normal differences, and a wrong
-    sign is counted as false too (Shaffer 1980, Ann. Statist. 8:1342, proves it for independent
-    tests).
+    Both verdicts count, supported and contradicted. Each comparison has one p value, which is small
+    if either verdict is due. Holm's correction runs over all comparisons of the experiment: those
+    that cannot be tested count with p = 1, and one that occurs in two claims counts once. It holds
+    for normally distributed differences, and counts a wrong sign as a false verdict too (Shaffer
+    1980, Ann. Statist. 8:1342, proves it for independent tests).
 
-    - `lower`, `higher`: the two-sided t test that the true difference is the margin. Beyond it the
-      statement is supported, short of it contradicted.
+    - `lower`, `higher`: two-sided t test that the true difference equals the margin. Beyond the
+      margin the statement is supported, short of it contradicted.
     - `not lower`, `not higher`: the same test; short of the margin the statement is supported
       (non-inferiority), beyond it contradicted.
-    - `different`: the two-sided t test. Never contradicted: that nothing differs at all cannot be
-      shown; `equivalent` states what can.
-    - `equivalent`: two one-sided tests within the margin for supported; for contradicted, twice the
-      one-sided p of lying beyond it on the side where the mean lies. Only one of the two verdicts
-      can be false, whatever the truth, so that neither test pays for the other.
+    - `different`: two-sided t test. Never contradicted: no test shows that nothing differs at all;
+      use `equivalent` instead.
+    - `equivalent`: supported by two one-sided tests within the margin; contradicted by twice the
+      one-sided p of lying beyond it, on the side of the mean. Whatever the truth, only one of these
+      two verdicts can be false, so the two tests need no correction for each other.
 
-    Where a run of either variant diverged, nothing is tested: those that are left are survivors,
-    and would speak for the variant that loses some. Where ratios are compared, all of this is of
-    logarithms. A claim is supported where all its comparisons are, contradicted where any is.
+    If a run of either variant diverged, nothing is tested: the remaining runs are survivors, and
+    would favour the variant that lost some. Figures compared by ratio are tested as logarithms. A
+    claim is supported if all its comparisons are, and contradicted if any is.
     """
     claims = records.plan.claims
     comparisons = list(dict.fromkeys(c for claim in claims for c in claim.comparison))
@@ -110,7 +62,7 @@ def judge(records: Records) -> list[ClaimVerdict]:
     }
     return [
         ClaimVerdict(
-            claim.text or stated(claim.comparison[0]),
+            claim.text or default_claim_text(claim.comparison[0]),
             claim.note,
             _all_of([compared[c].verdict for c in claim.comparison]),
             tuple(compared[c] for c in claim.comparison),
@@ -122,14 +74,14 @@ def judge(records: Records) -> list[ClaimVerdict]:
 class _Test(NamedTuple):
     p: float
     due: Verdict
-    """The verdict, where p is small enough."""
+    """The verdict if p is small enough."""
 
 
 def _test(settings: ComparisonSettings, pairs: Pairs) -> _Test:
     differences = pairs.differences
     if len(differences) < 2 or pairs.survivors:
         return _Test(1.0, "not shown")
-    mean, margin = estimate_mean(differences).mean, _margin(settings)
+    mean, margin = estimate_mean(differences).mean, settings.scaled_margin
     match settings.expect:
         case "different":
             return _Test(t_test(differences), "supported")
@@ -147,8 +99,8 @@ def _test(settings: ComparisonSettings, pairs: Pairs) -> _Test:
 
 def _compare(
     settings: ComparisonSettings, pairs: Pairs, test: _Test, adjusted_p: float, level: float
-) -> Compared:
-    compared = Compared(
+) -> ComparisonResult:
+    compared = ComparisonResult(
         settings, test.due if adjusted_p <= LEVEL else "not shown", len(pairs.values),
         mean=None, mean_against=None, estimate=None, interval=None, p_value=None, adjusted_p=None,
         effect_size=None, detectable=None, sentence="", unit=pairs.unit, left_out=pairs.left_out,
@@ -180,24 +132,16 @@ def _compare(
 
 
 def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) -> float | None:
-    """On the scale of the differences; the spread of this experiment taken as the true one."""
+    """On the scale of the differences; takes the spread of this experiment for the true one."""
     if not estimate.deviation:
         return None
     if settings.expect == "equivalent":
         return detectable_margin(estimate.deviation, estimate.count, level)
     smallest = detectable_difference(estimate.deviation, estimate.count, level)
-    return smallest if settings.expect in TOLERANT else _margin(settings) + smallest
-
-
-def _margin(settings: ComparisonSettings) -> float:
-    """On the scale of the differences."""
-    return math.log(max(settings.margin, 1.0)) if settings.is_ratio else settings.margin
+    return smallest if settings.expect in TOLERANT else settings.scaled_margin + smallest
 
 
 def _all_of(verdicts: Sequence[Verdict]) -> Verdict:
     if "contradicted" in verdicts:
         return "contradicted"
     return "not shown" if "not shown" in verdicts else "supported"
-
-
-__all__ = ["ClaimVerdict", "Compared", "Verdict", "judge"]

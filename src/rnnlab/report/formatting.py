@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnnlab.experiments.wording import limit
+from rnnlab.experiments.wording import largest_shown
 
 MOST = 1000
 """An interval that reaches up by more than this factor says only that."""
@@ -11,7 +11,7 @@ MOST = 1000
 
 def number(value: float, digits: int) -> str:
     """A figure with its decimals and thousands separators: 142,600 or 2.049."""
-    largest, power = limit(digits)
+    largest, power = largest_shown(digits)
     if abs(value) >= largest:
         return f"> {power}" if value > 0 else f"< -{power}"
     return f"{value:z,.{digits}f}"

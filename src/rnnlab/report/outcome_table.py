@@ -9,7 +9,7 @@ from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import VariantSettings
 from rnnlab.experiments.statistics import LEVEL, Alternative, Estimate, estimate_mean, t_test
-from rnnlab.experiments.wording import limit
+from rnnlab.experiments.wording import largest_shown
 from rnnlab.report.formatting import assigned, factor_words, number
 
 LARGEST = 700.0
@@ -201,7 +201,7 @@ def _cell(
     value = outcome.unscaled(estimate.mean)
     mean = number(value, outcome.digits)
     spread = ""
-    if estimate.half is not None and abs(value) < limit(outcome.digits)[0]:
+    if estimate.half is not None and abs(value) < largest_shown(outcome.digits)[0]:
         half = outcome.unscaled(estimate.half)
         spread = factor_words(half) if outcome.is_ratio else f"± {number(half, outcome.digits)}"
     return Cell(mean, spread, tuple(notes), best)

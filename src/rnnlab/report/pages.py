@@ -7,8 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.files import write_atomically
 from rnnlab.report.figures import Figures, draw_figures
 from rnnlab.report.formatting import sentence

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rnnlab.config import Settings
+from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.plan import NOT_IN_THE_ID
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.verdicts import ClaimVerdict
 from rnnlab.report.formatting import counted, listed, number, setting, span
 
 ProtocolRows = list[tuple[str, str]]

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rnnlab.experiments.comparison import ClaimVerdict, Verdict
 from rnnlab.experiments.records import Records, RunRecord
-from rnnlab.experiments.verdicts import ClaimVerdict, Verdict
 from rnnlab.report import explanations
 from rnnlab.report.formatting import counted, span
 from rnnlab.report.outcome_table import OutcomeTable, outcome_table

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.execution.job import Job
+from rnnlab.execution.executor import Job
 from rnnlab.execution.local import LocalExecutor
-from rnnlab.experiments.archive import ARCHIVE, Archive, read_archive, write_archive
-from rnnlab.experiments.collect import collect
+from rnnlab.experiments.archive import (
+    ARCHIVE,
+    Archive,
+    collect_records,
+    read_archive,
+    update_archive,
+    write_archive,
+)
 from rnnlab.experiments.store import Store
 from rnnlab.runs.run import Run
 
@@ -19,8 +25,8 @@ from rnnlab.runs.run import Run
 def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1, gradient_flow=True, phrases=["The cat"]), Store(tmp_path)
     list(LocalExecutor(store, 1).run(iter([Job.of(plan.runs[0], plan, 1)])))
-    store.keep_failure(plan.runs[1].id, "no luck")
-    records = collect(plan, store, Archive(), "the command")
+    store.write_failure(plan.runs[1].id, "no luck")
+    records = collect_records(plan, tmp_path, "the command")
     first, second = records.runs
     assert (second.status, second.reason) == ("failed", "no luck")
     run, outcome = Run.open(store.directory(first.id)), store.outcome(first.id)
@@ -43,7 +49,7 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
     elsewhere.mkdir()
     write_archive(Archive({first.id: first}, records.command), elsewhere)
     assert json.loads((elsewhere / ARCHIVE).read_text())["runs"][0]["texts"] == []
-    again = collect(plan, Store(elsewhere), read_archive(elsewhere))
+    again = collect_records(plan, elsewhere)
     assert again.runs[0] == first
     assert again.runs[1].status == "missing"
     assert again.command == "the command"
@@ -51,25 +57,24 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
 
 def test_a_renamed_variant_finds_its_archived_run(make: Any, tmp_path: Path) -> None:
     plan = make(grid=None, variant=[{"name": "old"}], seeds=1)
-    (missing,) = collect(plan, Store(tmp_path), Archive()).runs
+    (missing,) = collect_records(plan, tmp_path).runs
     done = replace(missing, status="finished", outcomes={"training_perplexity": 2.0})
     write_archive(Archive({done.id: done}), tmp_path)
     renamed = make(grid=None, variant=[{"name": "new"}], seeds=1)
-    (found,) = collect(renamed, Store(tmp_path), read_archive(tmp_path)).runs
+    (found,) = collect_records(renamed, tmp_path).runs
     assert (found.variant, found.outcomes) == ("new", {"training_perplexity": 2.0})
 
 
 def test_every_look_at_complete_verdicts_is_remembered(make: Any, tmp_path: Path) -> None:
-    archive = Archive()
     for seeds, looks in ((2, [2]), (2, [2]), (3, [2, 3]), (4, [2, 3])):
         plan = make(grid=None, variant=[{"name": "a"}], seeds=seeds)
-        records = collect(plan, Store(tmp_path), archive)
-        if seeds < 4:  # of the last look no run is there
+        if seeds < 4:  # none of the last runs has ended
+            records = collect_records(plan, tmp_path)
             done = {run.id: replace(run, status="finished") for run in records.runs}
-            archive = replace(archive, runs=done)
-        records = collect(plan, Store(tmp_path), archive)
+            write_archive(Archive(done, looks=read_archive(tmp_path).looks), tmp_path)
+        records = collect_records(plan, tmp_path)
         assert records.looks == looks
-        archive = replace(archive, looks=records.looks)
+        update_archive(records, tmp_path)
 
 
 def with_curves(curves: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def with_curves(curves: dict[str, Any]) -> dict[str, Any]:
         ({"format": 1, "runs": [{}]}, "damaged, not as an experiment writes it; move it"),
         (
             {"format": 1, "command": "", "runs": [{"id": "a", "new": 1}]},
-            "damaged, not as an experiment writes it; move it away, and it is made again from ",
+            "damaged, not as an experiment writes it; move it away to have it made again from ",
         ),
         (with_curves({"held_out": [1]}), "damaged, not as an experiment writes it; move it"),
         (with_curves({"training": [[1]]}), "damaged, not as an experiment writes it; move it"),
