@@ -201,9 +201,9 @@ def test_a_driver_must_be_on_a_node(
 ) -> None:
     told = hosts[1].call(*driver(tmp_path, content), env=env)
     assert told.stdout.splitlines()[-1] == (
-        "rnnlab.errors.UnavailableError: this machine is no node of the Ray cluster at "
-        f"{HEAD}; make it one with ray start --address={HEAD} (with --num-cpus=0 where it is to "
-        "make no runs)"
+        "rnnlab.errors.UnavailableError: this machine is not a node of the Ray cluster at "
+        f"{HEAD}; make it one with ray start --address={HEAD} (with --num-cpus=0 if it is to make "
+        "no runs)"
     )
 
 

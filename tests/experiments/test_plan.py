@@ -135,8 +135,8 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
             "an experiment needs exactly one of [[variant]], [grid], [random] and [search], "
             "not variant and grid",
         ),
-        ({"grid": None, "variant": [{"name": "a"}, {"name": "a"}]}, "variant 'a' is there twice"),
-        ({"seeds": [1, 1]}, "seed 1 is there twice"),
+        ({"grid": None, "variant": [{"name": "a"}, {"name": "a"}]}, "variant 'a' occurs twice"),
+        ({"seeds": [1, 1]}, "seed 1 occurs twice"),
         ({"seeds": 0}, "seeds must be a number of at least 1, or a list of seeds"),
         ({"seeds": 2_000_000}, "seeds: at most 100,000 can be run, not 2,000,000"),
         ({"seeds": 10**25}, f"seeds: at most 100,000 can be run, not {10**25:,}"),
@@ -162,7 +162,7 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
         ),
         ({"grid": {"cell": "gru"}}, "grid: cell must be a list of values, not 'gru'"),
         ({"grid": {"cell": ["lstm", "gru", "lstm"]}}, "grid: cell has 'lstm' twice"),
-        ({"grid": {"dropout": [0.12341, 0.12342]}}, "variant 'dropout=0.1234' is there twice"),
+        ({"grid": {"dropout": [0.12341, 0.12342]}}, "variant 'dropout=0.1234' occurs twice"),
         (
             {"grid": None, "variant": [{"name": "a"}, {"name": "b", "chnage": {"cell": "gru"}}]},
             "variant 2: unknown key 'chnage'; did you mean 'change'?",
@@ -178,7 +178,7 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
         ),
         (
             {"grid": None, "search": {"settings": {"dropout": {"low": 0.0, "high": 0.5}}}},
-            "a search runs each suggestion with one seed; seeds must be one",
+            "a search runs each suggestion with one seed; give only one",
         ),
         ({"grid": {"seed": [1, 2]}}, "variant 'seed=1': seed belongs in seeds"),
         ({"outcomes": ["bits"]}, "unknown outcome 'bits' (choices: held_out_bits_per_character"),
@@ -314,7 +314,7 @@ def test_a_claim_that_is_wrong(make: Any, comparison: dict[str, Any], message: s
 
 
 def test_a_search_makes_no_comparisons() -> None:
-    with pytest.raises(UsageError, match="a search makes no comparisons"):
+    with pytest.raises(UsageError, match="a search cannot have claims"):
         ExperimentSettings(
             question="?",
             search={"settings": {"dropout": {"low": 0.0, "high": 0.5}}},

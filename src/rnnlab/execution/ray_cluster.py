@@ -32,7 +32,7 @@ CONNECT_SECONDS = 5.0
 ENVIRONMENT = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
 """Variables that Ray reads when it is imported."""
 
-PATIENCE = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS": "10"}
+PATIENCE = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_gcs_server_request_timeout_seconds": "15"}
 """Variables that make Ray report an error within seconds when it joins a cluster; by default it
 tries again for minutes."""
 

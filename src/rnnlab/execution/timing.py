@@ -1,7 +1,7 @@
-"""Speed, measured apart: every variant in turns, one at a time, on an otherwise idle machine.
+"""Measures the speed of all variants, one after the other, on an otherwise idle machine.
 
-Runs that share a machine slow each other down, so their own seconds compare little. Here each round
-measures each variant once, so that a machine that drifts hits all alike.
+Runs that share a machine slow each other down, so their own timings are hard to compare. Here each
+round measures each variant once, so that a change in the machine's speed affects all of them.
 """
 
 import math
@@ -24,16 +24,16 @@ TRAINING, PREDICTION = "training", "prediction"
 
 
 def measure(
-    plan: Plan, timing: TimingSettings, tell: Callable[[str, float], None]
+    plan: Plan, timing: TimingSettings, watch: Callable[[str, float], None]
 ) -> dict[str, object]:
-    """Time training steps and, where the plan has phrases, their continuation.
+    """Time training steps and, if the plan has phrases, their continuation.
 
-    tell is called with what is about to be measured, and the share of all work done, 0 .. 1.
-    Returns the content of timing.json. Raises as `prepare` does.
+    watch is called with what is about to be measured and the fraction of all measurements done, 0
+    to 1. Returns the content of timing.json. Raises as `prepare`.
     """
     ready = {}
     for variant in plan.variants:
-        # Steps take as long at any learning rate; at this one none diverges.
+        # The speed does not depend on the learning rate, and training does not diverge at this one.
         settings = resolve_corpora(plan.variant_settings(variant.name), plan.origin)
         settings = settings.changed(learning_rate=1e-6)
         if timing.threads:
@@ -45,12 +45,12 @@ def measure(
     measurements = len(works) * (timing.rounds + 1)
     done = 0
 
-    def telling(name: str, number: int) -> None:
+    def report_progress(name: str, number: int) -> None:
         nonlocal done
-        tell(f"{name}, {f'round {number}' if number else 'warming up'}", done / measurements)
+        watch(f"{name}, {f'round {number}' if number else 'warming up'}", done / measurements)
         done += 1
 
-    rates = interleaved(works, timing.rounds, timing.seconds, telling)
+    rates = interleaved(works, timing.rounds, timing.seconds, report_progress)
     timings = []
     for name, each in ready.items():
         training_seconds = _training_seconds(each)
@@ -79,14 +79,14 @@ def _steps(ready: Prepared) -> Work:
 
 
 def _texts(ready: Prepared, plan: Plan) -> Work:
-    """All phrases continued; items are such rounds."""
+    """Continue all phrases again and again; an item is one continuation of all phrases."""
     while True:
         continue_phrases(ready.model, plan.settings.phrases, plan.settings.phrase_length)
         yield 1
 
 
 def _training_seconds(ready: Prepared) -> Callable[[float], float]:
-    """How long a run's budget lasts at so many tokens a second."""
+    """Return a function from tokens per second to the seconds that a run's budget lasts."""
     training, batches = ready.settings.training, ready.trainer.batches
     tokens = float(training.max_tokens or math.inf)
     if training.num_epochs:

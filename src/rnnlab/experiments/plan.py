@@ -212,7 +212,7 @@ def _settings_by_variant(
     for variant in variants:
         where = f"variant {variant.name!r}"
         if variant.name in by_variant:
-            raise UsageError(f"{where} is there twice")
+            raise UsageError(f"{where} occurs twice")
         try:
             by_variant[variant.name] = base.changed(where, **variant.change)
         except UsageError as error:

@@ -1,4 +1,4 @@
-"""What an experiment file may say: every key, defined once."""
+"""The keys of an experiment file, each defined once."""
 
 import math
 from collections import Counter
@@ -15,11 +15,11 @@ from rnnlab.experiments.outcomes import OUTCOMES
 Scalar = str | int | float | bool
 
 LARGEST_COUNT = 100_000
-"""Seeds, and variants, of one experiment; bounds memory where a figure is a slip."""
+"""Most seeds, and most variants, of an experiment; a typing error must not exhaust memory."""
 
 
 def _counted(value: object) -> object:
-    """`seeds = 6` stands for the seeds 0 to 5."""
+    """Turn `seeds = 6` into the seeds 0 to 5."""
     if isinstance(value, int) and not isinstance(value, bool):
         if value > LARGEST_COUNT:
             raise ValueError(f"at most {LARGEST_COUNT:,} can be run, not {value:,}")
@@ -40,9 +40,9 @@ def _check_outcomes(names: tuple[str, ...]) -> None:
 
 
 class VariantSettings(SettingsGroup):
-    """One thing that is compared: the base settings with some of them changed."""
+    """A variant to be compared: the base settings with some of them changed."""
 
-    name: str = Field(min_length=1, description="as it stands in tables; unique in the file")
+    name: str = Field(min_length=1, description="name in tables; unique in the file")
     change: dict[str, Any] = Field({}, description="settings that differ from the base")
     group: str = Field("", description="heading under which the report lists it")
     note: str = Field("", description="one line for the report")
@@ -57,7 +57,7 @@ class VariantSettings(SettingsGroup):
 
 
 class Range(SettingsGroup):
-    """Values that a setting is drawn from: low to high, or a list of choices."""
+    """The values of a setting: low to high, or a list of choices."""
 
     low: int | float | None = None
     high: int | float | None = None
@@ -78,31 +78,33 @@ class Range(SettingsGroup):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Low and high; of a list of choices 0 and 0, which nothing asks for."""
+        """Low and high; 0 and 0 for a list of choices."""
         return self.low or 0, self.high or 0
 
     @property
     def whole(self) -> bool:
-        """Whether both bounds are whole numbers, so that what is drawn is one too."""
+        """Whether both bounds are whole numbers; then only whole numbers are drawn."""
         return all(isinstance(bound, int) for bound in (self.low, self.high))
 
 
 class DrawSettings(SettingsGroup):
     """Variants drawn at random (Bergstra and Bengio 2012), or chosen one after the other."""
 
-    settings: dict[str, Range] = Field(min_length=1, description="what is drawn, and from where")
+    settings: dict[str, Range] = Field(
+        min_length=1, description="settings to draw, with their ranges"
+    )
     count: int = Field(20, ge=1, le=LARGEST_COUNT, description="variants drawn")
     seed: int = Field(0, ge=0, description="of the draws")
 
 
 class SearchSettings(DrawSettings):
-    """Optuna: tree-structured Parzen estimator, hopeless runs are ended early."""
+    """A search by Optuna: tree-structured Parzen estimator; hopeless runs are ended early."""
 
-    count: int = Field(50, ge=1, le=LARGEST_COUNT, description="trials, by all processes together")
-    outcome: str = Field(
-        "validation_bits_per_character", description="what is to be made as good as possible"
+    count: int = Field(50, ge=1, le=LARGEST_COUNT, description="trials of all processes together")
+    outcome: str = Field("validation_bits_per_character", description="outcome to optimise")
+    prune: bool = Field(
+        True, description="end runs that are worse than the median at the same evaluation"
     )
-    prune: bool = Field(True, description="end runs that fall behind the median at a milestone")
 
     @model_validator(mode="after")
     def _check_outcome(self) -> Self:
@@ -111,23 +113,23 @@ class SearchSettings(DrawSettings):
 
 
 TOLERANT = ("equivalent", "not lower", "not higher")
-"""Statements that hold for two equal variants, within a margin."""
+"""Statements that are true of two equal variants, within a margin."""
 
 
 class ComparisonSettings(SettingsGroup):
-    """A statement about one outcome of two variants, tested on the seeds that both have."""
+    """A statement about an outcome of two variants, tested on the seeds that both have."""
 
     variant: str = Field(description="name of a variant")
     against: str | float = Field(description="name of another variant, or a fixed value")
-    outcome: str = Field(description="what is compared")
+    outcome: str = Field(description="outcome that is compared")
     expect: Literal["lower", "higher", "not lower", "not higher", "different", "equivalent"] = (
-        Field("different", description="what is stated of the variant's outcome")
+        Field("different", description="statement about the variant's outcome")
     )
     margin: float = Field(
         0.0,
         ge=0,
         description="equivalent, not lower, not higher: largest difference that does not matter; "
-        "lower and higher: the least that is stated; as a ratio (1.1) where the outcome is "
+        "lower, higher: least difference that is claimed; a ratio (1.1) if the outcome is "
         "compared by ratio",
     )
 
@@ -153,7 +155,7 @@ class ComparisonSettings(SettingsGroup):
 
     @property
     def has_margin(self) -> bool:
-        """Whether there is a margin that makes a difference."""
+        """Whether the statement has a margin."""
         return self.margin > (1 if self.is_ratio else 0)
 
     @property
@@ -163,26 +165,28 @@ class ComparisonSettings(SettingsGroup):
 
 
 class ClaimSettings(SettingsGroup):
-    """A sentence, and the comparisons that together decide it: all must hold."""
+    """A sentence and the comparisons that decide it; all of them must hold."""
 
-    text: str = Field("", description="as it stands in the report; default: made from the first")
+    text: str = Field(
+        "", description="sentence in the report; default: made from the first comparison"
+    )
     note: str = Field("", description="how the sentence was made testable")
     comparison: tuple[ComparisonSettings, ...] = Field(min_length=1)
 
 
 class TimingSettings(SettingsGroup):
-    """Speed, measured apart: variants in turns, one at a time, after all runs have ended."""
+    """Speed, measured separately: one variant after the other, in rounds, after all runs."""
 
-    rounds: int = Field(7, ge=1, description="times each variant is measured")
+    rounds: int = Field(7, ge=1, description="measurements of each variant")
     seconds: float = Field(1.0, gt=0, description="length of one measurement of training [s]")
     threads: int = Field(0, ge=0, description="CPU threads, 0: one a core")
 
 
 class ExecutionSettings(SettingsGroup):
-    """Where an experiment's runs are made; none of this enters them."""
+    """Where the runs of an experiment are made; does not change their results."""
 
     executor: Literal["local", "ray"] = Field(
-        "local", description="processes of this machine, or a Ray cluster"
+        "local", description="processes on this machine, or a Ray cluster"
     )
     workers: int = Field(0, ge=0, le=4096, description="runs at once, 0: as many as cores allow")
     run_threads: int = Field(1, ge=1, le=4096, description="CPU threads of a run")
@@ -198,14 +202,14 @@ class ExecutionSettings(SettingsGroup):
 
 
 class ExperimentSettings(SettingsGroup):
-    """A question, the runs that answer it, and what is said of them."""
+    """A question, the runs that answer it, and the claims to test."""
 
     question: str = Field(description="what the experiment is to find out")
     title: str = Field("", description="of the report; default: the folder's name")
-    source: str = Field("", description="where the figures reported elsewhere come from")
-    note: str = Field("", description="what a reader must know of the protocol")
+    source: str = Field("", description="where the reported figures come from")
+    note: str = Field("", description="what a reader must know about the protocol")
     base: dict[str, Any] = Field(
-        {}, description="settings that all runs share; config = a recipe or file to start from"
+        {}, description="settings of all runs; config = a recipe or file to start from"
     )
     quick: dict[str, Any] = Field(
         {}, description="what --quick changes: seeds, timing (a table), any base setting"
@@ -231,10 +235,12 @@ class ExperimentSettings(SettingsGroup):
         description="columns of the report; without claims, variants are compared by the first",
     )
     claim: tuple[ClaimSettings, ...] = ()
-    phrases: tuple[str, ...] = Field((), description="continued greedily by the last weights")
-    phrase_length: int = Field(100, ge=1, description="text written after each phrase [tokens]")
+    phrases: tuple[str, ...] = Field(
+        (), description="texts to continue greedily with the last weights"
+    )
+    phrase_length: int = Field(100, ge=1, description="length of each continuation [tokens]")
     gradient_flow: bool = Field(
-        False, description="measure the gradient through time at the start and at the end"
+        False, description="measure the gradient through time before and after training"
     )
     timing: TimingSettings | None = None
 
@@ -274,19 +280,18 @@ class ExperimentSettings(SettingsGroup):
         ):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
-                raise ValueError(f"{what} {twice[0]!r} is there twice")
+                raise ValueError(f"{what} {twice[0]!r} occurs twice")
         if self.search and self.claim:
-            raise ValueError("a search makes no comparisons: its runs are not independent")
+            raise ValueError("a search cannot have claims: its runs are not independent")
         if self.search and "seeds" in self.model_fields_set and len(self.seeds) > 1:
-            raise ValueError("a search runs each suggestion with one seed; seeds must be one")
+            raise ValueError("a search runs each suggestion with one seed; give only one")
         return self
 
 
 def apply_quick(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply an experiment's `quick` table to its content, and take the table away.
+    """Return an experiment's content with its `quick` table applied and removed.
 
-    Where there is no table to apply, or to apply it to, that is left for `ExperimentSettings` to
-    refuse.
+    Content that is not valid is returned unchanged, for `ExperimentSettings` to refuse.
     """
     changed = dict(values)
     if not all(isinstance(values.get(key, {}), dict) for key in ("quick", "base", "timing")):
@@ -296,7 +301,7 @@ def apply_quick(values: Mapping[str, Any]) -> dict[str, Any]:
         changed["seeds"] = quick.pop("seeds")
     if "timing" in quick:
         timing = quick.pop("timing")
-        whole = isinstance(timing, dict)
-        changed["timing"] = {**changed.get("timing", {}), **timing} if whole else timing
+        is_table = isinstance(timing, dict)
+        changed["timing"] = {**changed.get("timing", {}), **timing} if is_table else timing
     changed["base"] = {**changed.get("base", {}), **quick}
     return changed

@@ -1,9 +1,9 @@
-"""What a few paired numbers show, and what they cannot: t intervals, t tests, Holm, power.
+"""Statistics of a few paired numbers: t intervals, t tests, Holm's correction, power.
 
-Pairs are given as their differences, one a seed, and every function is of one sample of them.
-All rest on Student's t, which is exact for normal values however few they are; a percentile
-bootstrap is not (its 95% interval of three values covers 75%). Values that agree to twelve digits
-count as equal: they have no spread, a t statistic of them is 0 or infinite, never NaN.
+Pairs are given as their differences, one for each seed. All functions use Student's t, which is
+exact for normally distributed values, however few. A percentile bootstrap is not: its 95% interval
+of three values covers 75%. Values that agree to twelve digits count as equal; they have no spread,
+and their t statistic is 0 or infinite, never NaN.
 """
 
 import math
@@ -19,23 +19,23 @@ from scipy.special import chdtr, stdtr, stdtrit
 Alternative = Literal["two-sided", "less", "greater"]
 
 LEVEL = 0.05
-"""Largest chance that an experiment has of any false verdict."""
+"""Largest probability of any false verdict in an experiment."""
 
 POWER = 0.8
-"""Share of experiments in which a detectable difference is shown."""
+"""Probability that an experiment shows a detectable difference."""
 
 ROUNDING = 1e-12
-"""Relative spread under which values are equal but for rounding."""
+"""Relative spread below which values differ only by rounding."""
 
 _Z = np.linspace(-9.0, 9.0, 1801)
-"""Standard normal deviates; means over them by the trapezoid rule are right to 1e-6."""
+"""Standard normal deviates; the trapezoid rule over them is accurate to 1e-6."""
 
 _WEIGHTS = np.exp(-(_Z**2) / 2) * (_Z[1] - _Z[0]) / math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and how well it is known."""
+    """A mean and its uncertainty."""
 
     mean: float
     half: float | None
@@ -53,8 +53,8 @@ class Estimate:
 def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Estimate a mean: x̄ ± t s / √n, t the quantile of n - 1 degrees of freedom (Student 1908).
 
-    Of paired differences it is the paired t interval. No spread gives an interval of no width.
-    Raises ValueError for no values and for values that are not finite.
+    For paired differences it is the paired t interval; without spread it has no width. Raises
+    ValueError if there are no values or a value is not finite.
     """
     mean, deviation = _mean_and_deviation(values, least=1)
     count = len(values)
@@ -69,9 +69,10 @@ def t_test(
 ) -> float:
     """Return p of the paired t test that the true mean difference is `shift`.
 
-    `alternative` is what is to be shown: that it is less, greater, or (two-sided) other than that.
-    Without spread p is that of an infinite t: 0 or 1; where the differences are `shift`, of t = 0.
-    Raises ValueError for fewer than two values and for values that are not finite.
+    `alternative` is the alternative hypothesis: the true mean is less than, greater than or
+    (two-sided) different from `shift`. Without spread t is infinite, so p is 0 or 1, or t is 0 if
+    the differences equal `shift`. Raises ValueError if there are fewer than two values or a value
+    is not finite.
     """
     mean, deviation = _mean_and_deviation(differences, least=2)
     if deviation:
@@ -90,7 +91,7 @@ def equivalence_test(differences: Sequence[float], margin: float) -> float:
     """Return p of two one-sided tests: that -margin < true mean difference < margin.
 
     It is the larger p of the two (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657).
-    Raises ValueError for a margin that is not positive, else as `t_test`.
+    Raises ValueError if the margin is not positive, and as `t_test`.
     """
     if not margin > 0:
         raise ValueError(f"an equivalence margin must be above 0, not {margin:g}")
@@ -98,10 +99,10 @@ def equivalence_test(differences: Sequence[float], margin: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p values so that all at most α together are wrong with a chance of at most α.
+    """Adjust p values so that with probability 1 - α no true null hypothesis has one of at most α.
 
-    Sorted, the j-th of m, j = 0, 1, …, becomes max over i <= j of (m - i) p_i, at most 1; whatever
-    the dependence between the tests (Holm 1979, Scand. J. Statist. 6:65). Order is kept.
+    Sorted, the j-th of m, j = 0, 1, …, becomes max over i <= j of (m - i) p_i, at most 1. Holds for
+    any dependence between the tests (Holm 1979, Scand. J. Statist. 6:65). The order is kept.
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
@@ -112,9 +113,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
-    """Return the largest p with which each test would still be shown, the others as they are.
+    """Return for each test the largest p that would be significant, given the other p values.
 
-    That is level / (m - r), r the number of others that are shown where this one is not.
+    That is level / (m - r), where r of the m tests are significant if this one is not.
     """
     levels = []
     for i in range(len(p_values)):
@@ -128,7 +129,7 @@ def effect_size(differences: Sequence[float]) -> float | None:
     """Return d_z = J(n - 1) x̄ / s, the mean difference in standard deviations (Cohen 1988).
 
     J(k) = Γ(k/2) / (√(k/2) Γ((k - 1)/2)) makes it unbiased (Hedges 1981, J. Educ. Stat. 6:107).
-    None where it is not defined: under three values, where J is 0, and without spread.
+    None if it is not defined: for fewer than three values, where J is 0, and without spread.
     """
     mean, deviation = _mean_and_deviation(differences, least=1)
     if len(differences) < 3 or not deviation:
@@ -139,7 +140,7 @@ def effect_size(differences: Sequence[float]) -> float | None:
 
 
 def detectable_difference(deviation: float, count: int, level: float = 0.05) -> float:
-    """Return the true mean difference that a two-sided t test shows in four of five experiments.
+    """Return the true mean difference that a two-sided t test shows with 80% power.
 
     `deviation` is the standard deviation of the differences, taken as known, `count` their number.
     Solves P(|T| > t) = 0.8, t the two-sided critical value at `level`, T noncentral t with
@@ -149,9 +150,9 @@ def detectable_difference(deviation: float, count: int, level: float = 0.05) -> 
 
 
 def detectable_margin(deviation: float, count: int, level: float = 0.05) -> float:
-    """Return the margin within which two equal variants are shown to be equivalent, as often.
+    """Return the margin within which two equal variants are shown to be equivalent with 80% power.
 
-    Solves P(|x̄| + t s / √n < margin) = 0.8 where the true difference is 0, t the one-sided critical
+    Solves P(|x̄| + t s / √n < margin) = 0.8 for a true difference of 0, t the one-sided critical
     value at `level`.
     """
     return _standard_margin(count - 1, level) * deviation / math.sqrt(count)
@@ -174,7 +175,7 @@ def _standard_margin(freedom: int, level: float) -> float:
 
 
 def _solve(freedom: int, t: float, bound: Callable[[float], NDArray[np.float64]]) -> float:
-    """Find by bisection where s / σ stays under `bound` with a chance of `POWER`."""
+    """Find by bisection the argument at which P(s / σ < bound) is `POWER`."""
     low, high = 0.0, 2 * t + 10
     while high - low > ROUNDING * high:
         middle = (low + high) / 2
@@ -186,21 +187,15 @@ def _solve(freedom: int, t: float, bound: Callable[[float], NDArray[np.float64]]
 
 
 def _mean_and_deviation(values: Sequence[float], least: int) -> tuple[float, float]:
-    """Deviation 0 for one value, and where values differ by rounding only."""
+    """Return mean and standard deviation; 0 for one value or if values differ only by rounding."""
     if len(values) < least:
         raise ValueError(f"at least {least} values are needed, not {len(values)}")
     for value in values:
         if not math.isfinite(value):
             raise ValueError(f"values must be finite, not {value}")
     size = max(map(abs, values)) or 1.0
-    scaled = [value / size for value in values]  # whose squares neither overflow nor vanish
+    scaled = [value / size for value in values]  # the squares neither overflow nor vanish
     mean = math.fsum(scaled) / len(scaled)
     squares = math.fsum((value - mean) ** 2 for value in scaled)
     deviation = math.sqrt(squares / max(1, len(scaled) - 1))
     return mean * size, 0.0 if deviation <= ROUNDING else deviation * size
-
-
-__all__ = [
-    "POWER", "Alternative", "Estimate", "detectable_difference", "detectable_margin", "effect_size",
-    "equivalence_test", "estimate_mean", "holm", "holm_levels", "t_test",
-]  # fmt: skip
