@@ -1,4 +1,4 @@
-"""What a person sees while an experiment goes on."""
+"""The display of an experiment in progress."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.experiments.store import Store
 
 
-def test_a_line_a_run_where_there_is_no_terminal(make: Any, tmp_path: Path) -> None:
+def test_without_a_terminal_each_run_gets_a_line(make: Any, tmp_path: Path) -> None:
     plan, out = make(), io.StringIO()
     progress = ExperimentDisplay(
         console=Console(file=out, width=200, highlight=False, soft_wrap=True)
@@ -35,7 +35,7 @@ def test_a_line_a_run_where_there_is_no_terminal(make: Any, tmp_path: Path) -> N
     assert lines[5] == "          cell=gru, seed 1: another process is making it"
 
 
-def test_the_live_table_shows_how_far_each_run_is(make: Any, tmp_path: Path) -> None:
+def test_the_live_table_shows_the_progress_of_each_run(make: Any, tmp_path: Path) -> None:
     plan, out, store = make(), io.StringIO(), Store(tmp_path)
     console = Console(file=out, width=100, force_terminal=True, color_system=None)
     progress = ExperimentDisplay(console=console)

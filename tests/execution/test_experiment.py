@@ -1,4 +1,4 @@
-"""Experiments through the real command line: what is run, what is kept, what is said."""
+"""Experiments through the real command line: runs, records and messages."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def file(content: dict[str, Any], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system that a few runs fill."""
+    """A file system with room for a few runs."""
     folder = tmp_path / "disk"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
@@ -45,7 +45,7 @@ def made(folder: Path) -> dict[str, float]:
     return {path.parent.name: path.stat().st_mtime for path in folder.glob("runs/*/outcome.json")}
 
 
-def test_an_experiment_is_run_and_written_up_and_then_goes_on_from_what_is_there(
+def test_an_experiment_makes_its_runs_and_report_and_later_only_what_is_missing(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     folder = file.parent
@@ -92,7 +92,7 @@ def test_an_experiment_is_run_and_written_up_and_then_goes_on_from_what_is_there
     assert f"rnnlab experiment {file}" in (folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_records_are_enough_to_go_on_without_the_run_directories(
+def test_an_experiment_continues_from_records_without_run_directories(
     cli: Cli, file: Path, content: dict[str, Any], tmp_path: Path
 ) -> None:
     assert cli("experiment", str(file)).returncode == 0
@@ -107,13 +107,13 @@ def test_records_are_enough_to_go_on_without_the_run_directories(
     assert [run["seed"] for run in runs] == [0, 0, 1, 1, 2, 2]
 
 
-def test_records_that_the_file_no_longer_asks_for_are_kept(
+def test_records_of_removed_variants_are_kept(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     assert cli("experiment", str(file)).returncode == 0
     shutil.rmtree(file.parent / "runs")
     write(file, content | {"seeds": 1, "grid": {"cell": ["rnn"]}})
-    assert cli("report", str(file.parent)).returncode == 1  # nothing of this has been run
+    assert cli("report", str(file.parent)).returncode == 1  # none of these runs has ended
     write(file, content | {"seeds": 1})
     assert cli("report", str(file.parent)).returncode == 0
     write(file, content)
@@ -121,10 +121,10 @@ def test_records_that_the_file_no_longer_asks_for_are_kept(
     assert "4 runs, 4 of them done before" in done.stdout
 
 
-def test_a_text_that_has_changed_is_refused(
+def test_a_changed_text_is_refused(
     cli: Cli, file: Path, content: dict[str, Any], text_file: Path
 ) -> None:
-    """And its path is relative to the experiment's file, wherever the command is given."""
+    """Its path is relative to the experiment's file, not to the working directory."""
     text = file.parent / "text.txt"
     text.write_bytes(text_file.read_bytes())
     content["base"]["corpus"] = "text.txt"
@@ -144,7 +144,7 @@ def test_a_text_that_has_changed_is_refused(
     assert cli("experiment", str(file)).returncode == 0
 
 
-def test_a_folder_that_cannot_be_written_is_refused_at_once(cli: Cli, file: Path) -> None:
+def test_an_unwritable_folder_is_refused_at_once(cli: Cli, file: Path) -> None:
     (file.parent / "runs").write_text("a file where the folder should be")
     done = cli("experiment", str(file))
     assert done.returncode == 1
@@ -155,14 +155,14 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(cli: Cli, file: Path
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_an_experiment_that_is_stopped_keeps_what_has_ended(
+def test_a_stopped_experiment_keeps_the_runs_that_have_ended(
     cli: Cli, file: Path, content: dict[str, Any], sign: signal.Signals
 ) -> None:
     write(file, content | {"seeds": 50})
     process = subprocess.Popen(
         [RNNLAB, "experiment", str(file)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell's background jobs, and so their tests, are born deaf to Ctrl-C.
+        # Background jobs of a shell, and their tests, ignore Ctrl-C by default.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not made(file.parent):
@@ -175,7 +175,7 @@ def test_an_experiment_that_is_stopped_keeps_what_has_ended(
     assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
+def test_a_diverging_variant_is_reported_and_the_others_are_run(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     del content["grid"]
@@ -188,7 +188,7 @@ def test_a_variant_that_diverges_is_reported_and_the_rest_goes_on(
     assert "diverged" in (file.parent / "report.md").read_text(encoding="utf-8")
 
 
-def test_runs_that_fail_are_told_and_tried_again(
+def test_failed_runs_are_reported_and_tried_again(
     cli: Cli, cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["grid"] = {"engine": ["builtin", "native"]}
@@ -210,7 +210,7 @@ def test_runs_that_fail_are_told_and_tried_again(
     assert not list(file.parent.glob("failures/*"))
 
 
-def test_the_same_failure_three_times_in_a_row_begins_no_more(
+def test_no_more_runs_start_after_three_equal_failures_in_a_row(
     cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["base"]["engine"] = "native"
@@ -222,7 +222,7 @@ def test_the_same_failure_three_times_in_a_row_begins_no_more(
     assert "kept; all failed for the same reason, so no more were started:" in error
 
 
-def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
+def test_variants_that_fail_alike_do_not_stop_other_variants(
     cli_process: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["base"]["engine"] = "native"
@@ -237,7 +237,7 @@ def test_variants_that_fail_alike_do_not_keep_others_from_being_run(
     assert len(made(file.parent)) == 1
 
 
-def test_a_text_that_is_not_there_is_refused_before_anything_is_run(
+def test_a_missing_text_is_refused_before_any_run(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     content["base"]["corpus"] = "nowhere.txt"
@@ -250,7 +250,7 @@ def test_a_text_that_is_not_there_is_refused_before_anything_is_run(
     assert "finished" not in done.stdout
 
 
-def test_quick_has_a_folder_of_its_own(cli: Cli, file: Path, content: dict[str, Any]) -> None:
+def test_quick_uses_a_subfolder(cli: Cli, file: Path, content: dict[str, Any]) -> None:
     content["quick"] = {"seeds": 1, "max_tokens": 400}
     done = cli("experiment", str(write(file, content)), "--quick")
     assert done.returncode == 0, done.stderr
@@ -315,7 +315,7 @@ def test_report_and_its_help_need_no_torch(cli: Cli, file: Path) -> None:
     assert re.search(r"missing|not run", (file.parent / "report.md").read_text(encoding="utf-8"))
 
 
-def test_a_search_is_run_and_written_up_and_goes_on(
+def test_a_search_makes_its_runs_and_report_and_continues(
     cli: Cli, file: Path, content: dict[str, Any]
 ) -> None:
     del content["grid"]
@@ -337,10 +337,10 @@ def test_a_search_is_run_and_written_up_and_goes_on(
     assert "hidden_size" in (file.parent / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_full_disk_ends_the_experiment_with_what_was_made(
+def test_a_full_disk_ends_the_experiment_and_keeps_finished_runs(
     cli: Cli, file: Path, content: dict[str, Any], small_disk: Path
 ) -> None:
-    """Two runs fit, the others do not; once there is room the same command goes on."""
+    """Two runs fit on the disk; once there is more room, the same command makes the others."""
     full = write(small_disk / "pets" / "experiment.toml", content | {"seeds": 20})
     done = cli("experiment", str(full), "--workers", "1")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""kill -9 of a whole experiment, ten times: nothing is lost, nothing is run twice."""
+"""A whole experiment is killed ten times; nothing is lost and no run is made twice."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def ended(folder: Path) -> list[Path]:
 
 
 def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
-    """What came out of each run, but for the seconds it took."""
+    """The outcomes of each run, except for timings."""
     found = {}
     for file in ended(folder):
         content = json.loads(file.read_text())
@@ -59,13 +59,13 @@ def test_killed_experiments_end_with_the_same_results(
             [RNNLAB, "experiment", str(killed / "experiment.toml"), "--quiet"],
             start_new_session=True,
         )
-        # After none, one or two more runs have ended, and then at any moment of the next ones.
+        # Wait until no, one or two more runs have ended, then for any part of the next ones.
         target = len(made) + moments.choice([0, 0, 1, 1, 2])
         while len(ended(killed)) < target and process.poll() is None:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, whole / RUNS))
         with suppress(ProcessLookupError):  # it may just have ended
-            # Every second time all its processes, otherwise only the one that a person sees.
+            # Kill all its processes, or only the main one.
             kill = moments.choice([os.kill, os.killpg])
             kill(process.pid, signal.SIGKILL)
         in_the_middle += process.wait() == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""Runs as processes of this machine, through real training."""
+"""Runs as processes on this machine, with real training."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def jobs_of(plan: Plan) -> list[Job]:
     return [Job.of(run, plan, threads=1) for run in plan.runs]
 
 
-def test_every_run_is_made_once_with_two_at_a_time(make: Any, tmp_path: Path) -> None:
+def test_every_run_is_made_once_two_at_a_time(make: Any, tmp_path: Path) -> None:
     plan, store = make(phrases=["The cat"], phrase_length=10, gradient_flow=True), Store(tmp_path)
     events = list(LocalExecutor(store, 2).run(iter(jobs_of(plan))))
     kinds = [event.kind for event in events]
@@ -54,9 +54,7 @@ def test_every_run_is_made_once_with_two_at_a_time(make: Any, tmp_path: Path) ->
         assert test["baselines"]
 
 
-def test_a_run_that_diverges_is_an_outcome_and_one_that_fails_is_none(
-    make: Any, tmp_path: Path
-) -> None:
+def test_a_diverged_run_has_an_outcome_and_a_failed_run_has_none(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     good, other = jobs_of(plan)
     diverging = replace(
@@ -77,7 +75,7 @@ def test_a_run_that_diverges_is_an_outcome_and_one_that_fails_is_none(
     assert events[good.id].kind == "finished"
 
 
-def test_a_worker_that_is_killed_fails_its_run_alone(make: Any, tmp_path: Path) -> None:
+def test_a_killed_worker_fails_only_its_own_run(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     long, short = jobs_of(plan)
     long = replace(long, settings=long.settings.changed(num_epochs=10**6))
@@ -95,7 +93,7 @@ def test_a_worker_that_is_killed_fails_its_run_alone(make: Any, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_leaving_early_ends_the_workers(make: Any, tmp_path: Path) -> None:
+def test_closing_the_iterator_ends_the_workers(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     endless = [
         replace(job, settings=job.settings.changed(num_epochs=10**6)) for job in jobs_of(plan)
@@ -109,7 +107,7 @@ def test_leaving_early_ends_the_workers(make: Any, tmp_path: Path) -> None:
     assert all(store.ended(job.id) is None for job in endless)
 
 
-def test_a_run_that_another_process_makes_is_left_to_it(make: Any, tmp_path: Path) -> None:
+def test_a_run_claimed_by_another_process_is_skipped(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     mine, others = jobs_of(plan)
     with store.claim(others.id):

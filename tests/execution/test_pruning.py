@@ -15,7 +15,7 @@ from rnnlab.experiments.store import Store
 from rnnlab.runs.run import Run
 
 
-def test_the_median_of_what_finished_decides(content: dict[str, Any], tmp_path: Path) -> None:
+def test_the_median_of_finished_runs_decides(content: dict[str, Any], tmp_path: Path) -> None:
     plan, store = search_plan(content, 7, RATE), Store(tmp_path)
 
     def following(job: Job) -> Pruning:
@@ -32,17 +32,17 @@ def test_the_median_of_what_finished_decides(content: dict[str, Any], tmp_path: 
             search.record(make_up(job, store, 4.0 + offset))
         slow, bad = next(jobs), next(jobs)
     pruning = following(slow)
-    assert pruning(0.1, 99.0) == ""  # a fifth of the budget is spared
+    assert pruning(0.1, 99.0) == ""  # no run is pruned in the first fifth of its budget
     assert pruning(0.25, float("nan")) == ""
     assert pruning(0.35, 5 - 3 / 8 + 2) == ""  # the median itself
-    # Cut off there, and made again: nothing is told twice, and the decisions are the same.
+    # Cut off there and made again: nothing is reported twice, and the decisions are the same.
     pruning = following(slow)
     assert pruning(0.1, 99.0) == pruning(0.35, 5 - 3 / 8 + 2) == ""
     assert pruning(0.45, 5 - 4 / 8 + 2) == ""
     assert pruning(0.5, 99.0).startswith("at 50% of its budget")
     assert following(slow)(0.5, 99.0).startswith("at 50% of its budget")
     pruning = following(bad)
-    assert pruning(1.0, 99.0) == ""  # at the end there is nothing to be won
+    assert pruning(1.0, 99.0) == ""  # at the end pruning saves nothing
     reason = (
         "at 20% of its budget behind the median of the finished runs: 6.751 held-out bits/character"
     )
@@ -71,7 +71,7 @@ def test_hopeless_runs_end_early_by_the_median_rule(
             search.record(RunEvent(job, ended.status, ended.reason))
             run = Run.open(store.directory(job.id))
             held_out = [m["bits_per_character"] for m in run.metrics if m["kind"] == "held-out"]
-            # From a fifth of the budget on, but not at its end, where there is nothing to be won.
+            # From a fifth of the budget on, but not at its end, where pruning saves nothing.
             behind = [
                 len(finished) >= 5 and min(held_out[: i + 1]) > median(f[i] for f in finished)
                 for i in range(min(4, len(held_out)))
@@ -90,7 +90,7 @@ def test_hopeless_runs_end_early_by_the_median_rule(
 
 
 def check_pruned(run: Run, outcome: dict[str, Any], reason: str) -> None:
-    """A run that ended early is whole as far as it goes, and is evaluated no further."""
+    """A run that ended early is complete up to its end, and is not evaluated on the test split."""
     assert (outcome["status"], outcome["reason"]) == ("pruned", reason)
     assert outcome["outcomes"].keys() == {
         "training_perplexity", "tokens_per_second", "training_seconds"

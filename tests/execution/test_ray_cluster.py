@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster of this machine, which the tests start for real."""
+"""Runs on a real Ray cluster of this machine."""
 
 import os
 import re
@@ -29,7 +29,7 @@ from rnnlab.runs.files import read_json
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where runs are until they have ended."""
+    """The folder of runs in progress."""
     return tmp_path_factory.mktemp("node")
 
 
@@ -93,7 +93,7 @@ def name(pid: int) -> str:
         return ""
 
 
-def test_the_runs_are_those_of_the_local_executor_and_made_once(
+def test_runs_equal_those_of_the_local_executor_and_are_made_once(
     make: Any, executor: RayExecutor, address: str, node: Path, tmp_path: Path
 ) -> None:
     plan = make(phrases=["The cat"], phrase_length=10)
@@ -129,7 +129,7 @@ def test_the_runs_are_those_of_the_local_executor_and_made_once(
             ).read_text()
             assert read_json(store.directory(job.id) / "environment.json")["node"] == address
 
-    # What has ended is not done again, and what is missing is.
+    # Runs that have ended are not made again; missing ones are.
     before = {job.id: store.directory(job.id).stat().st_ino for job in jobs}
     shutil.rmtree(store.directory(jobs[2].id))
     events = list(executor.run(iter(jobs)))
@@ -141,7 +141,7 @@ def test_the_runs_are_those_of_the_local_executor_and_made_once(
     assert not list(node.glob("rnnlab-*"))
 
 
-def test_a_run_that_diverges_is_an_outcome_and_one_that_fails_is_none(
+def test_a_diverged_run_has_an_outcome_and_a_failed_run_has_none(
     make: Any, executor: RayExecutor, address: str
 ) -> None:
     good, other = jobs_of(make(seeds=1))
@@ -161,7 +161,7 @@ def test_a_run_that_diverges_is_an_outcome_and_one_that_fails_is_none(
     assert ends[good.id].kind == "finished"
 
 
-def test_a_run_whose_process_is_killed_is_done_again(make: Any, executor: RayExecutor) -> None:
+def test_a_run_whose_process_is_killed_is_made_again(make: Any, executor: RayExecutor) -> None:
     (job, _) = jobs_of(make(seeds=1, base={**make().settings.base, "num_epochs": 20}))
     events = []
     for event in executor.run(iter([job])):
@@ -173,7 +173,9 @@ def test_a_run_whose_process_is_killed_is_done_again(make: Any, executor: RayExe
     assert executor.store.ended(job.id) is not None
 
 
-def test_leaving_early_ends_the_runs_and_frees_them(make: Any, executor: RayExecutor) -> None:
+def test_closing_the_iterator_ends_the_runs_and_frees_their_claims(
+    make: Any, executor: RayExecutor
+) -> None:
     jobs = [endless(job) for job in jobs_of(make(seeds=1))]
     events = executor.run(iter(jobs))
     assert [next(events).kind, next(events).kind] == ["started", "started"]
@@ -192,7 +194,7 @@ def test_leaving_early_ends_the_runs_and_frees_them(make: Any, executor: RayExec
             assert free
 
 
-def test_a_run_that_another_process_makes_is_left_to_it(make: Any, executor: RayExecutor) -> None:
+def test_a_run_claimed_by_another_process_is_skipped(make: Any, executor: RayExecutor) -> None:
     mine, others = jobs_of(make(seeds=1))
     with executor.store.claim(others.id):
         events = list(executor.run(iter([others, mine])))
@@ -201,7 +203,7 @@ def test_a_run_that_another_process_makes_is_left_to_it(make: Any, executor: Ray
     assert not executor.store.directory(others.id).exists()
 
 
-def test_a_node_with_another_version_is_named_and_no_more_runs_are_begun(
+def test_a_node_with_another_version_is_named_and_no_more_runs_start(
     make: Any, executor: RayExecutor, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_cluster, "VERSION", "99.0")
@@ -215,7 +217,7 @@ def test_a_node_with_another_version_is_named_and_no_more_runs_are_begun(
     assert [(event.kind, event.detail) for event in events] == [("failed", message)] * 2
 
 
-def test_without_the_package_it_says_what_to_install(
+def test_without_ray_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -226,7 +228,7 @@ def test_without_the_package_it_says_what_to_install(
     )
 
 
-def test_an_address_that_is_none_and_one_where_nobody_is(tmp_path: Path) -> None:
+def test_an_invalid_address_and_an_unreachable_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as wrong:
         RayExecutor(Store(tmp_path), "head")
     assert str(wrong.value) == "address must be HOST:PORT of a Ray cluster's head, not 'head'"

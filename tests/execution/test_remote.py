@@ -1,4 +1,4 @@
-"""Runs made where neither store nor texts are, in temporary folders of this machine."""
+"""Runs without store and texts at hand, in temporary folders of this machine."""
 
 import errno
 import json
@@ -22,7 +22,7 @@ from rnnlab.experiments.store import Store
 from rnnlab.runs.files import LOCK
 
 AWAY = Path('/nowhere/a "quoted" Straße')
-"""A folder of the machine that sends; not of this one."""
+"""A folder of the sending machine; this machine does not have it."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def story(monkeypatch: pytest.MonkeyPatch) -> bytes:
     return content
 
 
-def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
+def test_a_run_from_sent_texts_equals_a_run_from_files(
     job: Job, text_file: Path, story: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -63,7 +63,7 @@ def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
 
     mine, other = store.directory(job.id), away.directory(job.id)
     names = sorted(str(file.relative_to(mine)) for file in mine.rglob("*"))
-    names.remove(LOCK)  # which means something to one machine only
+    names.remove(LOCK)  # it is meaningful on one machine only
     assert sorted(str(file.relative_to(other)) for file in other.rglob("*")) == names
     for name in names:
         if name.endswith(".safetensors"):
@@ -83,7 +83,7 @@ def test_a_run_from_texts_that_were_sent_is_the_one_from_files(
     assert json.loads((other / "environment.json").read_text())["node"] == "192.0.2.7"
 
 
-def test_what_a_run_says_of_a_text_names_the_place_it_was_sent_from(job: Job, story: bytes) -> None:
+def test_errors_about_a_text_name_the_path_it_was_sent_from(job: Job, story: bytes) -> None:
     file = Path("/nowhere/empty.txt")
     broken = replace(job, settings=job.settings.changed(corpus=str(file)))
     answer = run_remotely(broken, {str(file): Text(file, b"")}, AWAY, "192.0.2.7")
@@ -108,10 +108,8 @@ def test_a_diverged_run_is_sent_back_and_a_trial_needs_its_journal(
     assert {"outcome.json", "result.json", "config.toml"} <= set(answer.files)
 
 
-def test_a_disk_that_is_full_is_the_run_s_failure(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not the node's, after which no more runs would be begun anywhere."""
+def test_a_full_disk_fails_only_the_run(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not count as a failure of the node, after which no more runs start."""
 
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/rnnlab-1")
@@ -138,7 +136,7 @@ def test_texts_that_are_not_files_are_not_sent(
     assert find_texts(settings.data)["story"] == tmp_path / "story.txt"
 
 
-def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_run_is_stored_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     store = Store(tmp_path)
     left = tmp_path / "runs" / ".abc.tmp" / "of a killed process"
     left.mkdir(parents=True)
@@ -151,7 +149,7 @@ def test_a_run_is_put_in_its_place_as_a_whole_or_not_at_all(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt", "checkpoint/../../x"])
-def test_no_file_that_comes_back_leaves_its_directory(tmp_path: Path, name: str) -> None:
+def test_a_returned_file_outside_the_run_directory_is_refused(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / "experiment")
     with store.claim("abc"), pytest.raises(RunDirectoryError) as caught:
         store_run(store, "abc", {"config.toml": b"", name: b"malice"})

@@ -1,4 +1,4 @@
-"""Who runs what of a search, and what becomes of it."""
+"""Which process runs which trial of a search, and what is recorded."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from rnnlab.experiments.optuna_study import JOURNAL, Journal, read_trials
 from rnnlab.experiments.store import OUTCOME, Store
 
 
-def test_a_search_that_has_ended_goes_on_where_more_is_asked(
+def test_a_finished_search_continues_if_count_grows(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
@@ -37,7 +37,7 @@ def test_jobs_are_those_of_the_plan(content: dict[str, Any], tmp_path: Path) -> 
     assert job.phrases == ("The",)
     assert job.trial is not None
     assert (job.trial.journal, job.trial.number) == (tmp_path / JOURNAL, 0)
-    # Held-out figures on the way say nothing of speed, so that nothing is pruned by them.
+    # Evaluations during training do not predict speed, so no run is pruned.
     for other in (
         search_plan(content, 1, outcome="tokens_per_second"),
         search_plan(content, 1, seed=1, prune=False),
@@ -45,7 +45,7 @@ def test_jobs_are_those_of_the_plan(content: dict[str, Any], tmp_path: Path) -> 
         assert next(Search(other, Store(tmp_path)).jobs()).trial is None
 
 
-def test_settings_that_were_run_before_are_not_run_again(
+def test_settings_with_an_earlier_run_are_not_run_again(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     space = {"cell": {"choices": ["lstm", "gru"]}, "num_layers": {"low": 1, "high": 2}}
@@ -57,7 +57,7 @@ def test_settings_that_were_run_before_are_not_run_again(
     assert all(trial.value == trial.params["num_layers"] for trial in trials)
 
 
-def test_trials_with_the_same_settings_share_a_run_that_is_still_going_on(
+def test_trials_with_equal_settings_share_a_run_in_progress(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan = search_plan(content, 6, {"cell": {"choices": ["lstm", "gru"]}})
@@ -69,7 +69,7 @@ def test_trials_with_the_same_settings_share_a_run_that_is_still_going_on(
     assert [trial.value for trial in frozen(plan, tmp_path)] == [2.0] * 6
 
 
-def test_contradictory_settings_are_passed_over(content: dict[str, Any], tmp_path: Path) -> None:
+def test_inconsistent_settings_are_skipped(content: dict[str, Any], tmp_path: Path) -> None:
     space = RATE | {"cell": SPACE["cell"], "forget_bias": {"choices": [0.0, 1.0, 2.0]}}
     plan = search_plan(content, 25, space)
     jobs = go_through(Search(plan, Store(tmp_path)), lambda s: -s.training.learning_rate)
@@ -82,7 +82,7 @@ def test_contradictory_settings_are_passed_over(content: dict[str, Any], tmp_pat
     )
 
 
-def test_nothing_but_contradictions_ends_the_search(
+def test_a_search_with_only_inconsistent_settings_ends(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     space = {"forget_bias": {"low": 1.0, "high": 2.0}}
@@ -105,7 +105,7 @@ def test_nothing_but_contradictions_ends_the_search(
         ({"dropout": {"low": 0.0, "high": 1.5}}, "dropout must be less than 1, not 1.5"),
     ],
 )
-def test_a_space_that_can_not_be_is_refused(
+def test_an_invalid_space_is_refused(
     content: dict[str, Any], tmp_path: Path, space: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=f"^search: .*{message}"):
@@ -113,7 +113,7 @@ def test_a_space_that_can_not_be_is_refused(
     assert not (tmp_path / JOURNAL).exists()
 
 
-def test_an_outcome_that_runs_do_not_have_is_refused(
+def test_an_outcome_that_runs_do_not_measure_is_refused(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     search = Search(search_plan(content, 5, outcome="training_perplexity"), Store(tmp_path))
@@ -126,7 +126,7 @@ def test_an_outcome_that_runs_do_not_have_is_refused(
         search.record(make_up(job, search.store, 1.0))
 
 
-def test_a_run_that_failed_is_tried_again_by_the_next_start_only(
+def test_a_failed_run_is_tried_again_only_by_the_next_start(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan, store = search_plan(content, 4), Store(tmp_path)
@@ -144,7 +144,7 @@ def test_a_run_that_failed_is_tried_again_by_the_next_start_only(
     assert len(frozen(plan, tmp_path)) == 4
 
 
-def test_a_figure_that_was_not_told_any_more_is_told_later(
+def test_a_figure_that_was_not_recorded_is_recorded_later(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan, store = search_plan(content, 3), Store(tmp_path)
@@ -161,7 +161,7 @@ def test_an_infinite_figure_is_none(content: dict[str, Any], tmp_path: Path) -> 
     assert [trial.state.name for trial in frozen(plan, tmp_path)] == ["PRUNED"] * 2
 
 
-def test_what_another_process_is_at_is_left_to_it(content: dict[str, Any], tmp_path: Path) -> None:
+def test_trials_of_another_process_are_skipped(content: dict[str, Any], tmp_path: Path) -> None:
     plan, store = search_plan(content, 5), Store(tmp_path)
     with Search(plan, store) as one:
         first = [next(one.jobs()) for _ in range(3)]
@@ -174,7 +174,7 @@ def test_what_another_process_is_at_is_left_to_it(content: dict[str, Any], tmp_p
     assert {job.id for job in left} == {job.id for job in first[1:]}
 
 
-def test_cut_off_after_any_write_a_search_ends_as_an_undisturbed_one(
+def test_a_search_cut_off_after_any_write_ends_like_an_undisturbed_one(
     content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = search_plan(content, 3, RATE | {"cell": SPACE["cell"]})

@@ -13,7 +13,7 @@ from rnnlab.experiments.optuna_study import JOURNAL, read_trials
 from rnnlab.experiments.store import Store
 
 
-def test_processes_that_join_make_exactly_count_runs_none_twice(
+def test_several_processes_make_exactly_count_runs_and_none_twice(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan = search_plan(content, 24, RATE)
@@ -25,7 +25,7 @@ def test_processes_that_join_make_exactly_count_runs_none_twice(
     assert len(told(plan, tmp_path)) == len(frozen(plan, tmp_path)) == 24
 
 
-def test_killed_a_search_ends_as_an_undisturbed_one(
+def test_a_killed_search_ends_like_an_undisturbed_one(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan = search_plan(content, 14, RATE)
@@ -68,7 +68,7 @@ def test_processes_that_train_share_a_search(content: dict[str, Any], tmp_path: 
         assert trial.intermediate_values.keys() == {1}  # of two evaluations: the last is the end
 
 
-def test_without_optuna_there_is_one_clear_sentence() -> None:
+def test_without_optuna_the_error_says_what_to_install() -> None:
     code = """
 import sys
 sys.modules["optuna"] = None

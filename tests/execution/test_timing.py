@@ -1,4 +1,4 @@
-"""What a run's budget comes to at the measured speed."""
+"""Measured speed, and the time that a run's budget takes at it."""
 
 import json
 from collections.abc import Callable
@@ -44,10 +44,10 @@ def test_training_seconds_are_the_budget_at_the_measured_speed(
     assert shown == sorted(shown)
 
 
-def test_what_was_measured_of_other_settings_is_not_taken(
+def test_timings_of_other_settings_are_not_used(
     make: Callable[..., Plan], content: dict[str, Any], tmp_path: Path
 ) -> None:
-    """A variant of the same name may have become another one."""
+    """A variant may keep its name and change its settings."""
     asked = {"timing": {"rounds": 2, "seconds": 0.01}}
     plan = make(**asked)
     timings = [Timing(variant.name, 0, {}) for variant in plan.variants]
@@ -64,7 +64,7 @@ def test_what_was_measured_of_other_settings_is_not_taken(
     assert taken(grid={"cell": ["lstm", "rnn"]}) == timings[:1]
 
 
-def test_texts_are_found_beside_the_experiment_s_file(
+def test_texts_are_found_next_to_the_experiment_file(
     content: dict[str, Any], text_file: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.txt").write_bytes(text_file.read_bytes())

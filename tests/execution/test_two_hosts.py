@@ -1,7 +1,7 @@
-"""A Ray cluster of two hosts, one of which dies in the middle of a run.
+"""A Ray cluster of two hosts, one of which dies during a run.
 
-The hosts are Linux namespaces: each has its network, processes and mounts of its own, and they
-share no folder that Ray or a run would use. They are gone with their first process.
+The hosts are Linux namespaces with separate networks, processes and mounts. They share no folder
+that Ray or a run uses. A host ends with its first process.
 """
 
 import json
@@ -34,7 +34,7 @@ RAY = str(Path(sys.executable).with_name("ray"))
 NODE = ("--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats")
 
 TIMEOUT = 300.0
-"""Of anything that is waited for [s]; a busy machine must not fail the test."""
+"""For any single wait [s]; a busy machine must not fail the test."""
 
 NAMESPACES = ("--net", "--pid", "--mount", "--uts", "--fork", "--kill-child")
 
@@ -55,13 +55,13 @@ with RayExecutor(Store(Path(folder)), address) as executor:
 
 
 class Host:
-    """A host of its own, whose processes all end with its first."""
+    """A separate host; all its processes end with the first one."""
 
     def __init__(self, address: str, hidden: list[Path]) -> None:
-        """Bring it up; it does not see what is in the folders `hidden`."""
+        """Start the host, with its own empty folders in place of those in `hidden`."""
         self.address = address
         self.first = subprocess.Popen(
-            # It ends with this process, however that ends.
+            # It ends with this process, for whatever reason.
             ["setpriv", "--pdeathsig", "KILL", "unshare", *NAMESPACES, "--mount-proc",
              "sh", "-c", "echo up; exec sleep infinity"],
             stdout=subprocess.PIPE, text=True,
@@ -71,7 +71,7 @@ class Host:
         for folder in hidden:
             self.run("mkdir", "-p", str(folder))
             self.run("mount", "-t", "tmpfs", "tmpfs", str(folder))
-        # The address is not the wire's, so that it survives the other host.
+        # The address does not belong to the wire, so it survives the other host.
         self.run("ip", "address", "add", f"{address}/32", "dev", "lo")
         self.run("ip", "link", "set", "lo", "up")
 
@@ -98,7 +98,7 @@ class Host:
         )  # fmt: skip
 
     def die(self) -> None:
-        """Kill all its processes at once, and so take away its network."""
+        """Kill all its processes at once, which also removes its network."""
         self.first.kill()
         self.first.wait()
         assert self.first.stdout is not None
@@ -106,7 +106,7 @@ class Host:
 
 
 def join(one: Host, other: Host) -> None:
-    """Lay a wire between two hosts."""
+    """Connect two hosts."""
     subprocess.run(
         ["ip", "link", "add", "wire", "netns", str(one.first.pid), "type", "veth",
          "peer", "name", "wire", "netns", str(other.first.pid)],
@@ -118,7 +118,7 @@ def join(one: Host, other: Host) -> None:
 
 
 def fault() -> str:
-    """Why no namespaces can be made here, or nothing."""
+    """Say why namespaces cannot be made here; empty if they can."""
     if not shutil.which("unshare"):
         return "there is no unshare"
     return subprocess.run(
@@ -128,7 +128,7 @@ def fault() -> str:
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of Ray on all hosts: the token, and little patience with a node that is silent."""
+    """Environment of Ray on all hosts: the token, and short timeouts for silent nodes."""
     return {
         **os.environ,
         "TMPDIR": str(tmp_path_factory.getbasetemp()),
@@ -164,7 +164,7 @@ def hosts(
 
 @pytest.fixture
 def content(content: dict[str, Any]) -> dict[str, Any]:
-    """Runs that are long enough to be met in their middle."""
+    """Runs that are long enough to be interrupted."""
     base = {**content["base"], "num_epochs": 20}
     return {**content, "seeds": 3, "base": base}
 
@@ -179,7 +179,7 @@ def join_cluster(host: Host, env: dict[str, str]) -> subprocess.CompletedProcess
     )
 
 
-def test_who_lacks_the_token_is_refused(
+def test_a_wrong_or_missing_token_is_refused(
     hosts: tuple[Host, Host], env: dict[str, str], content: dict[str, Any], tmp_path: Path
 ) -> None:
     first, second = hosts
@@ -196,7 +196,7 @@ def test_who_lacks_the_token_is_refused(
         assert why in told.stdout.splitlines()[-1]
 
 
-def test_a_driver_must_be_on_a_node(
+def test_the_command_must_run_on_a_node(
     hosts: tuple[Host, Host], env: dict[str, str], content: dict[str, Any], tmp_path: Path
 ) -> None:
     told = hosts[1].call(*driver(tmp_path, content), env=env)
@@ -225,7 +225,7 @@ def test_a_run_whose_node_dies_is_made_on_another(
         watchdog.start()
         assert process.stdout is not None
         for line in process.stdout:
-            if not line.startswith("["):  # what Ray has to say about the node
+            if not line.startswith("["):  # a message of Ray about the node
                 continue
             events.append(tuple(json.loads(line)))
             begun = [event for event in events if event[1:] == ("started", SECOND)]

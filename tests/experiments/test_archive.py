@@ -1,4 +1,4 @@
-"""From run directories to records, and back from the archive."""
+"""Records from run directories and from the archive."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ from rnnlab.experiments.store import Store
 from rnnlab.runs.run import Run
 
 
-def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) -> None:
+def test_records_have_the_figures_of_the_run_directory(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1, gradient_flow=True, phrases=["The cat"]), Store(tmp_path)
     list(LocalExecutor(store, 1).run(iter([Job.of(plan.runs[0], plan, 1)])))
     store.write_failure(plan.runs[1].id, "no luck")
@@ -55,7 +55,7 @@ def test_records_hold_what_the_run_directory_holds(make: Any, tmp_path: Path) ->
     assert again.command == "the command"
 
 
-def test_a_renamed_variant_finds_its_archived_run(make: Any, tmp_path: Path) -> None:
+def test_a_renamed_variant_keeps_its_archived_run(make: Any, tmp_path: Path) -> None:
     plan = make(grid=None, variant=[{"name": "old"}], seeds=1)
     (missing,) = collect_records(plan, tmp_path).runs
     done = replace(missing, status="finished", outcomes={"training_perplexity": 2.0})
@@ -65,7 +65,7 @@ def test_a_renamed_variant_finds_its_archived_run(make: Any, tmp_path: Path) -> 
     assert (found.variant, found.outcomes) == ("new", {"training_perplexity": 2.0})
 
 
-def test_every_look_at_complete_verdicts_is_remembered(make: Any, tmp_path: Path) -> None:
+def test_numbers_of_seeds_with_complete_verdicts_are_recorded(make: Any, tmp_path: Path) -> None:
     for seeds, looks in ((2, [2]), (2, [2]), (3, [2, 3]), (4, [2, 3])):
         plan = make(grid=None, variant=[{"name": "a"}], seeds=seeds)
         if seeds < 4:  # none of the last runs has ended
@@ -95,7 +95,7 @@ def with_curves(curves: dict[str, Any]) -> dict[str, Any]:
         (with_curves({"training": [[1]]}), "damaged, not as an experiment writes it; move it"),
     ],
 )
-def test_an_archive_that_cannot_be_read(
+def test_an_unreadable_archive_is_refused(
     tmp_path: Path, content: dict[str, Any], message: str
 ) -> None:
     (tmp_path / ARCHIVE).write_text(json.dumps(content))

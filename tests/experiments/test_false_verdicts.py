@@ -66,13 +66,13 @@ def simulate(
 
 
 def test_null_experiments_give_a_false_verdict_in_at_most_5_percent() -> None:
-    """Supported or contradicted, either is false where nothing differs."""
+    """If nothing differs, both supported and contradicted are false."""
     experiments = simulate(NOTHING_DIFFERS, [0, 0, 0, 0], EXPERIMENTS, seed=1979)
     false = sum(any(claim.verdict != "not shown" for claim in claims) for claims in experiments)
     assert 0.03 * EXPERIMENTS < false <= 0.05 * EXPERIMENTS
 
 
-def test_so_do_experiments_in_which_some_variants_differ() -> None:
+def test_experiments_with_some_differences_give_a_false_verdict_in_at_most_5_percent() -> None:
     experiments = simulate(SOME_DIFFER, [0, 10, 0, 3], EXPERIMENTS, seed=1979)
     false = sum(
         any(

@@ -1,4 +1,4 @@
-"""What can be measured and compared: outcomes that need something, figures of different texts."""
+"""Outcomes that cannot be measured, and variants that cannot be compared."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_an_outcome_that_cannot_be_measured_is_refused(
     assert str(caught.value) == f"experiment.toml: search: {message}"
 
 
-def test_of_the_default_outcomes_those_are_left_out_that_cannot_be_measured(
+def test_default_outcomes_that_cannot_be_measured_are_left_out(
     make: Any, content: dict[str, Any]
 ) -> None:
     content["base"] |= WHOLE
@@ -55,7 +55,7 @@ def test_of_the_default_outcomes_those_are_left_out_that_cannot_be_measured(
 
 
 def test_an_outcome_that_some_variant_has_is_a_column(make: Any) -> None:
-    """What cannot be compared is not, unless a claim asks for it."""
+    """Variants that cannot be compared are left out, unless a claim names them."""
     held_out = "held_out_bits_per_character"
     variants = [*VARIANTS, {"name": "all", "change": WHOLE}]
     plan = make(grid=None, variant=variants, outcomes=[held_out])

@@ -41,9 +41,7 @@ def suggested(plan: Plan, folder: Path) -> list[dict[str, Any]]:
     return [trial.change for trial in read_trials(plan, folder) if trial.counts]
 
 
-def test_what_is_suggested_lies_in_its_range_and_gets_better(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_suggestions_are_in_range_and_improve(content: dict[str, Any], tmp_path: Path) -> None:
     jobs = go_through(Search(search_plan(content, 40), Store(tmp_path)))
     assert len(jobs) == 40
     for job in jobs:
@@ -70,7 +68,9 @@ def test_whole_numbers_are_drawn_on_a_logarithmic_scale_too(
     assert sum(size <= 32 for size in sizes) in range(2, 9)
 
 
-def test_what_is_better_higher_is_maximised(content: dict[str, Any], tmp_path: Path) -> None:
+def test_an_outcome_that_is_better_if_higher_is_maximised(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
     space = {"hidden_size": {"low": 8, "high": 512}}
     plan = search_plan(content, 30, space, outcome="tokens_per_second")
     jobs = go_through(Search(plan, Store(tmp_path)), lambda s: s.model.hidden_size)
@@ -78,7 +78,7 @@ def test_what_is_better_higher_is_maximised(content: dict[str, Any], tmp_path: P
     assert median(sizes[20:]) > 1.2 * median(sizes[:10])
 
 
-def test_tpe_keeps_away_from_where_runs_diverge(content: dict[str, Any], tmp_path: Path) -> None:
+def test_tpe_avoids_settings_near_diverged_runs(content: dict[str, Any], tmp_path: Path) -> None:
     border = 1e-2
     plan = search_plan(content, 40, RATE)
     jobs = go_through(
@@ -92,7 +92,7 @@ def test_tpe_keeps_away_from_where_runs_diverge(content: dict[str, Any], tmp_pat
     assert states == ["PRUNED" if away else "COMPLETE" for away in beyond]
 
 
-def test_the_same_seed_suggests_the_same_whether_or_not_it_is_interrupted(
+def test_the_same_seed_gives_the_same_suggestions_after_interruptions(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan = search_plan(content, 14)
@@ -107,7 +107,7 @@ def test_the_same_seed_suggests_the_same_whether_or_not_it_is_interrupted(
     assert suggested(other, tmp_path / "other") != whole[:3]
 
 
-def test_a_suggestion_that_was_cut_off_is_made_anew(
+def test_a_suggestion_that_was_cut_off_is_made_again(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     plan, cut = search_plan(content, 13), tmp_path / "cut"
@@ -122,7 +122,9 @@ def test_a_suggestion_that_was_cut_off_is_made_anew(
     assert [t.number for t in read_trials(plan, cut) if t.state == "cut off"] == [11]
 
 
-def test_half_a_line_in_the_journal_is_cut_off(content: dict[str, Any], tmp_path: Path) -> None:
+def test_a_torn_last_line_of_the_journal_is_dropped(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
     plan, store = search_plan(content, 4), Store(tmp_path)
     with Search(plan, store) as search:
         for job in search.jobs():
@@ -134,7 +136,9 @@ def test_half_a_line_in_the_journal_is_cut_off(content: dict[str, Any], tmp_path
     assert all(json.loads(line) for line in lines)
 
 
-def test_what_is_no_journal_is_kept_and_named(content: dict[str, Any], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_kept_and_named(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
     file = tmp_path / JOURNAL
     for damage in ("half a line {\n{}\n", '{"op_code": 77}\n', "[1]\n"):
         file.write_text(damage)
@@ -170,7 +174,7 @@ def test_a_trial_that_another_process_asked_for_can_be_reported_to_and_marked(
     assert not first.user_attrs
 
 
-def test_a_change_of_what_is_searched_begins_another_study(content: dict[str, Any]) -> None:
+def test_a_changed_search_begins_another_study(content: dict[str, Any]) -> None:
     name = study_name(search_plan(content, 5))
     for same in (
         search_plan(content, 9, prune=False),
@@ -187,9 +191,7 @@ def test_a_change_of_what_is_searched_begins_another_study(content: dict[str, An
         assert study_name(other) != name
 
 
-def test_there_are_no_trials_where_no_search_has_begun(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_search_that_has_not_begun_has_no_trials(content: dict[str, Any], tmp_path: Path) -> None:
     plan = search_plan(content, 2)
     assert read_trials(plan, tmp_path) == []
     assert not (tmp_path / JOURNAL).exists()
@@ -198,7 +200,7 @@ def test_there_are_no_trials_where_no_search_has_begun(
 
 
 @pytest.mark.parametrize("outcome", ["training_perplexity", "tokens_per_second"])
-def test_what_decides_the_outcome_is_most_important(content: dict[str, Any], outcome: str) -> None:
+def test_the_decisive_setting_is_most_important(content: dict[str, Any], outcome: str) -> None:
     search = search_settings(search_plan(content, 50, outcome=outcome))
     sign = 1 if outcome == "training_perplexity" else -1
     figures = [
@@ -216,7 +218,7 @@ def test_what_decides_the_outcome_is_most_important(content: dict[str, Any], out
     assert importances(search, figures) == shares
 
 
-def test_variants_are_the_trials_in_their_order(content: dict[str, Any], tmp_path: Path) -> None:
+def test_each_trial_is_a_variant_in_order(content: dict[str, Any], tmp_path: Path) -> None:
     space = RATE | {"cell": SPACE["cell"], "forget_bias": {"choices": [0.0, 1.0]}}
     plan, store = search_plan(content, 8, space), Store(tmp_path)
     jobs = go_through(Search(plan, store))
@@ -240,9 +242,7 @@ def test_trials_with_one_run_are_one_variant(content: dict[str, Any], tmp_path: 
     assert sorted(names) == ["cell=gru", "cell=lstm"]
 
 
-def test_names_that_would_be_the_same_are_told_apart(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_equal_names_get_the_number_of_the_trial(content: dict[str, Any], tmp_path: Path) -> None:
     plan = search_plan(content, 3, {"dropout": {"low": 0.100001, "high": 0.100002}})
     go_through(Search(plan, Store(tmp_path)), lambda s: 1.0)
     searched = plan_with_trials(plan, tmp_path)
@@ -251,7 +251,9 @@ def test_names_that_would_be_the_same_are_told_apart(
     assert [run.variant for run in searched.runs] == names
 
 
-def test_before_it_has_begun_there_are_none(content: dict[str, Any], tmp_path: Path) -> None:
+def test_a_search_that_has_not_begun_has_no_variants(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
     searched = plan_with_trials(search_plan(content, 3), tmp_path)
     assert searched.variants == searched.runs == ()
 

@@ -1,4 +1,4 @@
-"""Which seeds and rounds make pairs, and what is said of those that do not."""
+"""Pairs by seed and by round, and the description of missing pairs."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,7 @@ SIX = {
 
 
 def with_lost(statuses: dict[tuple[str, int], Status]) -> Pairs:
-    """Pairs of six seeds, of which some runs have another status and no figures."""
+    """Pairs of six seeds, where some runs have another status and no figures."""
     made = records(plan([{}]), SIX)
     runs = [
         replace(run, status=statuses[run.variant, run.seed], outcomes={})
@@ -55,7 +55,7 @@ def test_pairs_are_figures_of_the_same_seed() -> None:
         ({("v0", seed): "diverged" for seed in range(6)}, [], "'v0' diverged (all 6 seeds)"),
     ],
 )
-def test_what_is_left_out_is_said(
+def test_missing_pairs_are_counted_with_their_reasons(
     statuses: dict[tuple[str, int], Status], values: list[float], left_out: str
 ) -> None:
     pairs = with_lost(statuses)
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_said(
 
 
 @pytest.mark.parametrize("figure", [math.nan, math.inf, 0.0])
-def test_what_has_no_logarithm_is_left_out(figure: float) -> None:
+def test_figures_without_a_logarithm_are_left_out(figure: float) -> None:
     figures = {"v0": {PERPLEXITY: [1.0, 1.0, 1.0]}, "v1": {PERPLEXITY: [math.e, figure, 1.0]}}
     made = records(plan([{"outcome": PERPLEXITY}], seeds=3), figures)
     pairs = find_pairs(made, made.plan.claims[0].comparison[0])
@@ -72,14 +72,14 @@ def test_what_has_no_logarithm_is_left_out(figure: float) -> None:
     assert pairs.left_out == "1 of 3 seeds left out: 'v1' has no usable figure"
 
 
-def test_a_fixed_value_stands_beside_every_figure() -> None:
+def test_a_fixed_value_is_paired_with_every_figure() -> None:
     made = records(plan([{"against": 2.5}]), SIX)
     pairs = find_pairs(made, made.plan.claims[0].comparison[0])
     assert pairs.against == [2.5] * 6
     assert pairs.left_out == ""
 
 
-def test_speed_measured_apart_is_paired_by_round() -> None:
+def test_separately_measured_speed_is_paired_by_round() -> None:
     figures = {name: {"tokens_per_second": [1.0, 1.0]} for name in ("v0", "v1")}
     made = records(plan([{"outcome": "tokens_per_second"}], seeds=2), figures)
     comparison = made.plan.claims[0].comparison[0]

@@ -1,4 +1,4 @@
-"""An experiment file becomes a plan; what is wrong with it is said in one line a fault."""
+"""Plans of experiment files, and an error message for each thing that is wrong."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def test_without_claims_every_variant_is_compared_with_the_reference(make: Any) 
     assert {first.outcome, second.outcome} == {"held_out_bits_per_character"}
 
 
-def test_the_id_is_of_what_is_computed_not_of_where() -> None:
+def test_the_id_does_not_depend_on_where_a_run_is_computed() -> None:
     base = Settings().changed(corpus="timemachine", num_epochs=1)
     same = base.changed(threads=7, data_dir="/elsewhere", device="cpu")
     assert settings_id(same) == settings_id(base)
@@ -76,8 +76,8 @@ def test_the_id_is_of_what_is_computed_not_of_where() -> None:
     assert len({settings_id(each) for each in [base, *others]}) == 5
 
 
-def test_the_id_does_not_depend_on_settings_that_are_at_their_default() -> None:
-    """So that a setting that a later version adds leaves finished runs found."""
+def test_the_id_does_not_depend_on_settings_with_default_values() -> None:
+    """A setting that a later version adds must not change the ids of finished runs."""
     base = Settings().changed(num_epochs=1)
     assert settings_id(base) == settings_id(base.changed(dropout=0.0, cell="lstm"))
 
@@ -87,7 +87,7 @@ def test_the_id_does_not_depend_on_settings_that_are_at_their_default() -> None:
         st.sampled_from(["hidden_size", "batch_size", "num_steps"]), st.integers(1, 999)
     )
 )
-def test_the_id_is_stable_under_order(change: dict[str, int]) -> None:
+def test_the_id_does_not_depend_on_the_order_of_settings(change: dict[str, int]) -> None:
     backwards = dict(reversed(change.items()))
     assert settings_id(Settings().changed(**change)) == settings_id(Settings().changed(**backwards))
 
@@ -201,14 +201,14 @@ VARIANTS = [{"name": "a"}, {"name": "b", "change": {"cell": "gru"}}]
         ),
     ],
 )
-def test_what_is_wrong_is_said(make: Any, changes: dict[str, Any], message: str) -> None:
+def test_an_invalid_file_gets_a_message(make: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         make(**changes)
     assert str(caught.value).startswith(f"experiment.toml: {message}")
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_several_faults_are_said_in_a_line_each(make: Any) -> None:
+def test_each_error_has_a_line(make: Any) -> None:
     full = {"variant": "a", "against": "b", "outcome": "training_perplexity"}
     claims = [
         {"text": "hm"},
@@ -232,7 +232,7 @@ def test_several_faults_are_said_in_a_line_each(make: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [{}, {"cell": "lstm"}, {"hidden_size": 16}, {"threads": 7}])
-def test_variants_that_come_to_the_same_are_refused(make: Any, change: dict[str, Any]) -> None:
+def test_variants_with_equal_settings_are_refused(make: Any, change: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         make(grid=None, variant=[*VARIANTS, {"name": "c", "change": change}])
     assert str(caught.value) == (
@@ -241,7 +241,7 @@ def test_variants_that_come_to_the_same_are_refused(make: Any, change: dict[str,
     )
 
 
-def test_what_is_drawn_twice_is_one_variant(make: Any) -> None:
+def test_equal_draws_are_one_variant(make: Any) -> None:
     space = {"cell": {"choices": ["lstm", "gru"]}, "num_layers": {"low": 1, "high": 2}}
     plan = make(grid=None, random={"count": 50, "settings": space})
     assert len(plan.variants) == 4
@@ -268,7 +268,7 @@ def test_quick_is_checked_whether_or_not_it_is_used(
 
 
 @pytest.mark.parametrize("key", ["quick", "base", "timing"])
-def test_what_is_no_table_is_refused_with_quick_as_without(make: Any, key: str) -> None:
+def test_a_value_that_is_not_a_table_is_refused_with_and_without_quick(make: Any, key: str) -> None:
     changed = apply_quick({"question": "?", "quick": {"timing": {}, "cell": "gru"}, key: [3]})
     with pytest.raises(UsageError, match=f"{key} must be one table, not a list"):
         make(**changed)
@@ -284,7 +284,7 @@ def test_what_is_no_table_is_refused_with_quick_as_without(make: Any, key: str) 
         ({"config": 3}, "base: config must be text, not 3"),
     ],
 )
-def test_a_base_that_is_wrong(
+def test_an_invalid_base_is_refused(
     make: Any, content: dict[str, Any], base: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
@@ -306,14 +306,14 @@ def test_a_base_that_is_wrong(
         ({"margin": 1.5}, "expect = 'different' takes no margin"),
     ],
 )
-def test_a_claim_that_is_wrong(make: Any, comparison: dict[str, Any], message: str) -> None:
+def test_an_invalid_claim_is_refused(make: Any, comparison: dict[str, Any], message: str) -> None:
     full = {"variant": "a", "against": "b", "outcome": "training_perplexity", **comparison}
     with pytest.raises(UsageError) as caught:
         make(grid=None, variant=VARIANTS, claim=[{"comparison": [full]}])
     assert str(caught.value).startswith(f"experiment.toml: claim 1, comparison 1: {message}")
 
 
-def test_a_search_makes_no_comparisons() -> None:
+def test_a_search_cannot_have_claims() -> None:
     with pytest.raises(UsageError, match="a search cannot have claims"):
         ExperimentSettings(
             question="?",
@@ -324,7 +324,7 @@ def test_a_search_makes_no_comparisons() -> None:
         )
 
 
-def test_a_file_that_is_no_toml_or_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_and_one_that_is_not_toml_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "experiment.toml"
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_plan(file)

@@ -1,4 +1,4 @@
-"""Intervals, tests, Holm's correction and power: against scipy, the literature and simulation."""
+"""Intervals, tests, Holm's correction and power, against scipy, the literature and simulation."""
 
 import math
 from itertools import combinations
@@ -39,7 +39,7 @@ def within_monte_carlo_error(found: float, true: float, experiments: int) -> boo
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
-def test_the_interval_is_scipys(confidence: float) -> None:
+def test_the_interval_equals_scipys(confidence: float) -> None:
     ours = estimate_mean(GAPS, confidence)
     theirs = stats.ttest_rel(A, B).confidence_interval(confidence)
     assert ours.interval == pytest.approx((theirs.low, theirs.high), rel=1e-12)
@@ -48,7 +48,7 @@ def test_the_interval_is_scipys(confidence: float) -> None:
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "less", "greater"])
-def test_the_paired_test_is_scipys(alternative: Alternative) -> None:
+def test_the_paired_test_equals_scipys(alternative: Alternative) -> None:
     theirs = stats.ttest_rel(A, B, alternative=alternative).pvalue
     assert t_test(GAPS, alternative=alternative) == pytest.approx(theirs, rel=1e-12)
     shifted = stats.ttest_1samp(GAPS, 0.05, alternative=alternative).pvalue
@@ -56,13 +56,15 @@ def test_the_paired_test_is_scipys(alternative: Alternative) -> None:
 
 
 @given(samples, st.floats(-10, 10))
-def test_the_test_is_scipys_for_any_sample_with_spread(x: list[float], shift: float) -> None:
+def test_the_paired_test_equals_scipys_for_any_sample_with_spread(
+    x: list[float], shift: float
+) -> None:
     assume(np.std(x) > 1e-6 * max(abs(v) for v in x))
     assert t_test(x, shift) == pytest.approx(stats.ttest_1samp(x, shift).pvalue, rel=1e-6, abs=1e-9)
 
 
 @given(samples, st.floats(-10, 10))
-def test_p_is_a_probability_and_its_alternatives_belong_together(
+def test_p_is_a_probability_and_consistent_between_alternatives(
     x: list[float], shift: float
 ) -> None:
     less, greater = t_test(x, shift, "less"), t_test(x, shift, "greater")
@@ -72,7 +74,7 @@ def test_p_is_a_probability_and_its_alternatives_belong_together(
 
 
 @given(samples, st.floats(0.01, 0.2))
-def test_what_lies_outside_the_interval_is_what_the_test_refuses(
+def test_the_test_rejects_exactly_the_values_outside_the_interval(
     x: list[float], level: float
 ) -> None:
     ends = estimate_mean(x, 1 - level).interval
@@ -82,7 +84,7 @@ def test_what_lies_outside_the_interval_is_what_the_test_refuses(
 
 
 @given(samples, st.floats(0.001, 1e6))
-def test_equivalence_is_shown_where_the_90_percent_interval_lies_within_the_margin(
+def test_equivalence_is_shown_if_the_90_percent_interval_is_within_the_margin(
     x: list[float], margin: float
 ) -> None:
     ends = estimate_mean(x, 0.9).interval
@@ -112,7 +114,7 @@ def test_the_95_percent_interval_covers_95_percent(count: int) -> None:
 def test_holm_adjusts_as_in_worked_examples() -> None:
     # Four hypotheses at 5%: the fourth and the first are rejected.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    # Benjamini and Hochberg 1995, section 4.1: 15 endpoints, of which 3 stand familywise.
+    # Benjamini and Hochberg 1995, section 4.1: 3 of 15 endpoints are significant familywise.
     endpoints = [
         0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
         0.4262, 0.5719, 0.6528, 0.7590, 1.0000,
@@ -124,8 +126,8 @@ def test_holm_adjusts_as_in_worked_examples() -> None:
 
 
 @given(p_lists)
-def test_holm_is_the_closure_of_bonferroni(p_values: list[float]) -> None:
-    """A hypothesis falls where Bonferroni rejects every joint hypothesis that contains it."""
+def test_holm_is_the_closed_bonferroni_test(p_values: list[float]) -> None:
+    """A hypothesis is rejected if Bonferroni rejects every intersection that contains it."""
     indices = range(len(p_values))
     joint = [set(some) for size in indices for some in combinations(indices, size + 1)]
     for i, adjusted in enumerate(holm(p_values)):
@@ -134,7 +136,7 @@ def test_holm_is_the_closure_of_bonferroni(p_values: list[float]) -> None:
 
 
 @given(p_lists)
-def test_the_level_that_holm_leaves_is_where_the_decision_turns(p_values: list[float]) -> None:
+def test_holm_levels_are_where_the_decision_changes(p_values: list[float]) -> None:
     for i, level in enumerate(holm_levels(p_values, 0.05)):
         for p, is_shown in ((level * 0.9999, True), (level * 1.0001, False)):
             assert (holm([*p_values[:i], p, *p_values[i + 1 :]])[i] <= 0.05) == is_shown
@@ -161,11 +163,11 @@ def test_the_detectable_difference_has_power_80_by_scipys_noncentral_t(
     noncentrality = detectable_difference(2.0, count, level) / 2.0 * math.sqrt(count)
     critical = stats.t.isf(level / 2, count - 1)
     power = stats.nct.sf(critical, count - 1, noncentrality)
-    # In the other tail is less than scipy can compute: 1e-4 at two values, else under 1e-6.
+    # The other tail is too small for scipy: 1e-4 at two values, otherwise below 1e-6.
     assert power == pytest.approx(0.8, abs=2e-4 if count == 2 else 1e-6)
 
 
-def test_the_detectable_difference_is_that_of_published_power_tables() -> None:
+def test_the_detectable_difference_equals_published_power_tables() -> None:
     # d = 0.5 at two-sided 5% needs 34 pairs for power 0.8, d = 0.8 needs 15 (Cohen 1988, G*Power).
     for size, needed in ((0.5, 34), (0.8, 15)):
         assert detectable_difference(1.0, needed) < size < detectable_difference(1.0, needed - 1)
@@ -173,9 +175,7 @@ def test_the_detectable_difference_is_that_of_published_power_tables() -> None:
 
 @pytest.mark.parametrize("level", [0.05, 0.01])
 @pytest.mark.parametrize("count", [3, 6, 10])
-def test_the_detectable_difference_is_shown_in_four_of_five_experiments(
-    count: int, level: float
-) -> None:
+def test_the_detectable_difference_is_shown_with_80_percent_power(count: int, level: float) -> None:
     experiments = 2000
     gap = detectable_difference(1.0, count, level)
     shown = np.mean([t_test(x) <= level for x in normal(count, experiments, gap)])
@@ -184,7 +184,7 @@ def test_the_detectable_difference_is_shown_in_four_of_five_experiments(
 
 @pytest.mark.parametrize("level", [0.05, 0.01])
 @pytest.mark.parametrize("count", [3, 6, 10])
-def test_equal_variants_are_equivalent_within_the_detectable_margin_in_four_of_five(
+def test_equal_variants_are_equivalent_within_the_detectable_margin_with_80_percent_power(
     count: int, level: float
 ) -> None:
     experiments = 2000
@@ -193,7 +193,7 @@ def test_equal_variants_are_equivalent_within_the_detectable_margin_in_four_of_f
     assert within_monte_carlo_error(float(shown), 0.8, experiments)
 
 
-def test_one_value_has_a_mean_and_nothing_else() -> None:
+def test_one_value_has_a_mean_but_no_interval() -> None:
     one = estimate_mean([3.0])
     assert (one.mean, one.half, one.interval, one.deviation) == (3.0, None, None, None)
     assert effect_size([3.0]) is None
@@ -204,7 +204,7 @@ def test_one_value_has_a_mean_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_refused(value: float) -> None:
+def test_values_that_are_not_finite_are_refused(value: float) -> None:
     for function in (estimate_mean, t_test, effect_size):
         with pytest.raises(ValueError, match=f"values must be finite, not {value}"):
             function([1.0, value])
@@ -225,7 +225,7 @@ def test_without_spread_the_test_is_certain(count: int) -> None:
     assert effect_size(gaps) is None
 
 
-def test_equal_pairs_are_no_difference_and_equivalent() -> None:
+def test_equal_pairs_are_equivalent_and_not_different() -> None:
     assert t_test([0.0] * 6) == 1
     assert equivalence_test([0.0] * 6, 0.01) == 0
 

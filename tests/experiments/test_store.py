@@ -1,4 +1,4 @@
-"""Which runs have ended, and who may do the next one."""
+"""Which runs have ended, and which process makes a run."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def test_a_run_has_ended_once_it_has_an_outcome(tmp_path: Path) -> None:
     assert store.ended("abc") == RunEnd("diverged", "NaN")
 
 
-def test_one_process_at_a_time_makes_a_run_and_a_killed_one_frees_it(tmp_path: Path) -> None:
+def test_one_process_at_a_time_claims_a_run_and_a_killed_one_frees_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
     other = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],
@@ -71,7 +71,7 @@ def test_a_damaged_outcome_is_named(tmp_path: Path) -> None:
         store.outcome("abc")
 
 
-def test_the_last_failure_is_told_in_a_line_until_the_run_ends(tmp_path: Path) -> None:
+def test_the_last_failure_is_kept_until_the_run_ends(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.failure("abc") == ""
     store.write_failure("abc", "Traceback\n  lines\nRuntimeError: no")

@@ -64,7 +64,7 @@ def test_ratios(ratio: float, expect: str, margin: float, verdict: str) -> None:
     assert found.verdict == verdict
 
 
-def test_the_numbers_are_scipys() -> None:
+def test_the_numbers_equal_scipys() -> None:
     found = compare(0.05, expect="higher", margin=0.03)
     gaps = 0.05 + np.array(NOISE)
     assert found.p_value == pytest.approx(stats.ttest_1samp(gaps, 0.03).pvalue)
@@ -106,7 +106,7 @@ def test_a_fixed_value_is_a_one_sample_test() -> None:
     assert found.estimate == pytest.approx(0.1)
 
 
-def test_the_fixed_value_of_a_ratio_is_kept_as_it_is() -> None:
+def test_a_fixed_value_is_not_scaled() -> None:
     comparison = {"against": 1.1, "expect": "equivalent", "margin": 1.05, "outcome": PERPLEXITY}
     figures = {name: {PERPLEXITY: [1.1 + noise for noise in NOISE]} for name in ("v0", "v1")}
     found = judge_claims(records(plan([comparison]), figures))[0].compared[0]
@@ -129,7 +129,7 @@ def test_holm_runs_over_all_comparisons_of_the_experiment() -> None:
     assert [claim.verdict for claim in (alone, first, second, third)] == [
         "supported", "supported", "supported", "supported",
     ]  # fmt: skip
-    # With as many again that show nothing, the smaller two do not stand any more.
+    # With as many more that show nothing, the two smaller differences are no longer shown.
     figures |= {f"v{i}": {BITS: [2.0 + n * (i - 3) for n in NOISE]} for i in range(4, 12)}
     more = [{"variant": f"v{i}"} for i in range(1, 12)]
     crowded = judge_claims(records(plan(more, variants=12), figures))
@@ -143,7 +143,7 @@ def test_the_same_comparison_in_two_claims_counts_once() -> None:
     assert twice == [once[0], once[0]]
 
 
-def test_what_could_not_be_tested_still_counts_for_holm() -> None:
+def test_untested_comparisons_count_for_holm() -> None:
     figures = {"v0": {BITS: [2.0] * 6}, "v1": {BITS: [2.05 + noise for noise in NOISE]}, "v2": {}}
     tested, untested = judge_claims(
         records(plan([{"variant": "v1"}, {"variant": "v2"}], variants=3), figures)
@@ -162,7 +162,9 @@ def test_what_could_not_be_tested_still_counts_for_holm() -> None:
         (("lower", "equivalent"), "contradicted"),
     ],
 )
-def test_a_claim_holds_where_all_its_comparisons_do(expects: tuple[str, ...], verdict: str) -> None:
+def test_a_claim_is_supported_if_all_its_comparisons_are(
+    expects: tuple[str, ...], verdict: str
+) -> None:
     margins = {"equivalent": {"margin": 0.05}}
     made = plan([{"expect": expect, **margins.get(expect, {})} for expect in expects])
     joined = made.claims[0].model_copy(
@@ -175,7 +177,7 @@ def test_a_claim_holds_where_all_its_comparisons_do(expects: tuple[str, ...], ve
     assert len(claim.compared) == 2
 
 
-def test_one_seed_shows_nothing_and_two_do_not_crash() -> None:
+def test_one_seed_shows_nothing_and_two_seeds_are_tested() -> None:
     figures = {"v0": {BITS: [2.0, 2.1]}, "v1": {BITS: [2.5, 2.7]}}
     found = judge_claims(records(plan([{}], seeds=1), figures))[0].compared[0]
     assert found.verdict == "not shown"
@@ -207,7 +209,7 @@ def test_differences_without_spread(gap: float, expect: str, margin: float, verd
     assert "nan" not in found.sentence
 
 
-def test_ratios_beyond_all_numbers_are_infinite() -> None:
+def test_ratios_too_large_for_a_float_are_infinite() -> None:
     figures = {"v0": {PERPLEXITY: [1.0, 1.0]}, "v1": {PERPLEXITY: [1e300, 1.0]}}
     found = judge_claims(records(plan([{"outcome": PERPLEXITY}], seeds=2), figures))[0].compared[0]
     assert found.interval == (0.0, math.inf)
@@ -253,7 +255,7 @@ def test_any_figures_get_a_verdict(made: Plan, own: list[float], other: list[flo
 
 
 def detectable_gap(expect: str, margin: float) -> tuple[float, Plan]:
-    """What an experiment of six seeds with a spread of 1 says that it can see."""
+    """The detectable difference of an experiment with six seeds and a spread of 1."""
     spread = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0]) / math.sqrt(1.2)
     made = plan([{"expect": expect, "margin": margin}])
     figures = {"v0": {BITS: [0.0] * 6}, "v1": {BITS: list(spread)}}
@@ -263,7 +265,7 @@ def detectable_gap(expect: str, margin: float) -> tuple[float, Plan]:
 
 
 @pytest.mark.parametrize(("expect", "margin"), [("different", 0.0), ("higher", 2.0)])
-def test_the_detectable_difference_is_seen_in_four_of_five_experiments(
+def test_experiments_show_the_detectable_difference_with_80_percent_power(
     expect: str, margin: float
 ) -> None:
     gap, made = detectable_gap(expect, margin)

@@ -1,4 +1,4 @@
-"""The wording of sentences, one of each kind."""
+"""The sentences about comparisons, one of each kind."""
 
 import math
 from dataclasses import replace
@@ -263,6 +263,6 @@ def test_large_and_small_figures_keep_two_digits() -> None:
         ),
     ],
 )
-def test_a_claim_without_a_text_gets_one(comparison: dict[str, Any], sentence: str) -> None:
+def test_a_claim_without_a_text_gets_a_default(comparison: dict[str, Any], sentence: str) -> None:
     named = {"variant": "GRU", "against": "LSTM", "outcome": "training_seconds"}
     assert default_claim_text(ComparisonSettings(**{**named, **comparison})) == sentence

@@ -1,4 +1,4 @@
-"""Experiments of made-up figures, to be judged."""
+"""Experiments with made-up figures, for verdicts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from rnnlab.experiments.verdicts import judge_claims
 
 BITS, PERPLEXITY = "held_out_bits_per_character", "training_perplexity"
 NOISE = [0.010, -0.013, 0.004, 0.011, -0.008, -0.004]
-"""Of six seeds, with mean 0."""
+"""Noise of six seeds with mean 0."""
 
 
 def plan(comparisons: Sequence[dict[str, Any]], seeds: int = 6, variants: int = 2) -> Plan:
-    """A claim for each comparison, of variants v0 (the reference), v1, …"""
+    """Return a plan with a claim for each comparison, of variants v0 (the reference), v1, …"""
     content = {
         "question": "Which is best?",
         "base": {"corpus": "python-reference", "num_epochs": 1},
@@ -34,7 +34,7 @@ def plan(comparisons: Sequence[dict[str, Any]], seeds: int = 6, variants: int = 
 
 
 def records(plan: Plan, figures: dict[str, dict[str, Sequence[float]]]) -> Records:
-    """Finished runs with the figures of `variant: {outcome: one a seed}`."""
+    """Return finished runs with figures given as `variant: {outcome: one for each seed}`."""
     runs = [
         RunRecord(
             f"{run.variant}-{run.seed}", run.variant, run.seed, "finished",
@@ -46,7 +46,7 @@ def records(plan: Plan, figures: dict[str, dict[str, Sequence[float]]]) -> Recor
 
 
 def compare(gap: float, spread: float = 1.0, **comparison: Any) -> ComparisonResult:
-    """One comparison of two variants `gap` apart: in bits, or as a ratio where it is by ratio."""
+    """Compare two variants that differ by `gap`: a difference in bits, or a ratio."""
     outcome = comparison.setdefault("outcome", BITS)
     noise = spread * np.array(NOISE)
     reference = 2.0 + np.array([0.3, 0.1, -0.2, 0.05, -0.1, -0.15])
