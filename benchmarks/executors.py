@@ -1,14 +1,14 @@
-"""What the executor `ray` costs a run beside `local`, and how cores are best divided among runs.
+"""Measures the overhead of the executor `ray` over `local`, and how to divide cores among runs.
 
-Overhead: an experiment of very short runs, one a core at once, by each executor. What is begun once
-(processes, imports, Ray itself) is told apart from what every run adds after that.
+Overhead: an experiment of very short runs, one for each core at once, by each executor. The time of
+starting (processes, imports, Ray itself) is separate from the time that each further run adds.
 
-Threads: an experiment of longer runs (LSTM, H 256 and what --engine and --tokens say): one run at a
-time with a thread a core, against a run a core with one thread each.
+Threads: an experiment of longer runs (LSTM, H 256, --engine and --tokens): one run at a time with a
+thread for each core, against one run for each core with one thread.
 
-Each measurement is a process of its own that makes the whole experiment in an empty folder. They
-take turns; figures are medians over the rounds, beside their range, and a ratio is the median of
-the rounds' own ratios. Leave the machine alone meanwhile.
+Each measurement is a separate process that makes the whole experiment in an empty folder. Variants
+take turns. Figures are medians over the rounds with their range, and a ratio is the median of the
+ratios in each round. Do not use the machine meanwhile.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from rnnlab.execution.executor import Executor, Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.store import Store
+from rnnlab.report.formatting import counted
 from rnnlab.runs.environment import environment
 
 RUNS = 12
@@ -36,25 +37,28 @@ LONG = {"hidden_size": 256, "num_steps": 35}
 
 
 class Variant(NamedTuple):
-    """A way to make an experiment's runs."""
+    """A way to make the runs of an experiment."""
 
     executor: str
     slots: int
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.executor}, {self.slots} at once, {self.threads} threads"
+        return f"{self.executor}, {self.slots} at once, {counted(self.threads, 'thread')}"
 
 
 def measure(variant: Variant, base: Mapping[str, Any]) -> dict[str, float]:
-    """Make an experiment in a process of its own; returns its seconds."""
+    """Make an experiment in a separate process; returns its timings as `make_experiment`."""
     arguments = [sys.executable, __file__, "--one", json.dumps([variant, base])]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, float]:
-    """Make all runs; returns the seconds of all, until each slot has ended one, of each after."""
+    """Make all runs and return timings in seconds.
+
+    all: of all runs; first: until every slot has finished a run; each: for each run after that.
+    """
     began = time.perf_counter()
     content = {
         "question": "How long does it take?",
@@ -84,11 +88,11 @@ def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, floa
 def compare(
     what: str, variants: list[Variant], base: Mapping[str, Any], rounds: int
 ) -> dict[str, Any]:
-    """Measure the variants in turns; the first is what the others' ratios are against."""
+    """Measure the variants in turns; ratios are to the first variant."""
     seconds: dict[Variant, list[dict[str, float]]] = {variant: [] for variant in variants}
     for number in range(rounds):
         for variant in variants:
-            tell(f"{what}: round {number + 1} of {rounds}: {variant}")
+            report_progress(f"{what}: round {number + 1} of {rounds}: {variant}")
             seconds[variant].append(measure(variant, base))
     rows = []
     for variant, times in seconds.items():
@@ -123,8 +127,8 @@ def show(result: Mapping[str, Any]) -> None:
         print(f"{row['variant']:<28}" + "".join(f"{cell:>26}" for cell in cells))
 
 
-def tell(text: str) -> None:
-    """Say on standard error what goes on."""
+def report_progress(text: str) -> None:
+    """Print progress on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

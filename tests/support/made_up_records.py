@@ -1,4 +1,4 @@
-"""An experiment that never ran: records as a report gets them, with everything that can happen."""
+"""Made-up records of an experiment, with everything that can occur in a report."""
 
 import math
 from dataclasses import replace
@@ -155,7 +155,7 @@ def made_up_plan(**changes: Any) -> Plan:
 
 
 def made_up_records(plan: Plan | None = None, points: int = 50) -> Records:
-    """Records of all runs of a plan; one seed of `learning rate 5` has diverged."""
+    """Return records of all runs of a plan; one seed of `learning rate 5` has diverged."""
     plan = plan or made_up_plan()
     rng = np.random.default_rng(0)
     facts = {name: figures for name, _, _, *figures in VARIANTS}
@@ -225,7 +225,7 @@ def environment(day: int) -> dict[str, Any]:
 def _curves(
     rng: np.random.Generator, held_out: float, perplexity: float, points: int
 ) -> dict[str, Points]:
-    """Training falls towards its end; held-out has its lowest at a third and rises from there."""
+    """Return a falling training curve and a held-out curve that rises after its first third."""
     epochs = np.linspace(100 / points, 100, points)
     share = epochs / 100
     training = math.log(perplexity) + (2.9 - math.log(perplexity)) * np.exp(-4 * share)
@@ -249,6 +249,6 @@ def _text(rng: np.random.Generator, phrase: str) -> str:
 
 
 def untimed(records: Records) -> Records:
-    """The same where speed is not measured apart."""
+    """Return the records of an experiment that does not measure speed separately."""
     settings = records.plan.settings.model_copy(update={"timing": None})
     return replace(records, plan=replace(records.plan, settings=settings), timings=[])

@@ -1,4 +1,4 @@
-"""Searches whose runs are made up: an outcome.json with a figure that is known for all settings."""
+"""Searches with made-up runs: each outcome.json has a figure computed from the settings."""
 
 import json
 import math
@@ -36,7 +36,7 @@ def search_plan(
     seeds: object = 1,
     **more: Any,
 ) -> Plan:
-    """The small experiment's content as a search."""
+    """Return the plan of a search, from the content of the small experiment."""
     content = {key: value for key, value in content.items() if key != "grid"}
     content["base"] = content["base"] | (base or {})
     content["search"] = {"settings": settings, "count": count, **more}
@@ -45,7 +45,7 @@ def search_plan(
 
 
 def figure(settings: Settings) -> float:
-    """Best at learning rate 0.01, 40 units, without dropout, whatever the cell."""
+    """Return a figure that is best at learning rate 0.01, 40 units and no dropout, for any cell."""
     return (
         abs(math.log10(settings.training.learning_rate) + 2)
         + abs(settings.model.hidden_size - 40) / 40
@@ -66,7 +66,7 @@ def make_up(job: Job, store: Store, value: float | None) -> RunEvent:
 def go_through(
     search: Search, figure: Callable[[Settings], float | None] = figure, count: int | None = None
 ) -> list[Job]:
-    """Make up the runs of a search, one after the other; leave after `count` of them."""
+    """Make up the runs of a search one after the other, `count` of them or all."""
     made: list[Job] = []
     with search:
         for job in search.jobs():
@@ -78,14 +78,14 @@ def go_through(
 
 
 def frozen(plan: Plan, folder: Path) -> list[optuna.trial.FrozenTrial]:
-    """The trials of a search, read by Optuna itself."""
+    """Return the trials of a search, read by Optuna's own journal backend."""
     backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
     storage = optuna.storages.JournalStorage(backend)
     return optuna.load_study(study_name=study_name(plan), storage=storage).get_trials()
 
 
 def told(plan: Plan, folder: Path) -> list[tuple[dict[str, Any], float | None]]:
-    """Settings and figures, without suggestions that were cut off."""
+    """Return settings and figures of all trials except suggestions that were cut off."""
     trials = frozen(plan, folder)
     assert {trial.state.name for trial in trials} <= {"COMPLETE", "FAIL"}
     return [(trial.params, trial.value) for trial in trials if trial.state.name == "COMPLETE"]
@@ -107,9 +107,9 @@ store, plan = Store(folder), make_plan(json.loads(sys.argv[2]), "small", "file")
 MAKE_UP = """
 with Search(plan, store) as search:
     for job in search.jobs():
-        with store.claim(job.id) as mine, (folder / "made").open("a") as log:
-            assert mine and not store.ended(job.id)
-            store.clear(job.id)
+        with store.claim(job.id) as is_ours, (folder / "made").open("a") as log:
+            assert is_ours and not store.ended(job.id)
+            store.remove_run(job.id)
             store.directory(job.id).mkdir(parents=True)
             time.sleep(0.03)
             value = abs(math.log10(job.settings.training.learning_rate) + 2)
@@ -122,7 +122,7 @@ with Search(plan, store) as search:
         search.record(RunEvent(job, "finished"))
 assert "torch" not in sys.modules
 """
-"""Run a search, with runs that take some time; FOLDER/made has a line for each that was made."""
+"""Program: run a search with made-up runs that take some time; FOLDER/made lists their ids."""
 
 TRAIN = """
 from rnnlab.execution.local import LocalExecutor
@@ -133,11 +133,11 @@ with Search(plan, store) as search:
         if event.kind == "started":
             print(event.job.id)
 """
-"""Run a search for real; prints what it starts."""
+"""Program: run a search with real training; prints the ids of the runs that start."""
 
 
 def process(folder: Path, plan: Plan, work: str) -> subprocess.Popen[str]:
-    """A process of its own that joins a search."""
+    """Start a process that joins a search."""
     assert plan.settings.search is not None
     content = {
         "question": "?",

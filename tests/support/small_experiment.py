@@ -33,7 +33,7 @@ def content(text_file: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def make(content: dict[str, Any]) -> MakePlan:
-    """The plan of the small experiment, with some keys changed or, where None, taken out."""
+    """Return a function that plans the small experiment with keys changed, or removed if None."""
 
     def plan(**changes: Any) -> Plan:
         changed = {key: value for key, value in (content | changes).items() if value is not None}
