@@ -89,7 +89,7 @@ def test_a_search_with_only_inconsistent_settings_ends(
     plan = search_plan(content, 5, space, {"cell": "gru"})
     with pytest.raises(
         UsageError,
-        match=r"^search: 100 suggestions in a row contradict the rules of the settings; the last: "
+        match=r"^search: 100 suggestions in a row break the rules of the settings; the last: "
         r"trial 99: forget_bias needs cell = 'lstm'; 'gru' has no forget gate$",
     ):
         next(Search(plan, Store(tmp_path)).jobs())
