@@ -13,10 +13,10 @@ from command_line import made_up_text
 
 from rnnlab.data.corpus import NAMED, NamedCorpus
 from rnnlab.errors import RunDirectoryError
+from rnnlab.execution import remote
 from rnnlab.execution.executor import Job, TrialLink
 from rnnlab.execution.local import claim_and_run
 from rnnlab.execution.remote import RemoteResult, Text, find_texts, run_remotely, store_run
-from rnnlab.experiments import remote
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.store import Store
 from rnnlab.runs.files import LOCK
