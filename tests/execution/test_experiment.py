@@ -171,7 +171,7 @@ def test_a_stopped_experiment_keeps_the_runs_that_have_ended(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + sign
     assert err == f"rnnlab: error: interrupted by {sign.name}\n"
-    assert "runs are left; the same command goes on with them" in out
+    assert "runs left; the same command makes them" in out
     assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
 
 
@@ -255,7 +255,7 @@ def test_quick_uses_a_subfolder(cli: Cli, file: Path, content: dict[str, Any]) -
     done = cli("experiment", str(write(file, content)), "--quick")
     assert done.returncode == 0, done.stderr
     quick = file.parent / "quick"
-    assert "2 variants x 1 seeds = 2 runs" in done.stdout
+    assert "2 variants x 1 seed = 2 runs" in done.stdout
     assert read_plan(quick / "experiment.toml").base.training.max_tokens == 400
     assert len(made(quick)) == 2
     assert not made(file.parent)
@@ -282,7 +282,7 @@ def test_a_newer_versions_run_is_refused_and_kept(cli: Cli, file: Path) -> None:
             ["reproduce", "lab-reprt"],
             "unknown experiment 'lab-reprt'; did you mean 'lab-report'? (choices: lab-report)",
         ),
-        (["report", "nowhere"], "nowhere is no experiment's folder: it has no experiment.toml"),
+        (["report", "nowhere"], "nowhere is not the folder of an experiment: it has no experiment.toml"),
         (["experiment", "x.toml", "--address", "h:1"], "address needs executor = 'ray'"),
     ],
 )
@@ -324,13 +324,13 @@ def test_a_search_makes_its_runs_and_report_and_continues(
     write(file, content)
     done = cli("experiment", str(file))
     assert done.returncode == 0, done.stderr
-    assert "searched = 3 runs; 2 at once" in done.stdout
+    assert "search of 3 runs; 2 at once" in done.stdout
     first = made(file.parent)
     assert len(first) == 3
     content["search"]["count"] = 4
     more = cli("experiment", str(write(file, content)))
     assert more.returncode == 0, more.stderr
-    assert "searched = 4 runs, 3 of them done before" in more.stdout
+    assert "search of 4 runs, 3 of them done before" in more.stdout
     second = made(file.parent)
     assert {id_: second[id_] for id_ in first} == first
     assert len(second) == 4
