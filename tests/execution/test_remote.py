@@ -153,8 +153,6 @@ def test_a_returned_file_outside_the_run_directory_is_refused(tmp_path: Path, na
     store = Store(tmp_path / "experiment")
     with store.claim("abc"), pytest.raises(RunDirectoryError) as caught:
         store_run(store, "abc", {"config.toml": b"", name: b"malice"})
-    assert str(caught.value) == (
-        f"run abc came back with a file {name!r} outside its directory"
-    )
+    assert str(caught.value) == (f"run abc came back with a file {name!r} outside its directory")
     left = {str(file.relative_to(store.folder)) for file in store.folder.rglob("*")}
     assert left == {"runs", "runs/.locks", "runs/.locks/abc"}
