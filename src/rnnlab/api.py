@@ -201,7 +201,7 @@ def training_data(model: TextModel) -> Dataset:
 
     Raises CorpusError or UsageError where it is not at hand, ChecksumError where it has changed.
     """
-    settings = DataSettings(**model.about["data"])
+    settings = DataSettings.from_dict(model.about["data"])
     check_kept(settings.corpus)
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):

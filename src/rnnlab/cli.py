@@ -7,19 +7,23 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 import tyro
+from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, train
-from rnnlab.config import Settings, find_config
+from rnnlab.config import Settings, SettingsGroup, find_config
 from rnnlab.console import visible
 from rnnlab.errors import RnnlabError, TerminatedError, UsageError, lack_of_memory, unknown
 from rnnlab.signals import die_on_signals, end_on_signals
 
 FLAT = (tyro.conf.OmitArgPrefixes,)
 """A flag is a setting's name, never a group's."""
+
+REGISTRY = tyro.constructors.ConstructorRegistry()
+"""How tyro builds what is not an ordinary type."""
 
 DESCRIPTION = (
     "A laboratory for recurrent language models: train, measure honestly, generate.\n\n"
@@ -55,6 +59,26 @@ def main(args: Sequence[str] | None = None) -> None:
         die_on_signals()
 
 
+@REGISTRY.struct_rule
+def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """Have groups of settings built by `from_dict`, which says in plain words what is wrong."""
+    if not (isinstance(info.type, type) and issubclass(info.type, SettingsGroup)):
+        return None
+    group = info.type
+    defaults = info.default if isinstance(info.default, group) else group()
+
+    def build(**values: Any) -> SettingsGroup:
+        return group.from_dict(values)
+
+    build.__doc__ = group.__doc__
+    hints = get_type_hints(group, include_extras=True)
+    fields = tuple(
+        StructFieldSpec(name, hints[name], getattr(defaults, name), field.description)
+        for name, field in group.model_fields.items()
+    )
+    return StructConstructorSpec(build, fields)
+
+
 def run_command(args: Sequence[str]) -> None:
     """Parse the flags of one command and call it."""
     if list(args) == ["--version"]:
@@ -63,12 +87,17 @@ def run_command(args: Sequence[str]) -> None:
         command = COMMANDS[args[0]]
         if command is train:
             command = partial(train, **dict(configured(args[1:])))
-        tyro.cli(command, prog=f"rnnlab {args[0]}", args=args[1:], config=FLAT)
+        tyro.cli(command, prog=f"rnnlab {args[0]}", args=args[1:], config=FLAT, registry=REGISTRY)
     elif args and not args[0].startswith("-"):
         raise unknown("command", args[0], COMMANDS)
     else:
         tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="rnnlab", description=DESCRIPTION, args=args or ["--help"], config=FLAT
+            COMMANDS,
+            prog="rnnlab",
+            description=DESCRIPTION,
+            args=args or ["--help"],
+            config=FLAT,
+            registry=REGISTRY,
         )
 
 

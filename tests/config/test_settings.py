@@ -237,7 +237,7 @@ def test_several_faults_are_told_at_once_one_a_line() -> None:
 )
 def test_generation_rules(values: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        GenerationSettings(**values)
+        GenerationSettings.from_dict(values)
     assert str(caught.value) == message
 
 

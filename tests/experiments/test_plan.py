@@ -314,14 +314,14 @@ def test_an_invalid_claim_is_refused(make: Any, comparison: dict[str, Any], mess
 
 
 def test_a_search_cannot_have_claims() -> None:
+    comparison = {"variant": "a", "against": "b", "outcome": "tokens_per_second"}
+    content = {
+        "question": "?",
+        "search": {"settings": {"dropout": {"low": 0.0, "high": 0.5}}},
+        "claim": [{"comparison": [comparison]}],
+    }
     with pytest.raises(UsageError, match="a search cannot have claims"):
-        ExperimentSettings(
-            question="?",
-            search={"settings": {"dropout": {"low": 0.0, "high": 0.5}}},
-            claim=[
-                {"comparison": [{"variant": "a", "against": "b", "outcome": "tokens_per_second"}]}
-            ],
-        )
+        ExperimentSettings.from_dict(content)
 
 
 def test_a_missing_file_and_one_that_is_not_toml_are_refused(tmp_path: Path) -> None:

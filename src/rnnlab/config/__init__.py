@@ -20,7 +20,7 @@ from rnnlab.config.groups import (
     check_context,
 )
 from rnnlab.config.settings import RECIPES, Settings, find_config, read_toml
-from rnnlab.config.settings_group import SettingsGroup
+from rnnlab.config.validation import SettingsGroup
 
 __all__ = [
     "CONTEXTS",

@@ -11,8 +11,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from rnnlab.config.settings_group import SettingsGroup
-from rnnlab.config.validation import shown_value
+from rnnlab.config.validation import SettingsGroup, format_value
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -101,7 +100,7 @@ class DataSettings(SettingsGroup):
         if min(shares) < 0 or shares[0] == 0 or not (counts or abs(sum(shares) - 1) < 1e-6):
             raise ValueError(
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
-                f"characters (10000 2500 2500), the first above 0, not {shown_value(shares)}"
+                f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
         return self
 

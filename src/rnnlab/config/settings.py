@@ -13,7 +13,7 @@ from rnnlab.config.groups import (
     ModelSettings,
     TrainingSettings,
 )
-from rnnlab.config.settings_group import SettingsGroup
+from rnnlab.config.validation import SettingsGroup
 from rnnlab.errors import UsageError, suggest
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -54,11 +54,7 @@ class Settings(SettingsGroup):
             group: {**dict(getattr(self, group)), **_part(values, model)}
             for group, model in self.groups.items()
         }
-        try:
-            return type(self)(**merged)
-        except UsageError as error:
-            faults = str(error).splitlines()
-            raise UsageError("\n".join(f"{where}: {fault}" for fault in faults)) from None
+        return self.from_dict(merged, where)
 
     def flat(self) -> dict[str, Any]:
         """All settings as one flat mapping."""

@@ -1,23 +1,70 @@
-"""What is wrong with settings, and where, in words: pydantic finds it, this module says it."""
+"""How settings are checked: pydantic finds what is wrong, this module says it in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticKnownError
 
-from rnnlab.errors import suggest
+from rnnlab.errors import UsageError, is_unicode, suggest
 
 Place = tuple[str | int, ...]
-"""Where something stands in a file: keys, and positions in lists."""
+"""Where a value stands in a file: keys, and positions in lists."""
 
 
-class InnerFaults(ValueError):
-    """Faults of a group in a group; pydantic hands a ValueError on to the group around it."""
+class SettingsGroup(BaseModel):
+    """Base of all groups of settings: immutable, unknown names refused.
 
-    def __init__(self, faults: tuple[tuple[Place, str], ...]) -> None:
-        super().__init__()
-        self.faults = faults
+    The constructor raises pydantic's ValidationError, `from_dict` raises UsageError.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    groups: ClassVar[dict[str, type["SettingsGroup"]]] = {}
+    """Parts that messages do not name, because setting names are unique over all of them."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "") -> Self:
+        """Build from a mapping; raise UsageError, one line per fault, each beginning with `where`.
+
+        Every line names the setting, the rule, the value, and the choices if there are any.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise usage_error(error, cls, where) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_conversions(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what pydantic would convert to a number: true to 1, "16" to 16."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if kind is bool and not isinstance(value, bool):
+            raise PydanticKnownError("bool_type")
+        if kind in (int, float) and isinstance(value, bool | str):
+            raise PydanticKnownError("int_type" if kind is int else "float_type")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_surrogates(cls, value: Any) -> Any:
+        """Refuse text that a TOML file cannot hold, such as a file name that is not UTF-8."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not is_unicode(text):
+                raise ValueError(
+                    f"{text!r} holds bytes that are not UTF-8; write it in UTF-8, or rename the "
+                    "file that it names"
+                )
+        return value
 
 
 EXPECTED_TYPES = {
@@ -30,30 +77,71 @@ EXPECTED_TYPES = {
     "dict": "a table",
     "model": "a table",
 }
-"""What something must be, by the first word of pydantic's name for the error."""
+"""What a value must be, by the first word of pydantic's name for the error."""
 
 
-def faults_in(group: type[BaseModel], error: ValidationError) -> Iterator[tuple[Place, str]]:
-    """Turn pydantic's report into places and rules; nothing else words it."""
-    for place, alike in groupby(error.errors(), key=_place):
-        faults = list(alike)
-        inner = faults[0].get("ctx", {}).get("error")
-        if isinstance(inner, InnerFaults):
-            outer = () if place[0] in getattr(group, "groups", ()) else place
-            yield from ((outer + within, rule) for within, rule in inner.faults)
-        elif faults[0]["type"] != "too_short" or not faults[0]["input"]:  # else: of faulty items
-            cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
-            yield place[:cut], rule_of(spelled(place[cut:]), faults, group)
+def usage_error(
+    error: ValidationError, group: type[BaseModel], where: str = "", within: Place = ()
+) -> UsageError:
+    """Translate pydantic's report: one line per fault, each beginning with `where`.
+
+    group: the group that was checked, or whose value was; within: where in the group that value
+    stands.
+    """
+    lines = (": ".join(filter(None, (where, line))) for line in _lines(error, group, within))
+    return UsageError("\n".join(lines))
+
+
+def check_value(group: type[BaseModel], name: str, value: object, where: str) -> None:
+    """Raise UsageError if a setting cannot have this value, whatever the others are."""
+    field = group.model_fields[name]
+    kind: Any = Annotated[field.annotation, field]
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise usage_error(error, group, where, (name,)) from None
+
+
+def _lines(error: ValidationError, group: type[BaseModel], within: Place) -> Iterator[str]:
+    for inner, alike in groupby(error.errors(), key=_place):
+        faults, place = list(alike), within + inner
+        kind = faults[0]["type"]
+        if kind == "too_short" and faults[0]["input"]:
+            continue  # items that have faults of their own were not counted
+        cut = max((at for at, part in enumerate(place) if isinstance(part, str)), default=0)
+        choices: list[str] = []
+        if kind == "value_error" and _group_at(group, place):
+            cut = len(place)  # the rule is about several settings, and names them
+        elif kind == "extra_forbidden" and (owner := _group_at(group, place[:-1])):
+            choices = list(owner.model_fields)
+        outer = place[1:cut] if place and place[0] in getattr(group, "groups", ()) else place[:cut]
+        rule = _rule(format_place(place[cut:]), faults, choices)
+        yield f"{format_place(outer)}: {rule}" if outer else rule
 
 
 def _place(fault: ErrorDetails) -> Place:
-    """Where it is, without the type that was tried of several."""
-    *outer, last = place = fault["loc"] or ("",)
-    return tuple(outer) if last in ("", "str", "int", "float", "bool", "list[any]") else place
+    """Return where a fault is, without the member of a union that was tried."""
+    place = fault["loc"]
+    is_member = place and place[-1] in ("str", "int", "float", "bool", "list[any]")
+    return place[:-1] if is_member else place
 
 
-def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> str:
-    """Say what is wrong with a value; `faults`: by each type of a union."""
+def _group_at(group: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """Return the group that stands at a place, or None if something else stands there."""
+    kind: Any = group
+    for part in place:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = kind.model_fields.get(str(part))
+            kind = field.annotation if field else None
+        elif arguments := get_args(kind):
+            kind = arguments[get_origin(kind) is dict]
+        if get_origin(kind) is UnionType:
+            kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _rule(name: str, faults: list[ErrorDetails], choices: list[str]) -> str:
+    """Say what is wrong with one value; `faults` has one entry per member of a union."""
     kind, value = faults[0]["type"], faults[0]["input"]
     match kind:
         case "value_error":
@@ -66,8 +154,7 @@ def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> st
         case "too_long":
             return f"{name} must have {faults[0]['ctx']['max_length']} values, not {len(value)}"
         case "extra_forbidden":
-            keys = list(group.model_fields)
-            hint = suggest(name, keys) or f" (choices: {', '.join(keys)})"
+            hint = suggest(name, choices) or f" (choices: {', '.join(choices)})"
             return f"unknown key {name!r}{hint}"
         case "tuple_type" if isinstance(value, dict):
             return f"{name} must be a list, not one table"
@@ -83,11 +170,11 @@ def rule_of(name: str, faults: list[ErrorDetails], group: type[BaseModel]) -> st
     *most, last = kinds
     rule = f"{', '.join(most)} or {last}" if most else last
     a_list = "the list " if isinstance(value, tuple | list) and value else ""
-    return f"{name} must be {rule}, not {a_list}{shown_value(value)}"
+    return f"{name} must be {rule}, not {a_list}{format_value(value)}"
 
 
-def spelled(place: Place) -> str:
-    """Spell out a place: `random.settings.dropout`, `claim 1, comparison 2`."""
+def format_place(place: Place) -> str:
+    """Write a place as people do: `random.settings.dropout`, `claim 1, comparison 2`."""
     text = separator = ""
     for part in place:
         if isinstance(part, int):
@@ -97,10 +184,10 @@ def spelled(place: Place) -> str:
     return text
 
 
-def shown_value(value: object) -> str:
-    """A value as a message shows it."""
+def format_value(value: object) -> str:
+    """Write a value as a message shows it."""
     if isinstance(value, tuple | list):
-        return " ".join(shown_value(item) for item in value) or "an empty list"
+        return " ".join(format_value(item) for item in value) or "an empty list"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else repr(value)

@@ -4,12 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Self
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Self
 
 from rnnlab.config import Settings
-from rnnlab.config.validation import rule_of
+from rnnlab.config.validation import check_value
 from rnnlab.errors import UsageError, suggest
 from rnnlab.execution.executor import Job, RunEvent, TrialLink
 from rnnlab.experiments.optuna_study import Study, Trial, search_settings
@@ -194,11 +192,5 @@ def check_space(space: dict[str, Range]) -> None:
         if name == "num_evaluations":
             raise UsageError("search: runs are compared at their evaluations, so num_evaluations "
                              "belongs in base")  # fmt: skip
-        field = groups[name].model_fields[name]
-        kind: Any = Annotated[field.annotation, field]
         for value in span.choices or span.bounds:
-            try:
-                TypeAdapter(kind).validate_python(value)
-            except ValidationError as error:
-                rule = rule_of(name, error.errors(), groups[name])
-                raise UsageError(f"search: {rule}") from None
+            check_value(groups[name], name, value, "search")

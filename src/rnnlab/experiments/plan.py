@@ -110,7 +110,7 @@ def read_plan(file: Path) -> Plan:
 def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     """Make a plan from a file's content; see `read_plan`."""
     try:
-        settings = ExperimentSettings(**content)
+        settings = ExperimentSettings.from_dict(content)
         base = _base(settings.base)
         variants = _variants(settings)
         _check_seeds(base, settings)

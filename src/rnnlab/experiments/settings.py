@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from rnnlab.config.settings_group import SettingsGroup
+from rnnlab.config.validation import SettingsGroup
 from rnnlab.errors import unknown
 from rnnlab.experiments.outcomes import OUTCOMES
 

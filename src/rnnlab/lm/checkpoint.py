@@ -92,7 +92,7 @@ def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: 
     if not isinstance(values, dict):
         raise ModelFolderError(f"{file}: no {key} settings: must be a JSON object")
     try:
-        return group(**values)
+        return group.from_dict(values)
     except UsageError as error:
         raise ModelFolderError(f"{file}: no {key} settings: {error}") from None
 

@@ -87,7 +87,7 @@ class TextModel:
 
         settings: see `GenerationSettings`. The text returned begins with the prefix as read.
         """
-        checked = GenerationSettings(**settings)
+        checked = GenerationSettings.from_dict(settings)
         prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
         texts = [self.read_prefix(each)[0] for each in prefixes]
         for pieces in self.stream(prefixes, checked):

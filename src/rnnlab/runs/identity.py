@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.config.validation import shown_value
+from rnnlab.config.validation import format_value
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import ChecksumError, UsageError
 from rnnlab.files import CHECKSUM, sealed
@@ -68,15 +68,15 @@ def check_same_run(was: RunIdentity, now: RunIdentity, directory: Path) -> None:
         before, after = changed[name]
         raise UsageError(
             f"{name} cannot change when training goes on: {directory} began with "
-            f"{shown_value(before)}, {RUN_CONFIG} or the command line says {shown_value(after)} "
+            f"{format_value(before)}, {RUN_CONFIG} or the command line says {format_value(after)} "
             f"(can change: {', '.join(CHANGEABLE)})"
         )
     if was.corpus_sha256 != now.corpus_sha256:
         if "corpus" in changed:
             before, after = changed["corpus"]
             raise UsageError(
-                f"corpus {shown_value(after)} is not the text of {directory}, "
-                f"{shown_value(before)}; training can only go on with the text that it began with"
+                f"corpus {format_value(after)} is not the text of {directory}, "
+                f"{format_value(before)}; training can only go on with the text that it began with"
             )
         raise ChecksumError(
             f"the text of {directory} has changed since training began; it can only go on with "

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import Tensor
 
-from rnnlab.config.validation import spelled
+from rnnlab.config.validation import format_place
 from rnnlab.errors import ModelFolderError, RunDirectoryError
 from rnnlab.files import make_folder
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
@@ -128,7 +128,7 @@ def newest_state(directory: Path) -> SavedState:
             facts = StateFacts.model_validate_json(json.dumps(content))
         except ValidationError as error:
             fault = error.errors()[0]
-            raise foreign_state(directory, f"{spelled(fault['loc'])}: {fault['msg']}") from None
+            raise foreign_state(directory, f"{format_place(fault['loc'])}: {fault['msg']}") from None
         return SavedState(tensors, facts, notices, files[:number])
     found = f": {notices[0].partition(';')[0]}" if notices else ""
     raise RunDirectoryError(
