@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rnnlab.api import diagnose, evaluate, load, train
+    from rnnlab.api import load, train
     from rnnlab.config import Settings
+    from rnnlab.doctor.diagnose import diagnose
     from rnnlab.errors import RnnlabError
     from rnnlab.lm.text_model import TextModel
+    from rnnlab.runs.evaluation import evaluate
     from rnnlab.runs.run import Run
 
 __all__ = ["RnnlabError", "Run", "Settings", "TextModel", "diagnose", "evaluate", "load", "train"]
@@ -27,8 +29,8 @@ _HOMES = {
     "Run": "rnnlab.runs.run",
     "Settings": "rnnlab.config",
     "TextModel": "rnnlab.lm.text_model",
-    "diagnose": "rnnlab.api",
-    "evaluate": "rnnlab.api",
+    "diagnose": "rnnlab.doctor.diagnose",
+    "evaluate": "rnnlab.runs.evaluation",
     "load": "rnnlab.api",
     "train": "rnnlab.api",
 }

@@ -113,10 +113,10 @@ def evaluate(
         checkpoint: of a run directory: best on the validation split, or last.
         json: print one JSON object instead of a table.
     """
-    from rnnlab.api import evaluate
     from rnnlab.display.output import write_evaluations
     from rnnlab.display.training import TrainingDisplay
     from rnnlab.lm.text_model import TextModel
+    from rnnlab.runs.evaluation import evaluate
 
     with TrainingDisplay.on_standard_error() as display:
         records, notices = evaluate(
@@ -139,8 +139,8 @@ def doctor(run: tyro.conf.Positional[Path], json: bool = False) -> None:
         run: run directory: finished, interrupted or still going.
         json: print one JSON object instead of words.
     """
-    from rnnlab.api import diagnose
     from rnnlab.display.diagnosis import write_diagnosis
+    from rnnlab.doctor.diagnose import diagnose
 
     write_diagnosis(diagnose(run), as_json=json)
 

@@ -20,13 +20,6 @@ MOST_PREFIX_BYTES = 1 << 24
 """Of a file of prefixes; some files, such as /dev/zero, never end."""
 
 
-def which_weights(model: TextModel, asked: str) -> list[str]:
-    """The notice for weights that are not those asked for."""
-    if model.checkpoint in ("", asked):
-        return []
-    return [f"the run has no checkpoint/{asked}; its {model.checkpoint} weights are used"]
-
-
 def write_texts(
     model: TextModel,
     prefixes: Sequence[str],
@@ -35,7 +28,7 @@ def write_texts(
     checkpoint: str,
 ) -> None:
     """Continue every prefix; the first is streamed as it is written, the others follow whole."""
-    for text in which_weights(model, checkpoint):
+    for text in model.checkpoint_notices(checkpoint):
         notice(text)
     if prefix_file:
         if any(prefixes):

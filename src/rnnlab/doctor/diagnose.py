@@ -1,16 +1,26 @@
-"""Asks every rule about a run."""
+"""Diagnose a run: collect the evidence, then apply every rule to it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from rnnlab.doctor.diagnosis import Diagnosis, Finding, NotAtHand
 from rnnlab.doctor.evidence import Evidence
-from rnnlab.doctor.history import History
+from rnnlab.doctor.history import History, read_history
 from rnnlab.doctor.rules_activity import dead_units, saturated_gates
 from rnnlab.doctor.rules_curve import batch_too_large, clipping, diverged, overfitting
 from rnnlab.doctor.rules_learning import learning_rate_too_low, stuck_at_unigram
 from rnnlab.doctor.rules_regularization import regularization_too_strong
+from rnnlab.doctor.text_levels import text_levels
+from rnnlab.doctor.weights import weight_facts
+from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
+from rnnlab.lm.text_model import TextModel
+from rnnlab.runs.evaluation import training_data
+from rnnlab.runs.files import RUN_CONFIG
+from rnnlab.runs.resume import check_settings
+from rnnlab.runs.run import Run
+from rnnlab.runs.saved_state import newest_state
 
 RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "diverged": diverged,
@@ -24,6 +34,31 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "batch too large for the text": batch_too_large,
 }
 """By illness. The first is asked first: of a run that diverged the curve says nothing more."""
+
+
+def diagnose(run: Run | str | Path) -> Diagnosis:
+    """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
+
+    The run may be finished, interrupted, or still going. Rules about gates and units read the
+    training text with the last weights; if text or weights are not at hand, those rules are left
+    out and the diagnosis says why. Raises UsageError if there is no run directory,
+    RunDirectoryError or ModelFolderError if a file in it is damaged.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    settings = run.settings
+    _check_settings(run.directory)
+    history = read_history(run.directory, settings)
+    try:
+        model = _last_model(run, history.stopped_by)
+        ids = training_data(model).splits["train"].all_ids
+    except NotAtHand as why:
+        return examine(run.directory, Evidence(history, why, why))
+    except (CorpusError, UsageError) as error:
+        lost = NotAtHand(f"the training text is not at hand: {error}")
+        return examine(run.directory, Evidence(history, lost, lost))
+    levels = text_levels(ids, model.tokenizer.size)
+    weights = weight_facts(model.model, settings.training.seed, ids)
+    return examine(run.directory, Evidence(history, levels, weights))
 
 
 def examine(directory: Path, evidence: Evidence) -> Diagnosis:
@@ -50,3 +85,31 @@ def describe_history(history: History) -> str:
     if not history.stopped_by:
         return f"{done}; no result yet: it is still going, or was killed"
     return f"{done}; ended by {history.stopped_by}"
+
+
+def _check_settings(directory: Path) -> None:
+    """Compare with the training state, if there is one that this version wrote."""
+    try:
+        state = newest_state(directory)
+    except RunDirectoryError:
+        return
+    with suppress(ModelFolderError):
+        check_settings(directory, state)
+
+
+def _last_model(run: Run, stopped_by: str) -> TextModel:
+    """Load a run's last weights; after a divergence they may be NaN, which is not damage."""
+    folder = run.directory / "checkpoint" / "last"
+    if not (folder / "config.json").is_file():
+        raise NotAtHand(f"{folder} is gone" if stopped_by else "no checkpoint has been saved yet")
+    try:
+        model = TextModel.load(run.directory, "last")
+    except ModelFolderError as error:
+        if stopped_by != "divergence":
+            raise
+        raise NotAtHand(f"the last weights cannot be used: {error}") from None
+    if model.model.settings != run.settings.model:
+        raise RunDirectoryError(
+            f"{run.directory / RUN_CONFIG} was changed since: its model is not the one in {folder}"
+        )
+    return model

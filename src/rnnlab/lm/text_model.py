@@ -74,6 +74,12 @@ class TextModel:
         """Write a model folder, which `load` reads; with other `weights`, if they are given."""
         checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
 
+    def checkpoint_notices(self, asked: str) -> list[str]:
+        """Return a notice if the weights are not from the checkpoint asked for."""
+        if self.checkpoint in ("", asked):
+            return []
+        return [f"the run has no checkpoint/{asked}; its {self.checkpoint} weights are used"]
+
     @overload
     def generate(self, prefix: str = "", **settings: Any) -> str: ...
 

@@ -1,13 +1,112 @@
-"""Evaluation records: a model's score on a text, beside what simple methods reach on it."""
+"""Evaluation records: a model's score on a text, next to what simple methods reach on it."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
-from rnnlab.data.dataset import Dataset
-from rnnlab.data.streaming import ProgressCallback, no_progress
+from rnnlab.config import CONTEXTS, DataSettings
+from rnnlab.data.corpus import check_kept
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.streaming import ProgressCallback, no_progress, read_beginning
+from rnnlab.errors import ChecksumError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
+
+
+def evaluate(
+    model: TextModel | str | Path,
+    texts: Sequence[str] = (),
+    *,
+    splits: Sequence[str] = (),
+    contexts: Sequence[str] = CONTEXTS,
+    baselines: bool = True,
+    errors: str = "strict",
+    checkpoint: str = "best",
+    watch: ProgressCallback = no_progress,
+) -> tuple[list[Evaluation], list[str]]:
+    """Measure how well a model predicts text; return the records, and notices for people.
+
+    model: a loaded model, a run directory or a model folder.
+    texts: corpora by name or path ("-": standard input), each evaluated on its own; without any,
+    the held-out splits of the corpus that the model was trained on, or `splits` of it.
+    baselines: also measure simple methods that learn from the model's training split; if that text
+    is not at hand, they are left out with a notice.
+    watch: called with what is being measured, and the share that is done.
+    Raises UsageError for a split that does not exist, CorpusError if a text cannot be read.
+    """
+    if texts and splits:
+        raise UsageError("give texts or splits of the model's own corpus, not both")
+    if not isinstance(model, TextModel):
+        model = TextModel.load(model, checkpoint)
+    notices = model.checkpoint_notices(checkpoint)
+    checkpoint = model.checkpoint or checkpoint
+    dataset = None
+    if baselines or not texts:
+        try:
+            dataset = training_data(model)
+        except RnnlabError as error:
+            if not texts:
+                raise type(error)(
+                    f"the model's own text is not at hand: {error}; give another with --text"
+                ) from None
+            notices.append(f"baselines left out, the training text is not at hand: {error}")
+    learned = dataset_baselines(dataset) if dataset and baselines else None
+    records: list[Evaluation] = []
+    if dataset and not texts:
+        chosen = _chosen_splits(dataset, splits)
+        for name in chosen:
+            part = dataset.splits[name]
+            notices += _truncation_notices(name, len(part.text), part.characters)
+        records += evaluate_splits(
+            model, dataset, chosen, contexts,
+            checkpoint=checkpoint, baselines=learned, watch=watch,
+        )  # fmt: skip
+    for name in texts:
+        corpus, text, characters = read_beginning(name, errors, model.preprocessing)
+        notices += _truncation_notices(corpus.name, len(text), characters)
+        records += evaluate_texts(
+            model, {"all": text}, contexts, sizes={"all": characters},
+            corpus=corpus.name, corpus_sha256=corpus.sha256,
+            checkpoint=checkpoint, baselines=learned, watch=watch,
+        )  # fmt: skip
+    return records, notices
+
+
+def training_data(model: TextModel) -> Dataset:
+    """Load the corpus that a model was trained on, split as it was then.
+
+    Raises CorpusError or UsageError if it is not at hand, ChecksumError if it has changed.
+    """
+    settings = DataSettings.from_dict(model.about["data"])
+    check_kept(settings.corpus)
+    dataset = load_dataset(settings, model.tokenizer)
+    if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
+        raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
+    return dataset
+
+
+def _chosen_splits(dataset: Dataset, asked: Sequence[str]) -> Sequence[str]:
+    """Return the splits asked for, or else those held out; raise UsageError if there are none."""
+    for name in asked:
+        if name not in dataset.splits:
+            raise UsageError(
+                f"the model's corpus has no {name!r} split (choices: {', '.join(dataset.splits)})"
+            )
+    if not (chosen := asked or dataset.held_out):
+        raise UsageError(
+            "nothing was held out when this model was trained; give a text, or --split train"
+        )
+    return chosen
+
+
+def _truncation_notices(name: str, evaluated: int, characters: int) -> list[str]:
+    """Return a notice if only the beginning of a text is evaluated."""
+    if evaluated == characters:
+        return []
+    return [
+        f"{name}: a long text, evaluated on its first {evaluated:,} of {characters:,} characters"
+    ]
 
 
 def evaluate_texts(
@@ -24,14 +123,14 @@ def evaluate_texts(
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
-    sizes: the characters of each split, of which the text may be only the beginning. watch: told
-    what is being measured, and how far that is.
+    sizes: the number of characters of each split; its text may be only the beginning of it.
+    watch: called with what is being measured, and the share that is done.
     """
     records = []
     for split, text in texts.items():
-        beside = {}
+        reached = {}
         if baselines and len(text) > 1:
-            beside = baselines.score(text, partial(watch, f"baselines, {split}"))
+            reached = baselines.score(text, partial(watch, f"baselines, {split}"))
         for context in contexts:
             score = model.score(text, context, partial(watch, f"{split}, {context}"))
             nats = score.nats / score.tokens
@@ -49,7 +148,7 @@ def evaluate_texts(
                     bits_per_character=score.bits_per_character,
                     perplexity=perplexity(nats),
                     checkpoint=checkpoint,
-                    baselines=beside,
+                    baselines=reached,
                 )
             )
     return records
