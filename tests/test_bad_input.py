@@ -264,7 +264,7 @@ def test_contradictory_generation(cli: Cli, trained: tuple[Path, str]) -> None:
     check(
         cli("generate", str(trained[0]), "--beam-width", "2", "--top-k", "3"),
         2,
-        "beam_width excludes top_k and top_p: beam search draws nothing",
+        "beam_width excludes top_k and top_p: beam search does not sample",
     )
 
 
@@ -412,7 +412,7 @@ def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, s
     """A file's name may be any bytes; settings and libraries want text."""
     odd = tmp_path / "a\udcff"
     odd.mkdir()
-    rule = "'{}' holds bytes that are no UTF-8; {}"
+    rule = "'{}' holds bytes that are not UTF-8; {}"
     name = f"{tmp_path}/a\\udcff"
     anew = "write it in UTF-8, or rename the file that it names"
     file = write(odd, b"some text " * 300)

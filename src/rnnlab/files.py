@@ -26,9 +26,9 @@ CHECKSUM = "sha256"
 
 
 def check_path(path: Path) -> None:
-    """Raise UsageError for a path that not all libraries can open, as it is no UTF-8."""
+    """Raise UsageError for a path that is not UTF-8, which not all libraries can open."""
     if not is_unicode(str(path)):
-        raise UsageError(f"{str(path)!r} holds bytes that are no UTF-8; give it another name")
+        raise UsageError(f"{str(path)!r} holds bytes that are not UTF-8; give it another name")
 
 
 def is_special(path: Path) -> bool:

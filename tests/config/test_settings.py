@@ -197,7 +197,7 @@ SPLIT_RULE = (
         ),
         (
             {"momentum": 0.9, "optimizer": "adam"},
-            "momentum is of sgd and rmsprop; 'adam' has its own",
+            "momentum needs optimizer = 'sgd' or 'rmsprop', not 'adam'",
         ),
     ],
 )
@@ -225,11 +225,11 @@ def test_several_faults_are_told_at_once_one_a_line() -> None:
     [
         (
             {"beam_width": 2, "top_k": 3},
-            "beam_width excludes top_k and top_p: beam search draws nothing",
+            "beam_width excludes top_k and top_p: beam search does not sample",
         ),
         (
             {"beam_width": 2, "top_p": 0.5},
-            "beam_width excludes top_k and top_p: beam search draws nothing",
+            "beam_width excludes top_k and top_p: beam search does not sample",
         ),
         ({"top_p": 0.0}, "top_p must be greater than 0, not 0"),
         ({"topk": 3}, "unknown key 'topk'; did you mean 'top_k'?"),
@@ -247,7 +247,7 @@ def test_generation_rules(values: dict[str, Any], message: str) -> None:
         (b"hiden_size = 8", "unknown setting 'hiden_size'; did you mean 'hidden_size'?"),
         (b"hidden_size = -8", "hidden_size must be greater than or equal to 1, not -8"),
         (b"hidden_size 8", "not TOML: "),
-        (b"\xff", "not TOML: no UTF-8 text"),
+        (b"\xff", "not TOML: the file is not UTF-8 text"),
     ],
 )
 def test_a_refused_file_is_named(content: bytes, message: str, tmp_path: Path) -> None:

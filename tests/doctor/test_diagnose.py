@@ -98,7 +98,9 @@ def test_metrics_that_are_not_the_runs(copy: Path, damage: str) -> None:
 def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
     file = copy / "config.toml"
     file.write_text(file.read_text().replace("hidden_size = 32", "hidden_size = 33"))
-    message = f"{file} was changed since: its model is not the one in {copy / 'checkpoint' / 'last'}"
+    message = (
+        f"{file} was changed since: its model is not the one in {copy / 'checkpoint' / 'last'}"
+    )
     with pytest.raises(RunDirectoryError, match=re.escape(message)):
         rnnlab.diagnose(copy)
 

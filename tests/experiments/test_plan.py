@@ -332,5 +332,5 @@ def test_a_missing_file_and_one_that_is_not_toml_are_refused(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="not TOML: Invalid value"):
         read_plan(file)
     file.write_bytes("question = 'Größe'".encode("latin-1"))
-    with pytest.raises(UsageError, match=r"not TOML: no UTF-8 text$"):
+    with pytest.raises(UsageError, match=r"not TOML: the file is not UTF-8 text$"):
         read_plan(file)

@@ -16,17 +16,16 @@ from rnnlab.config.validation import SettingsGroup, format_value
 Precision = Literal["float32", "bfloat16"]
 
 DEFAULT_SECONDS = 120.0
-"""The training budget of a run that names none."""
+"""The training budget if no budget is given."""
 
 LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "adagrad": 0.02}
-"""What `learning_rate = 0` stands for."""
-
+"""The peak learning rate of each optimizer that `learning_rate = 0` stands for."""
 
 CONTEXTS = ("carried", "windows:256")
-"""The context rules of an evaluation that names none."""
+"""The context rules of an evaluation if none are given."""
 
 
-def _listed(value: object) -> object:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
@@ -51,46 +50,54 @@ class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
     corpus: Annotated[
-        tuple[Annotated[str, AfterValidator(_not_empty)], ...], BeforeValidator(_listed)
+        tuple[Annotated[str, AfterValidator(_not_empty)], ...], BeforeValidator(_as_tuple)
     ] = Field(
         ("auto",),
         min_length=1,
-        description="a named corpus (see `rnnlab corpora`), text files, - for standard input, auto "
-        "(timemachine, or python-reference where that cannot be had)",
+        description="named corpus (see `rnnlab corpora`), text files, - for standard input, or "
+        "auto: timemachine, or python-reference if that is not available",
     )
     data_dir: str = Field("", description="folder searched first for named corpora")
     errors: Literal["strict", "replace"] = Field(
-        "strict", description="bytes that are no UTF-8: stop, or read them as U+FFFD"
+        "strict", description="bytes that are not UTF-8: strict stops, replace reads them as U+FFFD"
     )
     preprocessing: Literal["none", "lower", "letters"] = Field(
-        "none", description="text rule; letters: only a-z and single spaces, as d2l does"
+        "none",
+        description="lower: lower-case the text; letters: lower-case it and keep only a-z and "
+        "single spaces, as d2l does",
     )
     tokenizer: Literal["char", "byte", "word", "bpe"] = Field(
-        "char", description="unit of text; byte: of the text in UTF-8"
+        "char", description="unit of text; byte: bytes of its UTF-8 encoding"
     )
     vocabulary: Literal["train", "text"] = Field(
-        "train", description="take the vocabulary from the training split or the whole text"
+        "train", description="where the vocabulary comes from: the training split or the whole text"
     )
     min_frequency: int = Field(
-        1, ge=1, description="word tokenizer: rarer words are <unk> [occurrences]"
+        1,
+        ge=1,
+        description="word tokenizer: words that occur less often become <unk> [occurrences]",
     )
     bpe_size: int = Field(
         1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
     )
     corpus_limit: int = Field(
-        0, ge=0, description="keep the first N of the text, 0: all [tokens; characters for bpe]"
+        0,
+        ge=0,
+        description="keep only the first part of the text, 0: all [tokens; characters for bpe]",
     )
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
-        description="train, validation, test in this order: shares that sum to 1, or whole "
-        "numbers [characters]",
+        description="sizes of the train, validation and test splits: three shares that sum to 1, "
+        "or three whole numbers [characters]",
     )
     batching: Literal["sequential", "random"] = Field(
-        "sequential", description="carry the state from batch to batch, or windows in random order"
+        "sequential",
+        description="sequential: carry the state from batch to batch; random: windows in random "
+        "order, each from a zero state",
     )
-    batch_size: int = Field(32, ge=1, description="sequences side by side, B")
+    batch_size: int = Field(32, ge=1, description="sequences per batch, B")
     num_steps: int = Field(
-        64, ge=1, description="length of backpropagation through time, T [tokens]"
+        64, ge=1, description="length of each sequence, over which gradients flow back, T [tokens]"
     )
 
     @model_validator(mode="after")
@@ -106,31 +113,36 @@ class DataSettings(SettingsGroup):
 
 
 class ModelSettings(SettingsGroup):
-    """The language model: what is learned."""
+    """The language model: its layers, and how they start."""
 
     cell: Literal["rnn", "rnn-relu", "gru", "lstm"] = Field("lstm", description="recurrent cell")
-    num_layers: int = Field(1, ge=1, le=64, description="layers on top of each other, L")
-    hidden_size: int = Field(256, ge=1, le=65536, description="units a layer, H")
+    num_layers: int = Field(1, ge=1, le=64, description="number of recurrent layers, L")
+    hidden_size: int = Field(256, ge=1, le=65536, description="hidden units per layer, H")
     input: Literal["one-hot", "embedding"] = Field(
-        "embedding", description="how a token enters: one-hot row, or learned vector"
+        "embedding", description="how a token enters the network: one-hot row or learned vector"
     )
     embedding_size: int = Field(
-        64, ge=1, le=65536, description="size of the learned vector, with input embedding"
+        64, ge=1, le=65536, description="size of the learned vector, with input = embedding"
     )
     tie_weights: bool = Field(
-        False, description="share embedding and output weights; needs embedding_size = hidden_size"
+        False,
+        description="use one matrix for embedding and output; needs embedding_size = hidden_size",
     )
-    input_dropout: float = Field(0.0, ge=0, lt=1, description="dropped of the embedding [share]")
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropped before the output layer [share]")
+    input_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate after the embedding")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate before the output layer")
     weight_dropout: float = Field(
-        0.0, ge=0, lt=1, description="dropped of the recurrent weights, once a batch [share]"
+        0.0, ge=0, lt=1, description="dropout rate of the recurrent weights, drawn once per batch"
     )
-    layer_dropout: float = Field(0.0, ge=0, lt=1, description="dropped between layers [share]")
+    layer_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate between layers")
     init: Literal["torch", "normal", "xavier", "kaiming", "orthogonal"] = Field(
-        "torch", description="how weights start"
+        "torch", description="weight initialization"
     )
-    init_std: float = Field(0.01, gt=0, description="with init normal: standard deviation")
-    forget_bias: float = Field(0.0, description="added to the forget gate's bias; lstm only")
+    init_std: float = Field(
+        0.01, gt=0, description="standard deviation of the weights, with init = normal"
+    )
+    forget_bias: float = Field(
+        0.0, description="added to the forget gate's initial bias; lstm only"
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -153,13 +165,15 @@ class ModelSettings(SettingsGroup):
 class TrainingSettings(SettingsGroup):
     """How the weights are fitted, and for how long; training ends at the first budget reached."""
 
-    num_epochs: int = Field(0, ge=0, description="budget: passes over the training split, 0: any")
-    max_tokens: int = Field(0, ge=0, description="budget: tokens trained on, 0: any")
+    num_epochs: int = Field(
+        0, ge=0, description="budget: passes over the training split, 0: no limit"
+    )
+    max_tokens: int = Field(0, ge=0, description="budget: tokens trained on, 0: no limit")
     max_seconds: float = Field(
         0.0,
         ge=0,
-        description="budget: wall time of the loop, evaluations and saving included, 0: any; "
-        f"{DEFAULT_SECONDS:g} if no budget is given [s]",
+        description="budget: wall time of training with its evaluations and saving, 0: no limit, "
+        f"or {DEFAULT_SECONDS:g} if no budget is given [s]",
     )
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = Field(
         "adamw", description="update rule"
@@ -167,119 +181,142 @@ class TrainingSettings(SettingsGroup):
     learning_rate: float = Field(
         0.0,
         ge=0,
-        description="peak learning rate, 0: the optimizer's own ("
+        description="peak learning rate, 0: the optimizer's default ("
         + ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
         + ")",
     )
-    momentum: float = Field(0.0, ge=0, lt=1, description="of sgd and rmsprop")
-    nesterov: bool = Field(False, description="sgd: look ahead along the momentum")
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum; sgd and rmsprop only")
+    nesterov: bool = Field(False, description="Nesterov momentum; sgd only")
     weight_decay: float = Field(
-        0.0, ge=0, description="adamw: decoupled decay; the others: L2 penalty"
+        0.0, ge=0, description="adamw: decoupled weight decay; other optimizers: L2 penalty"
     )
     schedule: Literal["constant", "cosine", "one-cycle"] = Field(
-        "constant", description="learning rate over the budget"
+        "constant", description="course of the learning rate over the budget"
     )
     warmup: float = Field(
-        0.0, ge=0, lt=1, description="share of the budget in which the learning rate rises"
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the budget during which the learning rate rises to its peak",
     )
     clip_norm: float = Field(
-        1.0, ge=0, description="largest L2 norm of all gradients together, 0: no clipping"
+        1.0, ge=0, description="largest allowed L2 norm of all gradients together, 0: no clipping"
     )
     num_evaluations: int = Field(
         20, ge=0, description="held-out evaluations, spread evenly over the budget"
     )
     validation_context: Context = Field(
-        "windows:256", description="context rule of these: carried or windows:N"
+        "windows:256", description="context rule of these evaluations: carried or windows:N"
     )
     patience: int = Field(
-        0, ge=0, description="stop after N evaluations without a new best, 0: never"
+        0, ge=0, description="stop after this many evaluations without a new best, 0: never"
     )
-    num_log_lines: int = Field(200, ge=1, description="lines in metrics.jsonl, spread likewise")
-    sample_prefix: str = Field("", description="start of the sample after each evaluation")
-    sample_length: int = Field(100, ge=0, description="length of that sample, 0: none [tokens]")
+    num_log_lines: int = Field(
+        200, ge=1, description="training lines in metrics.jsonl, spread evenly over the budget"
+    )
+    sample_prefix: str = Field(
+        "", description="start of the text sample written after each evaluation"
+    )
+    sample_length: int = Field(
+        100, ge=0, description="length of that sample, 0: no sample [tokens]"
+    )
     sample_temperature: float = Field(
-        0.5, ge=0, description="divides the logits for that sample; 0: always the likeliest token"
+        0.5, ge=0, description="temperature of that sample; 0: always the most likely token"
     )
 
-    seed: int = Field(0, ge=0, lt=2**63, description="of weights, batches and dropout")
+    seed: int = Field(0, ge=0, lt=2**63, description="random seed of weights, batches and dropout")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.nesterov and not (self.optimizer == "sgd" and self.momentum > 0):
             raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
         if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(f"momentum is of sgd and rmsprop; {self.optimizer!r} has its own")
+            raise ValueError(
+                f"momentum needs optimizer = 'sgd' or 'rmsprop', not {self.optimizer!r}"
+            )
         return self
 
 
 class ComputeSettings(SettingsGroup):
-    """With what it is computed; none of this enters the model."""
+    """Engine, device, precision and threads; none of this is part of the model."""
 
     engine: str = Field(
         "auto",
-        description="textbook, builtin, native or auto: how cells run (`rnnlab engines`)",
+        description="how cells are run: textbook, builtin, native or auto (see `rnnlab engines`)",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors live")
-    precision: Precision = Field("float32", description="bfloat16: autocast, weights stay float32")
-    threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: as torch chooses")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where tensors are kept; auto: a GPU if there is one"
+    )
+    precision: Precision = Field(
+        "float32", description="number format; with bfloat16 weights stay float32"
+    )
+    threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: torch's default")
 
 
 class MachineSettings(ComputeSettings):
-    """How it is computed; none of this enters the model."""
+    """How training is computed, saved and shown; none of this is part of the model."""
 
     checkpoint_seconds: float = Field(
-        30.0, ge=0, description="time between training states saved to resume from, 0: a step [s]"
+        30.0,
+        ge=0,
+        description="time between saved training states, from which a run can resume, 0: every "
+        "step [s]",
     )
-    mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], BeforeValidator(_listed)] = (
-        Field((), description="where training is also shown while it goes on: tensorboard, mlflow")
+    mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], BeforeValidator(_as_tuple)] = (
+        Field((), description="also show training live in tensorboard, mlflow or both")
     )
 
 
 class GenerationSettings(SettingsGroup):
-    """How text is drawn from a model."""
+    """How text is generated."""
 
-    length: int = Field(200, ge=1, description="text to write after each prefix [tokens]")
+    length: int = Field(200, ge=1, description="length of the text after each prefix [tokens]")
     temperature: float = Field(
-        0.8, ge=0, description="divides the logits; 0: greedy, always the likeliest token"
+        0.8, ge=0, description="divides the logits; 0: greedy, always the most likely token"
     )
-    top_k: int = Field(0, ge=0, description="draw among the K likeliest tokens, 0: all")
+    top_k: int = Field(0, ge=0, description="sample from the K most likely tokens, 0: from all")
     top_p: float = Field(
-        1.0, gt=0, le=1, description="draw among the likeliest tokens that hold this probability"
+        1.0,
+        gt=0,
+        le=1,
+        description="sample from the most likely tokens that together have this probability",
     )
     beam_width: int = Field(
-        0, ge=0, le=1024, description="beam search over whole texts of this many beams, 0: off"
+        0, ge=0, le=1024, description="beam search with this many beams, 0: off"
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="the same seed writes the same text")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="random seed; the same seed gives the same text"
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.beam_width and (self.top_k or self.top_p < 1):
-            raise ValueError("beam_width excludes top_k and top_p: beam search draws nothing")
+            raise ValueError("beam_width excludes top_k and top_p: beam search does not sample")
         return self
 
 
 class BenchSettings(SettingsGroup):
-    """What `rnnlab bench` measures: every combination."""
+    """What is measured: every combination of the settings below."""
 
     cell: tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...] = Field(
         ("lstm",), min_length=1, description="recurrent cells"
     )
     engine: tuple[str, ...] = Field(
         (),
-        description="engines, or literal (the lab report's written-out LSTM); none named: all that "
-        "run here; builtin is always there as the yardstick",
+        description="engines, or literal (the lab report's written-out LSTM); default: all that "
+        "run here; builtin is always measured as the reference",
     )
     precision: tuple[Precision, ...] = Field(
         ("float32",), min_length=1, description="number formats"
     )
     hidden_size: tuple[PositiveInt, ...] = Field(
-        (256,), min_length=1, description="units a layer, H"
+        (256,), min_length=1, description="hidden units per layer, H"
     )
     batch_size: tuple[PositiveInt, ...] = Field(
-        (32,), min_length=1, description="sequences side by side, B"
+        (32,), min_length=1, description="sequences per batch, B"
     )
-    num_steps: int = Field(35, ge=1, description="time steps of a training batch, T")
+    num_steps: int = Field(35, ge=1, description="length of each sequence, T [tokens]")
     rounds: int = Field(
-        7, ge=1, description="times each variant is measured, after one that does not count"
+        7, ge=1, description="measurements of each variant, after one for warming up"
     )
     seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")

@@ -81,7 +81,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{file}: not TOML: no UTF-8 text") from None
+        raise UsageError(f"{file}: not TOML: the file is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
         rule = str(error).partition("; use sys.")[0]  # for whoever writes Python
         raise UsageError(f"{file}: not TOML: {rule}") from None

@@ -188,10 +188,13 @@ class ExecutionSettings(SettingsGroup):
     executor: Literal["local", "ray"] = Field(
         "local", description="processes on this machine, or a Ray cluster"
     )
-    workers: int = Field(0, ge=0, le=4096, description="runs at once, 0: as many as cores allow")
-    run_threads: int = Field(1, ge=1, le=4096, description="CPU threads of a run")
+    workers: int = Field(
+        0, ge=0, le=4096, description="runs at a time, 0: as many as the cores allow"
+    )
+    run_threads: int = Field(1, ge=1, le=4096, description="CPU threads per run")
     address: str = Field(
-        "", description="ray: HOST:PORT of the cluster's head; empty: a cluster of this machine"
+        "",
+        description="ray: HOST:PORT of the cluster's head; empty: start a cluster on this machine",
     )
 
     @model_validator(mode="after")
