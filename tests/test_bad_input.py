@@ -289,7 +289,7 @@ def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_
     check(
         cli("generate", str(trained[0]), "--prefix-file", file),
         2,
-        f"prefix file {file} is empty; it needs one prefix a line",
+        f"prefix file {file} is empty; it needs one prefix per line",
     )
     check(
         cli("generate", str(trained[0]), "--prefix-file", f"{file}x"),
@@ -439,7 +439,8 @@ def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, s
 
 @pytest.mark.parametrize("flag", ["--resume", "--config", "--run-dir"])
 def test_a_flag_whose_shell_variable_was_unset(cli: Cli, tmp_path: Path, flag: str) -> None:
-    check(cli("train", flag, "", cwd=tmp_path), 2, f"{flag} is empty; name one, or leave it out")
+    name = flag[2:].replace("-", "_")
+    check(cli("train", flag, "", cwd=tmp_path), 2, f"{name} is empty; name one, or leave it out")
     assert not list(tmp_path.iterdir())
 
 

@@ -14,15 +14,34 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rnnlab.api import load, train
+    from rnnlab.api import benchmark, experiment, generate, load, reproduce, train
     from rnnlab.config import Settings
+    from rnnlab.data.corpus import list_corpora
     from rnnlab.doctor.diagnose import diagnose
+    from rnnlab.engines import list_engines
     from rnnlab.errors import RnnlabError
+    from rnnlab.execution.experiment import rewrite_report
     from rnnlab.lm.text_model import TextModel
     from rnnlab.runs.evaluation import evaluate
     from rnnlab.runs.run import Run
 
-__all__ = ["RnnlabError", "Run", "Settings", "TextModel", "diagnose", "evaluate", "load", "train"]
+__all__ = [
+    "RnnlabError",
+    "Run",
+    "Settings",
+    "TextModel",
+    "benchmark",
+    "diagnose",
+    "evaluate",
+    "experiment",
+    "generate",
+    "list_corpora",
+    "list_engines",
+    "load",
+    "reproduce",
+    "rewrite_report",
+    "train",
+]
 
 _HOMES = {
     "RnnlabError": "rnnlab.errors",
@@ -31,17 +50,19 @@ _HOMES = {
     "TextModel": "rnnlab.lm.text_model",
     "diagnose": "rnnlab.doctor.diagnose",
     "evaluate": "rnnlab.runs.evaluation",
-    "load": "rnnlab.api",
-    "train": "rnnlab.api",
+    "list_corpora": "rnnlab.data.corpus",
+    "list_engines": "rnnlab.engines",
+    "rewrite_report": "rnnlab.execution.experiment",
 }
+"""Where public names are defined, those outside `rnnlab.api`."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES.get(name, "rnnlab.api")), name)
 
 
 def __dir__() -> list[str]:

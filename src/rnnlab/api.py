@@ -1,16 +1,23 @@
-"""The library in a handful of names; the command line is made of the same ones."""
+"""Functions of the library that put several rooms together; the command line calls the same ones.
+
+`rnnlab.__init__` names all public functions and where each is defined. They return data; only
+those with a keyword `quiet` can print.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import Settings, find_config
+from rnnlab.bench.bench import BenchWatcher, Measurement, bench
+from rnnlab.config import BenchSettings, ComputeSettings
 from rnnlab.display.training import TrainingDisplay
-from rnnlab.errors import (
-    UsageError,
-)
+from rnnlab.errors import UsageError
+from rnnlab.experiments.folder import find_shipped, open_folder
+from rnnlab.experiments.plan import Plan
+from rnnlab.experiments.records import Records
+from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import training
-from rnnlab.runs.resume import settings_to_resume
+from rnnlab.runs.precedence import starting_settings
 from rnnlab.runs.run import Run
 
 
@@ -22,25 +29,114 @@ def train(
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
-    """Train a language model.
+    """Train a language model, and leave a complete run directory.
 
-    config: a TOML file or the name of a recipe; settings override it, by the names of
-    `rnnlab train --help` (hidden_size=256). run_dir: a new directory, default runs/….
-    resume: instead of both, a run directory to go on in; settings are its own but for those given.
+    config: a TOML file or the name of a recipe. run_dir: a new directory; default: numbered, under
+    runs/. resume: a run directory to continue instead, with its own settings.
+    settings: override those of the file or the run, by the names in `rnnlab train --help`
+    (hidden_size=256).
+
+    Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
+    trained, DivergenceError if the loss becomes NaN or infinite.
     """
-    if resume is not None:
-        if config is not None or run_dir is not None:
-            raise UsageError("resume takes settings and directory from the run; leave out config "
-                             "and run_dir")  # fmt: skip
-        base = settings_to_resume(Path(resume))
-    else:
-        base = Settings() if config is None else Settings.from_toml(find_config(str(config)))
-    asked = base.changed("train", **settings)
+    asked = starting_settings(config, run_dir, resume).changed("train", **settings)
     with TrainingDisplay(quiet=quiet) as display:
         return training.train(asked, resume or run_dir, [display], resume=resume is not None)
 
 
 def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:
-    """Load a run's model (best or last) or a model folder; machine: engine, device, precision."""
-    settings = Settings.from_flat(machine, "load").machine
-    return TextModel.load(path, checkpoint, settings)
+    """Load the model of a run directory, or a model folder.
+
+    checkpoint: of a run directory, "best" on the validation split, or "last".
+    machine: engine, device, precision, threads.
+
+    Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError if
+    this machine lacks the engine, device or precision.
+    """
+    return TextModel.load(path, checkpoint, ComputeSettings.from_dict(machine, "load"))
+
+
+def generate(
+    model: TextModel | str | Path,
+    prefix: str | list[str] | tuple[str, ...] = "",
+    *,
+    checkpoint: str = "best",
+    **settings: Any,
+) -> str | list[str]:
+    """Continue one prefix, or several as one batch; return a text or a list of texts.
+
+    model: a loaded model, a run directory or a model folder.
+    settings: by the names in `rnnlab generate --help` (length=500, temperature=0.5);
+    engine, device, precision and threads only if the model is not loaded yet.
+    """
+    machine = {n: settings.pop(n) for n in ComputeSettings.model_fields if n in settings}
+    if not isinstance(model, TextModel):
+        model = load(model, checkpoint, **machine)
+    elif machine:
+        raise UsageError(
+            f"generate: the model is loaded already; give {', '.join(machine)} to load"
+        )
+    return model.generate(prefix, **settings)
+
+
+def experiment(
+    file: str | Path,
+    *,
+    output: str | Path = "",
+    quick: bool = False,
+    quiet: bool = True,
+    **execution: Any,
+) -> Records:
+    """Execute the runs of an experiment file that are missing, and write its report.
+
+    file: an experiment.toml, or its folder. output: folder for runs and report; default: the
+    file's own, with `quick` its subfolder quick. quick: the small version described in the file.
+    execution: executor, workers, run_threads, address.
+
+    Returns all that the report is made of. Raises UsageError for a file that is wrong,
+    RunDirectoryError at the end if runs failed.
+    """
+    asked = ExecutionSettings.from_dict(execution, "experiment")
+    plan, folder = open_folder(Path(file), str(output), quick=quick)
+    command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
+    return _execute(plan, folder, asked, command, quiet=quiet)
+
+
+def reproduce(
+    name: str,
+    *,
+    output: str | Path = "",
+    quick: bool = False,
+    quiet: bool = True,
+    **execution: Any,
+) -> Records:
+    """Execute an experiment that comes with rnnlab, such as "lab-report"; see `experiment`.
+
+    output: folder for runs and report; default: experiments/NAME, with `quick` its subfolder quick.
+    """
+    asked = ExecutionSettings.from_dict(execution, "reproduce")
+    default = Path("experiments", name.replace("-", "_"), "quick" if quick else "")
+    plan, folder = open_folder(find_shipped(name), str(output or default), quick=quick)
+    command = f"rnnlab reproduce {name}{' --quick' if quick else ''}"
+    return _execute(plan, folder, asked, command, quiet=quiet)
+
+
+def _execute(
+    plan: Plan, folder: Path, execution: ExecutionSettings, command: str, *, quiet: bool
+) -> Records:
+    """Import what experiments need, such as scipy and matplotlib, only now."""
+    from rnnlab.display.experiment import ExperimentDisplay
+    from rnnlab.execution.experiment import run_experiment
+
+    return run_experiment(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
+
+
+def benchmark(watch: BenchWatcher | None = None, **settings: Any) -> Measurement:
+    """Time engines against each other: training steps and generation, interleaved, medians.
+
+    watch: is told each row as it is measured. settings: by the names in `rnnlab bench --help`
+    (hidden_size=(256, 512)).
+
+    Returns the object that `rnnlab bench --json` prints; `rnnlab.bench.plot.save_plot` draws it.
+    """
+    return bench(BenchSettings.from_dict(settings, "benchmark"), watch)

@@ -59,8 +59,8 @@ def test_flags_that_contradict(cli: Cli, trained: tuple[Path, str]) -> None:
         done = cli("train", "--resume", str(trained[0]), *flags)
         assert (done.returncode, done.stderr) == (
             2,
-            "rnnlab: error: --resume takes settings and directory from the run; leave out --config "
-            "and --run-dir\n",
+            "rnnlab: error: resume takes settings and directory from the run; leave out config and "
+            "run_dir\n",
         )
     with pytest.raises(UsageError, match=r"^resume takes settings and directory from the run; "):
         rnnlab.train("demo", resume=trained[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import tomli_w
+from pydantic import Field
 
 from rnnlab.config.groups import (
     DataSettings,
@@ -22,10 +23,10 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 class Settings(SettingsGroup):
     """All that decides a training run."""
 
-    data: DataSettings = DataSettings()
-    model: ModelSettings = ModelSettings()
-    training: TrainingSettings = TrainingSettings()
-    machine: MachineSettings = MachineSettings()
+    data: DataSettings = Field(default_factory=DataSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    machine: MachineSettings = Field(default_factory=MachineSettings)
 
     groups: ClassVar[dict[str, type[SettingsGroup]]] = {
         "data": DataSettings,

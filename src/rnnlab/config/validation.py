@@ -27,7 +27,7 @@ class SettingsGroup(BaseModel):
     The constructor raises pydantic's ValidationError, `from_dict` raises UsageError.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     groups: ClassVar[dict[str, type["SettingsGroup"]]] = {}
     """Parts that messages do not name, because setting names are unique over all of them."""

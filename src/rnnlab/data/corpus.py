@@ -257,3 +257,38 @@ def cache_folder() -> Path:
     import pooch
 
     return Path(pooch.os_cache("rnnlab"))
+
+
+@dataclass(frozen=True)
+class CorpusEntry:
+    """A named corpus, and where it is."""
+
+    name: str
+    title: str
+    size_bytes: int
+    licence: str
+    sha256: str
+    file: Path | None
+    """Where it was found on this machine."""
+    url: str
+    """Where it is downloaded from; "": it comes with Python."""
+
+
+def list_corpora(data_dir: str | Path = "") -> list[CorpusEntry]:
+    """List the named corpora: where each was found, or where it is downloaded from.
+
+    data_dir: folder searched first.
+    """
+    entries = [
+        CorpusEntry(
+            corpus.name, corpus.title, corpus.size_bytes, corpus.licence, corpus.sha256,
+            corpus.find(str(data_dir)), corpus.url,
+        )
+        for corpus in NAMED.values()
+    ]  # fmt: skip
+    topics = python_reference()
+    size, licence = len(topics.text.encode()), "PSF licence"
+    entries.append(
+        CorpusEntry(PYTHON_REFERENCE, topics.origin, size, licence, topics.sha256, None, "")
+    )
+    return entries

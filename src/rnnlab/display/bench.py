@@ -1,14 +1,13 @@
-"""What `rnnlab bench` prints: rows as they are measured, or one JSON object; and its plot."""
+"""What `rnnlab bench` prints: rows as they are measured, or one JSON object."""
 
 import json
 import sys
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rnnlab.bench.bench import Measurement, bench
-from rnnlab.bench.plot import check_plot_file, save_plot
-from rnnlab.config import BenchSettings
+from rnnlab.bench.bench import Measurement
 from rnnlab.console import notice
 
 TITLES = {
@@ -23,30 +22,14 @@ WIDTHS = (12, 20, 7, 9)
 """Columns of the figures."""
 
 
-def write_bench(settings: BenchSettings, *, as_json: bool, plot: str = "") -> None:
-    """Run a benchmark, print it, and draw it into the file `plot` if one is named."""
-    if plot:
-        check_plot_file(plot)
-    display = BenchDisplay(quiet=as_json)
-    with display.progress:
-        result = bench(settings, display)
-    if as_json:
-        print(json.dumps(result, indent=2))
-    else:
-        display.end(result["machine"])
-    if plot:
-        save_plot(result, plot)
-        notice(f"plot written to {plot}")
-
-
 class BenchDisplay:
-    """Prints rows to standard output when they are measured; see `Watch`.
+    """Print rows to standard output as they are measured, or one JSON object at the end.
 
-    Where standard error is a terminal, a line there says what is being measured.
+    If standard error is a terminal, a line there says what is being measured.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
         self.part = ""
         console = Console(stderr=True, highlight=False)
         self.progress = Progress(
@@ -58,6 +41,13 @@ class BenchDisplay:
             redirect_stdout=sys.stdout.isatty(),  # otherwise rich would send it to standard error
         )
         self.task = self.progress.add_task("", total=1.0)
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
 
     def note(self, text: str) -> None:
         """See `Watch`."""
@@ -98,18 +88,20 @@ class BenchDisplay:
             sizes = str(row["hidden_size"])
         self._print(_line(*names, sizes, figures))
 
-    def end(self, machine: Measurement) -> None:
-        """Say what the shares are shares of."""
+    def end(self, result: Measurement) -> None:
+        """Print the JSON object, or the peak that shares refer to."""
+        if self.as_json:
+            print(json.dumps(result, indent=2))
         peaks = [
             f"{precision} {value:,.0f} GFLOP/s"
-            for precision, value in machine["peak_gflops"].items()
+            for precision, value in result["machine"]["peak_gflops"].items()
             if value is not None
         ]
         if peaks:
             self._print(f"\npeak, bare multiply-adds by all threads: {', '.join(peaks)}")
 
     def _print(self, text: str) -> None:
-        if not self.quiet:
+        if not self.as_json:
             print(text, flush=True)
 
 

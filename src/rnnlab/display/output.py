@@ -8,35 +8,31 @@ from typing import get_args
 
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
-from rnnlab.data.corpus import NAMED, NAMES, PYTHON_REFERENCE, python_reference
+from rnnlab.data.corpus import CorpusEntry
 from rnnlab.display.evaluations import evaluation_tables
-from rnnlab.engines import ENGINES, choose_engine
+from rnnlab.engines import EngineEntry
 from rnnlab.errors import UsageError
-from rnnlab.lm.device import choose_device
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 
 MOST_PREFIX_BYTES = 1 << 24
-"""Of a file of prefixes; some files, such as /dev/zero, never end."""
+"""Largest file of prefixes; some files, such as /dev/zero, never end."""
+
+
+def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
+    """Return the prefixes given, or the lines of a file if one is named."""
+    if file and any(prefixes):
+        raise UsageError("give --prefix or --prefix-file, not both")
+    return _read_lines(Path(file)) if file else prefixes or ("",)
 
 
 def write_texts(
-    model: TextModel,
-    prefixes: Sequence[str],
-    prefix_file: str,
-    settings: GenerationSettings,
-    checkpoint: str,
+    model: TextModel, prefixes: Sequence[str], settings: GenerationSettings, checkpoint: str
 ) -> None:
-    """Continue every prefix; the first is streamed as it is written, the others follow whole."""
-    for text in model.checkpoint_notices(checkpoint):
-        notice(text)
-    if prefix_file:
-        if any(prefixes):
-            raise UsageError("give --prefix or --prefix-file, not both")
-        prefixes = _lines(Path(prefix_file))
-    prefixes = prefixes or ("",)
+    """Continue every prefix; the first text is streamed, the others follow when all are done."""
     read = [model.read_prefix(prefix) for prefix in prefixes]
-    for text in dict.fromkeys(text for _, _, notices in read for text in notices):
+    notices = [text for _, _, about_prefix in read for text in about_prefix]
+    for text in dict.fromkeys(model.checkpoint_notices(checkpoint) + notices):
         notice(text)
     texts = [text for text, _, _ in read]
     _write(texts[0])
@@ -63,57 +59,46 @@ def write_evaluations(
         console.print(table)
 
 
-def write_corpora(data_dir: str) -> None:
+def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
     """Print the named corpora, and where each is or how to get it."""
     console = PlainConsole(highlight=False, soft_wrap=True)
-    for corpus in NAMED.values():
-        found = corpus.find(data_dir)
-        where = (
-            f"found at {found}" if found else f"not here; downloaded when used, from {corpus.url}"
-        )
+    for corpus in corpora:
         console.print(f"[bold]{corpus.name}[/bold]")
-        for line in (
-            corpus.title,
-            f"{corpus.size_bytes:,} bytes, {corpus.licence}",
-            f"SHA-256 {corpus.sha256}",
-            where,
-        ):
+        if corpus.url:
+            title, checksum = corpus.title, corpus.sha256
+            where = [f"not here; downloaded when used, from {corpus.url}"]
+            where = [f"found at {corpus.file}"] if corpus.file else where
+        else:
+            title = f"{corpus.title}, always at hand"
+            checksum, where = f"{corpus.sha256} (differs between versions of Python)", []
+        size = f"{corpus.size_bytes:,} bytes, {corpus.licence}"
+        for line in (title, size, f"SHA-256 {checksum}", *where):
             console.print(f"  {line}", markup=False)
-    reference = python_reference()
-    console.print(f"[bold]{PYTHON_REFERENCE}[/bold]")
-    for line in (
-        f"{reference.origin}, always at hand",
-        f"{len(reference.text.encode()):,} bytes, PSF licence",
-        f"SHA-256 {reference.sha256} (differs from version to version)",
-    ):
-        console.print(f"  {line}", markup=False)
     console.print(
-        f"\nUse one with --corpus NAME ({', '.join(NAMES)}), or give text files, or - for standard "
-        "input.\nLooked for in --data-dir, then the folders in RNNLAB_DATA, then the user cache."
+        f"\nUse one with --corpus NAME ({', '.join(c.name for c in corpora)}), or give text files, "
+        "or - for standard input.\n"
+        "Searched in --data-dir, then the folders in RNNLAB_DATA, then the user cache."
     )
 
 
-def write_engines() -> None:
+def write_engines(engines: Sequence[EngineEntry]) -> None:
     """Print the engines, and whether each runs here."""
-    device = choose_device("auto")
-    for engine in ENGINES.values():
-        if fault := engine.fault("lstm", device):
-            print(f"{engine.name:<10}not here: {fault}")
-        else:
-            level = engine.level()
-            print(f"{engine.name:<10}ready{f': {level}' if level else ''}")
+    for engine in engines:
+        ready = f"ready: {engine.instruction_set}" if engine.instruction_set else "ready"
+        print(f"{engine.name:<10}{f'not here: {engine.fault}' if engine.fault else ready}")
         print(f"{'':<10}{engine.about}")
-    chosen = {p: choose_engine("auto", "lstm", device, p)[0].name for p in get_args(Precision)}
-    print(f"{'auto':<10}{', '.join(f'{name} for {p}' for p, name in chosen.items())}")
+    chosen = {precision: e.name for e in engines for precision in e.chosen_for}
+    named = (f"{chosen[precision]} for {precision}" for precision in get_args(Precision))
+    print(f"{'auto':<10}{', '.join(named)}")
 
 
 def _write(text: str) -> None:
-    """Write what a model wrote; a file gets all of it, a terminal nothing that it would obey."""
+    """Write generated text; on a terminal its control characters are made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 
-def _lines(file: Path) -> list[str]:
+def _read_lines(file: Path) -> list[str]:
     try:
         with file.open("rb") as stream:
             content = stream.read(MOST_PREFIX_BYTES + 1)
@@ -121,9 +106,9 @@ def _lines(file: Path) -> list[str]:
     except OSError as error:
         raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"prefix file {file} is no UTF-8 text: {error.reason}") from None
+        raise UsageError(f"prefix file {file} is not UTF-8 text: {error.reason}") from None
     if len(content) > MOST_PREFIX_BYTES:
         raise UsageError(f"prefix file {file} is longer than {MOST_PREFIX_BYTES:,} bytes")
     if not lines:
-        raise UsageError(f"prefix file {file} is empty; it needs one prefix a line")
+        raise UsageError(f"prefix file {file} is empty; it needs one prefix per line")
     return lines

@@ -1,7 +1,11 @@
 """Ways to run a cell over time. An engine owns no parameters and leaves no trace in a model."""
 
+from dataclasses import dataclass
+from typing import get_args
+
 import torch
 
+from rnnlab.config import Precision
 from rnnlab.engines.builtin import Builtin
 from rnnlab.engines.engine import Dropouts, Engine, Network, Reader
 from rnnlab.engines.native import Native
@@ -11,7 +15,16 @@ from rnnlab.errors import UnavailableError, unknown
 
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Textbook(), Builtin(), Native())}
 
-__all__ = ["ENGINES", "Dropouts", "Engine", "Network", "Reader", "choose_engine"]
+__all__ = [
+    "ENGINES",
+    "Dropouts",
+    "Engine",
+    "EngineEntry",
+    "Network",
+    "Reader",
+    "choose_engine",
+    "list_engines",
+]
 
 
 def choose_engine(
@@ -38,3 +51,31 @@ def choose_engine(
     if fault := engine.fault(cell, device):
         raise UnavailableError(f"engine {name!r} cannot run here: {fault}")
     return engine, "asked for"
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine, and whether this machine can use it."""
+
+    name: str
+    about: str
+    fault: str
+    """Why it cannot be used; "": it can."""
+    instruction_set: str
+    """The processor's instruction set that it uses, if it can choose among several."""
+    chosen_for: tuple[str, ...]
+    """Precisions for which `auto` chooses it."""
+
+
+def list_engines() -> list[EngineEntry]:
+    """List the engines: which this machine can use, and why not the others."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    auto = {p: choose_engine("auto", "lstm", device, p)[0].name for p in get_args(Precision)}
+    entries = []
+    for name, engine in ENGINES.items():
+        fault = engine.fault("lstm", device) or ""
+        chosen_for = tuple(precision for precision, chosen in auto.items() if chosen == name)
+        entries.append(
+            EngineEntry(name, engine.about, fault, "" if fault else engine.level(), chosen_for)
+        )
+    return entries

@@ -110,12 +110,13 @@ def write_results(
     return records, verdicts
 
 
-def rewrite_report(folder: Path) -> Path:
-    """Write the report of an experiment that has been run; returns the page.
+def rewrite_report(folder: str | Path) -> Path:
+    """Write the report of an experiment that has been run; return the page.
 
     Raises UsageError if `folder` does not hold an experiment, and RunDirectoryError if none of its
     runs has ended.
     """
+    folder = Path(folder)
     plan = open_existing(folder)
     if not any(run.has_ended for run in collect_records(plan, folder).runs):
         raise RunDirectoryError(
