@@ -1,8 +1,10 @@
 """The library as the README shows it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
 import rnnlab
 from rnnlab.errors import RunDirectoryError, UsageError
@@ -92,3 +94,62 @@ def test_unnamed_runs_are_numbered(
     assert [str(run.directory) for run in runs] == [
         "runs/pets-lstm16-001", "runs/pets-lstm16-002",
     ]  # fmt: skip
+
+
+def test_generate_takes_a_path_or_a_loaded_model(trained: tuple[Path, str]) -> None:
+    settings = {"length": 5, "temperature": 0}
+    text = rnnlab.generate(trained[0], "The ", engine="textbook", **settings)
+    assert rnnlab.generate(rnnlab.load(trained[0]), ["The "], **settings) == [text]
+    with pytest.raises(UsageError, match="the model is loaded already; give engine to load"):
+        rnnlab.generate(rnnlab.load(trained[0]), engine="textbook")
+    with pytest.raises(UsageError, match="unknown key 'lenght'; did you mean 'length'"):
+        rnnlab.generate(trained[0], lenght=5)
+
+
+def test_load_refuses_settings_of_training(trained: tuple[Path, str]) -> None:
+    with pytest.raises(UsageError, match=r"^load: unknown key 'hidden_size' \(choices: engine, "):
+        rnnlab.load(trained[0], hidden_size=3)
+
+
+def test_an_experiment_returns_its_records_and_prints_nothing(
+    content: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "experiment.toml"
+    file.write_text(tomli_w.dumps(content | {"seeds": 1}))
+    records = rnnlab.experiment(file, output=tmp_path / "out", workers=1)
+    assert [run.has_ended for run in records.runs] == [True, True]
+    page = rnnlab.rewrite_report(tmp_path / "out")
+    assert page == tmp_path / "out" / "report.html"
+    assert f"rnnlab experiment {file}" in page.read_text()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_wrong_experiments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown experiment 'lab-reprot'; did you mean"):
+        rnnlab.reproduce("lab-reprot", output=tmp_path)
+    with pytest.raises(UsageError, match="experiment: unknown key 'worker'; did you mean"):
+        rnnlab.experiment(tmp_path, worker=2)
+    with pytest.raises(UsageError, match=r"cannot be read: No such file"):
+        rnnlab.experiment(tmp_path)
+
+
+def test_a_benchmark_returns_its_measurements_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    sizes = {"hidden_size": (8,), "batch_size": (2,), "num_steps": 3}
+    result = rnnlab.benchmark(engine=("builtin",), rounds=1, seconds=0.01, **sizes)
+    assert [row["engine"] for row in result["training"]] == ["builtin"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_corpora_and_engines_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "timemachine.txt").touch()
+    corpora = {entry.name: entry for entry in rnnlab.list_corpora(tmp_path)}
+    assert list(corpora) == ["timemachine", "tinyshakespeare", "python-reference"]
+    assert corpora["timemachine"].file == tmp_path / "timemachine.txt"
+    assert corpora["python-reference"].size_bytes > 100_000
+    engines = {entry.name: entry for entry in rnnlab.list_engines()}
+    assert list(engines) == ["textbook", "builtin", "native"]
+    assert engines["builtin"].fault == ""
+    precisions = [precision for entry in engines.values() for precision in entry.chosen_for]
+    assert sorted(precisions) == ["bfloat16", "float32"]

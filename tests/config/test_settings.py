@@ -117,6 +117,15 @@ def test_settings_cannot_be_changed_in_place() -> None:
         Settings().model.hidden_size = 3  # type: ignore[misc]
 
 
+def test_groups_raise_as_pydantic_does_and_from_dict_in_words() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        GenerationSettings(length=0)
+    with pytest.raises(
+        UsageError, match=r"^here: length must be greater than or equal to 1, not 0"
+    ):
+        GenerationSettings.from_dict({"length": 0}, "here")
+
+
 def test_changed_returns_a_copy_and_keeps_the_rest() -> None:
     before = Settings.from_flat({"hidden_size": 8, "seed": 3})
     after = before.changed(seed=4)
