@@ -128,7 +128,8 @@ def newest_state(directory: Path) -> SavedState:
             facts = StateFacts.model_validate_json(json.dumps(content))
         except ValidationError as error:
             fault = error.errors()[0]
-            raise foreign_state(directory, f"{format_place(fault['loc'])}: {fault['msg']}") from None
+            reason = f"{format_place(fault['loc'])}: {fault['msg']}"
+            raise foreign_state(directory, reason) from None
         return SavedState(tensors, facts, notices, files[:number])
     found = f": {notices[0].partition(';')[0]}" if notices else ""
     raise RunDirectoryError(
