@@ -32,7 +32,6 @@ PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms.spli
 OUTSIDE = {"__init__", "__main__"}
 """The public names and the entry point, which stand outside the order."""
 UNFINISHED = {
-    "rnnlab.runs.training",
     "rnnlab.engines.native_network",
 }
 """Modules whose imports are still being put in order."""
