@@ -65,7 +65,7 @@ def test_errors_name_the_setting(tmp_path: Path) -> None:
         rnnlab.train(hidden=3)
     with pytest.raises(UsageError, match="batch_size must be greater than or equal to 1, not 0"):
         rnnlab.train(batch_size=0)
-    with pytest.raises(UsageError, match=r"is no run directory: it has no config\.toml"):
+    with pytest.raises(UsageError, match=r"is not a run directory: it has no config\.toml"):
         rnnlab.Run.open(tmp_path)
     (tmp_path / "config.toml").touch()
     with pytest.raises(RunDirectoryError, match=r"result\.json: no result to read"):

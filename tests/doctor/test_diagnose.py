@@ -162,7 +162,7 @@ def test_weights_that_diverged_to_nan_are_no_damage(copy: Path) -> None:
 def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
     done = cli("doctor", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    message = f"rnnlab: error: {tmp_path} is no run directory: it has no config.toml"
+    message = f"rnnlab: error: {tmp_path} is not a run directory: it has no config.toml"
     assert " ".join(done.stderr.split()) == message
 
 

@@ -1,1 +1,1 @@
-"""Runs and what is made of them: directories, evaluations, curves, benchmarks."""
+"""One training run and its directory: training, files, resuming, evaluation, curves."""

@@ -1,4 +1,4 @@
-"""On what a figure was measured."""
+"""The machine and the versions that a figure was measured with."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from rnnlab.errors import RnnlabError
 
 
 def environment() -> dict[str, Any]:
-    """Versions, commit, processor, threads: what belongs beside every figure."""
+    """Return versions, commit, processor and threads, which belong to every figure."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "rnnlab": version("rnnlab"),
@@ -36,7 +36,7 @@ def environment() -> dict[str, Any]:
 
 
 def _instruction_set() -> str | None:
-    """That of the native engine; None where it cannot run here."""
+    """Return the native engine's instruction set; None if the engine cannot run here."""
     try:
         return instruction_set()
     except RnnlabError:
@@ -44,7 +44,7 @@ def _instruction_set() -> str | None:
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """Return the processor's name, as far as the system tells it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(errors="replace").splitlines():
@@ -54,7 +54,7 @@ def cpu_name() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that rnnlab runs from, or None for an installed package."""
+    """Return the commit of the checkout that rnnlab runs from; None for an installed package."""
     source = Path(__file__).resolve()
     try:
         tracked = subprocess.run(

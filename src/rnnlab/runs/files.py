@@ -1,4 +1,4 @@
-"""The files of a run directory, read back; needs no torch. What is in them: `rnnlab.runs.run`."""
+"""Reads the files of a run directory, without torch. `rnnlab.runs.run` says what is in them."""
 
 import json
 from pathlib import Path
@@ -12,28 +12,27 @@ RUN_CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.jso
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 
 METRIC_KINDS = ("train", "held-out")
-"""Of lines in metrics.jsonl."""
+"""The values of `kind` in metrics.jsonl."""
 
 LOCK = ".lock"
-"""Held by the process that writes the run directory."""
+"""The lock file that is held by the process that writes the run directory."""
 
 
 def state_folder(directory: Path) -> Path:
-    """Where a run directory keeps its training states; see `rnnlab.runs.saved_state`."""
+    """Return the folder of a run's training states; see `rnnlab.runs.saved_state`."""
     return directory / "checkpoint" / "state"
 
 
 def state_files(directory: Path) -> list[Path]:
-    """The files of training states, the newest first."""
+    """Return the files of a run's training states, the newest first."""
     found = state_folder(directory).glob("[0-9]*.safetensors")
     return sorted((file for file in found if not file.is_dir()), reverse=True)
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Read metrics.jsonl; a run that has not logged yet has no lines.
+    """Read metrics.jsonl; before the first log step there are no lines.
 
-    A last line that was cut off is left out. Raises RunDirectoryError for any other line that is
-    none of metrics.
+    A torn last line is left out. Raises RunDirectoryError for any other damaged line.
     """
     file = directory / METRICS
     if not file.exists():
@@ -56,15 +55,15 @@ def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
     if content.get("kind") not in METRIC_KINDS or not isinstance(content.get("step"), int):
-        raise RunDirectoryError(f"{where}: damaged, no line of metrics: it has no kind or no step")
+        raise RunDirectoryError(f"{where}: damaged, it has no kind or no step of a line of metrics")
     return content
 
 
 def settings_of_run(directory: Path) -> Settings:
-    """What was asked for, resolved.
+    """Return a run's settings, resolved.
 
-    Raises UsageError where `directory` is no run directory, RunDirectoryError where it is one that
-    has lost its settings.
+    Raises UsageError if `directory` is not a run directory, RunDirectoryError if it has lost its
+    settings.
     """
     if not directory.exists():
         raise UsageError(f"{directory} does not exist; give a run directory")
@@ -77,7 +76,7 @@ def settings_of_run(directory: Path) -> Settings:
                 f"{directory} has lost its {RUN_CONFIG}; rnnlab train --resume {directory} writes "
                 "it anew"
             )
-        raise UsageError(f"{directory} is no run directory: it has no {RUN_CONFIG}")
+        raise UsageError(f"{directory} is not a run directory: it has no {RUN_CONFIG}")
     return Settings.from_toml(file)
 
 

@@ -52,7 +52,7 @@ class LogFacts(StrictModel):
     def _check_pending(self) -> Self:
         last = self.pending.last
         if bool(last) != (self.pending.steps > 0) or (last and last.seconds <= self.logged_seconds):
-            raise ValueError("pending steps must have a last one that took time")
+            raise ValueError("pending steps must have a last one, and it must have taken time")
         return self
 
 

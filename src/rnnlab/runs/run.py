@@ -1,14 +1,14 @@
 """One run = one directory.
 
-config.toml      all settings, resolved: running it again gives the same run
+config.toml      all settings, resolved; training with them again gives the same run
 environment.json versions, commit, processor, threads
-metrics.jsonl    one line a log step (kind "train") and one a held-out evaluation ("held-out")
-checkpoint/      model folders: best (on the validation split) and last; state: where training can
-                 go on from
-samples.txt      what the model wrote after each evaluation
-result.json      training summary, final evaluations beside their baselines
-curves.svg       the learning curves
-tensorboard/     events, with mirror tensorboard
+metrics.jsonl    a line per log step (kind "train") and per held-out evaluation ("held-out")
+checkpoint/      the model folders best (on the validation split) and last; state: the training
+                 states that the run can be resumed from
+samples.txt      a sample from the model after each evaluation
+result.json      summary of training, final evaluations with their baselines
+curves.svg       learning curves
+tensorboard/     events, with the mirror tensorboard
 """
 
 from collections.abc import Iterator
@@ -37,44 +37,44 @@ from rnnlab.runs.files import (
 )
 
 ELSEWHERE = "give another --run-dir"
-"""What to do about a directory that no run can be written to."""
+"""Advice for a directory that a run cannot be written to."""
 
 
 @dataclass
 class Run:
-    """A run directory, and the model in it."""
+    """A run directory and the model in it."""
 
     directory: Path
 
     @classmethod
     def open(cls, directory: str | Path) -> "Run":
-        """Open a run directory; raises UsageError where `directory` is none."""
+        """Open a run directory. Raises UsageError if `directory` is not one."""
         path = Path(directory)
         settings_of_run(path)
         return cls(path)
 
     @property
     def settings(self) -> Settings:
-        """What was asked for, resolved."""
+        """All settings, resolved."""
         return settings_of_run(self.directory)
 
     @property
     def result(self) -> dict[str, Any]:
-        """Content of result.json; raises RunDirectoryError while training has not ended."""
+        """The content of result.json. Raises RunDirectoryError while training goes on."""
         return read_json(self.directory / RESULT)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """Lines of metrics.jsonl."""
+        """The lines of metrics.jsonl."""
         return read_metrics(self.directory)
 
     @cached_property
     def model(self) -> TextModel:
-        """The best checkpoint, or the last where nothing was held out."""
+        """The model of the best checkpoint, or of the last one if nothing was held out."""
         return TextModel.load(self.directory)
 
     def __repr__(self) -> str:
-        """Directory, training perplexity, held-out figures."""
+        """Show the directory, the training perplexity and the held-out figures."""
         lines = [f"Run({str(self.directory)!r})"]
         with suppress(RunDirectoryError):
             result = self.result
@@ -92,9 +92,9 @@ class Run:
 
 
 def check_new(directory: Path) -> None:
-    """Raise UsageError where something is there already.
+    """Raise UsageError if something is in the way of a new run directory.
 
-    What a run leaves that was killed before its first training state is as good as nothing.
+    The files of a run that was killed before its first training state may be there.
     """
     check_path(directory)
     if not directory.exists() or (directory.is_dir() and _is_bare(directory)):
@@ -119,10 +119,10 @@ def _is_bare(directory: Path) -> bool:
 
 @contextmanager
 def owned(directory: Path, way_out: str = ELSEWHERE) -> Iterator[None]:
-    """Be the one process that writes a run directory.
+    """Lock a run directory for the block, so that no other process writes it.
 
-    Raises RunDirectoryError where another one is, and where it cannot be written, with what to do
-    about that.
+    Raises RunDirectoryError if another process has the lock, or if the directory cannot be written;
+    the message of the latter ends with the advice `way_out`.
     """
     with ExitStack() as stack:
         try:
@@ -141,7 +141,7 @@ def _unwritable(directory: Path, error: OSError, way_out: str = ELSEWHERE) -> Ru
 
 
 def make_directory(directory: str | Path | None, settings: Settings) -> Path:
-    """Make the run directory, or a numbered one under runs/ where none is named."""
+    """Make the run directory, or a numbered one under runs/ if none is given."""
     model, corpus = settings.model, Path(settings.data.corpus[0]).stem
     stem = f"{corpus}-{model.cell}{model.hidden_size}"
     numbered = (Path("runs") / f"{stem}-{number:03d}" for number in count(1))

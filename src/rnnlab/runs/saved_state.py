@@ -113,8 +113,8 @@ class StateSaver:
 def newest_state(directory: Path) -> SavedState:
     """Read the newest training state whose file is not damaged.
 
-    Raises RunDirectoryError if there is none, ModelFolderError if this version of rnnlab does not
-    know what the file says.
+    Raises RunDirectoryError if there is none, ModelFolderError if its content does not match the
+    schema of this version of rnnlab.
     """
     notices: list[str] = []
     files = state_files(directory)

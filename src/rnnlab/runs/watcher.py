@@ -13,7 +13,7 @@ Line = dict[str, Any]
 
 
 class Watcher:
-    """Is told what happens in a run, once the run directory has it. Here, each method does nothing.
+    """Is told what happens in a run, after it has been written. Each method does nothing here.
 
     An exception in any method ends the run.
     """
@@ -50,7 +50,7 @@ class Watcher:
 
 
 class Watchers(Watcher):
-    """Several watchers, told one after the other. As a context it tells them how the run ended."""
+    """Several watchers, told one after the other; leaving the context tells them the end."""
 
     def __init__(self, *watchers: Watcher) -> None:
         self._watchers = watchers

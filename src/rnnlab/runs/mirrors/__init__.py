@@ -1,8 +1,7 @@
-"""A run shown elsewhere while it trains: TensorBoard, MLflow.
+"""Mirrors show a run elsewhere while it trains: in TensorBoard or MLflow.
 
-What they get is what the run directory gets: the lines of metrics.jsonl, number by number under the
-name kind/field (train/perplexity, held-out/bits_per_character), the samples, the settings. Nothing
-is computed a second time.
+They get what the run directory gets: the numbers in metrics.jsonl, each under the name kind/field
+(train/perplexity, held-out/bits_per_character), the samples, and the settings.
 """
 
 from rnnlab.runs.mirrors.mirrors import Mirrors, check_mirrors

@@ -1,7 +1,7 @@
-"""A run in MLflow: on the server that MLFLOW_TRACKING_URI names, or without one in ./mlflow.db.
+"""A run in MLflow: on the server that MLFLOW_TRACKING_URI names, or in ./mlflow.db.
 
-./mlflow.db and, for files, ./mlruns are where MLflow itself keeps runs and where `mlflow ui` looks
-for them. A store of plain files, which it once had, MLflow 3 refuses to open.
+./mlflow.db and, for files, ./mlruns are MLflow's own defaults, where `mlflow ui` looks for runs.
+MLflow 3 refuses to open a store of plain files.
 """
 
 import hashlib
@@ -25,27 +25,27 @@ from rnnlab.runs.watcher import Line
 FILES = (RUN_CONFIG, ENVIRONMENT, METRICS, SAMPLES, RESULT, CURVES)
 
 KEY = "run_directory_sha256"
-"""Tag that a run is found by."""
+"""The tag by which a run is found again."""
 
 PAUSE = 1.0
-"""Shortest time between two calls with metrics [s]: a call waits for a network, or for a disk."""
+"""Shortest time between two calls with metrics [s]: each waits for the network or the disk."""
 
 FULL = 900
-"""Metrics that do not wait; MLflow takes 1,000 a call."""
+"""So many metrics are sent without a pause; MLflow takes at most 1,000 per call."""
 
-# That it makes its tables is no news.
+# It would report that it makes its tables.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
 
 
 class MLflow(Mirror):
     """Numbers as metrics, settings as params, files of the run directory as artifacts.
 
-    The run bears the directory's name, in the experiment that MLFLOW_EXPERIMENT_NAME names or else
-    in `rnnlab`. Where training goes on, it is the last run of this directory, if there is one.
+    The run has the directory's name. Its experiment is MLFLOW_EXPERIMENT_NAME, by default `rnnlab`.
+    When training resumes, the last run of this directory is continued, if there is one.
     """
 
     def __init__(self, directory: Path, settings: Settings, began: float, step: int = 0) -> None:
-        # MLflow's tables use what SQLAlchemy 2.1 deprecates; no run can do anything about it.
+        # MLflow's tables use features that SQLAlchemy 2.1 deprecates.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\.")
         local = f"sqlite:///{Path('mlflow.db').absolute()}"
         uri = os.environ.get("MLFLOW_TRACKING_URI") or local
@@ -54,7 +54,7 @@ class MLflow(Mirror):
             self._client = MlflowClient(uri)
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rnnlab")
         path = str(directory.absolute())
-        # In a filter's quotes not every path could stand.
+        # MLflow's filters cannot quote every path, so runs are found by a hash of it.
         tags = {"run_directory": path, KEY: hashlib.sha256(path.encode()).hexdigest()}
         if step and (found := self._run_of(experiment, tags[KEY])):
             self._id = found
@@ -89,7 +89,7 @@ class MLflow(Mirror):
             self._client.set_terminated(self._id, status, _milliseconds(when))
 
     def _run_of(self, experiment: str, key: str) -> str:
-        """The id of the last run of a directory; "" where there is none."""
+        """Return the id of the last run of a directory; "" if there is none."""
         runs = self._client.search_runs([experiment], f"tags.{KEY} = '{key}'", max_results=1)
         return str(runs[0].info.run_id) if runs else ""
 
@@ -99,7 +99,7 @@ class MLflow(Mirror):
         self._called = time.monotonic()
 
     def _experiment(self, name: str) -> str:
-        """The id of an experiment, which is made where there is none."""
+        """Return the id of an experiment, which is made if it is missing."""
         if found := self._client.get_experiment_by_name(name):
             return str(found.experiment_id)
         try:
@@ -115,6 +115,6 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _opening(uri: str) -> AbstractContextManager[None]:
-    """Let one process at a time open a database file: two that make its tables destroy it."""
+    """Let one process at a time open a database file: two that make its tables would destroy it."""
     local = uri.startswith("sqlite:///")
     return alone(Path(uri.removeprefix("sqlite:///")).parent) if local else nullcontext()

@@ -1,7 +1,7 @@
 """A run in TensorBoard: one event file, in RUN/tensorboard.
 
-TensorBoard's own writers hand events to a thread, where errors are met late and far away; here what
-a method writes is in the file when it returns.
+TensorBoard's own writers pass events to a thread, where errors come late and far from their cause.
+Here each method returns when its events are in the file.
 """
 
 import socket
@@ -23,7 +23,7 @@ from rnnlab.runs.watcher import Line
 FOLDER = "tensorboard"
 
 COMPARED = ("held-out/bits_per_character", "train/perplexity", "train/tokens_per_second")
-"""Figures that stand beside the settings on the page HPARAMS."""
+"""The figures on the page HPARAMS, which also shows the settings."""
 
 
 class TensorBoard(Mirror):
@@ -41,7 +41,7 @@ class TensorBoard(Mirror):
         figures = [hparams.Metric(tag) for tag in COMPARED]
         self._write(
             Event(wall_time=began, file_version="brain.Event:2"),
-            # What came after this step before is not shown; it comes again.
+            # Tells TensorBoard to drop what an interrupted run wrote after this step.
             Event(wall_time=began, step=step + 1, session_log=SessionLog(status=SessionLog.START)),
             _event(began, 0, hparams.hparams_config_pb(columns, figures, began)),
             _event(began, 0, hparams.hparams_pb(values, str(directory), began)),
@@ -54,7 +54,7 @@ class TensorBoard(Mirror):
 
     def sample(self, step: int, text: str, when: float) -> None:
         """See `Mirror.sample`."""
-        # The page reads Markdown, in which four spaces keep a text as it is.
+        # The page shows Markdown, in which four spaces mark literal text.
         literal = indent(text, "    ", lambda _: True)
         self._write(_event(when, step, text_pb("sample", literal)))
 
