@@ -3,11 +3,13 @@
 import os
 import signal
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rnnlab.execution import local
 from rnnlab.execution.executor import Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import Plan
@@ -118,3 +120,17 @@ def test_a_run_claimed_by_another_process_is_skipped(make: Any, tmp_path: Path) 
         }
     assert ended == {others.id: "elsewhere", mine.id: "finished"}
     assert store.ended(others.id) is None
+
+
+def test_without_a_forkserver_each_run_gets_a_new_interpreter(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has neither a forkserver nor signal masks."""
+    monkeypatch.setattr(local, "HAS_FORKSERVER", False)
+    monkeypatch.setattr(local, "PROCESSES", get_context("spawn"))
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    plan, store = make(seeds=1), Store(tmp_path)
+    job = Job.of(plan.runs[0], plan, threads=1)
+    events = list(LocalExecutor(store, 1).run(iter([job])))
+    assert [event.kind for event in events] == ["started", "finished"]
+    assert store.ended(job.id)

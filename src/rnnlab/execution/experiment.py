@@ -143,7 +143,7 @@ class Tally:
 
     store: Store
     watcher: ExperimentWatcher
-    most_alike: int
+    most_equal_failures: int
     """Failures in a row for the same reason after which no more runs are started. Every variant of
     a seed has failed by then, so the reason is not, say, an engine that only one variant needs."""
     failed: list[RunEvent] = field(default_factory=list)
@@ -175,8 +175,8 @@ class Tally:
 
     @property
     def _is_hopeless(self) -> bool:
-        reasons = self.in_a_row[-self.most_alike :]
-        return len(reasons) == self.most_alike and len(set(reasons)) == 1
+        reasons = self.in_a_row[-self.most_equal_failures :]
+        return len(reasons) == self.most_equal_failures and len(set(reasons)) == 1
 
     def describe_failures(self) -> str:
         """Return an error message with the failed runs by reason."""

@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import forkserver, get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,8 +17,9 @@ from rnnlab.experiments.store import Store
 from rnnlab.signals import SIGNALS
 
 # A server process imports everything once and forks a process for each run. That is as clean as a
-# new interpreter, without its five seconds of imports.
-PROCESSES = get_context("forkserver")
+# new interpreter, without its five seconds of imports. Windows has no such server.
+HAS_FORKSERVER = "forkserver" in get_all_start_methods()
+PROCESSES = get_context("forkserver") if HAS_FORKSERVER else get_context("spawn")
 PRELOADED = [
     "rnnlab.execution.single_run",
     "torch._dynamo",  # the first optimizer imports it
@@ -36,7 +37,7 @@ class LocalExecutor(Executor):
 
     def run(self, jobs: Iterator[Job]) -> Iterator[RunEvent]:
         """See `Executor.run`; if the iterator is closed early, runs in progress end at once."""
-        PROCESSES.set_forkserver_preload(PRELOADED)
+        PROCESSES.set_forkserver_preload(PRELOADED)  # without effect on other start methods
         try:
             while True:
                 while len(self._busy) < self.slots and (job := next(jobs, None)):
@@ -85,6 +86,9 @@ class LocalExecutor(Executor):
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM, which would end a half-started process with a traceback."""
+    if not HAS_FORKSERVER:
+        yield
+        return
     forkserver.ensure_running()  # it would inherit the blocked signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

@@ -57,7 +57,7 @@ def find_pairs(records: Records, comparison: ComparisonSettings) -> Pairs:
     else:
         other = outcome.scaled(dict.fromkeys(own, comparison.against))
     keys = sorted(own.keys() & other.keys())
-    unit: Unit = "round" if outcome.timed and records.times_apart else "seed"
+    unit: Unit = "round" if outcome.timed and records.timed_separately else "seed"
     diverged = any(r.status == "diverged" and r.variant in sides for r in records.runs)
     return Pairs(
         [own[key] for key in keys], [other[key] for key in keys], unit,

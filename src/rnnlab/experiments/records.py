@@ -74,14 +74,14 @@ class Records:
         Timed outcomes are by round if the experiment measures speed separately; there are none
         until it has.
         """
-        if OUTCOMES[outcome].timed and self.times_apart:
+        if OUTCOMES[outcome].timed and self.timed_separately:
             own = [timing for timing in self.timings if timing.variant == variant]
             return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
         runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
         return {run.seed: run.outcomes[outcome] for run in runs if outcome in run.outcomes}
 
     @property
-    def times_apart(self) -> bool:
+    def timed_separately(self) -> bool:
         """Whether the experiment measures speed separately from its runs."""
         return bool(self.rounds)
 

@@ -32,7 +32,7 @@ def table_remarks(records: Records, table: OutcomeTable, *, paired: bool) -> lis
     """Return how to read the table of outcomes; `paired`: there are verdicts of pairs."""
     settings = records.plan.settings
     timed = any(column.timed for column in table.columns)
-    apart = timed and records.times_apart
+    apart = timed and records.timed_separately
     several = len(settings.seeds) > 1
     remarks = []
     over = [("over the seeds", several), ("of speed over the rounds of its measurement", apart)]
@@ -106,7 +106,7 @@ def speed(records: Records, quality: Outcome) -> str:
     return (
         f"Tokens trained on in a second, logarithmic, against {quality.label}; means with their "
         f"95% t intervals, which end at the axes; a hollow point lies beyond them. What is fast "
-        f"and good lies {where}.{'' if records.times_apart else f' {SHARED}'}"
+        f"and good lies {where}.{'' if records.timed_separately else f' {SHARED}'}"
     )
 
 

@@ -213,7 +213,7 @@ def _decimals(value: float, most: int) -> int:
 
 
 def _planned(records: Records, outcome: Outcome) -> int:
-    if outcome.timed and records.times_apart:
+    if outcome.timed and records.timed_separately:
         return len(records.rounds)
     return len(records.plan.settings.seeds)
 

@@ -33,7 +33,8 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
         ("Seeds", f"{span(settings.seeds)}, the same for every variant"),
         (
             "Intervals",
-            f"95% t intervals over seeds{', of speed over rounds' if records.times_apart else ''}; "
+            "95% t intervals over seeds"
+            f"{', of speed over rounds' if records.timed_separately else ''}; "
             "where two values are compared by their ratio, of the logarithms, so that the mean is "
             "geometric. Each stands by itself, uncorrected: it may exclude that there is no "
             "difference where the verdict, corrected for all comparisons, is that none is shown",
