@@ -1,4 +1,4 @@
-"""What a person sees while training, on a terminal."""
+"""What the terminal shows of a run."""
 
 import io
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: 
         assert part in shown
 
 
-def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
+def test_a_terminal_shows_the_progress_of_reading_and_measuring() -> None:
     screen = io.StringIO()
     shown = TrainingDisplay(console=Console(file=screen, force_terminal=True, width=80))
     with shown:
@@ -42,7 +42,9 @@ def test_a_terminal_shows_how_far_a_long_text_is_read() -> None:
     assert screen.getvalue().count("\x1b[?25h") == 2, "the cursor is given back"
 
 
-def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     screen = io.StringIO()
     shown = TrainingDisplay(console=Console(file=screen))
     shown.reading("tokenizing", 0.25)
@@ -53,7 +55,9 @@ def test_elsewhere_a_line_now_and_then_says_it(monkeypatch: pytest.MonkeyPatch) 
     assert screen.getvalue() == "reading   tokenizing: 50%\nmeasuring test, carried: 75%\n"
 
 
-def test_what_a_sample_cannot_begin_with_is_told(text_file: Path, tmp_path: Path) -> None:
+def test_unknown_characters_of_the_sample_prefix_are_reported(
+    text_file: Path, tmp_path: Path
+) -> None:
     screen = io.StringIO()
     settings = Settings.from_flat({
         "corpus": str(text_file), "hidden_size": 8, "num_epochs": 1, "sample_prefix": "a\u20ac",
@@ -67,7 +71,7 @@ def test_what_a_sample_cannot_begin_with_is_told(text_file: Path, tmp_path: Path
 
 
 def heights(lines: list[str]) -> list[int]:
-    """Eighths of a line that each column is filled with."""
+    """Return the height of each column in eighths of a line."""
     columns = zip(*(line.partition("│")[2] for line in lines), strict=True)
     return [sum(BLOCKS.index(cell) for cell in column) for column in columns]
 
@@ -83,7 +87,7 @@ def test_text_chart_rises_with_its_values() -> None:
     assert lines[-1].startswith("  1.000 │")
 
 
-def test_text_chart_of_many_values_keeps_its_width_and_of_none_is_nothing() -> None:
+def test_text_chart_keeps_its_width_and_is_empty_without_values() -> None:
     assert len(heights(text_chart([float(i) for i in range(1000)], width=30))) == 30
     assert text_chart([]) == text_chart([float("nan")]) == []
     assert len(heights(text_chart([2.0, 2.0]))) == 2

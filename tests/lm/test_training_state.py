@@ -1,4 +1,4 @@
-"""Taking a trainer's state and putting it into a new one changes no bit of what follows."""
+"""A trainer's state, put into a new trainer, changes no bit of what follows."""
 
 import json
 from itertools import islice
@@ -56,7 +56,7 @@ def restore(trainer: Trainer, file: Path) -> None:
 
 
 def told(event: Step | Milestone) -> tuple[Any, ...]:
-    """What an event says but for the seconds."""
+    """Return the fields of an event that do not tell the time."""
     if isinstance(event, Milestone):
         return event.step, event.held_out_nats, event.is_best
     return event.step, event.epoch, event.tokens, event.progress, event.loss_nats, event.clipped
@@ -83,7 +83,7 @@ def weights(trainer: Trainer) -> list[torch.Tensor]:
     ),
 )
 @settings(max_examples=60)
-def test_training_goes_on_to_the_same_bits(
+def test_a_restored_trainer_computes_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory,
     at: int, cell: str, engine: str, kind: str, optimizer: dict[str, Any],
 ) -> None:  # fmt: skip
@@ -105,7 +105,7 @@ def test_training_goes_on_to_the_same_bits(
     assert all(second.summary()[name] == undisturbed.summary()[name] for name in kept)
 
 
-def test_a_larger_budget_ends_where_it_would_have_ended_from_the_start() -> None:
+def test_a_larger_budget_ends_like_one_from_the_start() -> None:
     long = new_trainer(1, num_epochs=2)
     steps = [told(e)[0] for e in long.run() if isinstance(e, Step)]
     short = new_trainer(1, num_epochs=1)
@@ -138,15 +138,14 @@ def test_a_state_of_another_trainer_is_refused(other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["counters", "best_nats", "epoch_loss", "epoch_rng"])
-def test_facts_that_lack_one_are_refused(missing: str) -> None:
+def test_facts_that_lack_a_field_are_refused(missing: str) -> None:
     facts = take_state(new_trainer(1))[1].model_dump()
     del facts[missing]
     with pytest.raises(ValidationError, match=f"{missing}\n  Field required"):
         TrainerFacts.model_validate_json(json.dumps(facts))
 
 
-def test_a_file_says_the_same_every_time(tmp_path: Path) -> None:
-    """So that equal states have equal checksums."""
+def test_equal_states_are_equal_files(tmp_path: Path) -> None:
     contents = set()
     for _ in range(5):
         save(tmp_path / "state", new_trainer(1))

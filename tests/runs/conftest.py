@@ -1,4 +1,4 @@
-"""Runs that go on: a small one, and one that was stopped."""
+"""Runs to resume: a small one, and one that was stopped."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from rnnlab.runs.files import read_json, read_metrics
 
 @pytest.fixture(scope="module")
 def small(text_file: Path) -> Settings:
-    """A run of a second, that saves a state after every step."""
+    """A run that takes a second and saves a state after every step."""
     return Settings().changed(
         corpus=str(text_file), hidden_size=12, embedding_size=4, batch_size=4, num_steps=10,
         corpus_limit=2500, num_epochs=2, num_evaluations=5, num_log_lines=7, sample_length=20,

@@ -20,5 +20,5 @@ def test_curves_of_a_run_show_training_held_out_and_baselines(trained: tuple[Pat
     assert not re.search(r'(href|src)="http', svg), "opens without a network"
 
 
-def test_a_run_that_has_logged_nothing_still_draws(tmp_path: Path) -> None:
+def test_a_run_without_metrics_is_drawn_too(tmp_path: Path) -> None:
     assert draw_curves(tmp_path).startswith("<?xml")

@@ -39,7 +39,7 @@ def evaluated(tmp_path: Path, text: str, streaming: Streaming, **split: object) 
     )  # fmt: skip
 
 
-def test_of_a_long_split_the_beginning_is_evaluated(tmp_path: Path) -> None:
+def test_only_the_beginning_of_a_long_split_is_evaluated(tmp_path: Path) -> None:
     sizes = (len(TEXT) - 1200, 400, 800)
     long = evaluated(tmp_path, TEXT, FEW, split=sizes)
     assert [(record.split, record.split_characters) for record in long] == [
@@ -60,7 +60,9 @@ def test_of_a_long_split_the_beginning_is_evaluated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", ["none", "letters"])
-def test_the_beginning_of_a_text_and_its_length(rule: str, tmp_path: Path) -> None:
+def test_read_beginning_returns_the_beginning_and_the_full_length(
+    rule: str, tmp_path: Path
+) -> None:
     file = tmp_path / "text.txt"
     file.write_text(TEXT)
     source, text, characters = read_beginning(str(file), "strict", rule)

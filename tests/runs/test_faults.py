@@ -1,4 +1,4 @@
-"""A failing disk and a stopping machine, at every moment when a file changes: nothing is lost."""
+"""A disk or machine that fails at any moment when a file changes: nothing is lost."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from rnnlab.runs.saved_state import newest_state
 from rnnlab.runs.training import train
 
 FAULTS = int(os.environ.get("RNNLAB_FAULTS", "32"))
-"""Moments that are tried; 0: every one, with every kind of fault."""
+"""How many moments are tried; 0: all of them, with every kind of fault."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def moments(whole: int) -> list[tuple[Kind, int]]:
     return random.Random(6).sample(every, FAULTS) if FAULTS else every
 
 
-def test_a_fault_at_any_moment(
+def test_a_fault_at_any_moment_loses_nothing(
     small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = tmp_path / "undisturbed"
@@ -73,10 +73,10 @@ def test_a_fault_at_any_moment(
     assert not lost
 
 
-def test_a_fault_at_any_moment_after_training_went_on(
+def test_a_fault_at_any_moment_of_a_resumed_run_loses_nothing(
     small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the run had when it was gone on with is not lost either."""
+    """What the run had before it was resumed is not lost either."""
     begun = tmp_path / "begun" / "run"
     train(small.changed(max_tokens=160), begun)
     longer = Run.open(begun).settings.changed(max_tokens=280)
@@ -111,10 +111,10 @@ def newest(directory: Path) -> int:
     return int(newest_state(directory).facts.trainer.counters.step)
 
 
-def test_models_stay_readable_through_any_fault(
+def test_a_model_folder_stays_readable_through_any_fault(
     small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was a model before the fault is one after it, the old or the new."""
+    """After the fault it is the old model or the new one."""
     folder = tmp_path / "model"
     train(small, tmp_path / "run")
     model = TextModel.load(tmp_path / "run")

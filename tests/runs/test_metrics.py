@@ -1,4 +1,4 @@
-"""metrics.jsonl: how many lines, and what they are means of."""
+"""metrics.jsonl: the number of lines and their content."""
 
 import json
 import math
@@ -22,7 +22,7 @@ def step(number: int, of: int, loss: float = 1.0) -> Step:
     return Step(number, 0, 10 * number, 0.5 * number, number / of, loss, 2.0, number % 2 == 0, 0.1)
 
 
-def test_lines_are_spread_evenly_and_are_means_over_the_steps_between(
+def test_lines_are_evenly_spaced_means_over_the_steps_between_them(
     tmp_path: Path, dataset: Dataset
 ) -> None:
     log = MetricsLog(tmp_path, dataset, TrainingSettings(num_log_lines=4))
@@ -37,7 +37,7 @@ def test_lines_are_spread_evenly_and_are_means_over_the_steps_between(
     assert lines[1]["clipped_share"] == pytest.approx(13 / 25)
 
 
-def test_what_no_line_holds_yet_is_written_at_the_end(tmp_path: Path, dataset: Dataset) -> None:
+def test_the_last_steps_get_a_line_at_the_end(tmp_path: Path, dataset: Dataset) -> None:
     log = MetricsLog(tmp_path, dataset, TrainingSettings(num_log_lines=2))
     for number in range(1, 70):
         log.step(step(number, of=100))
@@ -45,9 +45,7 @@ def test_what_no_line_holds_yet_is_written_at_the_end(tmp_path: Path, dataset: D
     assert [line["step"] for line in read_metrics(tmp_path)] == [50, 69]
 
 
-def test_held_out_bits_are_per_character_of_the_scored_text(
-    tmp_path: Path, dataset: Dataset
-) -> None:
+def test_held_out_bits_are_per_scored_character(tmp_path: Path, dataset: Dataset) -> None:
     log = MetricsLog(tmp_path, dataset, TrainingSettings())
     log.held_out(Milestone(7, 2.0, is_best=True))
     (line,) = read_metrics(tmp_path)

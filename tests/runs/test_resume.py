@@ -1,4 +1,4 @@
-"""Training that was cut off goes on to the bits of a run never interrupted."""
+"""A run that was interrupted and resumed has the bits of an uninterrupted run."""
 
 import os
 import random
@@ -22,7 +22,7 @@ from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
-"""kill -9 in `test_kill_at_any_moment`; docs/resume.md has what came of 100."""
+"""How often `test_kill_at_any_moment` kills; docs/resume.md has the result of 100."""
 
 CELLS, OPTIMIZERS = ("rnn", "rnn-relu", "gru", "lstm"), ("sgd", "adamw")
 
@@ -79,7 +79,7 @@ def test_kill_at_any_moment(small: Settings, tmp_path: Path) -> None:
     assert killed >= KILLS / 2
 
 
-def test_killed_twice_and_while_it_goes_on(small: Settings, tmp_path: Path) -> None:
+def test_a_resumed_run_that_is_killed_is_resumed_again(small: Settings, tmp_path: Path) -> None:
     assert ended_well(start(small, tmp_path / "undisturbed"))
     directory = tmp_path / "killed"
     process = start(small, directory)
@@ -95,8 +95,10 @@ def test_killed_twice_and_while_it_goes_on(small: Settings, tmp_path: Path) -> N
     assert len(read_json(directory / "result.json")["training"]["resumed_at"]) == 2
 
 
-def test_after_ctrl_c_it_goes_on(small: Settings, stopped: Path) -> None:
-    """With another budget, to the bits of a run that had it from the start."""
+def test_a_run_that_ctrl_c_ended_is_resumed_with_another_budget(
+    small: Settings, stopped: Path
+) -> None:
+    """Its bits are those of a run that had this budget from the start."""
     step = int(state_files(stopped)[0].stem)
     change = {"num_epochs": step // 60 + 2, "num_log_lines": 9}
     shown = resumed(stopped, **change)
@@ -112,7 +114,7 @@ def test_after_ctrl_c_it_goes_on(small: Settings, stopped: Path) -> None:
 
 
 class Signalling(Watcher):
-    """Sends this process a signal in the last step, or while the end is measured."""
+    """Sends this process a signal in the last step or during the final evaluation."""
 
     def __init__(self, sign: signal.Signals, *, at_the_end: bool) -> None:
         self.sign, self.at_the_end = sign, at_the_end
@@ -127,7 +129,7 @@ class Signalling(Watcher):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_an_evaluation_that_a_signal_cut_off_is_made_when_it_goes_on(
+def test_an_interrupted_evaluation_is_made_when_the_run_is_resumed(
     small: Settings, tmp_path: Path, sign: signal.Signals
 ) -> None:
     assert ended_well(start(small, tmp_path / "undisturbed"))
@@ -138,7 +140,7 @@ def test_an_evaluation_that_a_signal_cut_off_is_made_when_it_goes_on(
     assert read_json(tmp_path / "cut" / "result.json")["complete"]
 
 
-def test_ctrl_c_while_the_end_is_measured_says_what_is_kept(
+def test_ctrl_c_during_the_final_evaluation_says_what_is_kept(
     small: Settings, tmp_path: Path
 ) -> None:
     directory = tmp_path / "cut"
@@ -157,7 +159,7 @@ def test_ctrl_c_while_the_end_is_measured_says_what_is_kept(
     assert len(read_json(directory / "result.json")["evaluations"]) == 4
 
 
-def test_a_run_that_ended_is_given_more(
+def test_a_finished_run_is_resumed_with_a_larger_budget(
     cli: Cli, trained: tuple[Path, str], train_flags: list[str], tmp_path: Path
 ) -> None:
     directory = tmp_path / "more"
@@ -180,11 +182,11 @@ def test_a_run_that_ended_is_given_more(
 
 
 class GivingUp(Exception):
-    """As a kill: nothing is saved any more."""
+    """Like a kill: nothing more is saved."""
 
 
-def test_the_best_weights_are_those_of_the_state(small: Settings, tmp_path: Path) -> None:
-    """What was written to checkpoint/best after the state is of a course that is given up."""
+def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path: Path) -> None:
+    """A later checkpoint/best belongs to steps that are done again."""
 
     class GivesUp(Watcher):
         def __init__(self, *, at_best: bool) -> None:
@@ -219,7 +221,9 @@ def test_the_best_weights_are_those_of_the_state(small: Settings, tmp_path: Path
     assert rnnlab.load(directory).generate("The", length=3)
 
 
-def test_a_run_that_lost_its_patience_has_ended(small: Settings, tmp_path: Path) -> None:
+def test_a_run_that_patience_ended_needs_more_patience_to_resume(
+    small: Settings, tmp_path: Path
+) -> None:
     impatient = small.changed(learning_rate=3.0, patience=1, num_evaluations=40, num_epochs=30)
     assert ended_well(start(impatient, tmp_path))
     assert read_json(tmp_path / "result.json")["training"]["stopped_by"].startswith("no new best")
@@ -232,7 +236,9 @@ def test_a_run_that_lost_its_patience_has_ended(small: Settings, tmp_path: Path)
     assert "resumed   from step" in resumed(tmp_path, patience=0)
 
 
-def test_a_run_without_held_out_text_has_ended_too(small: Settings, tmp_path: Path) -> None:
+def test_a_finished_run_without_held_out_text_is_not_resumed(
+    small: Settings, tmp_path: Path
+) -> None:
     assert ended_well(start(small.changed(split=(1.0, 0.0, 0.0)), tmp_path))
     with pytest.raises(RunEndedError, match="its budget of num_epochs = 2 is used up"):
         resumed(tmp_path)

@@ -1,4 +1,4 @@
-"""What a run that goes on takes from before, what may change, what may not."""
+"""Which settings a resumed run keeps, which may change and which may not."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ from rnnlab.runs.saved_state import newest_state
 from rnnlab.runs.training import train
 
 
-def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path) -> None:
+def test_a_setting_that_an_earlier_version_lacked_counts_as_its_default(stopped: Path) -> None:
     settings = Run.open(stopped).settings
     was, now = (
         RunIdentity(
@@ -45,7 +45,7 @@ def test_a_setting_that_an_earlier_version_lacked_has_its_default(stopped: Path)
          "0.9 0.05 0.05, config.toml or the command line says 0.5 0.25 0.25 (can change: "),
     ],
 )  # fmt: skip
-def test_what_cannot_change(
+def test_settings_that_cannot_change_are_refused(
     trained: tuple[Path, str], change: dict[str, Any], message: str
 ) -> None:
     directory, _ = trained
@@ -54,7 +54,7 @@ def test_what_cannot_change(
     assert str(caught.value).startswith(message.format(directory))
 
 
-def test_flags_that_contradict(cli: Cli, trained: tuple[Path, str]) -> None:
+def test_resume_excludes_config_and_run_dir(cli: Cli, trained: tuple[Path, str]) -> None:
     for flags in (["--config", "demo"], ["--run-dir", "x"]):
         done = cli("train", "--resume", str(trained[0]), *flags)
         assert (done.returncode, done.stderr) == (
@@ -90,10 +90,10 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
     assert re.search(r"^engine    \w+ \(as before\),", shown, re.MULTILINE)
 
 
-def test_where_the_text_is_is_said_alike_before_and_after(
+def test_a_relative_path_means_the_same_text_when_resumed_elsewhere(
     small: Settings, text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A relative path would be that of another folder when training goes on."""
+    """A run may be resumed in another working directory."""
     monkeypatch.chdir(text_file.parent)
     directory = tmp_path / "run"
     train(small.changed(corpus=text_file.name), directory)
@@ -104,7 +104,7 @@ def test_where_the_text_is_is_said_alike_before_and_after(
     assert {record["corpus"] for record in before} == {str(text_file)}
 
 
-def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> None:
+def test_another_engine_is_reported(trained: tuple[Path, str], tmp_path: Path) -> None:
     directory = tmp_path / "run"
     shutil.copytree(trained[0], directory)
     step = int(state_files(directory)[0].stem)
@@ -120,7 +120,7 @@ def test_another_engine_is_told(trained: tuple[Path, str], tmp_path: Path) -> No
     assert read_json(directory / "result.json")["training"]["bits_may_differ"] == [told]
 
 
-def test_lost_settings_are_those_of_the_training_state(
+def test_lost_settings_are_restored_from_the_training_state(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -148,7 +148,7 @@ def test_lost_settings_are_those_of_the_training_state(
         ("learning_rate = ", "not TOML: Invalid value (at end of document)"),
     ],
 )
-def test_torn_settings_are_told(
+def test_torn_settings_are_refused(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, keep: str, fault: str
 ) -> None:
     run = tmp_path / "run"

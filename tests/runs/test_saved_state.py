@@ -1,4 +1,4 @@
-"""Training states and the directory they are in: damaged, refused, in use, on a bad disk."""
+"""Training states and their directory: damaged, refused, in use, on a failing disk."""
 
 import os
 import re
@@ -26,7 +26,7 @@ from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
 
-def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: Path) -> None:
+def test_the_state_before_replaces_a_damaged_newest_one(stopped: Path) -> None:
     newest, before = state_files(stopped)
     content = bytearray(newest.read_bytes())
     content[-1] ^= 1
@@ -38,12 +38,12 @@ def test_the_last_two_states_are_kept_and_one_stands_in_for_the_other(stopped: P
         f"note      {newest}: damaged, its checksum does not fit; going on from the state before\n"
         in shown
     )
-    # Else it would count as one of the two that are kept.
+    # Otherwise it would count as one of the two that are kept.
     assert newest not in state_files(stopped)
     newest_state(stopped)
 
 
-def test_what_killed_processes_left_is_cleared_up(stopped: Path) -> None:
+def test_temporary_files_of_killed_processes_are_removed(stopped: Path) -> None:
     left = [stopped / folder / ".x.1.tmp" for folder in ("", "checkpoint/state", "checkpoint/last")]
     for file in left:
         file.write_text("half")
@@ -59,7 +59,7 @@ def test_what_killed_processes_left_is_cleared_up(stopped: Path) -> None:
         ["samples.txt", "config.toml", "environment.json", "checkpoint/state/.0.1.tmp"],
     ],
 )
-def test_a_run_killed_before_its_first_state_can_be_begun_again(
+def test_a_run_killed_before_its_first_state_can_be_started_again(
     small: Settings, tmp_path: Path, left: list[str]
 ) -> None:
     for name in (".lock", *left):
@@ -70,10 +70,10 @@ def test_a_run_killed_before_its_first_state_can_be_begun_again(
         train(small, tmp_path)
 
 
-def test_two_that_begin_in_one_directory(
+def test_the_second_of_two_new_runs_in_one_directory_is_refused(
     small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second finds what the first has left by the time it is its turn."""
+    """The directory is checked again when it is locked."""
     first = tmp_path / "first"
     assert ended_well(start(small, first))
 
@@ -88,7 +88,7 @@ def test_two_that_begin_in_one_directory(
     assert fingerprint(tmp_path / "run") == before
 
 
-def test_two_processes_on_one_directory(cli: Cli, small: Settings, tmp_path: Path) -> None:
+def test_a_directory_in_use_is_refused(cli: Cli, small: Settings, tmp_path: Path) -> None:
     directory = tmp_path / "run"
     process = start(small.changed(num_epochs=1000), directory)
     while not state_files(directory):
@@ -104,8 +104,8 @@ def test_two_processes_on_one_directory(cli: Cli, small: Settings, tmp_path: Pat
     )
 
 
-def test_metrics_that_are_shorter_than_they_were(stopped: Path) -> None:
-    """As in a copy that was made while training went on: the next line does not join a torn one."""
+def test_metrics_shorter_than_before_are_reported(stopped: Path) -> None:
+    """Like a copy that was made during training. The next line does not join a torn one."""
     metrics = stopped / "metrics.jsonl"
     by_then = newest_state(stopped).facts.log.bytes
     metrics.write_bytes(metrics.read_bytes()[: by_then - 5])
@@ -115,7 +115,7 @@ def test_metrics_that_are_shorter_than_they_were(stopped: Path) -> None:
     assert len(read_metrics(stopped)) > lines
 
 
-def test_a_torn_last_line_is_passed_over_and_then_mended(small: Settings, tmp_path: Path) -> None:
+def test_a_torn_last_line_is_skipped_and_then_dropped(small: Settings, tmp_path: Path) -> None:
     assert ended_well(start(small, tmp_path / "undisturbed"))
     directory = tmp_path / "run"
     process = start(small, directory)
@@ -154,10 +154,10 @@ PENDING = {
         ("saving", {}, "Field required"),
     ],
 )
-def test_what_no_state_says_is_refused_before_anything_is_cut(
+def test_a_state_that_breaks_the_schema_is_refused_before_any_change(
     stopped: Path, place: str, value: Any, rule: str
 ) -> None:
-    """Under a valid checksum, as nobody but a program that is wrong or hostile writes it."""
+    """The checksum is valid, as if a faulty or hostile program had written the file."""
     for file in state_files(stopped):
         tensors, facts = read_tensors(file)
         *outer, last = place.split(".")
@@ -176,7 +176,7 @@ def test_what_no_state_says_is_refused_before_anything_is_cut(
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_damaged_model_folders_are_written_anew(small: Settings, tmp_path: Path) -> None:
+def test_damaged_model_folders_are_written_again(small: Settings, tmp_path: Path) -> None:
     directory = tmp_path / "run"
     assert ended_well(start(small, directory))
     for which in ("best", "last"):
@@ -189,7 +189,7 @@ def test_damaged_model_folders_are_written_anew(small: Settings, tmp_path: Path)
 
 
 @pytest.mark.parametrize("line", ["oops", '{"step": 1}', '{"kind": "train", "step": "x"}', "[]"])
-def test_damaged_metrics_are_met_before_training_goes_on(stopped: Path, line: str) -> None:
+def test_damaged_metrics_are_refused_before_any_change(stopped: Path, line: str) -> None:
     file = stopped / "metrics.jsonl"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], line, *lines[2:]]) + "\n")
@@ -205,7 +205,7 @@ def test_damaged_metrics_are_met_before_training_goes_on(stopped: Path, line: st
     assert "metrics.jsonl is shorter than it was" in shown
 
 
-def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:
+def test_without_an_undamaged_state_nothing_is_changed(stopped: Path) -> None:
     for file in state_files(stopped):
         file.write_bytes(file.read_bytes()[:-1])
     before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
@@ -223,7 +223,7 @@ def test_without_a_whole_state_nothing_is_touched(stopped: Path) -> None:
 def test_saving_takes_at_most_a_hundredth_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is dear it is done less often than asked."""
+    """If saving is slow, it is done less often than asked."""
     clock = [0.0]
     monkeypatch.setattr("rnnlab.runs.saved_state.time.perf_counter", lambda: clock[0])
     monkeypatch.setattr(
@@ -243,7 +243,7 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     assert StateSaver(tmp_path, 0).due()
 
 
-def test_a_directory_that_vanishes(small: Settings, tmp_path: Path) -> None:
+def test_a_directory_that_vanishes_ends_training(small: Settings, tmp_path: Path) -> None:
     directory = tmp_path / "run"
 
     class Vandal(Watcher):
@@ -261,8 +261,8 @@ def test_a_directory_that_vanishes(small: Settings, tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_directory_that_can_no_longer_be_written(small: Settings, tmp_path: Path) -> None:
-    """Read-only like this it is for root too."""
+def test_a_directory_that_becomes_read_only_ends_training(small: Settings, tmp_path: Path) -> None:
+    """A read-only file system holds for root too."""
     directory = tmp_path / "run"
     directory.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(directory)], check=True)

@@ -1,4 +1,4 @@
-"""Training in processes of its own, to be killed or to meet a disk that fails, and what it left."""
+"""Runs training in processes that can be killed, and reads what they left."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ PROCESSES.set_forkserver_preload(
 )
 
 SECONDS = {"seconds", "tokens_per_second"}
-"""Fields of metrics.jsonl that no two runs share."""
+"""Fields of metrics.jsonl that differ from run to run."""
 
 
 def start(settings: Settings, directory: Path, *, resume: bool = False, spoil: Any = None) -> Any:
@@ -55,7 +55,7 @@ def ended_well(process: BaseProcess) -> bool:
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
-    """SHA-256 of all that training leaves, but for what tells the time."""
+    """SHA-256 of everything that training leaves, except times."""
     metrics = [
         {name: value for name, value in line.items() if name not in SECONDS}
         for line in read_metrics(directory)
@@ -70,7 +70,7 @@ def fingerprint(directory: Path) -> dict[str, str]:
 
 
 def resumed(directory: Path, **changes: Any) -> str:
-    """Go on in this process; returns what a person is shown."""
+    """Resume in this process; return what the terminal shows."""
     from rnnlab.display.training import TrainingDisplay
     from rnnlab.runs.run import Run
     from rnnlab.runs.training import train

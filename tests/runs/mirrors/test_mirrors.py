@@ -1,4 +1,4 @@
-"""Runs in TensorBoard and MLflow, read back with their own readers."""
+"""Runs in TensorBoard and MLflow, read with their own readers."""
 
 import ast
 import fcntl
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:Deprecatio
 def run_dir(
     cli_process: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A run of the command line, mirrored to both; MLflow's store is made for it."""
+    """A run of the command line with both mirrors, which makes MLflow's store."""
     folder = tmp_path_factory.mktemp("mirrored")
     done = cli_process(
         "train", *train_flags, "--quiet", "--num-log-lines", "20", "--run-dir", "runs/first",
@@ -52,7 +52,7 @@ def run_dir(
 
 @pytest.fixture
 def store(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """That store, for runs in this process too."""
+    """The same store, for runs in this process."""
     uri = f"sqlite:///{run_dir.parents[1] / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
@@ -103,7 +103,7 @@ def logged(directory: Path) -> dict[str, list[tuple[int, float]]]:
     return series
 
 
-def test_metrics_have_what_a_page_is_to_show(run_dir: Path) -> None:
+def test_metrics_have_all_fields_that_a_page_shows(run_dir: Path) -> None:
     assert {tag: len(points) for tag, points in logged(run_dir).items()} == {
         **{
             f"train/{field}": 20
@@ -188,7 +188,7 @@ def test_mlflow_has_the_settings_the_files_and_the_end(run_dir: Path, store: str
 def test_a_store_is_opened_by_one_run_at_a_time(
     run_dir: Path, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that make MLflow's tables at once destroy the store."""
+    """Two processes that make MLflow's tables at once destroy the store."""
     from rnnlab.runs.mirrors import mlflow
 
     client, folder = mlflow.MlflowClient, os.open(run_dir.parents[1], os.O_RDONLY)
@@ -205,7 +205,9 @@ def test_a_store_is_opened_by_one_run_at_a_time(
     assert read_mlflow(store, "alone")[1].info.status == "RUNNING"
 
 
-def test_a_run_that_diverges_has_failed(text_file: Path, tmp_path: Path, store: str) -> None:
+def test_a_run_that_diverges_is_shown_as_failed(
+    text_file: Path, tmp_path: Path, store: str
+) -> None:
     from tensorboard.plugins.hparams import api_pb2
 
     run_dir = tmp_path / "diverges"
@@ -218,16 +220,16 @@ def test_a_run_that_diverges_has_failed(text_file: Path, tmp_path: Path, store: 
     assert session(read_tensorboard(run_dir), "end").status == api_pb2.STATUS_FAILURE
 
 
-def test_training_that_goes_on_is_shown_as_one_run(
+def test_a_resumed_run_is_shown_as_one_run(
     cli: Cli, text_file: Path, tmp_path: Path, store: str
 ) -> None:
-    """Lines that were written after the state from which it goes on are shown once."""
+    """Steps that are done again after a resume are shown once."""
     run_dir = tmp_path / 'it\'s "mine"' / "goes-on"
     flags = {**TINY, "corpus": str(text_file), "num_log_lines": 40}
     rnnlab.train(**flags, mirror=BOTH, run_dir=run_dir, quiet=True)
     newest, before = state_files(run_dir)
     newest.unlink()
-    assert int(before.stem) == 0  # so that it begins again
+    assert int(before.stem) == 0  # so that training starts again
     rnnlab.train(resume=run_dir, quiet=True, num_epochs=2)
     expected = logged(run_dir)["train/perplexity"]
     found = values(read_tensorboard(run_dir), "train/perplexity")
@@ -247,7 +249,7 @@ def test_training_that_goes_on_is_shown_as_one_run(
 
 
 class Recorder(Mirror):
-    """Writes down what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -294,7 +296,7 @@ def test_a_mirror_is_told_the_lines_the_samples_and_the_end(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_was_killed(
+def test_a_run_that_a_signal_ends_is_shown_as_killed(
     number: int, text_file: Path, tmp_path: Path, recorder: Recorder
 ) -> None:
     train(tiny(text_file), tmp_path / "run", [Interrupting(lambda: signal.raise_signal(number))])
@@ -308,7 +310,7 @@ def test_a_run_that_is_ended_was_killed(
         (OSError(28, "No space left on device"), RunDirectoryError, "FAILED"),
     ],
 )
-def test_a_run_that_ends_by_an_error_has_failed(
+def test_a_run_that_an_error_ends_is_shown_as_killed_or_failed(
     error: BaseException, raised: type[BaseException], status: str,
     text_file: Path, tmp_path: Path, recorder: Recorder,
 ) -> None:  # fmt: skip
@@ -390,7 +392,7 @@ def test_a_missing_package_is_named_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_setting() -> None:
+def test_the_setting_takes_known_mirrors_only() -> None:
     assert Settings().machine.mirror == ()
     assert Settings.from_flat({"mirror": "mlflow"}).machine.mirror == ("mlflow",)
     with pytest.raises(UsageError) as caught:
@@ -401,7 +403,7 @@ def test_the_setting() -> None:
 
 
 def test_no_package_is_imported_before_a_run_asks_for_it() -> None:
-    """At the top of a module only the two that are imported late name one."""
+    """Only the two modules that are imported late import one at their top."""
     for file in Path(mirrors.__file__).parent.glob("*.py"):
         imports = [n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ImportFrom)]
         names = {part for node in imports for part in str(node.module).split(".")}
