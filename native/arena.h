@@ -1,4 +1,4 @@
-// Memory for one call: taken piece by piece, given back all at once, kept for the next call.
+// Memory of one call: taken in pieces, released all at once and reused by the next call.
 #pragma once
 
 #include <stdint.h>
@@ -16,7 +16,7 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() { release(); }
 
-  // `count` elements, aligned to 64 bytes, not initialised. Throws std::bad_alloc.
+  // `count` elements, aligned to 64 bytes and not initialised. Throws std::bad_alloc.
   template <class T>
   T* take(int64_t count) {
     const size_t bytes = (static_cast<size_t>(count > 0 ? count : 1) * sizeof(T) + 63) / 64 * 64;
@@ -26,7 +26,7 @@ class Arena {
     return reinterpret_cast<T*>(place);
   }
 
-  // Forgets all pieces. Memory that came in several chunks comes as one from then on.
+  // Releases all pieces. If they needed several chunks, replaces them by one large chunk.
   void reset() {
     if (chunks_.size() > 1) {
       size_t total = 0;

@@ -1,9 +1,9 @@
-// Which kernels this build holds and this processor runs.
+// Finds the kernels that this build contains and this processor can run.
 #include "kernels.h"
 
 namespace rnnlab {
 
-#ifdef RNNLAB_HAS_AVX512BF16  // a compiler may be too old for it
+#ifdef RNNLAB_HAS_AVX512BF16  // missing if the compiler is too old
 namespace avx512bf16 { extern const Kernels kernels; }
 #endif
 #ifdef RNNLAB_X86

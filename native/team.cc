@@ -1,6 +1,6 @@
 #include "team.h"
 
-#ifdef RNNLAB_STD_THREADS  // a thread sanitizer sees through std::thread, not through OpenMP
+#ifdef RNNLAB_STD_THREADS  // for ThreadSanitizer, which does not understand OpenMP's barriers
 #include <thread>
 #include <vector>
 #else
@@ -12,7 +12,7 @@
 namespace rnnlab {
 namespace {
 
-constexpr int kSpins = 4000;  // then let others run: the threads may share one processor
+constexpr int kSpins = 4000;  // afterwards yield: the threads may share one processor
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)

@@ -1,9 +1,11 @@
-// Runs everything that the kernels offer, without Python, for a sanitizer or valgrind to watch:
-// training steps, readers and layers of all cells, in both precisions, at shapes that no vector
-// width divides. Checks that results are finite, that the number of threads changes no bit, that
-// no level differs from the first by more than rounding, and gradients against central differences.
+// Runs all kernels without Python, under a sanitizer or valgrind: training steps, readers and layers
+// of all cells, in both precisions, with shapes that are no multiples of a vector. Checks that
+// results are finite, that the number of threads changes no bit, that all instruction sets agree
+// except for rounding, and gradients against central differences.
 //
-//   kernels_test [--threads N] [--quick] [LEVEL ...]      default: 4 threads, every level
+//   kernels_test [--threads N] [--quick] [INSTRUCTION_SET ...]
+//
+// The default is 4 threads and every instruction set.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,265 +27,309 @@ using namespace rnnlab::tests;
 
 namespace {
 
+enum class Amount { quick, all };
+
+using Levels = std::vector<const Kernels*>;
+
 struct Case {
   int64_t layers, H, V, E, T, B;
-  bool tied;
+  Embedding tying;
   Dropouts dropouts;
 };
 
+constexpr Embedding own = Embedding::own, tied = Embedding::tied;
 const Dropouts none{0, 0, 0, 0}, all{0.1f, 0.2f, 0.15f, 0.25f};
 const Case cases[] = {
-    {1, 1, 1, 0, 1, 1, false, none},     {1, 5, 2, 3, 3, 1, false, none},
-    {2, 17, 7, 0, 4, 3, false, none},    {3, 13, 30, 5, 3, 5, false, all},
-    {1, 33, 19, 31, 5, 25, false, none}, {1, 20, 300, 17, 4, 9, false, none},
-    {2, 40, 28, 40, 3, 7, true, none},   {2, 31, 60, 31, 2, 26, true, all},
-    {1, 64, 100, 16, 6, 70, false, none}, {1, 200, 28, 0, 4, 3, false, all},
-    {1, 48, 28, 0, 5, 40, false, none},  {1, 400, 5, 3, 2, 30, false, none},
+    {1, 1, 1, 0, 1, 1, own, none},      {1, 5, 2, 3, 3, 1, own, none},
+    {2, 17, 7, 0, 4, 3, own, none},     {3, 13, 30, 5, 3, 5, own, all},
+    {1, 33, 19, 31, 5, 25, own, none},  {1, 20, 300, 17, 4, 9, own, none},
+    {2, 40, 28, 40, 3, 7, tied, none},  {2, 31, 60, 31, 2, 26, tied, all},
+    {1, 64, 100, 16, 6, 70, own, none}, {1, 200, 28, 0, 4, 3, own, all},
+    {1, 48, 28, 0, 5, 40, own, none},   {1, 400, 5, 3, 2, 30, own, none},
 };
 
-void training(const std::vector<const Kernels*>& levels, int threads, bool quick) {
-  for (size_t n = 0; n < sizeof(cases) / sizeof(Case); ++n) {
-    const Case& c = cases[n];
-    if (quick && c.H > 100) continue;
-    for (int kind = 0; kind < kCells; ++kind)
-      for (int precision = 0; precision < 2; ++precision) {
-        const CellKind cell = static_cast<CellKind>(kind);
-        const auto ids = random_ids<int64_t>(c.T * c.B, c.V);
-        const auto targets = random_ids<int64_t>(c.T * c.B, c.V);
-        Model model({cell, c.layers, c.H, c.V, c.E}, c.tied, c.B);
-        Outcome first;
-        for (const Kernels* level : levels) {
-          TrainingStep training({level, static_cast<Precision>(precision)}, model.shape);
-          Outcome one;
-          for (int count = 1; count <= threads; ++count) {
-            now = std::string("step ") + level->isa + " " + cell_names[kind] +
-                  (precision ? " bfloat16" : " float32") + " case " + std::to_string(n) + " " +
-                  std::to_string(count) + " threads";
-            restore(model);
-            Outcome found = step(training, model, ids.get(), targets.get(), c.T, c.B, c.dropouts,
-                                 n % 2 ? 0.01 : 0.0, count);
-            check(isfinite(found.result.nats) && isfinite(found.result.gradient_norm), "loss");
-            for (const Floats& array : found.arrays) check(array.finite(), "not finite");
-            if (count == 1)
-              one = std::move(found);
-            else
-              compare(one, found, 0, "not the bits of one thread");
-          }
-          // Masks of pairs count one row more where B is odd.
-          const bool same_masks = precision == 0 || c.dropouts.input == 0 || c.B % 2 == 0;
-          if (level == levels[0])
-            first = std::move(one);
-          else if (same_masks)
-            compare(first, one, precision ? 0.1 : 1e-5, "not the first level's");
+const Precision precisions[] = {Precision::float32, Precision::bfloat16};
+
+// Calls function(cell, precision) for all cells and both precisions.
+template <class Function>
+void each_cell(Function function) {
+  for (int cell = 0; cell < kCells; ++cell)
+    for (const Precision precision : precisions) function(static_cast<CellKind>(cell), precision);
+}
+
+std::string in_words(const char* what, const Kernels* level, CellKind cell, Precision precision,
+                     int64_t H, int threads) {
+  return std::string(what) + " " + level->isa + " " + cell_names[static_cast<int>(cell)] +
+         (precision == Precision::float32 ? " float32" : " bfloat16") + " H " +
+         std::to_string(H) + " " + std::to_string(threads) + " threads";
+}
+
+// Keeps the outcome for one thread, and checks that other numbers of threads give the same bits.
+void compare_threads(int count, Outcome& one, Outcome found) {
+  for (const Floats& array : found.arrays) check(array.finite(), "not finite");
+  if (count == 1)
+    one = std::move(found);
+  else
+    compare(one, found, 0, "not the bits of one thread");
+}
+
+// Keeps the outcome of the first level, and checks that the others differ by rounding only.
+void compare_levels(bool is_first, Outcome& first, Outcome found, Precision precision) {
+  if (is_first)
+    first = std::move(found);
+  else
+    compare(first, found, precision == Precision::float32 ? 1e-5 : 0.1, "not the first level's");
+}
+
+void training(const Levels& levels, int threads, Amount amount) {
+  for (const Case& c : cases) {
+    if (amount == Amount::quick && c.H > 100) continue;
+    const double clip_norm = (&c - cases) % 2 ? 0.01 : 0.0;
+    each_cell([&](CellKind cell, Precision precision) {
+      const auto ids = random_ids<int64_t>(c.T * c.B, c.V);
+      const auto targets = random_ids<int64_t>(c.T * c.B, c.V);
+      const Batch batch{ids.get(), targets.get(), c.T, c.B};
+      Model model({cell, c.layers, c.H, c.V, c.E}, c.tying, c.B);
+      Outcome first;
+      for (const Kernels* level : levels) {
+        TrainingStep training({level, precision}, model.shape);
+        Outcome one;
+        for (int count = 1; count <= threads; ++count) {
+          running = in_words("step", level, cell, precision, c.H, count);
+          restore(model);
+          compare_threads(count, one, step(training, model, batch, c.dropouts, clip_norm, count));
+          check(isfinite(one.result.nats) && isfinite(one.result.gradient_norm), "loss");
         }
+        // With an odd B, pairs add a row to each time step, which changes the masks of the input.
+        const bool same_masks =
+            precision == Precision::float32 || c.dropouts.input == 0 || c.B % 2 == 0;
+        const bool is_first = level == levels[0];
+        if (is_first || same_masks) compare_levels(is_first, first, std::move(one), precision);
       }
+    });
   }
 }
 
-// Central differences along single weights: the largest gradient of each parameter.
-void differences(const std::vector<const Kernels*>& levels) {
+// Whether a gradient is the slope of the loss along one weight. `loss` runs a step.
+template <class Loss>
+bool is_slope(double gradient, float* weight, double at_weight, Loss loss, double* slope) {
+  const float before = *weight;
+  for (float h = 2e-3f; h > 1e-4f; h /= 4) {
+    *weight = before + h;
+    const double above = loss();
+    *weight = before - h;
+    const double below = loss();
+    *weight = before;
+    *slope = (above - below) / (2 * h);
+    // If relu has a corner on one side, the slope of the other side counts.
+    for (const double found : {*slope, (above - at_weight) / h, (at_weight - below) / h})
+      if (fabs(gradient - found) <= 0.02 * fabs(gradient) + 5e-4 + 2e-7 / h) return true;
+  }
+  return false;
+}
+
+// Central differences along single weights: the one with the largest gradient of each parameter.
+void differences(Model& model, TrainingStep& training, Batch batch, Dropouts dropouts) {
+  const auto run = [&] {
+    restore(model);
+    return step(training, model, batch, dropouts, 0, 2);
+  };
+  const Outcome exact = run();
+  size_t array = model.state.size();
+  for (size_t parameter = 0; parameter < model.weights.size(); ++parameter) {
+    if (!model.used(parameter)) continue;
+    const Floats& gradient = exact.arrays[array++];
+    const float* largest =
+        std::max_element(gradient.get(), gradient.get() + gradient.size,
+                         [](float a, float b) { return fabsf(a) < fabsf(b); });
+    float* weight = model.weights[parameter].get() + (largest - gradient.get());
+    double slope = 0;
+    const bool good = is_slope(*largest, weight, exact.result.nats,
+                               [&] { return run().result.nats; }, &slope);
+    check(good, "parameter " + std::to_string(parameter) + ": " + std::to_string(*largest) +
+                    " for " + std::to_string(slope));
+  }
+}
+
+void differences(const Levels& levels) {
   const int64_t T = 3, B = 3, V = 9;
   for (const Kernels* level : levels)
     for (int kind = 0; kind < kCells; ++kind)
       for (const int64_t E : {int64_t{0}, int64_t{5}})
-        for (const Dropouts dropouts : {none, all}) {
-          now = std::string("differences ") + level->isa + " " + cell_names[kind] + " E " +
-                std::to_string(E) + (dropouts.input > 0 ? " dropout" : "");
-          Model model({static_cast<CellKind>(kind), 2, 19, V, E}, false, B);
+        for (const Dropouts& dropouts : {none, all}) {
+          const CellKind cell = static_cast<CellKind>(kind);
+          running = in_words("differences", level, cell, Precision::float32, 19, 2) +
+                    (E ? " embedding" : "") + (dropouts.input > 0 ? " dropout" : "");
+          Model model({cell, 2, 19, V, E}, own, B);
           const auto ids = random_ids<int64_t>(T * B, V), targets = random_ids<int64_t>(T * B, V);
           TrainingStep training({level, Precision::float32}, model.shape);
-          const auto run = [&] {
-            restore(model);
-            return step(training, model, ids.get(), targets.get(), T, B, dropouts, 0, 2);
-          };
-          Outcome exact = run();
-          size_t array = model.state.size();
-          for (size_t parameter = 0; parameter < model.weights.size(); ++parameter) {
-            if (!model.used(parameter)) continue;
-            const Floats& gradient = exact.arrays[array++];
-            int64_t place = 0;
-            for (int64_t i = 0; i < gradient.size; ++i)
-              if (fabsf(gradient.get()[i]) > fabsf(gradient.get()[place])) place = i;
-            float* weight = model.weights[parameter].get() + place;
-            const float before = *weight;
-            const double found = gradient.get()[place];
-            bool good = false;
-            double wanted = 0;
-            for (float h = 2e-3f; h > 1e-4f && !good; h /= 4) {
-              *weight = before + h;
-              const double above = run().result.nats;
-              *weight = before - h;
-              const double below = run().result.nats;
-              *weight = before;
-              wanted = (above - below) / (2 * h);
-              // Where relu has a corner on one side, the other side tells.
-              const double base = exact.result.nats;
-              for (const double slope : {wanted, (above - base) / h, (base - below) / h})
-                good = good || fabs(found - slope) <= 0.02 * fabs(found) + 5e-4 + 2e-7 / h;
-            }
-            check(good, "parameter " + std::to_string(parameter) + ": " + std::to_string(found) +
-                            " for " + std::to_string(wanted));
-          }
+          differences(model, training, {ids.get(), targets.get(), T, B}, dropouts);
         }
 }
 
-void reading(const std::vector<const Kernels*>& levels, int threads, bool quick) {
-  const struct {
-    int64_t layers, H, V, E, T, B;
-    bool table;
-  } readers[] = {{1, 1, 1, 0, 1, 1, true},   {2, 17, 7, 0, 6, 3, true},
-                 {1, 33, 30, 5, 5, 25, true}, {2, 20, 300, 17, 7, 1, false},
-                 {1, 40, 19, 3, 4, 9, false}, {1, 200, 28, 31, 3, 2, true}};
-  for (const auto& c : readers) {
-    if (quick && c.H > 100) continue;
-    for (int kind = 0; kind < kCells; ++kind)
-      for (int precision = 0; precision < 2; ++precision)
-        for (const Kernels* level : levels) {
-          Model model({static_cast<CellKind>(kind), c.layers, c.H, c.V, c.E}, false, c.B);
-          const auto ids = random_ids<int64_t>(2 * c.T * c.B, c.V);
-          const auto known = random_ids<uint8_t>((c.T + 1) * c.B, 2);
-          std::unique_ptr<double[]> uniforms(new double[(c.T + 1) * c.B]);
-          for (int64_t i = 0; i < (c.T + 1) * c.B; ++i) uniforms[i] = generator() / 4294967296.0;
-          const bool cell = cell_shape(model.shape.cell).cell;
-          std::vector<double> scores;
-          std::vector<int64_t> texts[5];
-          std::vector<double> ends;
-          for (int count = 1; count <= threads; ++count) {
-            now = std::string("reader ") + level->isa + " " + cell_names[kind] +
-                  (precision ? " bfloat16" : " float32") + " H " + std::to_string(c.H) + " " +
-                  std::to_string(count) + " threads";
-            Reader reader({level, static_cast<Precision>(precision)}, model.shape,
-                          model.network_weights(), c.B, c.T, c.table, count);
-            NetworkState state;
-            for (size_t i = 0; i < model.state.size(); ++i)
-              (i % 2 ? state.c : state.h)
-                  .push_back(i % 2 && !cell ? nullptr : model.state[i].get());
-            reader.set_state(state);
-            const double score = reader.score(ids.get(), ids.get() + c.B, c.T) +
-                                 reader.score(ids.get(), ids.get(), 1);
-            check(isfinite(score), "score");
-            scores.push_back(score);
-            check(score == scores[0], "score is not that of one thread");
-            const Choice choices[] = {{0, 0, 1.0, -1}, {1, 0, 1.0, 0}, {2, 3, 1.0, -1},
-                                      {1, 0, 0.5, -1}, {0.5, c.V, 0.9, -1}};
-            for (int n = 0; n < 5; ++n) {
-              if (c.V == 1 && n == 1) continue;  // the only token is forbidden
-              std::unique_ptr<int64_t[]> text(new int64_t[(c.T + 1) * c.B]);
-              std::copy(ids.get(), ids.get() + (c.T + 1) * c.B, text.get());
-              for (int64_t i = c.B; i < (c.T + 1) * c.B; ++i)
-                if (!known[i]) text[i] = -5;  // to be written
-              check(reader.generate(text.get(), known.get(), uniforms.get(), c.T, choices[n]),
-                    "logits are NaN");
-              const std::vector<int64_t> written(text.get(), text.get() + (c.T + 1) * c.B);
-              for (int64_t token : written) check(token >= 0 && token < c.V, "token");
-              if (count == 1) texts[n] = written;
-              check(written == texts[n], "text is not that of one thread");
-            }
-            ends.push_back(reader.score(ids.get(), ids.get(), 1));
-            check(ends.back() == ends[0], "the state left is not that of one thread");
-          }
+struct ReaderCase {
+  int64_t layers, H, V, E, T, B;  // tokens are projected by entry if V <= T * B or E is 0
+};
+
+// What one reader returns: scores, and texts for several ways of sampling.
+struct Reading {
+  double score, score_after;
+  std::vector<int64_t> texts;
+};
+
+Reading read(Reader& reader, const ReaderCase& c, const int64_t* ids, const bool* known,
+             const double* uniforms) {
+  Reading reading{};
+  reading.score = reader.score(ids, ids + c.B, c.T) + reader.score(ids, ids, 1);
+  const Sampling samplings[] = {{0, 0, 1.0, -1}, {1, 0, 1.0, 0}, {2, 3, 1.0, -1},
+                                {1, 0, 0.5, -1}, {0.5, c.V, 0.9, -1}};
+  const int64_t n = (c.T + 1) * c.B;
+  for (const Sampling& sampling : samplings) {
+    if (c.V == 1 && sampling.forbidden == 0) continue;  // the only token is forbidden
+    std::unique_ptr<int64_t[]> text(new int64_t[n]);
+    for (int64_t i = 0; i < n; ++i) text[i] = i < c.B || known[i] ? ids[i] : -5;  // -5: to write
+    check(reader.generate(text.get(), known, uniforms, c.T, sampling), "logits are NaN");
+    for (int64_t i = 0; i < n; ++i) check(text[i] >= 0 && text[i] < c.V, "token");
+    reading.texts.insert(reading.texts.end(), text.get(), text.get() + n);
+  }
+  reading.score_after = reader.score(ids, ids, 1);
+  return reading;
+}
+
+void reading(const Levels& levels, int threads, Amount amount) {
+  const ReaderCase readers[] = {{1, 1, 1, 0, 1, 1},    {2, 17, 7, 0, 6, 3},
+                                {1, 33, 30, 5, 5, 25}, {2, 20, 300, 17, 7, 1},
+                                {1, 40, 47, 3, 4, 9},  {1, 200, 6, 31, 3, 2}};
+  for (const ReaderCase& c : readers) {
+    if (amount == Amount::quick && c.H > 100) continue;
+    each_cell([&](CellKind cell, Precision precision) {
+      for (const Kernels* level : levels) {
+        Model model({cell, c.layers, c.H, c.V, c.E}, own, c.B);
+        const auto ids = random_ids<int64_t>(2 * c.T * c.B, c.V);
+        const auto known = random_ids<bool>((c.T + 1) * c.B, 2);
+        std::unique_ptr<double[]> uniforms(new double[(c.T + 1) * c.B]);
+        for (int64_t i = 0; i < (c.T + 1) * c.B; ++i) uniforms[i] = generator() / 4294967296.0;
+        Reading one;
+        for (int count = 1; count <= threads; ++count) {
+          running = in_words("reader", level, cell, precision, c.H, count);
+          Reader reader({level, precision}, model.shape, model.network_weights(), c.B, c.T, count);
+          reader.set_state(model.network_state(model.state));
+          Reading found = read(reader, c, ids.get(), known.get(), uniforms.get());
+          check(isfinite(found.score), "score");
+          if (count == 1) one = found;
+          check(found.score == one.score, "score is not that of one thread");
+          check(found.texts == one.texts, "text is not that of one thread");
+          check(found.score_after == one.score_after, "last state is not that of one thread");
         }
+      }
+    });
   }
 }
 
-void layers(const std::vector<const Kernels*>& levels, int threads, bool quick) {
+// The arrays of one layer, with random values.
+struct LayerModel {
+  LayerShape shape;
+  int64_t rows;  // G * H
+  Floats w_ih, w_hh, b_ih, b_hh, x, h, c, d_outputs, d_h, d_c;
+  std::unique_ptr<int64_t[]> ids;
+
+  explicit LayerModel(LayerShape s) : shape(s), rows(cell_shape(s.cell).gates * s.H) {
+    const float bound = 1 / sqrtf(s.H);
+    w_ih = random(rows * s.I, bound), w_hh = random(rows * s.H, bound);
+    b_ih = random(rows, bound), b_hh = random(rows, bound);
+    x = random(s.T * s.B * s.I, 1), d_outputs = random(s.T * s.B * s.H, 1);
+    for (Floats* state : {&h, &c, &d_h, &d_c}) *state = random(s.B * s.H, 1);
+    ids = random_ids<int64_t>(s.T * s.B, s.I);
+  }
+
+  float* c_or_null(const Floats& part) const { return has_c(shape.cell) ? part.get() : nullptr; }
+};
+
+// A call and, if prepared for it, two backwards; the arrays that they write.
+Outcome run_layer(const LayerModel& m, Backend backend, InputKind input, Pass pass, int threads) {
+  const auto [cell, T, B, H, I] = m.shape;
+  const bool tokens = input == InputKind::token_ids;
+  LayerCall call(backend, m.shape, input, pass, threads);
+  Outcome found{};
+  found.arrays.reserve(12);
+  const auto add = [&](int64_t n) {
+    found.arrays.emplace_back(n);
+    return found.arrays.back().get();
+  };
+  const auto add_c = [&, B = B, H = H, cell = cell] { return has_c(cell) ? add(B * H) : nullptr; };
+  float *outputs = add(T * B * H), *last_h = add(B * H), *last_c = add_c();
+  call.forward({m.w_ih.get(), m.w_hh.get(), m.b_ih.get(), m.b_hh.get()},
+               tokens ? nullptr : m.x.get(), tokens ? m.ids.get() : nullptr, m.h.get(),
+               m.c_or_null(m.c), outputs, last_h, last_c);
+  if (pass == Pass::forward_only) return found;
+  const LayerGradients g{add(m.rows * I), add(m.rows * H), add(m.rows), add(m.rows)};
+  float* dx = tokens ? nullptr : add(T * B * I);
+  float *d_h0 = add(B * H), *d_c0 = add_c();
+  for (int again = 0; again < 2; ++again)
+    call.backward(m.d_outputs.get(), m.d_h.get(), m.c_or_null(m.d_c), g, dx, d_h0, d_c0);
+  return found;
+}
+
+void layers(const Levels& levels, int threads, Amount amount) {
   const struct {
     int64_t T, B, I, H;
   } shapes[] = {{1, 1, 1, 1}, {3, 5, 7, 13}, {4, 25, 17, 20}, {2, 3, 31, 200}, {3, 40, 5, 48},
                 {2, 9, 64, 64}};
   for (const auto& s : shapes) {
-    if (quick && s.H > 100) continue;
-    for (int kind = 0; kind < kCells; ++kind)
-      for (int precision = 0; precision < 2; ++precision)
-        for (const bool tokens : {false, true}) {
-          const CellKind cell = static_cast<CellKind>(kind);
-          const int64_t G = cell_shape(cell).gates, rows = G * s.H;
-          const float bound = 1 / sqrtf(s.H);
-          const int64_t sizes[] = {rows * s.I, rows * s.H, rows, rows};
-          Floats w[4];
-          for (int i = 0; i < 4; ++i) w[i] = random(sizes[i], bound);
-          const LayerWeights weights{w[0].get(), w[1].get(), w[2].get(), w[3].get()};
-          const Floats x = random(s.T * s.B * s.I, 1), h = random(s.B * s.H, 1),
-                       c = random(s.B * s.H, 1), d_outputs = random(s.T * s.B * s.H, 1),
-                       d_h = random(s.B * s.H, 1), d_c = random(s.B * s.H, 1);
-          const auto ids = random_ids<int64_t>(s.T * s.B, s.I);
-          const bool has_c = cell_shape(cell).cell;
+    if (amount == Amount::quick && s.H > 100) continue;
+    each_cell([&](CellKind cell, Precision precision) {
+      for (const InputKind input : {InputKind::floats, InputKind::token_ids})
+        for (const Pass pass : {Pass::forward_only, Pass::with_backward}) {
+          const LayerModel model({cell, s.T, s.B, s.H, s.I});
           Outcome first;
           for (const Kernels* level : levels) {
             Outcome one;
-            for (int count = 1; count <= threads; ++count)
-              for (const bool keep : {false, true}) {
-                now = std::string("layer ") + level->isa + " " + cell_names[kind] +
-                      (precision ? " bfloat16" : " float32") + " H " + std::to_string(s.H) + " " +
-                      std::to_string(count) + " threads" + (tokens ? " ids" : "") +
-                      (keep ? " kept" : "");
-                LayerCall call({level, static_cast<Precision>(precision)}, cell, s.T, s.B, s.H,
-                               s.I, tokens, keep, count);
-                Outcome found;
-                auto add = [&](int64_t n) {
-                  found.arrays.emplace_back(n);
-                  return found.arrays.back().get();
-                };
-                found.arrays.reserve(12);
-                float *outputs = add(s.T * s.B * s.H), *last_h = add(s.B * s.H);
-                float* last_c = has_c ? add(s.B * s.H) : nullptr;
-                call.forward(weights, tokens ? nullptr : x.get(), tokens ? ids.get() : nullptr,
-                             h.get(), has_c ? c.get() : nullptr, outputs, last_h, last_c);
-                if (keep) {
-                  LayerGradients g{add(sizes[0]), add(sizes[1]), add(sizes[2]), add(sizes[3])};
-                  float* dx = tokens ? nullptr : add(s.T * s.B * s.I);
-                  float* d_h0 = add(s.B * s.H);
-                  float* d_c0 = has_c ? add(s.B * s.H) : nullptr;
-                  for (int again = 0; again < 2; ++again)
-                    call.backward(d_outputs.get(), d_h.get(), has_c ? d_c.get() : nullptr, g, dx,
-                                  d_h0, d_c0);
-                }
-                for (const Floats& array : found.arrays) check(array.finite(), "not finite");
-                if (!keep) continue;
-                if (count == 1)
-                  one = std::move(found);
-                else
-                  compare(one, found, 0, "not the bits of one thread");
-              }
-            if (level == levels[0])
-              first = std::move(one);
-            else
-              compare(first, one, precision ? 0.1 : 1e-5, "not the first level's");
+            for (int count = 1; count <= threads; ++count) {
+              running = in_words("layer", level, cell, precision, s.H, count) +
+                        (input == InputKind::token_ids ? " ids" : "") +
+                        (pass == Pass::with_backward ? " backward" : "");
+              compare_threads(count, one,
+                              run_layer(model, {level, precision}, input, pass, count));
+            }
+            compare_levels(level == levels[0], first, std::move(one), precision);
           }
         }
+    });
   }
 }
 
-// What is refused leaves nothing behind: the same objects go on working.
+// An id that is refused leaves nothing behind: the same objects work afterwards.
+template <class Function>
+void refuses(const char* what, Function function) {
+  bool refused = false;
+  try {
+    function();
+  } catch (const std::out_of_range&) {
+    refused = true;
+  }
+  check(refused, std::string(what) + " took an id that is out of range");
+}
+
 void refusals(const Kernels* level) {
-  now = std::string("refusals ") + level->isa;
-  Model model({CellKind::lstm, 2, 17, 7, 5}, false, 3);
+  running = std::string("refusals ") + level->isa;
+  Model model({CellKind::lstm, 2, 17, 7, 5}, own, 3);
   auto ids = random_ids<int64_t>(12, 7);
+  const Batch batch{ids.get(), ids.get(), 4, 3};
   TrainingStep training({level, Precision::float32}, model.shape);
-  Reader reader({level, Precision::float32}, model.shape, model.network_weights(), 3, 4, true, 2);
+  Reader reader({level, Precision::float32}, model.shape, model.network_weights(), 3, 4, 2);
+  const auto train = [&] {
+    restore(model);
+    return step(training, model, batch, none, 0, 2).result.nats;
+  };
+  const auto score = [&] { return reader.score(ids.get(), ids.get(), 4); };
   for (const int64_t bad : {int64_t{7}, int64_t{-1}, int64_t{1} << 40}) {
     const int64_t before = ids[11];
     ids[11] = bad;
-    restore(model);
-    bool refused = false;
-    try {
-      step(training, model, ids.get(), ids.get(), 4, 3, none, 0, 2);
-    } catch (const std::out_of_range&) {
-      refused = true;
-    }
-    check(refused, "training step took an id out of range");
-    refused = false;
-    try {
-      reader.score(ids.get(), ids.get(), 4);
-    } catch (const std::out_of_range&) {
-      refused = true;
-    }
-    check(refused, "reader took an id out of range");
+    refuses("training step", train);
+    refuses("reader", score);
     ids[11] = before;
-    restore(model);
-    check(isfinite(step(training, model, ids.get(), ids.get(), 4, 3, none, 0, 2).result.nats),
-          "training step after a refusal");
-    check(isfinite(reader.score(ids.get(), ids.get(), 4)), "reader after a refusal");
+    check(isfinite(train()), "training step after a refusal");
+    check(isfinite(score()), "reader after a refusal");
   }
 }
 
@@ -291,28 +337,28 @@ void refusals(const Kernels* level) {
 
 int main(int argc, char** argv) {
   int threads = 4, count;
-  bool quick = false;
+  Amount amount = Amount::all;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     if (!strcmp(argv[i], "--threads") && i + 1 < argc)
       threads = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--quick"))
-      quick = true;
+      amount = Amount::quick;
     else
       names.emplace_back(argv[i]);
   }
   const Kernels* const* available = available_kernels(&count);
-  std::vector<const Kernels*> levels;
+  Levels levels;
   for (int i = 0; i < count; ++i)
     if (names.empty() || std::count(names.begin(), names.end(), available[i]->isa))
       levels.push_back(available[i]);
   if (levels.empty() || (!names.empty() && levels.size() != names.size())) {
-    printf("a level that was asked for does not run here\n");
+    printf("an instruction set that was named does not run here\n");
     return 2;
   }
-  layers(levels, threads, quick);
-  training(levels, threads, quick);
-  reading(levels, threads, quick);
+  layers(levels, threads, amount);
+  training(levels, threads, amount);
+  reading(levels, threads, amount);
   differences(levels);
   for (const Kernels* level : levels) refusals(level);
   printf("%d of %d checks failed on", failures, checks);

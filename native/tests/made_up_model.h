@@ -1,5 +1,5 @@
-// What kernels_test runs on: checks that count, arrays that end where their memory ends, a model
-// with random weights and one training step of it.
+// What kernels_test works with: counted checks, arrays without spare memory at their end, a model with
+// random weights, and one training step of it.
 #pragma once
 
 #include <math.h>
@@ -17,16 +17,16 @@
 namespace rnnlab::tests {
 
 inline int failures = 0, checks = 0;
-inline std::string now;  // what is running, for messages
+inline std::string running;  // the current case, for messages
 
 inline void check(bool good, const std::string& what) {
   ++checks;
   if (good) return;
   ++failures;
-  if (failures <= 40) printf("FAILED %s: %s\n", now.c_str(), what.c_str());
+  if (failures <= 40) printf("FAILED %s: %s\n", running.c_str(), what.c_str());
 }
 
-// An array whose end is the end of its allocation, so that one element beyond is seen.
+// An array that ends where its allocation ends, so that a sanitizer sees an access beyond it.
 struct Floats {
   std::unique_ptr<float[]> data;
   int64_t size = 0;
@@ -72,14 +72,19 @@ std::unique_ptr<T[]> random_ids(int64_t n, int64_t bound) {
 
 inline const char* const cell_names[kCells] = {"rnn", "rnn-relu", "gru", "lstm"};
 
-// A model, its gradients, a batch and a state.
+enum class Embedding { own, tied };
+
+// Whether a cell's state has a c.
+inline bool has_c(CellKind cell) { return cell_shape(cell).has_c; }
+
+// A model, its gradients and a state.
 struct Model {
   NetworkShape shape;
-  bool tied;
-  std::vector<Floats> weights, gradients;  // embedding, four a layer, output's two
+  Embedding tying;
+  std::vector<Floats> weights, gradients;  // embedding; four per layer; two of the output layer
   std::vector<Floats> state;               // h and c of each layer
 
-  Model(NetworkShape s, bool tied, int64_t B) : shape(s), tied(tied) {
+  Model(NetworkShape s, Embedding tying, int64_t B) : shape(s), tying(tying) {
     const int64_t G = cell_shape(s.cell).gates, H = s.hidden, V = s.vocabulary, E = s.embedding;
     const float bound = 1 / sqrtf(H);
     std::vector<int64_t> sizes{V * E};
@@ -93,13 +98,24 @@ struct Model {
 
   NetworkWeights network_weights() const { return network<NetworkWeights>(weights); }
   NetworkGradients network_gradients() const { return network<NetworkGradients>(gradients); }
-  bool used(size_t parameter) const { return parameter > 0 || (shape.embedding && !tied); }
+  // h and c, or null, of each layer, from arrays that alternate between them.
+  NetworkState network_state(const std::vector<Floats>& arrays) const {
+    NetworkState state;
+    for (size_t i = 0; i < 2 * static_cast<size_t>(shape.layers); i += 2) {
+      state.h.push_back(arrays[i].get());
+      state.c.push_back(has_c(shape.cell) ? arrays[i + 1].get() : nullptr);
+    }
+    return state;
+  }
+  bool used(size_t parameter) const {
+    return parameter > 0 || (shape.embedding && tying == Embedding::own);
+  }
 
  private:
   template <class Network>
   Network network(const std::vector<Floats>& arrays) const {
     const size_t last = arrays.size() - 2;
-    Network n{shape.embedding ? arrays[tied ? last : 0].get() : nullptr, {}, arrays[last].get(),
+    Network n{shape.embedding ? arrays[tying == Embedding::tied ? last : 0].get() : nullptr, {}, arrays[last].get(),
               arrays[last + 1].get()};
     for (int64_t l = 0; l < shape.layers; ++l)
       n.layers.push_back({arrays[1 + 4 * l].get(), arrays[2 + 4 * l].get(),
@@ -113,25 +129,19 @@ struct Outcome {
   std::vector<Floats> arrays;  // gradients, then the state
 };
 
-inline Outcome step(TrainingStep& training, Model& model, const int64_t* ids,
-                    const int64_t* targets, int64_t T, int64_t B, Dropouts dropouts, double clip,
-                    int threads) {
+inline Outcome step(TrainingStep& training, Model& model, Batch batch, Dropouts dropouts,
+                    double clip_norm, int threads) {
   Outcome outcome;
-  for (size_t i = 0; i < model.gradients.size(); ++i)
-    model.gradients[i] = Floats(model.gradients[i].size);  // NaN: all must be written
-  NetworkState state;
-  for (size_t i = 0; i < model.state.size(); ++i) {
-    outcome.arrays.emplace_back(model.state[i].size);
-    memcpy(outcome.arrays[i].get(), model.state[i].get(), model.state[i].size * sizeof(float));
-    const bool cell = cell_shape(model.shape.cell).cell;
-    (i % 2 ? state.c : state.h).push_back(i % 2 && !cell ? nullptr : outcome.arrays[i].get());
+  for (Floats& gradient : model.gradients) gradient = Floats(gradient.size);  // NaN until written
+  for (const Floats& part : model.state) {
+    outcome.arrays.emplace_back(part.size);
+    memcpy(outcome.arrays.back().get(), part.get(), part.size * sizeof(float));
   }
-  outcome.result = training.run(model.network_weights(), model.network_gradients(), ids, targets,
-                                T, B, state, dropouts, 77, clip, threads);
+  outcome.result = training.run(model.network_weights(), model.network_gradients(), batch,
+                                model.network_state(outcome.arrays),
+                                {dropouts, 77, clip_norm, threads});
   for (size_t i = 0; i < model.gradients.size(); ++i)
     if (model.used(i)) outcome.arrays.push_back(std::move(model.gradients[i]));
-  for (Floats& gradient : model.gradients)
-    if (!gradient.size) gradient = Floats(0);
   return outcome;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the kernels with sanitizers and runs them; with valgrind too, where it is installed.
-# A folder for the builds may be named. Some minutes; stops at the first finding.
+# Builds the kernels with sanitizers and runs them, and under valgrind if it is installed. The argument
+# names a folder for the builds. Takes some minutes; stops at the first error.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 builds=${1:-$(mktemp -d)}
@@ -17,7 +17,7 @@ for sanitizer in address thread; do
 done
 if command -v valgrind >/dev/null; then
   build none
-  echo "== valgrind"  # which knows no AVX-512
+  echo "== valgrind"  # it does not support AVX-512
   for level in avx2 portable; do
     valgrind -q --error-exitcode=9 "$builds/none/kernels_test" --quick --threads 2 "$level"
   done

@@ -1,5 +1,5 @@
-// Included before everything in kernels_test: an Arena whose pieces are allocations of their own,
-// so that a sanitizer sees where one is overrun or read before it is written.
+// Included first in every file of kernels_test: an Arena that allocates each piece separately, so that
+// a sanitizer sees an access beyond a piece and a read before the first write.
 #pragma once
 
 #define Arena ArenaOfChunks

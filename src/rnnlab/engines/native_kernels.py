@@ -86,12 +86,12 @@ def as_array(tensor: Tensor, what: str) -> NDArray[np.float32]:
     Raises TypeError unless the tensor is float32 on the CPU, ValueError unless it is contiguous;
     `what` names it in the message.
     """
-    if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+    if tensor.dtype != torch.float32 or not tensor.is_cpu:
         raise TypeError(
             f"engine 'native' computes float32 {what} on the CPU, not {tensor.dtype} on "
             f"{tensor.device.type}"
         )
     if not tensor.is_contiguous():
         raise ValueError(f"{what} must be contiguous, not {tuple(tensor.shape)} with gaps")
-    array: NDArray[np.float32] = tensor.detach().numpy()
+    array: NDArray[np.float32] = tensor.numpy(force=True)  # detached; does not copy here
     return array
