@@ -82,7 +82,7 @@ def test_no_room_holds_more_than_a_fifth_of_the_code_and_no_file_two_ideas() -> 
     [
         "import rnnlab",
         "import rnnlab.cli",
-        "import rnnlab.data.corpus, rnnlab.data.batches, rnnlab.data.tokenizer",
+        "import rnnlab.data.dataset",
         "from rnnlab.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from rnnlab.cli import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass",
     ],

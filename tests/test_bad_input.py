@@ -47,13 +47,14 @@ def test_binary_file(cli: Cli, tmp_path: Path) -> None:
     check(
         cli("train", "--corpus", file),
         1,
-        f"file {file} is no UTF-8 text: byte 0x89 at offset 3; convert it, or use --errors replace",
+        f"file {file} is not UTF-8 text: byte 0x89 at offset 3; convert it, "
+        "or use --errors replace",
     )
     file = write(tmp_path, b"PNG\x00")
     check(
         cli("train", "--corpus", file),
         1,
-        f"file {file} is no text: NUL byte at offset 3; use --errors replace to read it anyway",
+        f"file {file} is not text: NUL byte at offset 3; use --errors replace to read it anyway",
     )
 
 
@@ -254,7 +255,7 @@ def test_model_folder_with_a_truncated_weight_file(
     done = cli(command, str(folder))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        f"rnnlab: error: {weights}: damaged, no safetensors file: "
+        f"rnnlab: error: {weights}: damaged, not a safetensors file: "
         "Error while deserializing header: incomplete metadata, file not fully covered"
     )
     assert "Traceback" not in done.stderr
@@ -383,7 +384,7 @@ def test_a_model_folder_of_nested_brackets(
     done = cli("generate", str(folder))
     assert done.returncode == 1
     assert done.stderr.startswith(
-        f"rnnlab: error: {folder / 'config.json'}: damaged, no JSON: maximum recursion"
+        f"rnnlab: error: {folder / 'config.json'}: damaged, not JSON: maximum recursion"
     )
 
 
@@ -405,7 +406,7 @@ def test_a_model_folder_whose_text_has_no_end(
     write_json(folder / "config.json", sealed(config))
     done = cli("evaluate", str(folder))
     assert done.returncode == 1
-    assert "/dev/zero is no regular file" in done.stderr
+    assert "/dev/zero is not a regular file" in done.stderr
 
 
 def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, str]) -> None:
@@ -447,11 +448,11 @@ def test_a_flag_whose_shell_variable_was_unset(cli: Cli, tmp_path: Path, flag: s
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("config.json", '{"a": 1' + "0" * 10_000 + "}", "damaged, no JSON: Exceeds the limit "),
+        ("config.json", '{"a": 1' + "0" * 10_000 + "}", "damaged, not JSON: Exceeds the limit "),
         (
             "tokenizer.json",
             r'{"type": "char", "characters": "ab\ud800"}',
-            "damaged, holds surrogates, which no text can hold",
+            "damaged, contains lone surrogates, which are not text",
         ),
         (
             "tokenizer.json",

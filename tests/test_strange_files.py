@@ -27,7 +27,7 @@ def test_a_pipe_in_a_model_folder_is_not_waited_for(
     os.mkfifo(folder / name)
     done = cli("generate", str(folder))
     assert (done.returncode, done.stdout) == (2 if name == "config.json" else 1, "")
-    wanted = "is no run directory; give a" if name == "config.json" else "is no regular file\n"
+    wanted = "is no run directory; give a" if name == "config.json" else "is not a regular file\n"
     assert wanted in done.stderr
 
 
@@ -42,11 +42,11 @@ def test_a_pipe_is_a_text_once(cli: Cli, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert feeding.wait(10) == 0
     again = cli("train", "--resume", run, "--num-epochs", "2")
-    assert (again.returncode, again.stderr) == (1, f"rnnlab: error: {pipe} is no regular file\n")
+    assert (again.returncode, again.stderr) == (1, f"rnnlab: error: {pipe} is not a regular file\n")
     told = cli("evaluate", run)
     assert told.returncode == 1
     assert told.stderr == (
-        f"rnnlab: error: the model's own text is not at hand: {pipe} is no regular file; give "
+        f"rnnlab: error: the model's own text is not at hand: {pipe} is not a regular file; give "
         "another with --text\n"
     )
     text = tmp_path / "text.txt"
@@ -65,13 +65,15 @@ def test_a_pipe_in_a_run_directory_is_not_waited_for(
     done = cli("train", "--resume", str(run), "--num-epochs", "99")
     assert done.returncode == (0 if name == ".lock" else 1), done.stderr
     if name != ".lock":
-        assert done.stderr.startswith(f"rnnlab: error: {run / name} is no regular file")
+        assert done.stderr.startswith(f"rnnlab: error: {run / name} is not a regular file")
 
 
 def test_a_text_without_end_is_refused_at_its_first_nul(cli: Cli) -> None:
     done = cli("train", "--corpus", "/dev/zero")
     assert done.returncode == 1
-    assert done.stderr.startswith("rnnlab: error: file /dev/zero is no text: NUL byte at offset 0;")
+    assert done.stderr.startswith(
+        "rnnlab: error: file /dev/zero is not text: NUL byte at offset 0;"
+    )
 
 
 def test_the_best_weights_are_not_replaced_in_silence(

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from rnnlab.api import benchmark, experiment, generate, load, reproduce, train
     from rnnlab.config import Settings
-    from rnnlab.data.corpus import list_corpora
+    from rnnlab.data.named_corpora import list_corpora
     from rnnlab.doctor.diagnose import diagnose
     from rnnlab.engines import list_engines
     from rnnlab.errors import RnnlabError
@@ -50,7 +50,7 @@ _HOMES = {
     "TextModel": "rnnlab.lm.text_model",
     "diagnose": "rnnlab.doctor.diagnose",
     "evaluate": "rnnlab.runs.evaluation",
-    "list_corpora": "rnnlab.data.corpus",
+    "list_corpora": "rnnlab.data.named_corpora",
     "list_engines": "rnnlab.engines",
     "rewrite_report": "rnnlab.execution.experiment",
 }

@@ -1,11 +1,11 @@
-"""Files that are written as a whole or not at all, and files that one process at a time may change.
+"""Files that are replaced as a whole, logs that are appended to, and locks.
 
-A file is written under a temporary name, flushed and renamed, and its folder is flushed, so that a
-reader meets the old content or the new one, never a part, and a machine that loses power as well.
+A file is written under a temporary name, flushed and renamed, and then its folder is flushed. So a
+reader sees the old content or the new content, never a part of it, even after a power failure.
+Windows cannot flush folders; there a rename may be lost in a power failure.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -16,46 +16,47 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from rnnlab.errors import UsageError, is_unicode
+from rnnlab.errors import RnnlabError, RunDirectoryError, UsageError, is_unicode
 
 TEMPORARY = ".tmp"
-"""How the names of files end that are not whole yet."""
+"""The ending of file names that are still being written."""
 
 CHECKSUM = "sha256"
-"""Key under which a file keeps the checksum of its other content."""
+"""The key under which a JSON object stores the checksum of its other content."""
+
+LOCKED_BYTES = 1
+"""How much of a lock file Windows locks, so that no other process can read or write it."""
+
+LOCK_POLL_SECONDS = 0.01
+"""How often a process that waits for a lock tries again."""
 
 
 def check_path(path: Path) -> None:
-    """Raise UsageError for a path that is not UTF-8, which not all libraries can open."""
+    """Raise UsageError for a path that is not UTF-8, which some libraries cannot open."""
     if not is_unicode(str(path)):
         raise UsageError(f"{str(path)!r} holds bytes that are not UTF-8; give it another name")
 
 
+def check_not_special(file: Path, error: type[RnnlabError], advice: str = "") -> None:
+    """Raise `error` for a pipe or a device: reading one may wait or go on for ever."""
+    if is_special(file):
+        raise error(f"{file} is not a regular file{advice}")
+
+
 def is_special(path: Path) -> bool:
-    """Whether something is there that is neither file nor folder; a pipe may be waited for long."""
+    """Whether the path exists but is neither a file nor a folder."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Replace `file` by `content` as a whole or not at all."""
+    """Replace the content of `file` completely or not at all."""
     with replacing(file) as stream:
         stream.write(content)
 
 
 @contextmanager
-def appending(file: Path) -> Iterator[TextIO]:
-    """Open a text file to append to; an OSError names it."""
-    try:
-        with file.open("a", encoding="utf-8") as stream:
-            yield stream
-    except OSError as error:
-        error.filename = str(file)
-        raise
-
-
-@contextmanager
 def replacing(file: Path) -> Iterator[BinaryIO]:
-    """Open a stream whose content replaces `file` when the block ends, and not if it fails."""
+    """Open a stream whose content replaces `file` at the end of the block, unless that fails."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as stream:
@@ -74,13 +75,13 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed; no other may be writing here."""
+    """Remove temporary files of killed processes; no other process may be writing here."""
     for left in folder.glob(f".*{TEMPORARY}"):
         left.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
-    """Make a folder and those above it, as mkdir does; that they are there is on disk then."""
+    """Make a folder and its missing parents, and flush them to disk."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=exist_ok)
     for made in reversed(missing):
@@ -88,7 +89,9 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Put on disk which files a folder has, and under which names."""
+    """Flush the names of the files in a folder to disk, on systems that can open folders."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -96,10 +99,21 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def flushed_size(file: Path) -> int:
-    """Length of a file that is appended to, all of it on disk; 0 where there is none."""
+@contextmanager
+def appending(file: Path) -> Iterator[TextIO]:
+    """Open a text file for appending; an OSError in the block names the file."""
     try:
-        descriptor = os.open(file, os.O_RDONLY)
+        with file.open("a", encoding="utf-8") as stream:
+            yield stream
+    except OSError as error:
+        error.filename = str(file)
+        raise
+
+
+def flushed_size(file: Path) -> int:
+    """Flush a log to disk and return its size in bytes; 0 if there is no such file."""
+    try:
+        descriptor = os.open(file, os.O_RDWR)  # Windows flushes only what is open for writing
     except FileNotFoundError:
         return 0
     try:
@@ -111,82 +125,112 @@ def flushed_size(file: Path) -> int:
     return size
 
 
-def cut_off(file: Path, size: int) -> bool:
-    """Take away what was appended to a file beyond `size`; returns whether it had as much as that.
+def truncate_log(file: Path, size: int) -> bool:
+    """Drop everything that was appended to a log after it had `size` bytes.
 
-    Of a file that is shorter a torn last line is taken away, which the next would be joined to.
+    Return whether the log has that many bytes. If it is shorter, only a torn last line is dropped.
     """
     found = file.stat().st_size if file.exists() else 0
     if found > size:
         os.truncate(file, size)
-    elif found < size and found:
-        os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
+    elif found < size:
+        drop_torn_line(file)
     return found >= size
 
 
-@contextmanager
-def claimed(file: Path) -> Iterator[str]:
-    """Try to be the one process that has this lock file, until the context ends.
-
-    Yields nothing ("") where it is, and otherwise who has it: "process 12 on host". The system
-    frees the lock when its process ends, however it ends; the file stays.
-    """
-    try:
-        descriptor = _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = file.read_text(encoding="utf-8", errors="replace")
-        yield owner or "another process"
+def drop_torn_line(file: Path) -> None:
+    """Drop a last line that has no line end: the process that wrote it was killed meanwhile."""
+    if not file.exists() or not (size := file.stat().st_size):
         return
-    try:
-        file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield ""
-    finally:
-        os.close(descriptor)
+    with file.open("rb") as stream:
+        stream.seek(size - 1)
+        if stream.read(1) == b"\n":
+            return
+        stream.seek(0)
+        end = stream.read().rfind(b"\n") + 1
+    os.truncate(file, end)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until this is the one process that has locked `path`, a file or a folder.
+def locked(file: Path) -> Iterator[None]:
+    """Wait for the lock of a lock file, which is created if missing, and hold it in the block.
 
-    The system frees the lock when its process ends, however it ends.
+    The system releases the lock when the process ends, even if it is killed. The file stays.
+    Systems without file locks run the block unlocked.
     """
-    descriptor = _locked(path, fcntl.LOCK_EX)
+    descriptor, _ = _lock(file, wait=True)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def _locked(path: Path, how: int) -> int:
-    """Open and lock a file, made where it is missing, or a folder; raises as flock does."""
-    make = 0 if path.is_dir() else os.O_CREAT
-    for access in (os.O_RDONLY, os.O_RDWR):
-        descriptor = os.open(path, access | make | os.O_NONBLOCK, 0o644)  # a pipe would be awaited
-        try:
-            fcntl.flock(descriptor, how)
-        except OSError as error:
-            os.close(descriptor)
-            # NFS lets only those be alone who may write.
-            if error.errno != errno.EBADF or access == os.O_RDWR:
-                raise
+@contextmanager
+def claimed(file: Path) -> Iterator[str]:
+    """Take the lock of a lock file if it is free, as `locked` does, and hold it in the block.
+
+    Yield "" if this process has the lock, otherwise who has it: "process 12 on host".
+    """
+    descriptor, is_ours = _lock(file, wait=False)
+    try:
+        if is_ours:
+            with suppress(OSError), file.open("r+b") as stream:  # not in a pipe
+                stream.seek(LOCKED_BYTES)
+                stream.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+                stream.truncate()
+            yield ""
         else:
-            break
-    return descriptor
+            yield _lock_holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(file: Path, *, wait: bool) -> tuple[int, bool]:
+    """Open and lock a file; return its descriptor and whether this process has the lock.
+
+    Raises OSError if the file cannot be opened or its file system has no locks.
+    """
+    from filelock import has_fcntl, lock_descriptor  # takes longer than the rest of this file
+
+    flags = os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
+    for access in (os.O_RDONLY, os.O_RDWR):
+        descriptor = os.open(file, access | flags, 0o644)
+        try:
+            if os.name != "nt" and not has_fcntl:
+                return descriptor, True
+            return descriptor, lock_descriptor(
+                descriptor, blocking=wait, poll_interval=LOCK_POLL_SECONDS
+            )
+        except BaseException as error:
+            os.close(descriptor)
+            # NFS locks a file only for those who opened it for writing.
+            if getattr(error, "errno", 0) != errno.EBADF or access == os.O_RDWR:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _lock_holder(descriptor: int) -> str:
+    for start in (0, LOCKED_BYTES):  # older versions wrote from the start
+        with suppress(OSError):
+            os.lseek(descriptor, start, os.SEEK_SET)
+            if holder := os.read(descriptor, 200).decode("utf-8", "replace").strip("\0"):
+                return holder
+    return "another process"
 
 
 def write_json(file: Path, content: object) -> None:
-    """Replace `file` by `content` as JSON; NaN and infinity, which JSON lacks, become null."""
+    """Replace `file` by `content` as JSON; NaN and infinity become null."""
     write_atomically(file, json_bytes(content))
 
 
 def json_bytes(content: object) -> bytes:
-    """Return `content` as a file's JSON."""
+    """Return `content` as the bytes of a JSON file."""
     text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
 
 
 def finite(content: object) -> object:
-    """Copy nested dicts and lists with None for every NaN or infinite number."""
+    """Copy nested dicts and lists with None for every number that is NaN or infinite."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
@@ -194,13 +238,31 @@ def finite(content: object) -> object:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
+def read_json(file: Path, error: type[RnnlabError] = RunDirectoryError) -> dict[str, Any]:
+    """Read a JSON object; raise `error` if the file does not hold one or its checksum is wrong."""
+    check_not_special(file, error)
+    try:
+        content = json.loads(file.read_bytes())
+    except OSError as failure:
+        raise error(f"{file}: cannot be read: {failure.strerror}") from None
+    except (ValueError, RecursionError) as failure:  # a number of 10,000 digits is a ValueError
+        raise error(f"{file}: damaged, not JSON: {failure}") from None
+    if not isinstance(content, dict):
+        raise error(f"{file}: damaged, must hold a JSON object")
+    if not is_unicode(json.dumps(content, ensure_ascii=False)):
+        raise error(f"{file}: damaged, contains lone surrogates, which are not text")
+    if not has_valid_checksum(content):
+        raise error(f"{file}: damaged, its checksum does not match")
+    return content
+
+
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the checksum of the content, or replace it: SHA-256 of its JSON, sorted by name."""
+    """Add or replace the checksum of the content: SHA-256 of its JSON, sorted by key."""
     rest = {key: value for key, value in content.items() if key != CHECKSUM}
     text = json.dumps(finite(rest), sort_keys=True)
     return {**rest, CHECKSUM: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def has_valid_checksum(content: Mapping[str, Any]) -> bool:
-    """Whether the content is what was sealed; what is older than seals has none."""
+    """Whether the checksum is right or missing; files of older versions have none."""
     return CHECKSUM not in content or content == sealed(content)

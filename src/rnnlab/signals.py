@@ -1,4 +1,4 @@
-"""Ctrl-C (SIGINT) and SIGTERM: the first ends a command with words, a later one without.
+"""Ctrl-C (SIGINT) and SIGTERM: the first ends a command cleanly, the second at once.
 
 Loaded before all else, so it imports nothing that takes time.
 """
@@ -15,18 +15,18 @@ from rnnlab.errors import TerminatedError
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 INTERRUPTS = tuple(sign.name for sign in SIGNALS)
-"""One of these is `stopped_by` in result.json where a signal ended training."""
+"""The values of `stopped_by` in result.json that mean that a signal ended training."""
 
 ECHO_SECONDS = 0.1
-"""What comes so soon after another signal is that one again: GNU timeout, shells and schedulers
-send it to a process, and to the group that it is in.
+"""A signal so soon after another one is the same signal again: GNU timeout, shells and schedulers
+send it both to a process and to its process group.
 """
 
 _last = -ECHO_SECONDS
 
 
 def _is_echo() -> bool:
-    """Take note of a signal; returns whether it is the one before, once more."""
+    """Record the time of a signal; return whether it only repeats the one before."""
     global _last
     now = time.monotonic()
     if now - _last < ECHO_SECONDS:
@@ -36,18 +36,21 @@ def _is_echo() -> bool:
 
 
 def end_on_signals() -> None:
-    """Raise KeyboardInterrupt at the first, which is TerminatedError for SIGTERM."""
+    """Raise KeyboardInterrupt at the first signal, or TerminatedError if it is SIGTERM."""
     _handle(_end)
 
 
 def die_on_signals() -> None:
-    """End at once, where Python would show a traceback: while it loads and while it ends."""
+    """End the process at once, while Python starts or exits and would print a traceback."""
     _handle(_die)
 
 
 @contextmanager
 def stopping_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
-    """Let a first one call `stop` with its name; a second one acts as it did before."""
+    """Call `stop` with the name of the first signal; the second has its usual effect.
+
+    Does nothing in a thread other than the main thread, where Python allows no signal handlers.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -73,7 +76,8 @@ def stopping_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
     for sign in SIGNALS:
-        if signal.getsignal(sign) != signal.SIG_IGN:  # as a shell has it for what runs behind
+        # A shell ignores SIGINT for the processes that it runs in the background.
+        if signal.getsignal(sign) != signal.SIG_IGN:
             signal.signal(sign, handler)
 
 
@@ -81,7 +85,7 @@ def _end(number: int, frame: FrameType | None) -> None:
     if _is_echo():
         return
     die_on_signals()
-    if _is_import(frame):  # some modules pass over any exception while they load
+    if _is_import(frame):  # some modules swallow any exception while they are imported
         _leave(number)
     raise TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
 

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data import token_file
-from rnnlab.data.batches import BATCH_KINDS, Batches, RandomBatches, SequentialBatches
+from rnnlab.data import batches as batches_module
+from rnnlab.data.batches import (
+    BATCH_KINDS,
+    MOST_ORDERED_IN_MEMORY,
+    Batches,
+    RandomBatches,
+    SequentialBatches,
+    shuffled,
+)
 from rnnlab.errors import CorpusError
 
 # With ids = 0 .. N-1 every token is its own position, so a batch says where it was cut.
@@ -44,8 +51,10 @@ def d2l_sequential(corpus: np.ndarray, offset: int, b: int, num_steps: int) -> I
 
 @given(kind=st.sampled_from(sorted(BATCH_KINDS)), more=st.integers(0, 80), seed=SEEDS, **SIZES)
 @moderate
-def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: int) -> None:
-    """Shapes (T, B), the count told, targets shifted by one, no target twice."""
+def test_an_epoch_has_the_right_shapes_and_no_target_twice(
+    kind: str, more: int, seed: int, batch_size: int, num_steps: int
+) -> None:
+    """Shapes (T, B), the right count, targets shifted by one, no target twice."""
     count, pairs = epoch(kind, more, batch_size, num_steps, seed)
     assert len(pairs) == count >= 1
     for inputs, targets in pairs:
@@ -59,8 +68,8 @@ def test_an_epoch(kind: str, more: int, seed: int, batch_size: int, num_steps: i
 
 @given(kind=st.sampled_from(sorted(BATCH_KINDS)), more=st.integers(0, 80), first=st.integers(0, 9))
 @moderate
-def test_an_epoch_that_begins_later(kind: str, more: int, first: int) -> None:
-    """It is the rest of the whole one, and leaves the random numbers where that leaves them."""
+def test_an_epoch_can_begin_at_a_later_batch(kind: str, more: int, first: int) -> None:
+    """It is the rest of the whole epoch, and leaves the random generator in the same state."""
     count, pairs = epoch(kind, more, 2, 3, seed=5)
     rng, whole = np.random.default_rng(5), np.random.default_rng(5)
     batches = BATCH_KINDS[kind](np.arange(smallest(kind, 2, 3) + more), 2, 3)
@@ -73,7 +82,7 @@ def test_an_epoch_that_begins_later(kind: str, more: int, first: int) -> None:
 
 @given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
 @moderate
-def test_sequential_is_d2l_for_the_same_offset(
+def test_sequential_batches_are_those_of_d2l_for_the_same_offset(
     more: int, seed: int, batch_size: int, num_steps: int
 ) -> None:
     rng = np.random.default_rng(seed + 1)
@@ -91,7 +100,7 @@ def test_sequential_is_d2l_for_the_same_offset(
 
 @given(more=st.integers(0, 80), seed=SEEDS, **SIZES)
 @moderate
-def test_sequential_rows_go_on_in_the_next_batch(
+def test_sequential_rows_continue_in_the_next_batch(
     more: int, seed: int, batch_size: int, num_steps: int
 ) -> None:
     _, pairs = epoch("sequential", more, batch_size, num_steps, seed)
@@ -162,7 +171,7 @@ def test_the_smallest_allowed_text_works_and_one_token_less_is_refused(
         BATCH_KINDS[kind](np.arange(needed - 1), batch_size, num_steps)
 
 
-def test_a_text_too_short_is_told_what_it_needs() -> None:
+def test_the_error_for_a_short_text_names_the_length_it_needs() -> None:
     with pytest.raises(CorpusError) as caught:
         SequentialBatches(np.arange(10), 32, 64)
     assert str(caught.value) == (
@@ -182,7 +191,7 @@ def test_only_sequential_batches_carry_the_state() -> None:
 def test_ids_of_a_mapped_file_give_the_same_batches(
     kind: str, batch_size: int, type_: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_file, "MOST_MAPPED_BYTES", 2**17)  # let go of the map now and then
+    monkeypatch.setattr(batches_module, "MOST_MAPPED_BYTES", 2**17)  # unmap now and then
     ids = np.random.default_rng(0).integers(0, 200, 500)
     ids.astype(type_).tofile(tmp_path / "ids")
     mapped = np.memmap(tmp_path / "ids", type_, "r")
@@ -201,15 +210,14 @@ def test_ids_of_a_mapped_file_give_the_same_batches(
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("kind", sorted(BATCH_KINDS))
-def test_reading_a_mapped_file_leaves_little_of_it_in_memory(kind: str, tmp_path: Path) -> None:
-    """A file three times as large as what batches may leave mapped; read in another process."""
+def test_little_of_a_mapped_file_stays_in_memory(kind: str, tmp_path: Path) -> None:
+    """A file three times as large as what batches may leave mapped, read in another process."""
     code = """
 import re, sys
 import numpy as np
-from rnnlab.data.batches import BATCH_KINDS
-from rnnlab.data import token_file
+from rnnlab.data import batches
 file, kind = sys.argv[1:]
-token_file.MOST_MAPPED_BYTES = 2**24
+batches.MOST_MAPPED_BYTES = 2**24
 size = 3 * 2**24
 def resident():
     return 1024 * int(re.search(r"RssFile:\\s+(\\d+)", open("/proc/self/status").read())[1])
@@ -217,10 +225,11 @@ with open(file, "wb") as stream:
     stream.truncate(size)
 ids = np.memmap(file, np.uint8, "r")
 before, most = resident(), 0
-for number, _ in enumerate(BATCH_KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))[1]):
+_, epoch = batches.BATCH_KINDS[kind](ids, 128, 1024).epoch(np.random.default_rng(0))
+for number, _ in enumerate(epoch):
     if number % 8 == 0:
         most = max(most, resident() - before)
-assert ids.sum() == 0 and resident() - before > size * 0.9  # what is read without letting go
+assert ids.sum() == 0 and resident() - before > size * 0.9  # what stays mapped without unmapping
 print(most / 2**24)
 """
     done = subprocess.run(
@@ -228,3 +237,51 @@ print(most / 2**24)
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1.5
+
+
+@given(count=st.integers(1, 5000), seed=st.integers(0, 2**32 - 1), most=st.sampled_from([0, 10**6]))
+@moderate
+def test_an_order_has_every_number_once(count: int, seed: int, most: int) -> None:
+    order = shuffled(np.random.default_rng(seed), count, most)
+    assert np.array_equal(np.sort(order(0, count)), np.arange(count))
+
+
+@given(count=st.integers(1, 5000), cut=st.integers(0, 5000), most=st.sampled_from([0, 10**6]))
+@moderate
+def test_parts_of_an_order_join_to_the_whole_order(count: int, cut: int, most: int) -> None:
+    order = shuffled(np.random.default_rng(1), count, most)
+    parts = [order(0, cut), order(min(cut, count), count)]
+    assert np.array_equal(np.concatenate(parts), order(0, count))
+    assert all(part.dtype == np.int64 for part in parts)
+
+
+def test_a_short_order_is_the_permutation_of_numpy() -> None:
+    rng, same = np.random.default_rng(3), np.random.default_rng(3)
+    assert np.array_equal(shuffled(rng, 1000)(0, 1000), same.permutation(1000))
+    assert rng.bit_generator.state == same.bit_generator.state
+
+
+def test_a_long_order_is_computed_part_by_part() -> None:
+    count = 2**52 + 1
+    order = shuffled(np.random.default_rng(0), count)
+    first, last = order(0, 1000), order(count - 1000, count)
+    together = np.concatenate([first, last])
+    assert len(np.unique(together)) == 2000
+    assert together.min() >= 0
+    assert together.max() < count
+    assert count > MOST_ORDERED_IN_MEMORY
+
+
+@pytest.mark.parametrize("count", [4097, 5000, 65_536])
+def test_a_computed_order_looks_like_a_drawn_one(count: int) -> None:
+    """Over 200 seeds, where a number lands and what comes after it are spread evenly."""
+    orders = np.stack([shuffled(np.random.default_rng(s), count, 0)(0, count) for s in range(200)])
+    uniform = (count - 1) / 2
+    for numbers in (orders[:, 0], orders[:, -1], (orders[:, 1] - orders[:, 0]) % count):
+        # The mean of 200 uniform draws; 5 standard deviations.
+        assert abs(numbers.mean() - uniform) < 5 * count / np.sqrt(12 * 200)
+        assert len(np.unique(numbers)) > 150
+    # A uniform order has one fixed point on average, and as many ascents as descents.
+    assert abs((orders == np.arange(count)).sum(1).mean() - 1) < 5 / np.sqrt(200)
+    ascents = (np.diff(orders, axis=1) > 0).mean()
+    assert abs(ascents - 0.5) < 5 / np.sqrt(12 * count * 200)

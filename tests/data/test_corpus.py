@@ -12,13 +12,21 @@ from threading import Thread
 import pooch
 import pytest
 
-from rnnlab.data import corpus as corpora
-from rnnlab.data.corpus import NAMED, NAMES, NamedCorpus, load, python_reference
+from rnnlab.data import named_corpora
+from rnnlab.data.corpus import open_corpus
+from rnnlab.data.named_corpora import NAMED, NAMES, NamedCorpus, python_reference
+from rnnlab.data.texts import TextInMemory
 from rnnlab.errors import ChecksumError, CorpusError, UsageError
 
 TEXT = "It was a bright cold day — déjà vu.\n"
 CONTENT = TEXT.encode()
 BOM = b"\xef\xbb\xbf"
+
+
+def load(names: list[str], data_dir: str = "", errors: str = "strict") -> TextInMemory:
+    """Open a corpus and join its pieces."""
+    corpus = open_corpus(names, data_dir, errors)
+    return TextInMemory(text="".join(corpus.pieces()), **vars(corpus.source))
 
 
 def sha256(content: bytes) -> str:
@@ -146,7 +154,7 @@ def test_a_download_with_another_content_is_refused_and_not_kept(
     assert online.load("", "strict").text == TEXT
 
 
-def test_a_wrong_checksum_shows_both_sums_and_what_to_do(
+def test_the_error_for_a_wrong_checksum_shows_both_sums_and_what_to_do(
     offline: NamedCorpus, tmp_path: Path
 ) -> None:
     other = CONTENT.replace(b"cold", b"warm")
@@ -155,13 +163,13 @@ def test_a_wrong_checksum_shows_both_sums_and_what_to_do(
         offline.load(str(file.parent), "strict")
     assert str(caught.value) == (
         f"corpus 'story': wrong checksum of {file}: SHA-256 is {sha256(other)}, must be "
-        f"{sha256(CONTENT)}; delete the file to have it fetched again, or give its path as "
+        f"{sha256(CONTENT)}; delete the file to download it again, or give its path as "
         "--corpus to use it as it is"
     )
     assert load([str(file)]).text == other.decode()
 
 
-def test_offline_a_named_corpus_is_an_error_that_says_where_to_put_it(
+def test_the_error_for_a_named_corpus_offline_says_where_to_put_it(
     offline: NamedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(NAMED, "story", offline)
@@ -181,7 +189,7 @@ def test_a_server_without_the_file_is_an_error(online: NamedCorpus, server: Serv
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpora, "DOWNLOAD_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(named_corpora, "DOWNLOAD_TIMEOUT_SECONDS", 0.05)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -197,7 +205,7 @@ def test_a_cache_that_cannot_be_written_is_an_error(online: NamedCorpus, cache: 
         online.load("", "strict")
 
 
-def test_auto_is_timemachine_where_it_is_at_hand(
+def test_auto_is_timemachine_if_it_is_found(
     offline: NamedCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(NAMED, "timemachine", offline)
@@ -207,7 +215,7 @@ def test_auto_is_timemachine_where_it_is_at_hand(
     assert found.origin == f"auto: found at {file}"
 
 
-def test_auto_is_timemachine_where_it_can_be_downloaded(
+def test_auto_is_timemachine_if_it_can_be_downloaded(
     online: NamedCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(NAMED, "timemachine", online)
@@ -258,7 +266,7 @@ def test_the_python_reference_is_english_text_with_its_own_checksum() -> None:
     ids=["line ends kept", "BOM dropped", "BOM inside kept", "Unicode", "line break alone"],
 )
 @pytest.mark.parametrize("errors", ["strict", "replace"])
-def test_a_file_is_read_as_it_stands(
+def test_line_ends_and_characters_are_kept(
     content: bytes, text: str, errors: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "book.txt"
@@ -276,20 +284,20 @@ def test_a_file_is_read_as_it_stands(
         (BOM, "{} is empty; a corpus needs text"),
         (
             b"abc\xffdef",
-            "{} is no UTF-8 text: byte 0xff at offset 3; convert it, or use --errors replace",
+            "{} is not UTF-8 text: byte 0xff at offset 3; convert it, or use --errors replace",
         ),
         (
             BOM + b"abc\xc3",
-            "{} is no UTF-8 text: byte 0xc3 at offset 6; convert it, or use --errors replace",
+            "{} is not UTF-8 text: byte 0xc3 at offset 6; convert it, or use --errors replace",
         ),
         (
             b"ab\0\xff",
-            "{} is no text: NUL byte at offset 2; use --errors replace to read it anyway",
+            "{} is not text: NUL byte at offset 2; use --errors replace to read it anyway",
         ),
     ],
-    ids=["empty", "BOM alone", "no UTF-8", "BOM and no UTF-8", "NUL"],
+    ids=["empty", "BOM alone", "not UTF-8", "BOM and not UTF-8", "NUL"],
 )
-def test_a_file_that_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "book.txt"
     file.write_bytes(content)
     with pytest.raises(CorpusError) as caught:
@@ -305,7 +313,7 @@ def test_errors_replace_reads_any_bytes(tmp_path: Path) -> None:
     assert found.sha256 == sha256(b"a\xffb\0c\xe2\x82")
 
 
-def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_corpus(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^file .*: cannot be read: Is a directory$"):
         load([str(tmp_path)])
 
@@ -329,7 +337,7 @@ def test_several_texts_are_joined_in_the_order_given(
     assert found.sha256 != load([names[0], names[1], names[1]]).sha256
 
 
-def test_a_fault_in_one_of_several_files_is_told_with_its_name(tmp_path: Path) -> None:
+def test_an_error_in_one_of_several_files_names_the_file(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
     good.write_text("good")
     bad.touch()
@@ -356,7 +364,7 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["misspelt", "misspelt reference", "no file", "text for a name"],
 )
-def test_an_unknown_name_gets_the_choices(name: str, suggestion: str) -> None:
+def test_the_error_for_an_unknown_name_lists_the_choices(name: str, suggestion: str) -> None:
     with pytest.raises(UsageError) as caught:
         load([name])
     assert str(caught.value) == (

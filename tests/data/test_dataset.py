@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings
 from rnnlab.data.batches import RandomBatches, SequentialBatches
-from rnnlab.data.dataset import SPLITS, Dataset, load_dataset, split
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.splits import SPLITS, split_sizes
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.errors import CorpusError, UsageError
 
@@ -27,11 +28,11 @@ def dataset(folder: Path, text: str, **values: Any) -> Dataset:
 def test_shares_cut_the_whole_text_into_contiguous_parts(text: str, cuts: tuple[int, int]) -> None:
     first, last = cuts[0], max(cuts)
     shares = (first / 100, (last - first) / 100, (100 - last) / 100)
-    parts = split(text, shares)
-    assert list(parts) == ["train", "validation", "test"]
-    assert "".join(parts.values()) == text
-    for part, share in zip(parts.values(), shares, strict=True):
-        assert abs(len(part) - share * len(text)) <= 1
+    sizes = split_sizes(len(text), shares)
+    assert list(sizes) == ["train", "validation", "test"]
+    assert sum(sizes.values()) == len(text)
+    for size, share in zip(sizes.values(), shares, strict=True):
+        assert abs(size - share * len(text)) <= 1
 
 
 @given(
@@ -44,16 +45,14 @@ def test_counts_cut_exactly_so_many_characters(
 ) -> None:
     if sum(counts) > len(text):
         with pytest.raises(UsageError, match=f"asks for {sum(counts)} .* has {len(text)}$"):
-            split(text, counts)
+            split_sizes(len(text), counts)
         return
-    parts = split(text, counts)
-    assert tuple(map(len, parts.values())) == counts
-    assert text.startswith("".join(parts.values()))
+    assert tuple(split_sizes(len(text), counts).values()) == counts
 
 
 def test_a_split_larger_than_the_text_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^split asks for 15000 characters; the text has 5000$"):
-        split("x" * 5000, (10_000, 2_500, 2_500))
+        split_sizes(5000, (10_000, 2_500, 2_500))
 
 
 def test_the_default_is_90_5_5(tmp_path: Path) -> None:

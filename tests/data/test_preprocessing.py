@@ -7,7 +7,7 @@ from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.preprocessing import LONGEST_RUN, RULES, letters, preprocess, preprocess_pieces
+from rnnlab.data.preprocessing import LONGEST_RUN, RULES, preprocess, preprocess_pieces
 
 # Many line ends, runs of other characters, letters outside A-Z a-z, case pairs that change length.
 MADE_UP = st.text(st.sampled_from("aZ q,.  \n\r\t-9éßİſK_\u2028")) | st.text()
@@ -24,19 +24,21 @@ def d2l_lines(text: str) -> list[str]:
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_letters_is_the_rule_of_d2l(text: str) -> None:
     # load_corpus_time_machine: corpus = [token for line in tokens for token in line]
-    assert list(letters(text)) == [token for line in d2l_lines(text) for token in list(line)]
+    assert list(preprocess(text, "letters")) == [
+        token for line in d2l_lines(text) for token in list(line)
+    ]
 
 
 @given(MADE_UP)
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_letters_leaves_only_a_to_z_and_single_spaces_inside_lines(text: str) -> None:
-    assert set(letters(text)) <= set(" abcdefghijklmnopqrstuvwxyz")
-    assert "  " not in letters(text)
+    assert set(preprocess(text, "letters")) <= set(" abcdefghijklmnopqrstuvwxyz")
+    assert "  " not in preprocess(text, "letters")
 
 
 def test_letters_joins_lines_with_nothing_between() -> None:
     text = "The Time\n\n  Traveller -- (so 2 say)\r\nwas É!\n"
-    assert letters(text) == "the timetraveller so saywas"
+    assert preprocess(text, "letters") == "the timetraveller so saywas"
 
 
 @pytest.mark.parametrize(

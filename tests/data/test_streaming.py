@@ -1,9 +1,14 @@
-"""A text that is streamed gives what it gives in memory, wherever it is cut on the way."""
+"""A text gives the same dataset whether it is read into memory or streamed in pieces of any size.
 
+The oracle takes the whole text as one string: bytes.decode, slices, dictionaries.
+"""
+
+import hashlib
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings
-from rnnlab.data import corpus as corpora
+from rnnlab.data.corpus import open_corpus
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.long_text import TextFile
-from rnnlab.data.streaming import STREAMING, Streaming, checksum
-from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.errors import CorpusError, RnnlabError
+from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.data.texts import TextFile
+from rnnlab.data.tokenizer import BpeTokenizer, CharTokenizer
+from rnnlab.errors import CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import MAX_TRAIN_CHARACTERS
 
 ALL = replace(STREAMING, from_bytes=0)
@@ -47,7 +52,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def outcome(data: DataSettings, streaming: Streaming | None) -> Any:
-    """All that a dataset is, or the error that there is none."""
+    """All that a dataset is, or its error."""
     try:
         return outcome_of(load_dataset(data, streaming=streaming or STREAMING))
     except RnnlabError as error:
@@ -73,7 +78,7 @@ def read(tmp_path: Path, content: bytes, streaming: Streaming = ALL, **values: A
 
 @st.composite
 def contents(draw: st.DrawFn) -> bytes:
-    """Text that is dense in what a cut could spoil, and now and then bytes that are no text."""
+    """Text with many places where a cut could do harm, and sometimes bytes that are not text."""
     text = draw(st.one_of(TEXT, TEXT, st.sampled_from(sorted(STRANGE.values()))))
     content = draw(st.sampled_from([b"", b"", BOM])) + text.encode()
     if draw(st.integers(0, 4)) == 0:
@@ -88,6 +93,118 @@ SPLITS = st.sampled_from(
 )
 
 
+def decoded_at_once(content: bytes, file: Path, errors: str) -> str:
+    if errors == "strict" and b"\0" in content:
+        raise CorpusError(
+            f"file {file} is not text: NUL byte at offset {content.index(0)}; "
+            "use --errors replace to read it anyway"
+        )
+    try:
+        text = content.decode("utf-8", errors).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"file {file} is not UTF-8 text: byte 0x{content[error.start]:02x} at offset "
+            f"{error.start}; convert it, or use --errors replace"
+        ) from None
+    if not text:
+        raise CorpusError(f"file {file} is empty; a corpus needs text")
+    return text
+
+
+def by_rule(text: str, rule: str) -> str:
+    if rule == "letters":  # as d2l has it
+        return "".join(re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in text.split("\n"))
+    return text.lower() if rule == "lower" else text
+
+
+def parts_of(text: str, kind: str) -> list[str]:
+    """The tokens as text: all of `char` and `word`."""
+    return list(text) if kind == "char" else re.findall(r" ?\w+| ?[^\w\s]|\s", text)
+
+
+def first_of(text: str, kind: str, limit: int) -> str:
+    match kind:
+        case "byte":
+            return text.encode()[:limit].decode(errors="ignore")
+        case "word":
+            return "".join(parts_of(text, "word")[:limit])
+        case _:
+            return text[:limit]
+
+
+def cut_in_three(text: str, cut: tuple[float, float, float]) -> list[str]:
+    if sum(cut) > 1.5:
+        counts = [int(part) for part in cut]
+        if sum(counts) > len(text):
+            raise UsageError(f"split asks for {sum(counts)} characters; the text has {len(text)}")
+        ends = [counts[0], counts[0] + counts[1], sum(counts)]
+    else:
+        shares = [cut[0], cut[0] + cut[1]]
+        ends = [min(len(text), round(len(text) * share)) for share in shares] + [len(text)]
+    return [text[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+
+
+def expected(files: list[Path], data: DataSettings) -> Any:
+    """What `outcome` must be."""
+    try:
+        return of_one_string(files, data)
+    except RnnlabError as error:
+        return type(error), str(error)
+
+
+def of_one_string(files: list[Path], data: DataSettings) -> dict[str, Any]:
+    contents = [file.read_bytes() for file in files]
+    sums = [hashlib.sha256(content).hexdigest() for content in contents]
+    texts = [decoded_at_once(c, f, data.errors) for c, f in zip(contents, files, strict=True)]
+    whole, kind = by_rule("".join(texts), data.preprocessing), data.tokenizer
+    name = " ".join(map(str, files))
+    if not whole:
+        raise CorpusError(
+            f"corpus {name!r}: nothing is left of the text after preprocessing "
+            f"{data.preprocessing!r}"
+        )
+    limited = first_of(whole, kind, data.corpus_limit) if data.corpus_limit else whole
+    splits = cut_in_three(limited, data.split)
+    learned = whole if data.vocabulary == "text" else splits[0]
+    match kind:
+        case "byte":
+            saved: Any = {"type": "byte"}
+            ids = [list(text.encode()) for text in splits]
+        case "bpe":  # whose ids test_tokenizer.py compares with the tokenizers library
+            bpe = BpeTokenizer.train(learned, data.bpe_size)
+            saved, ids = bpe.to_json(), [bpe.encode(text).tolist() for text in splits]
+        case _:
+            counts = Counter(parts_of(learned, kind))
+            least = data.min_frequency if kind == "word" else 1
+            kept = [part for part, count in counts.items() if count >= least]
+            kept.sort(key=lambda part: (-counts[part], part))
+            if kind == "word" and not kept:
+                raise CorpusError(
+                    "word tokenizer: no word of the training text occurs "
+                    f"min_frequency = {least} times"
+                )
+            number = {part: i for i, part in enumerate(kept, start=1)}
+            ids = [[number.get(part, 0) for part in parts_of(text, kind)] for text in splits]
+            saved = {"type": kind} | (
+                {"words": kept} if kind == "word" else {"characters": "".join(kept)}
+            )
+    if len(ids[0]) < 2:
+        raise CorpusError(
+            f"text too short: a training split of {len(splits[0])} characters holds less than two "
+            "tokens"
+        )
+    source = (str(files[0]), sums[0], f"file {files[0]}")
+    if len(files) > 1:
+        joined = hashlib.sha256("".join(sums).encode()).hexdigest()
+        source = (name, joined, f"{len(files)} texts, one after another")
+    named = zip(("train", "validation", "test"), splits, ids, strict=True)
+    return {
+        "source": source,
+        "tokenizer": saved,
+        "splits": {name: (len(text), of_text) for name, text, of_text in named if len(of_text) > 1},
+    }
+
+
 @given(
     parts=st.lists(contents(), min_size=1, max_size=2),
     chunk=st.integers(1, 9) | st.just(1000),
@@ -100,7 +217,7 @@ SPLITS = st.sampled_from(
     cut=SPLITS,
 )
 @settings(max_examples=200, derandomize=True)
-def test_streaming_changes_nothing(
+def test_in_memory_and_streamed_a_text_gives_what_one_string_gives(
     parts: list[bytes], chunk: int, tokenizer: str, rule: str, errors: str, vocabulary: str,
     limit: int, frequency: int, cut: tuple[float, float, float],
 ) -> None:  # fmt: skip
@@ -115,16 +232,16 @@ def test_streaming_changes_nothing(
             split=cut,
         )  # fmt: skip
         streaming = Streaming(0, chunk, evaluated_characters=7, end_characters=11)
-        in_memory = outcome(data, None)
-        assert outcome(data, streaming) == in_memory
-        if isinstance(in_memory, dict):
-            assert outcome(data, streaming) == in_memory  # from the file made before
-            assert not list(Path(folder).rglob("*.tmp"))
+        wanted = expected(files, data)
+        assert outcome(data, None) == wanted
+        assert outcome(data, streaming) == wanted
+        assert outcome(data, streaming) == wanted  # from the cache, unless it is an error
+        assert not list(Path(folder).rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
 @pytest.mark.parametrize("name", sorted(STRANGE))
-def test_strange_text_is_read_as_it_stands(name: str, kind: str, tmp_path: Path) -> None:
+def test_strange_text_is_decoded_to_the_same_text(name: str, kind: str, tmp_path: Path) -> None:
     text = STRANGE[name]
     few = replace(ALL, chunk_bytes=5)
     values: dict[str, Any] = {"tokenizer": kind, "vocabulary": "text", "bpe_size": 300}
@@ -137,13 +254,13 @@ def test_strange_text_is_read_as_it_stands(name: str, kind: str, tmp_path: Path)
         assert len(ids) == len(text)
 
 
-def test_nul_and_broken_bytes_where_they_are_to_be_replaced(tmp_path: Path) -> None:
+def test_nul_is_kept_and_broken_bytes_are_replaced(tmp_path: Path) -> None:
     content = b"a\0b\xff" + "é".encode() + b"\xf0\x9f\x98"
     found = read(tmp_path, content, replace(ALL, chunk_bytes=1), errors="replace", split=(1, 0, 0))
     assert found.tokenizer.decode(found.splits["train"].all_ids) == "a\0b\ufffdé\ufffd"
 
 
-def test_a_long_split_has_its_beginning_and_its_end_at_hand(tmp_path: Path) -> None:
+def test_the_beginning_and_end_of_a_long_split_are_kept(tmp_path: Path) -> None:
     text = "".join(f"{number:05d}\n" for number in range(1000))
     few = Streaming(0, 16, evaluated_characters=102, end_characters=200)
     found = read(tmp_path, text.encode(), few, split=(0.5, 0.48, 0.02), tokenizer="word")
@@ -169,7 +286,7 @@ def test_a_long_split_has_its_beginning_and_its_end_at_hand(tmp_path: Path) -> N
         ("byte", ["counting characters", "tokenizing"]),
     ],
 )
-def test_a_long_text_is_watched_while_it_is_read(
+def test_progress_is_reported_while_a_long_text_is_read(
     kind: str, purposes: list[str], tmp_path: Path
 ) -> None:
     files = [tmp_path / "one.txt", tmp_path / "two.txt"]
@@ -187,13 +304,13 @@ def test_a_long_text_is_watched_while_it_is_read(
         shares = [share for of, share in told if of == purpose]
         assert shares == sorted(shares)
         assert len(shares) >= 10
-        assert 0.85 < shares[-1] <= 1, "the last piece may be left when the splits are full"
+        assert 0.85 < shares[-1] <= 1, "the last piece is not read if the splits end before it"
     told.clear()
     load_dataset(data, streaming=replace(ALL, chunk_bytes=100), watch=watch)
-    assert not told, "the ids are at hand"
+    assert not told, "the ids are in the cache"
 
 
-def test_what_is_kept_of_the_end_is_what_baselines_learn_from() -> None:
+def test_the_end_that_is_kept_is_what_baselines_learn_from() -> None:
     assert STREAMING.end_characters == MAX_TRAIN_CHARACTERS
 
 
@@ -224,7 +341,7 @@ def test_small_files_leave_no_trace(tmp_path: Path, cache: Path) -> None:
 
 
 def entries(cache: Path) -> dict[str, int]:
-    """The token files, and which they are."""
+    """The token files by name, with their inode numbers."""
     return {file.name: file.stat().st_ino for file in cache.glob("*.ids")}
 
 
@@ -236,7 +353,7 @@ def test_a_token_file_is_made_once(tmp_path: Path, cache: Path) -> None:
     assert len(before) == 1
     again = read(tmp_path, text, few, batch_size=7)
     assert again.tokenizer.to_json() == first.tokenizer.to_json()
-    # The model's own tokenizer, given to evaluate it, is that of the file.
+    # A model's own tokenizer, which is given when the model is evaluated, finds the same file.
     data = DataSettings(corpus=(str(tmp_path / "text.txt"),))
     assert load_dataset(data, first.tokenizer, few).tokenizer is first.tokenizer
     assert entries(cache) == before
@@ -287,7 +404,9 @@ def test_a_damaged_token_file_is_made_again(
 
 
 @pytest.mark.parametrize("ending", ["ids", "json"])
-def test_what_is_no_file_is_never_waited_for(ending: str, tmp_path: Path, cache: Path) -> None:
+def test_a_pipe_or_device_in_the_cache_is_replaced(
+    ending: str, tmp_path: Path, cache: Path
+) -> None:
     text = b"a text\n" * 100
     first = outcome_of(read(tmp_path, text))
     (file,) = cache.glob(f"*.{ending}")
@@ -300,7 +419,7 @@ def test_what_is_no_file_is_never_waited_for(ending: str, tmp_path: Path, cache:
     assert outcome_of(read(tmp_path, text)) == first
     file.unlink()
     file.mkdir()
-    with pytest.raises(CorpusError, match=f"cannot be written to {file}: Is a directory; mend "):
+    with pytest.raises(CorpusError, match=f"cannot be written to {file}: Is a directory; solve "):
         read(tmp_path, text)
 
 
@@ -321,7 +440,7 @@ print(hashlib.sha256(found.splits["train"].all_ids.tobytes()).hexdigest(), entry
 """
 
 
-def test_processes_at_once_make_one_file(tmp_path: Path) -> None:
+def test_several_processes_make_one_file(tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_text("".join(f"{number} and " for number in range(40_000)))
     started = [
@@ -345,7 +464,7 @@ def test_processes_at_once_make_one_file(tmp_path: Path) -> None:
     assert names == [".ids", ".json", ".lock"]
 
 
-def test_a_cache_that_cannot_be_written(
+def test_an_error_names_a_cache_that_cannot_be_written(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.parent.mkdir(parents=True)
@@ -354,7 +473,7 @@ def test_a_cache_that_cannot_be_written(
         read(tmp_path, b"some text")
     message = (
         "a text too large for memory is read through a file of its tokens, which cannot be written "
-        f"to {cache}{{}}; mend that, or name another folder for caches with XDG_CACHE_HOME"
+        f"to {cache}{{}}; solve that, or set XDG_CACHE_HOME to another folder for caches"
     )
     assert str(caught.value) == message.format(": File exists")
 
@@ -370,13 +489,13 @@ def test_a_cache_that_cannot_be_written(
     assert [file.suffix for file in cache.iterdir()] == [".lock"]
 
 
-def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_text("some text")
-    opened = TextFile.open(str(file))
-    assert "".join(opened.pieces("strict", 4)) == "some text"
+    opened = TextFile.open(str(file), "strict", chunk_bytes=4)
+    assert "".join(opened.pieces()) == "some text"
     for change in (lambda: file.write_text("some texts"), file.unlink):
-        pieces = opened.pieces("strict", 4)
+        pieces = opened.pieces()
         next(pieces)
         change()
         with pytest.raises(CorpusError) as caught:
@@ -386,7 +505,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
         )
 
 
-def test_files_and_named_corpora_together(tmp_path: Path) -> None:
+def test_files_and_named_corpora_are_streamed_together(tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_text("some text of one's own\n")
     data = DataSettings(corpus=(str(file), "python-reference"), tokenizer="byte")
@@ -396,15 +515,17 @@ def test_files_and_named_corpora_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_checksum_is_that_of_the_text_in_memory(count: int, tmp_path: Path) -> None:
+def test_the_checksum_is_the_same_in_memory_and_streamed(count: int, tmp_path: Path) -> None:
     files = [str(tmp_path / f"{number}.txt") for number in range(count)]
     for file in files:
         Path(file).write_text(f"text {file}")
-    assert checksum(files, "", "strict", ALL) == corpora.load(files).sha256
-    assert checksum(files, "", "strict") == corpora.load(files).sha256
+    sums = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    joined = sums[0] if count == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    for streaming in (STREAMING, ALL):
+        assert open_corpus(files, streaming=streaming).source.sha256 == joined
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file_is_an_error() -> None:
     for names in (["gone.txt"], [__file__, "gone.txt"]):
         with pytest.raises(RnnlabError) as caught:
             load_dataset(DataSettings(corpus=tuple(names)), streaming=ALL)

@@ -17,8 +17,7 @@ from rnnlab.data.tokenizer import (
     CharTokenizer,
     Tokenizer,
     WordTokenizer,
-    cut,
-    cut_pieces,
+    first_tokens,
     tokenizer_from_json,
     train_tokenizer,
 )
@@ -233,7 +232,7 @@ def test_bpe_has_the_size_asked_for_or_what_the_text_gives(size: int) -> None:
 @given(text=TEXT, limit=st.integers(1, 70))
 @moderate
 def test_cut_keeps_exactly_the_first_tokens(kind: str, text: str, limit: int) -> None:
-    kept = cut(text, kind, limit)
+    kept = "".join(first_tokens([text], kind, limit))
     assert text.startswith(kept)
     if kind == "bpe":  # cut before the tokens are learned: characters
         assert len(kept) == min(limit, len(text))
@@ -278,8 +277,8 @@ def test_a_limit_cuts_pieces_as_it_cuts_the_whole(
             expected = "".join(PIECES["word"].findall(text)[:limit])
         case _:
             expected = text[:limit]
-    assert cut(text, kind, limit) == expected
-    assert "".join(cut_pieces(pieces(text, cuts), kind, limit)) == expected
+    for given_pieces in ([text], pieces(text, cuts)):
+        assert "".join(first_tokens(given_pieces, kind, limit)) == expected
 
 
 @pytest.mark.parametrize("filling", ["x", "x\u0301", " ", "\t", "\n", "\r\n", "\x1c", "語", "😀"])

@@ -173,9 +173,9 @@ def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
         ("config.toml", "cells = 'gru'", UsageError, "unknown setting 'cells'; did you mean"),
         (
             "metrics.jsonl", '{"kind": "train", "step": 1}\n{oops\n', RunDirectoryError,
-            "line 2: damaged, no JSON: ",
+            "line 2: damaged, not JSON: ",
         ),
-        ("metrics.jsonl", "\xff\n", RunDirectoryError, "line 1: damaged, no JSON: "),
+        ("metrics.jsonl", "\xff\n", RunDirectoryError, "line 1: damaged, not JSON: "),
         ("metrics.jsonl", "[1]\n", RunDirectoryError, "line 1: damaged, must hold a JSON object"),
         (
             "metrics.jsonl", '{"kind": "train", "epoch": 1}\n', RunDirectoryError,
@@ -185,7 +185,7 @@ def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
             "metrics.jsonl", '{"kind": "held-out", "step": 1, "nats_per_token": "x"}\n',
             RunDirectoryError, "line 1: damaged, nats_per_token must be a number, not 'x'",
         ),
-        ("result.json", "{", RunDirectoryError, "result.json: no result to read: "),
+        ("result.json", "{", RunDirectoryError, "result.json: damaged, not JSON: "),
         (
             "result.json", '{"training": {}}', RunDirectoryError,
             "result.json: damaged, not as a run writes it",
@@ -193,7 +193,7 @@ def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
         ("result.json", '{"training": 3}', RunDirectoryError, "not as a run writes it"),
         (
             "checkpoint/last/model.safetensors", "", ModelFolderError,
-            "model.safetensors: damaged, no safetensors file: ",
+            "model.safetensors: damaged, not a safetensors file: ",
         ),
         ("checkpoint/last/config.json", "{}", ModelFolderError, "format None is not known"),
     ],

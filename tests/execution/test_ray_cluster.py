@@ -24,7 +24,7 @@ from rnnlab.execution.ray_cluster import RayExecutor
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.store import Store
-from rnnlab.runs.files import read_json
+from rnnlab.files import read_json
 
 
 @pytest.fixture(scope="module")

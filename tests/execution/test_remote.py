@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from command_line import made_up_text
 
-from rnnlab.data.corpus import NAMED, NamedCorpus
+from rnnlab.data.named_corpora import NAMED, NamedCorpus
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution import remote
 from rnnlab.execution.executor import Job, TrialLink

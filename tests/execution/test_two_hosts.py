@@ -23,7 +23,7 @@ from rnnlab.execution.executor import Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.store import Store
-from rnnlab.runs.files import read_json
+from rnnlab.files import read_json
 
 FIRST, SECOND = "198.51.100.1", "198.51.100.2"
 """Of a block that documentation and tests may use (RFC 5737)."""

@@ -110,7 +110,7 @@ def test_weight_file_cut_anywhere_is_refused(damaged, share):
     folder, sound = damaged
     file = folder / "model.safetensors"
     file.write_bytes(sound[: int(share * len(sound))])
-    assert refusal(folder).startswith(f"{file}: damaged, no safetensors file: ")
+    assert refusal(folder).startswith(f"{file}: damaged, not a safetensors file: ")
 
 
 @settings(deadline=None, max_examples=150)
@@ -228,10 +228,13 @@ def test_damage_is_refused_by_file_and_fault(folder, damage, message):
 @pytest.mark.parametrize(
     ("damage", "start"),
     [
-        (with_bytes("config.json", b'{"format": 1'), "{0}/config.json: damaged, no JSON: "),
-        (with_bytes("config.json", b"\xff\xfe"), "{0}/config.json: damaged, no JSON: "),
-        (with_bytes("tokenizer.json", b'{"\xff"}'), "{0}/tokenizer.json: damaged, no JSON: "),
-        (with_bytes("model.safetensors", b""), "{0}/model.safetensors: damaged, no safetensors "),
+        (with_bytes("config.json", b'{"format": 1'), "{0}/config.json: damaged, not JSON: "),
+        (with_bytes("config.json", b"\xff\xfe"), "{0}/config.json: damaged, not JSON: "),
+        (with_bytes("tokenizer.json", b'{"\xff"}'), "{0}/tokenizer.json: damaged, not JSON: "),
+        (
+            with_bytes("model.safetensors", b""),
+            "{0}/model.safetensors: damaged, not a safetensors ",
+        ),
         (
             with_json("config.json", model={"hidden_sise": 8}),
             "{0}/config.json: no model settings: unknown key 'hidden_sise'; did you mean ",
@@ -327,7 +330,7 @@ def torch_load(content):
 def test_a_malicious_pickle_is_refused_and_nothing_runs(folder, name, save, load, tmp_path):
     malice = Malice(tmp_path / "ran")
     (folder / name).write_bytes(save(malice))
-    assert refusal(folder).startswith(f"{folder / name}: damaged, no ")
+    assert refusal(folder).startswith(f"{folder / name}: damaged, not ")
     assert not (tmp_path / "ran").exists()
     load((folder / name).read_bytes())
     assert (tmp_path / "ran").exists()  # where pickles are read
@@ -356,7 +359,7 @@ def test_one_wrong_bit_in_the_weights_is_found(folder):
     content = bytearray(file.read_bytes())
     content[-3] ^= 1
     file.write_bytes(content)
-    assert refusal(folder) == f"{file}: damaged, its checksum does not fit"
+    assert refusal(folder) == f"{file}: damaged, its checksum does not match"
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
@@ -364,4 +367,4 @@ def test_another_number_in_a_sealed_file_is_found(folder, name):
     content = json.loads((folder / name).read_bytes())
     content["note"] = "changed"
     write_json(folder / name, content)
-    assert refusal(folder) == f"{folder / name}: damaged, its checksum does not fit"
+    assert refusal(folder) == f"{folder / name}: damaged, its checksum does not match"

@@ -9,7 +9,8 @@ import pytest
 from interrupted import ended_well, start
 
 from rnnlab.config import Settings
-from rnnlab.runs.files import read_json, read_metrics
+from rnnlab.files import read_json
+from rnnlab.runs.files import read_metrics
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import torch
 
 from rnnlab.config import DataSettings, ModelSettings
 from rnnlab.data.dataset import load_dataset
-from rnnlab.data.streaming import STREAMING, Streaming, read_beginning
+from rnnlab.data.prepared_text import read_beginning
+from rnnlab.data.streaming import STREAMING, Streaming
 from rnnlab.engines import choose_engine
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.model import LanguageModel

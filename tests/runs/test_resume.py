@@ -16,8 +16,9 @@ from interrupted import ended_well, fingerprint, resumed, start
 import rnnlab
 from rnnlab.config import Settings
 from rnnlab.errors import RunEndedError
+from rnnlab.files import read_json
 from rnnlab.lm.train import Milestone, Step
-from rnnlab.runs.files import read_json, state_files
+from rnnlab.runs.files import state_files
 from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 

@@ -12,7 +12,8 @@ from interrupted import ended_well, resumed, start
 import rnnlab
 from rnnlab.config import Settings
 from rnnlab.errors import ChecksumError, UsageError
-from rnnlab.runs.files import read_json, state_files
+from rnnlab.files import read_json
+from rnnlab.runs.files import state_files
 from rnnlab.runs.identity import RunIdentity, check_same_run
 from rnnlab.runs.run import Run
 from rnnlab.runs.saved_state import newest_state

@@ -35,8 +35,8 @@ def test_the_state_before_replaces_a_damaged_newest_one(stopped: Path) -> None:
     shown = resumed(stopped, num_epochs=step // 60 + 2)
     assert f"resumed   from step {step:,}" in shown
     assert (
-        f"note      {newest}: damaged, its checksum does not fit; going on from the state before\n"
-        in shown
+        f"note      {newest}: damaged, its checksum does not match; "
+        "going on from the state before\n" in shown
     )
     # Otherwise it would count as one of the two that are kept.
     assert newest not in state_files(stopped)

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from rnnlab.config import Settings
 from rnnlab.errors import RnnlabError
-from rnnlab.runs.files import RESULT, read_json, read_metrics
+from rnnlab.files import read_json
+from rnnlab.runs.files import RESULT, read_metrics
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(

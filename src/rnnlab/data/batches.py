@@ -1,29 +1,39 @@
 """Token ids become batches for truncated backpropagation through time.
 
-Both kinds hand out pairs (inputs, targets) of shape (T, B), time first, where every target is its
-input shifted by one, and no token is a target twice in an epoch. Source: Zhang et al., Dive into
-Deep Learning, section 9.3 of release 0.17 ("random sampling" and "sequential partitioning").
+Both kinds yield pairs (inputs, targets) of shape (T, B), time first. Targets are the inputs shifted
+by one, and no token is a target twice in an epoch. Source: Zhang et al., Dive into Deep Learning,
+section 9.3 of release 0.17 ("random sampling" and "sequential partitioning").
 """
 
+import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.data.char_tokenizers import Ids
-from rnnlab.data.shuffle import shuffled
-from rnnlab.data.token_file import released
+from rnnlab.data.base_tokenizer import Ids
 from rnnlab.errors import CorpusError
+
+MOST_ORDERED_IN_MEMORY = 2**22
+"""A longer order of windows is computed, not stored: eight bytes each would grow with the text."""
+
+FEISTEL_ROUNDS = 6
+
+FAULT_BYTES = 2**16
+"""How much the system maps at most around a byte that is read."""
+
+MOST_MAPPED_BYTES = 2**26
+"""How much batches may leave mapped, since the system counts it as memory of this process."""
 
 
 @dataclass(frozen=True)
 class Batches(ABC):
     """The batches of one split."""
 
-    ids: npt.NDArray[Any]  # (N,) of any integer type, also a memory map; batches are int64
+    ids: npt.NDArray[Any]  # (N,) of any integer type, maybe memory-mapped; batches are int64
     batch_size: int
     num_steps: int
 
@@ -31,7 +41,7 @@ class Batches(ABC):
     """Whether row b of batch k+1 continues row b of batch k."""
 
     def __post_init__(self) -> None:
-        """Refuse a text that could leave an epoch without a batch, whatever its offset."""
+        """Raise CorpusError if some offset would leave an epoch without a batch."""
         needed = self.batch_size * self.num_steps + self._largest_offset + 1
         if len(self.ids) < needed:
             raise CorpusError(
@@ -43,22 +53,22 @@ class Batches(ABC):
     @property
     @abstractmethod
     def _largest_offset(self) -> int:
-        """The largest random number of tokens left out at the start of an epoch."""
+        """The largest random number of tokens that an epoch leaves out at the start."""
 
     @abstractmethod
     def epoch(
         self, rng: np.random.Generator, first: int = 0
     ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
-        """One pass over the text: the number of batches, and those from number `first` on.
+        """Begin a pass over the text: return the number of batches, and those from `first` on.
 
-        All that is random is drawn from `rng` before this returns.
+        All random numbers are drawn from `rng` before this returns.
         """
 
 
 class SequentialBatches(Batches):
-    """The text cut into B long rows that are read side by side, the state carried along them.
+    """The text cut into B long rows that are read in parallel; the state is carried along a row.
 
-    An epoch starts at a random offset of 0 .. T tokens, so that windows begin elsewhere each time.
+    An epoch starts at a random offset of 0 .. T tokens, so that windows differ between epochs.
     """
 
     carries_state = True
@@ -78,12 +88,12 @@ class SequentialBatches(Batches):
         targets = self.ids[start + 1 : end + 1].reshape(self.batch_size, row)
         count = row // self.num_steps
         parts = (slice(k * self.num_steps, (k + 1) * self.num_steps) for k in range(first, count))
-        pairs = ((_turned(inputs[:, part]), _turned(targets[:, part])) for part in parts)
-        return count, released(pairs, self.ids)
+        pairs = ((_time_first(inputs[:, part]), _time_first(targets[:, part])) for part in parts)
+        return count, _unmapped_after_use(pairs, self.ids)
 
 
 class RandomBatches(Batches):
-    """Windows of T tokens that do not overlap, in random order; every batch starts from zero state.
+    """Windows of T tokens without overlap, in random order; every batch starts from zero state.
 
     An epoch starts at a random offset of 0 .. T-1 tokens.
     """
@@ -107,17 +117,75 @@ class RandomBatches(Batches):
             order(k * self.batch_size, (k + 1) * self.batch_size) for k in range(first, count)
         )
         positions = (steps + self.num_steps * some for some in chosen)  # (T, B)
-        pairs = ((_whole(self.ids[where]), _whole(self.ids[where + 1])) for where in positions)
-        return count, released(pairs, self.ids)
+        pairs = ((_int64(self.ids[where]), _int64(self.ids[where + 1])) for where in positions)
+        return count, _unmapped_after_use(pairs, self.ids)
 
 
-def _turned(rows: npt.NDArray[Any]) -> Ids:
-    """(B, T) as (T, B), contiguous."""
+def _time_first(rows: npt.NDArray[Any]) -> Ids:
+    """Return (B, T) as (T, B), contiguous int64."""
     return np.ascontiguousarray(rows.T, np.int64)
 
 
-def _whole(batch: npt.NDArray[Any]) -> Ids:
+def _int64(batch: npt.NDArray[Any]) -> Ids:
     return batch.astype(np.int64, copy=False)
+
+
+def shuffled(
+    rng: np.random.Generator, count: int, most_in_memory: int = MOST_ORDERED_IN_MEMORY
+) -> Callable[[int, int], Ids]:
+    """Draw an order of 0 .. count-1; return a function from (start, end) to that part of it.
+
+    An order of more than `most_in_memory` numbers is a Feistel network keyed by `rng`: a bijection
+    of 4^k numbers, applied again to those that it maps beyond `count` (Black and Rogaway, Ciphers
+    with arbitrary finite domains, 2002). Not every order can come up, since there are only 6 keys
+    of 64 bits, but a number says nothing about its neighbours.
+    """
+    if count <= most_in_memory:
+        order = rng.permutation(count)
+        return lambda start, end: order[start:end]
+    half = np.uint64(-(-(count - 1).bit_length() // 2))
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    keys = rng.integers(0, 2**64, FEISTEL_ROUNDS, np.uint64)
+
+    def permuted(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        left, right = numbers >> half, numbers & mask
+        for key in keys:
+            left, right = right, left ^ (_mixed(right ^ key) & mask)
+        return (left << half) | right
+
+    def part(start: int, end: int) -> Ids:
+        numbers = permuted(np.arange(start, min(end, count), dtype=np.uint64))
+        while (beyond := numbers >= count).any():
+            numbers[beyond] = permuted(numbers[beyond])
+        return numbers.astype(np.int64)
+
+    return part
+
+
+def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread every bit over all bits (end of SplitMix64, Steele et al. 2014, figure 16)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _unmapped_after_use(
+    batches: Iterator[tuple[Ids, Ids]], ids: npt.NDArray[Any]
+) -> Iterator[tuple[Ids, Ids]]:
+    """Yield batches (T, B) that are read from `ids`, and unmap what was read if `ids` are mapped.
+
+    The system keeps the file in its cache, so that mapping it again costs almost nothing.
+    """
+    mapping = getattr(ids, "_mmap", None)
+    mapped_bytes = 0
+    for inputs, targets in batches:
+        yield inputs, targets
+        if mapping is not None:
+            steps, rows = inputs.shape
+            mapped_bytes += rows * (FAULT_BYTES + steps * ids.itemsize)
+            if mapped_bytes > MOST_MAPPED_BYTES and hasattr(mmap, "MADV_DONTNEED"):
+                mapping.madvise(mmap.MADV_DONTNEED)
+                mapped_bytes = 0
 
 
 BATCH_KINDS: dict[str, type[Batches]] = {"sequential": SequentialBatches, "random": RandomBatches}

@@ -1,26 +1,45 @@
-"""A corpus made ready: text rule, splits, tokenizer, ids."""
+"""A corpus made ready for training: text rule, splits, tokenizer, ids.
 
+Every text takes the same way: its pieces are counted, since splits are shares of the characters;
+the vocabulary is learned from them; and they are tokenized. A short text is a single piece in
+memory. A long one is read from its files each time: for its checksum, by which ids that were made
+before are found, and otherwise three times more, to write the ids to a file that is mapped.
+"""
+
+import io
+import unicodedata
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
 
 from rnnlab.config import DataSettings
-from rnnlab.data import corpus as corpora
+from rnnlab.data import token_cache
 from rnnlab.data.batches import BATCH_KINDS, Batches
-from rnnlab.data.long_text import file_bytes
-from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.splits import SPLITS, Split, nothing_left, split, too_short
-from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming, load_streamed, no_progress
-from rnnlab.data.tokenizer import Tokenizer, cut, train_usable_tokenizer
+from rnnlab.data.corpus import open_corpus
+from rnnlab.data.named_corpora import cache_folder
+from rnnlab.data.pieces import BeginningAndEnd, PieceReader
+from rnnlab.data.prepared_text import PreparedText
+from rnnlab.data.splits import SPLITS, Split
+from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming, no_progress
+from rnnlab.data.texts import Source
+from rnnlab.data.token_cache import TokenWriter
+from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
+from rnnlab.errors import CorpusError
 
-__all__ = ["SPLITS", "Dataset", "Split", "load_dataset", "split"]
+FORMAT = 2
+"""Must be raised by one whenever the same settings lead to other ids than before."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """The three contiguous parts of a text, and the tokenizer learned from the first."""
 
-    corpus: corpora.Source
+    corpus: Source
     splits: dict[str, Split]
-    """By name; a part that holds less than two tokens predicts nothing and is left out."""
+    """By name; a part of fewer than two tokens predicts nothing and is left out."""
     tokenizer: Tokenizer
 
     @property
@@ -29,9 +48,18 @@ class Dataset:
         return [name for name in SPLITS[1:] if name in self.splits]
 
     def batches(self, settings: DataSettings) -> Batches:
-        """The training split as batches; raises CorpusError where it is too short for one."""
+        """The training split as batches; raises CorpusError if it is too short for one."""
         ids = self.splits["train"].all_ids
         return BATCH_KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
+
+
+@dataclass(frozen=True)
+class _Tokenized:
+    """The ids of all splits, one split after the other, and what else is kept of the splits."""
+
+    ids: npt.NDArray[Any]  # (N,)
+    tokenizer: Tokenizer
+    splits: dict[str, dict[str, Any]]
 
 
 def load_dataset(
@@ -42,31 +70,116 @@ def load_dataset(
 ) -> Dataset:
     """Read, preprocess, split and tokenize the text that `settings` name.
 
-    With `tokenizer`, that one is kept and none is trained. Files too large for memory are streamed,
-    with the same result; see `Streaming`. That may take minutes; `watch` is told how it goes on.
+    tokenizer: used instead of training one. watch: called while a long text is read, which may take
+    minutes. Raises as `open_corpus` does, and CorpusError if the training split is too short or
+    the ids of a long text cannot be written to the cache.
     """
-    is_long = file_bytes(settings.corpus) >= streaming.from_bytes
-    corpus, splits, tokenizer = (
-        load_streamed(settings, tokenizer, streaming, watch)
-        if is_long
-        else _load(settings, tokenizer)
-    )
+    corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, streaming)
+    text = PreparedText(corpus, settings, watch)
+    if corpus.is_long:
+        tokenized = _tokenized_in_cache(text, settings, tokenizer, streaming)
+    else:
+        tokenized = _tokenized_in_memory(text, tokenizer)
+    splits, start = {}, 0
+    for name, about in tokenized.splits.items():
+        ids = tokenized.ids[start : start + about["tokens"]]
+        splits[name] = _split(ids, about, tokenized.tokenizer)
+        start += about["tokens"]
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:
-        raise too_short(splits["train"].characters)
-    return Dataset(corpus, kept, tokenizer)
+        raise _too_short(splits["train"].characters)
+    return Dataset(corpus.source, kept, tokenized.tokenizer)
 
 
-def _load(
-    settings: DataSettings, tokenizer: Tokenizer | None
-) -> tuple[corpora.Source, dict[str, Split], Tokenizer]:
-    corpus = corpora.load(settings.corpus, settings.data_dir, settings.errors)
-    whole = preprocess(corpus.text, settings.preprocessing)
-    if not whole:
-        raise nothing_left(corpus.name, settings.preprocessing)
-    limit = settings.corpus_limit
-    texts = split(cut(whole, settings.tokenizer, limit) if limit else whole, settings.split)
-    if tokenizer is None:
-        source = whole if settings.vocabulary == "text" else texts["train"]
-        tokenizer = train_usable_tokenizer(settings, source)
-    return corpus, {n: Split(t, tokenizer.encode(t)) for n, t in texts.items()}, tokenizer
+def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
+    text, characters = about["begin"], about["characters"]
+    if len(text) == characters:
+        ids = ids.astype(np.int64)
+        return Split(text, ids, ids, characters, text)
+    return Split(text, tokenizer.encode(text), ids, characters, about["end"])
+
+
+def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _Tokenized:
+    content = io.BytesIO()
+    writer = TokenWriter(content)
+    tokenizer, splits = _tokenize(text, tokenizer, writer)
+    return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, splits)
+
+
+def _tokenized_in_cache(
+    text: PreparedText, settings: DataSettings, tokenizer: Tokenizer | None, streaming: Streaming
+) -> _Tokenized:
+    def make(writer: TokenWriter) -> dict[str, Any]:
+        used, splits = _tokenize(text, tokenizer, writer, streaming)
+        return {"tokenizer": used.to_json(), "splits": splits}
+
+    folder = cache_folder() / "tokens"
+    key = _key(text, settings, streaming, None)
+    if tokenizer:
+        # Usually the one that was trained on this text with these settings.
+        known = token_cache.find(folder, key)
+        if not known or known.content["tokenizer"] != tokenizer.to_json():
+            key = _key(text, settings, streaming, tokenizer)
+    entry = token_cache.find_or_make(folder, key, make)
+    used = tokenizer or tokenizer_from_json(entry.content["tokenizer"])
+    return _Tokenized(entry.ids, used, entry.content["splits"])
+
+
+def _tokenize(
+    text: PreparedText,
+    tokenizer: Tokenizer | None,
+    writer: TokenWriter,
+    streaming: Streaming | None = None,
+) -> tuple[Tokenizer, dict[str, dict[str, Any]]]:
+    """Write the ids of all splits; return the tokenizer and what else is kept of each split.
+
+    streaming: how much of the characters is kept; without it, all of them.
+    """
+    sizes = text.split_sizes()
+    tokenizer = tokenizer or text.train_tokenizer(sizes["train"])
+    writer.begin(tokenizer.size)
+    reader, splits = PieceReader(text.limited("tokenizing")), {}
+    for name, size in sizes.items():
+        kept, before = BeginningAndEnd(), writer.tokens
+        if streaming:
+            last = streaming.end_characters if name == "train" else 0
+            kept = BeginningAndEnd(streaming.evaluated_characters, last)
+        for ids in tokenizer.encode_pieces(kept.passing(reader.take(size))):
+            writer.write(ids)
+        splits[name] = {
+            "characters": size,
+            "tokens": writer.tokens - before,
+            "begin": kept.beginning(),
+            "end": kept.end(),
+        }
+    text.corpus.check_unchanged()  # the end of a file may not have been read
+    if writer.tokens == 0:  # an empty file cannot be mapped
+        raise _too_short(sizes["train"])
+    return tokenizer, splits
+
+
+def _key(
+    text: PreparedText, settings: DataSettings, streaming: Streaming, tokenizer: Tokenizer | None
+) -> str:
+    """A hash of everything that the ids, and what is stored along with them, depend on."""
+    ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps"}
+    if settings.tokenizer != "bpe":
+        ignored |= {"bpe_size"}
+    if settings.tokenizer != "word":
+        ignored |= {"min_frequency"}
+    return token_cache.key_of(
+        {
+            "format": FORMAT,
+            "corpus": text.corpus.source.sha256,
+            "data": settings.model_dump(mode="json", exclude=ignored),
+            "tokenizer": tokenizer and tokenizer.to_json(),
+            "characters": [streaming.evaluated_characters, streaming.end_characters],
+            "versions": [unicodedata.unidata_version, tokenizers.__version__],
+        }
+    )
+
+
+def _too_short(characters: int) -> CorpusError:
+    return CorpusError(
+        f"text too short: a training split of {characters} characters holds less than two tokens"
+    )

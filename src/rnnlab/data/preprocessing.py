@@ -1,12 +1,12 @@
-"""Text rules, by name. Each makes pieces of text out of pieces, whatever the cuts between them."""
+"""Text rules by name. Each turns pieces of text into pieces; the cuts do not change the text."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from rnnlab.data.text_pieces import complete
+from rnnlab.data.pieces import recut
 
 LONGEST_RUN = 65_536
-"""Characters without white space that `lower` looks at together; bounds memory."""
+"""How many characters without white space `lower` looks at together; bounds memory."""
 
 _NOT_LETTERS = re.compile("[^A-Za-z]+")
 _RUNS = re.compile(rf"\s+|\S{{1,{LONGEST_RUN}}}")
@@ -14,20 +14,16 @@ _FINAL_SIGMA = "\u03a3"
 """The one letter whose lower case depends on its neighbours."""
 
 
-def letters(text: str) -> str:
+def _letters(pieces: Iterable[str]) -> Iterator[str]:
     """Keep only a-z and single spaces, as d2l does.
 
-    Per line, every run of characters other than A-Z a-z becomes one space, the line is stripped
-    and lower-cased; lines are joined with nothing between them.
+    In each line, every run of characters other than A-Z a-z becomes one space, and the line is
+    stripped and lower-cased. Lines are joined with nothing between them.
 
     Source: Zhang et al., Dive into Deep Learning, section 9.2 "Converting Raw Text into Sequence
     Data".
     """
-    return "".join(_letters([text]))
-
-
-def _letters(pieces: Iterable[str]) -> Iterator[str]:
-    begun = gap = False  # of this line: whether a letter was seen, and others after it
+    begun = gap = False  # whether this line has had a letter, and other characters after it
     for piece in pieces:
         kept = []
         for number, line in enumerate(piece.split("\n")):
@@ -44,8 +40,8 @@ def _letters(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _lower(pieces: Iterable[str]) -> Iterator[str]:
-    """str.lower, of a run of more than LONGEST_RUN characters without white space in parts."""
-    for text in complete(pieces, _end_of_runs):
+    """As str.lower, but a run of more than LONGEST_RUN characters without white space is cut."""
+    for text in recut(pieces, _end_of_runs):
         if _FINAL_SIGMA in text:
             yield "".join(run.lower() for run in _RUNS.findall(text))
         else:
@@ -53,7 +49,7 @@ def _lower(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _end_of_runs(text: str) -> int:
-    """Where the last run begins that may go on, or the last part of it."""
+    """Return where the last run, which may go on, begins, or the last part of it."""
     run = text[-1:].strip() and text.rsplit(None, 1)[-1]
     return len(text) - len(run) + max(0, len(run) - 1) // LONGEST_RUN * LONGEST_RUN
 
@@ -66,10 +62,10 @@ RULES: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
 
 
 def preprocess(text: str, rule: str) -> str:
-    """Apply the rule named `rule`."""
-    return "".join(RULES[rule]([text]))
+    """Apply the rule named `rule` to a text."""
+    return "".join(preprocess_pieces([text], rule))
 
 
 def preprocess_pieces(pieces: Iterable[str], rule: str) -> Iterator[str]:
-    """Apply the rule named `rule` to a text that comes in pieces."""
+    """Apply the rule named `rule` to a text in pieces; yield no empty pieces."""
     return (piece for piece in RULES[rule](pieces) if piece)

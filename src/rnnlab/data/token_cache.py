@@ -1,8 +1,8 @@
-"""Token files that are kept: each made once for a text and settings, by one process at a time.
+"""Files of token ids in the user's cache, each made once for a text and its settings.
 
-An entry is two files, KEY.ids and KEY.json. Each is written under another name and renamed, the
-second last; it is sealed, and holds the checksum of the first. An entry that is damaged or half
-there is made again.
+An entry is two files: KEY.ids holds the ids and is mapped into memory, KEY.json describes them.
+Both are written under another name and renamed, KEY.json last; it has a checksum of itself and of
+the ids. An entry that is damaged or incomplete is made again.
 """
 
 import hashlib
@@ -11,56 +11,92 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import numpy.typing as npt
 
-from rnnlab import files
-from rnnlab.data.token_file import TokenWriter, is_complete, mapped
+from rnnlab.data.base_tokenizer import smallest_type
 from rnnlab.errors import CorpusError
-from rnnlab.files import CHECKSUM, TEMPORARY, alone, replacing, sealed, write_atomically
+from rnnlab.files import (
+    CHECKSUM,
+    TEMPORARY,
+    locked,
+    read_json,
+    replacing,
+    sealed,
+    write_atomically,
+)
 
-ABOUT_IDS = "ids"
+IDS = "ids"
+"""Key in KEY.json of what is known about KEY.ids."""
+
+
+class TokenWriter:
+    """Writes ids one after another in the smallest type that holds the vocabulary."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._sum = hashlib.sha256()
+        self.tokens = 0
+        self.type: np.dtype[Any] = np.dtype(np.int32)
+
+    def begin(self, vocabulary_size: int) -> None:
+        """Set the number of different ids, before the first is written."""
+        self.type = smallest_type(vocabulary_size)
+
+    def write(self, ids: npt.NDArray[Any]) -> None:
+        """Append ids (N,)."""
+        content = ids.astype(self.type, copy=False).data
+        self._stream.write(content)
+        self._sum.update(content)
+        self.tokens += len(ids)
+
+    def about(self) -> dict[str, Any]:
+        """Return what is needed to map the file and to check that it is complete."""
+        return {"tokens": self.tokens, "type": self.type.name, "sha256": self._sum.hexdigest()}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Ids, and what was said of them when they were written."""
+class CachedTokens:
+    """An entry of the cache: a file of ids, and the content of KEY.json."""
 
     file: Path
     content: dict[str, Any]
 
     @property
     def ids(self) -> npt.NDArray[Any]:
-        """All of them (N,), mapped."""
-        return mapped(self.file, self.content[ABOUT_IDS])
+        """All ids (N,), mapped read-only."""
+        about = self.content[IDS]
+        return np.memmap(self.file, np.dtype(about["type"]), "r", shape=(about["tokens"],))
 
 
 def key_of(content: object) -> str:
-    """A name for what is made by such settings of such a text."""
+    """Return the KEY for the settings and text that the ids depend on."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def find(folder: Path, key: str) -> Entry | None:
-    """Return a whole entry, or None."""
+def find(folder: Path, key: str) -> CachedTokens | None:
+    """Return an entry, or None if it is missing, damaged or incomplete."""
     file, about = folder / f"{key}.ids", folder / f"{key}.json"
-    if not (file.is_file() and about.is_file()):  # a pipe would be waited for
+    if not (file.is_file() and about.is_file()):  # opening a pipe would wait for its other end
         return None
     try:
-        content = json.loads(about.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(about, CorpusError)
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except (CorpusError, OSError):
         return None
-    if not (
-        isinstance(content, dict) and CHECKSUM in content and files.has_valid_checksum(content)
-    ):
-        return None
-    return Entry(file, content) if is_complete(file, content[ABOUT_IDS]) else None
+    is_ours = CHECKSUM in content and found == content[IDS]["sha256"]
+    return CachedTokens(file, content) if is_ours else None
 
 
-def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str, Any]]) -> Entry:
-    """Return the entry of this key; where there is none, `make` writes its ids and describes it.
+def find_or_make(
+    folder: Path, key: str, make: Callable[[TokenWriter], dict[str, Any]]
+) -> CachedTokens:
+    """Return an entry; if there is none, `make` writes its ids and returns what to store of them.
 
-    Raises CorpusError where it cannot be written.
+    Raises CorpusError if the entry cannot be written.
     """
     if found := find(folder, key):
         return found
@@ -68,20 +104,21 @@ def find_or_make(folder: Path, key: str, make: Callable[[TokenWriter], dict[str,
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            with suppress(OSError):  # no locks here: several may make it, each renames a whole one
-                stack.enter_context(alone(folder / f"{key}.lock"))
+            # Without locks, several processes may make the entry; each renames a complete one.
+            with suppress(OSError):
+                stack.enter_context(locked(folder / f"{key}.lock"))
                 for left in folder.glob(f".{key}.*{TEMPORARY}"):  # by a process that was killed
                     left.unlink(missing_ok=True)
             if found := find(folder, key):  # another process has made it meanwhile
                 return found
             with replacing(file) as stream:
                 writer = TokenWriter(stream)
-                content = make(writer) | {ABOUT_IDS: writer.about()}
+                content = make(writer) | {IDS: writer.about()}
             write_atomically(folder / f"{key}.json", json.dumps(sealed(content)).encode())
     except OSError as error:
         raise CorpusError(
             f"a text too large for memory is read through a file of its tokens, which cannot be "
-            f"written to {error.filename or folder}: {error.strerror}; mend that, or name another "
-            "folder for caches with XDG_CACHE_HOME"
+            f"written to {error.filename or folder}: {error.strerror}; solve that, or set "
+            "XDG_CACHE_HOME to another folder for caches"
         ) from None
-    return Entry(file, content)
+    return CachedTokens(file, content)

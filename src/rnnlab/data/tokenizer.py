@@ -1,11 +1,12 @@
-"""Text <-> token ids: tokenizers made by name, learned from text, read back."""
+"""Tokenizers by name: learn one from a text, or read one back from JSON."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from rnnlab.config import DataSettings
-from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer, Ids, Tokenizer
-from rnnlab.data.text_pieces import Reel
+from rnnlab.data.base_tokenizer import Ids, Tokenizer
+from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer
+from rnnlab.data.pieces import PieceReader
 from rnnlab.data.word_tokenizers import BpeTokenizer, WordTokenizer
 from rnnlab.errors import CorpusError
 
@@ -16,8 +17,7 @@ __all__ = [
     "Ids",
     "Tokenizer",
     "WordTokenizer",
-    "cut",
-    "cut_pieces",
+    "first_tokens",
     "tokenizer_from_json",
     "train_tokenizer",
     "train_usable_tokenizer",
@@ -25,10 +25,7 @@ __all__ = [
 
 
 def train_tokenizer(settings: DataSettings, text: Iterable[str]) -> Tokenizer:
-    """Build the tokenizer that `settings` name from `text`, the only text it may learn from.
-
-    text: a whole, or pieces of it wherever they are cut.
-    """
+    """Learn the tokenizer that `settings` name from `text`: a string, or its pieces."""
     match settings.tokenizer:
         case "char":
             return CharTokenizer.train(text)
@@ -41,7 +38,7 @@ def train_tokenizer(settings: DataSettings, text: Iterable[str]) -> Tokenizer:
 
 
 def train_usable_tokenizer(settings: DataSettings, text: Iterable[str]) -> Tokenizer:
-    """As `train_tokenizer`; raises CorpusError where nothing but <unk> was learned."""
+    """As `train_tokenizer`, but raise CorpusError if nothing but <unk> was learned."""
     tokenizer = train_tokenizer(settings, text)
     if tokenizer.size == 1:
         raise CorpusError(
@@ -52,7 +49,7 @@ def train_usable_tokenizer(settings: DataSettings, text: Iterable[str]) -> Token
 
 
 def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
-    """Build the tokenizer that `to_json` described; raises KeyError or ValueError if it is none."""
+    """Build a tokenizer from what `to_json` returned; raise KeyError or ValueError otherwise."""
     match content["type"]:
         case "char":
             return CharTokenizer(_checked(content, "characters", str))
@@ -79,18 +76,16 @@ def _checked(content: dict[str, Any], key: str, kind: type[Value]) -> Value:
     return value
 
 
-def cut(text: str, kind: str, limit: int) -> str:
-    """Keep the first `limit` tokens of `text` (characters for bpe, whose tokens come later)."""
-    return "".join(cut_pieces([text], kind, limit))
+def first_tokens(pieces: Iterable[str], kind: str, limit: int) -> Iterator[str]:
+    """Yield the text of the first `limit` tokens, in pieces.
 
-
-def cut_pieces(pieces: Iterable[str], kind: str, limit: int) -> Iterator[str]:
-    """Keep the first `limit` tokens of a text that comes in pieces; see `cut`."""
+    For bpe, whose tokens are not known before it is trained, the limit counts characters.
+    """
     if kind == "byte":
         return _first_bytes(pieces, limit)
     if kind == "word":
         return WordTokenizer.first(pieces, limit)
-    return Reel(pieces).take(limit)
+    return PieceReader(pieces).take(limit)
 
 
 def _first_bytes(pieces: Iterable[str], limit: int) -> Iterator[str]:

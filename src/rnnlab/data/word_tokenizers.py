@@ -1,4 +1,4 @@
-"""The two tokenizers whose tokens are runs of characters: words, and byte-pair encoding."""
+"""The two tokenizers whose tokens are runs of characters: words and byte-pair encoding."""
 
 import json
 import re
@@ -11,30 +11,30 @@ import numpy as np
 import tokenizers
 from tokenizers.decoders import DecodeStream
 
-from rnnlab.data.char_tokenizers import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
-from rnnlab.data.text_pieces import Reel, as_pieces, complete
+from rnnlab.data.base_tokenizer import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
+from rnnlab.data.pieces import PieceReader, as_pieces, recut
 from rnnlab.errors import CorpusError
 
 LONGEST_WORD = 65_536
-"""Characters of a word before it is cut; bounds the memory that a text without spaces takes."""
+"""Longer words are cut, in characters; this bounds memory for a text without spaces."""
 
 LONGEST_RUN = 8_192
-"""The same for bpe, of characters without a space; its time to learn grows with their square."""
+"""The same for bpe: characters without a space. The time to learn grows with the square."""
 
 MOST_WORDS, MOST_WORD_CHARACTERS = 2_000_000, 100_000_000
-"""Different words that are counted; bounds memory to some hundred MB."""
+"""How many different words are counted; bounds memory to a few hundred MB."""
 
 LEARNED_CHARACTERS = 2**25
-"""Of a longer text the beginning is what bpe learns from; bounds time and memory."""
+"""How much of the beginning of a text bpe learns from; bounds time and memory."""
 
 MOST_KNOWN_CHARACTERS = 2**20
-"""Of words whose tokens are remembered; bounds memory to some tens of MB."""
+"""How many characters of words have their tokens cached; bounds memory to tens of MB."""
 
 BPE_STEPS = {
     "normalizer": None, "pre_tokenizer": "ByteLevel", "model": "BPE", "post_processor": None,
     "decoder": "ByteLevel",
 }  # fmt: skip
-"""Of the tokenizers library, as they are put together here."""
+"""The steps of the tokenizers library that are used here."""
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -43,7 +43,7 @@ _RUN_STARTS = re.compile(r"(?<=\S)(?= )")
 
 
 class WordTokenizer(Tokenizer):
-    """Words and signs, each with the space before it, so that joining tokens gives the text back.
+    """Words and punctuation marks, each with the space before it; joined, they are the text.
 
     Id 0 is <unk>, which stands for every word rarer than `min_frequency` in the training text. A
     word longer than LONGEST_WORD is cut.
@@ -59,12 +59,12 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def train(cls, text: Iterable[str], min_frequency: int) -> "WordTokenizer":
-        """Take words seen at least `min_frequency` times, the most frequent first.
+        """Give ids to words seen at least `min_frequency` times, the most frequent first.
 
-        text: whole or in pieces. Raises CorpusError where there are too many to count.
+        text: a string, or its pieces. Raises CorpusError if there are too many words to count.
         """
         counts: Counter[str] = Counter()
-        size = 0  # characters of the different words
+        size = 0  # characters in the different words
         for words in cls._words(as_pieces(text)):
             size += sum(len(word) for word in set(words) if word not in counts)
             counts.update(words)
@@ -79,26 +79,26 @@ class WordTokenizer(Tokenizer):
 
     @property
     def size(self) -> int:
-        """Words, and <unk>."""
+        """The words and <unk>."""
         return len(self.words) + 1
 
     def narrow_ids(self, text: str) -> Ids:
-        """One id a word or sign."""
+        """Return one id per word or punctuation mark."""
         words = self.pattern.findall(text)
         return np.array([self._ids.get(word, UNKNOWN_ID) for word in words], np.int64)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """<unk> is written out."""
+        """See `Tokenizer.decode`; <unk> is spelled out."""
         return "".join(self.words[i - 1] if i else UNKNOWN for i in checked(ids, self.size))
 
     def to_json(self) -> dict[str, Any]:
-        """The words, in the order of their ids."""
+        """Return the words in the order of their ids."""
         return {"type": self.kind, "words": self.words}
 
     @classmethod
     def settled(cls, text: str) -> int:
-        """Where the last word or sign begins, or an earlier one."""
-        # White space always begins a token, so mostly there is no need to look for them all.
+        """Return where the last word or punctuation mark begins, or an earlier one."""
+        # White space always begins a token, so usually not all tokens have to be found.
         end = len(text) - 1
         if end > 0 and text[end].strip():
             end -= len(text.rsplit(None, 1)[-1])
@@ -111,11 +111,11 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def _words(cls, pieces: Iterable[str]) -> Iterator[list[str]]:
-        return (cls.pattern.findall(part) for part in complete(pieces, cls.settled))
+        return (cls.pattern.findall(part) for part in recut(pieces, cls.settled))
 
     @classmethod
     def first(cls, pieces: Iterable[str], limit: int) -> Iterator[str]:
-        """Yield the text of the first `limit` words and signs."""
+        """Yield the text of the first `limit` words and punctuation marks."""
         for words in cls._words(pieces):
             yield "".join(words[:limit])
             limit -= len(words)
@@ -123,12 +123,12 @@ class WordTokenizer(Tokenizer):
                 return
 
     def first_length(self, text: str) -> int:
-        """Length of the first word."""
+        """Return the length of the first word."""
         match = self.pattern.match(text)
         return len(match.group()) if match else 0
 
     def unknown_parts(self, text: str) -> list[str]:
-        """Words outside the vocabulary."""
+        """Return the words that are not in the vocabulary."""
         return list(dict.fromkeys(w for w in self.pattern.findall(text) if w not in self._ids))
 
 
@@ -150,9 +150,9 @@ class BpeTokenizer(Tokenizer):
 
     @classmethod
     def train(cls, text: Iterable[str], size: int) -> "BpeTokenizer":
-        """Learn merges until there are `size` tokens, or no pair is left to merge.
+        """Learn merges until there are `size` tokens or no pair is left to merge.
 
-        text: whole or in pieces; of a longer one the first LEARNED_CHARACTERS are learned from.
+        text: a string, or its pieces. Only the first LEARNED_CHARACTERS are learned from.
         """
         model = tokenizers.Tokenizer(tokenizers.models.BPE())
         model.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -162,30 +162,30 @@ class BpeTokenizer(Tokenizer):
             initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        parts = complete(Reel(as_pieces(text)).take(LEARNED_CHARACTERS), cls.settled)
+        parts = recut(PieceReader(as_pieces(text)).take(LEARNED_CHARACTERS), cls.settled)
         model.train_from_iterator((_lines(part) for part in parts), trainer)
         return cls(model)
 
     @classmethod
     def from_str(cls, text: str) -> "BpeTokenizer":
-        """Read the library's serialisation.
+        """Read the tokenizers library's own format.
 
-        Raises ValueError for any other steps than ours: those of a stranger may take for ever.
+        Raises ValueError for steps other than ours, since some of them may never end.
         """
         steps = json.loads(text)
         found = [(steps[name] or {}).get("type") for name in BPE_STEPS]
         if found != list(BPE_STEPS.values()) or steps["added_tokens"]:
-            raise ValueError("byte-level BPE and nothing else is read")
+            raise ValueError("only byte-level BPE is supported")
         return cls(tokenizers.Tokenizer.from_str(text))
 
     @property
     def size(self) -> int:
-        """256 bytes, and the merges."""
+        """The 256 bytes and the merges."""
         return int(self._model.get_vocab_size())
 
     def narrow_ids(self, text: str) -> Ids:
-        """Apply the merges in the order learned; a lone surrogate is read as U+FFFD."""
-        # A text repeats its words; looking one up is five times faster than encoding it again.
+        """Apply the merges in the order learned; a lone surrogate becomes U+FFFD."""
+        # Words repeat in a text; a lookup is five times faster than encoding a word again.
         runs = [run for line in _lines(text) for run in _runs(line)]
         if self._known_characters > MOST_KNOWN_CHARACTERS:
             self._known, self._known_characters = {}, 0
@@ -197,7 +197,7 @@ class BpeTokenizer(Tokenizer):
         return np.fromiter(chain.from_iterable([known[run] for run in runs]), np.int64)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Bytes that are no UTF-8 become U+FFFD."""
+        """See `Tokenizer.decode`; bytes that are not UTF-8 become U+FFFD."""
         return str(self._model.decode(checked(ids, self.size)))
 
     def stream(self) -> Callable[[int], str]:
@@ -206,12 +206,12 @@ class BpeTokenizer(Tokenizer):
         return lambda token: decoder.step(self._model, token) or ""
 
     def to_json(self) -> dict[str, Any]:
-        """The tokenizers library's own serialisation, as text."""
+        """Return the tokenizers library's own format, as text."""
         return {"type": self.kind, "tokenizers": self._model.to_str()}
 
     @classmethod
     def settled(cls, text: str) -> int:
-        """Where the last run begins, or an earlier one, or the last part of it."""
+        """Return where the last run begins, or an earlier run, or the last part of it."""
         start = text.rfind(" ")
         while start > 0 and text[start - 1].isspace():
             start = text.rfind(" ", 0, start)
@@ -221,12 +221,12 @@ class BpeTokenizer(Tokenizer):
         return len(text) - run + (run - 1) // LONGEST_RUN * LONGEST_RUN
 
     def first_length(self, text: str) -> int:
-        """End of the first token in the text; the whole of a character that it only opens."""
+        """Return where the first token ends; a character that it only begins counts fully."""
         start, end = self._model.encode(_lines(text)[0]).offsets[0]
         return max(1, end - start)
 
     def unknown_parts(self, text: str) -> list[str]:
-        """None, ever."""
+        """Return an empty list: all text can be encoded."""
         return []
 
 
@@ -243,5 +243,5 @@ def _lines(text: str) -> list[str]:
 
 
 def _runs(line: str) -> list[str]:
-    """Cut before each space that follows another character, where no token of bpe ever lies."""
+    """Cut before each space that follows another character; bpe never joins tokens there."""
     return _RUN_STARTS.split(line)

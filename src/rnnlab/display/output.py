@@ -8,7 +8,7 @@ from typing import get_args
 
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
-from rnnlab.data.corpus import CorpusEntry
+from rnnlab.data.named_corpora import CorpusEntry
 from rnnlab.display.evaluations import evaluation_tables
 from rnnlab.engines import EngineEntry
 from rnnlab.errors import UsageError

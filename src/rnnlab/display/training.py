@@ -100,7 +100,7 @@ class TrainingDisplay(Watcher):
             for notice in model.read_prefix(training.sample_prefix)[2]:
                 show(f"note      samples: {notice}", markup=False)
         for name in dataset.held_out:
-            if (part := dataset.splits[name]).whole:
+            if (part := dataset.splits[name]).is_cut:
                 share = f"first {len(part.text):,} of {part.characters:,} characters"
                 show(f"note      a long text: the {name} split is evaluated on its {share}")
         self._start_bar()

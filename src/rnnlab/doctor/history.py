@@ -8,8 +8,9 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError
+from rnnlab.files import read_json
 from rnnlab.lm.train import NO_NEW_BEST
-from rnnlab.runs.files import METRICS, RESULT, read_json, read_metrics
+from rnnlab.runs.files import METRICS, RESULT, read_metrics
 
 
 @dataclass(frozen=True)

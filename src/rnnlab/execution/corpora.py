@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rnnlab.config import Settings
-from rnnlab.data import corpus as corpora
-from rnnlab.data.streaming import checksum
+from rnnlab.data.corpus import is_text_file, open_corpus
+from rnnlab.data.named_corpora import NAMES
 from rnnlab.errors import RnnlabError, RunDirectoryError
 from rnnlab.experiments.folder import FILE
 from rnnlab.experiments.records import Records
@@ -34,7 +34,7 @@ def check_corpora(records: Records) -> None:
     for (names, data_dir, errors), variant in wanted.items():
         paths = tuple(_path(name, plan.origin) for name in names)
         try:
-            now = checksum(paths, data_dir, errors)
+            now = open_corpus(paths, data_dir, errors).source.sha256
         except RnnlabError as error:
             raise type(error)(f"{plan.origin / FILE}, {variant}: {error}") from None
         for run in records.runs:
@@ -48,10 +48,10 @@ def check_corpora(records: Records) -> None:
 
 
 def _path(name: str, origin: Path) -> str:
-    if name in corpora.NAMES or Path(name).is_absolute() or not (origin / name).is_file():
+    if name in NAMES or Path(name).is_absolute() or not (origin / name).is_file():
         return name
     return str((origin / name).resolve())
 
 
 def _is_there(name: str, origin: Path) -> bool:
-    return corpora.is_text_file(_path(name, origin))
+    return is_text_file(_path(name, origin))

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rnnlab.config import DataSettings, Settings
-from rnnlab.data.corpus import NAMED, NAMES
+from rnnlab.data.named_corpora import NAMED, NAMES
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.executor import EventKind, Job
 from rnnlab.execution.local import claim_and_run
@@ -22,11 +22,12 @@ from rnnlab.files import (
     flush_folder,
     json_bytes,
     make_folder,
+    read_json,
     sealed,
     write_atomically,
     write_json,
 )
-from rnnlab.runs.files import ENVIRONMENT, LOCK, read_json
+from rnnlab.runs.files import ENVIRONMENT, LOCK
 
 PATHS_IN = (".toml", ".json")
 """Suffixes of the files of a run directory that contain paths."""

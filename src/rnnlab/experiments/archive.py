@@ -16,8 +16,8 @@ from rnnlab.errors import RunDirectoryError
 from rnnlab.experiments.plan import Plan, PlannedRun
 from rnnlab.experiments.records import Points, Records, RunRecord, Timing
 from rnnlab.experiments.store import Store
-from rnnlab.files import write_atomically
-from rnnlab.runs.files import ENVIRONMENT, RESULT, read_json, read_metrics
+from rnnlab.files import read_json, write_atomically
+from rnnlab.runs.files import ENVIRONMENT, RESULT, read_metrics
 
 ARCHIVE = "records.json"
 TEXTS = "texts.json"

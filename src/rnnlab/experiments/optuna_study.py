@@ -24,7 +24,7 @@ from rnnlab.errors import RunDirectoryError, UnavailableError
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan, PlannedRun, change_name, settings_id
 from rnnlab.experiments.settings import Range, SearchSettings, VariantSettings
-from rnnlab.files import alone
+from rnnlab.files import drop_torn_line, locked
 
 try:
     import optuna
@@ -187,12 +187,8 @@ class Journal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append entries; they are on disk when this returns."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with alone(self._file), self._file.open("ab+") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - 1))
-            if stream.read(1) not in (b"", b"\n"):
-                stream.seek(0)
-                stream.truncate(stream.read().rfind(b"\n") + 1)
+        with locked(self._file.with_suffix(".lock")), self._file.open("ab") as stream:
+            drop_torn_line(self._file)
             stream.write(lines.encode())
             stream.flush()
             os.fsync(stream.fileno())

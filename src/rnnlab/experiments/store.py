@@ -15,8 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.files import claimed, make_folder, write_atomically
-from rnnlab.runs.files import read_json
+from rnnlab.files import claimed, make_folder, read_json, write_atomically
 
 OUTCOME = "outcome.json"
 OUTCOME_FORMAT = 1

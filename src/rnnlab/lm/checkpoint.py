@@ -3,7 +3,6 @@
 No pickle is read or written.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from rnnlab.config import ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
-from rnnlab.errors import ModelFolderError, UsageError, is_unicode, plainly
-from rnnlab.files import has_valid_checksum, is_special, make_folder, sealed, write_json
+from rnnlab.errors import ModelFolderError, UsageError, plainly
+from rnnlab.files import make_folder, read_json, sealed, write_json
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import MODEL_CONFIG, Shapes, read_tensors, write_tensors
 
@@ -58,7 +57,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
 
     Raises ModelFolderError that names the file and what is wrong with it.
     """
-    config = _read_json(folder / MODEL_CONFIG)
+    config = read_json(folder / MODEL_CONFIG, ModelFolderError)
     if config.get("format") != FORMAT:
         raise ModelFolderError(
             f"{folder / MODEL_CONFIG}: format {config.get('format')!r} is not known; this version "
@@ -66,7 +65,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
         )
     settings = settings_in(config, "model", ModelSettings, folder / MODEL_CONFIG)
     file = folder / TOKENIZER
-    content = _read_json(file)
+    content = read_json(file, ModelFolderError)
     try:
         tokenizer = tokenizer_from_json(content)
     except Exception as error:  # the tokenizers library raises bare Exception
@@ -103,24 +102,6 @@ def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
     with torch.device("meta"):
         model = LanguageModel(plain, vocabulary_size)
     return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    if is_special(file):
-        raise ModelFolderError(f"{file} is no regular file")
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ModelFolderError(f"{file}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # a number of 10,000 digits is a ValueError
-        raise ModelFolderError(f"{file}: damaged, no JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ModelFolderError(f"{file}: damaged, must hold a JSON object")
-    if not is_unicode(json.dumps(content, ensure_ascii=False)):
-        raise ModelFolderError(f"{file}: damaged, holds surrogates, which no text can hold")
-    if not has_valid_checksum(content):
-        raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
-    return content
 
 
 def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rnnlab.errors import ModelFolderError
-from rnnlab.files import check_path, is_special, write_atomically
+from rnnlab.files import check_not_special, check_path, write_atomically
 
 KEY = "rnnlab"
 """Entry of the file's metadata: checksum, space, facts."""
@@ -50,8 +50,7 @@ def read_tensors(
     Raises ModelFolderError that names the file and what is wrong with it.
     """
     check_path(file)
-    if is_special(file):
-        raise ModelFolderError(f"{file} is no regular file")
+    check_not_special(file, ModelFolderError)
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())
@@ -65,7 +64,7 @@ def read_tensors(
             raise ModelFolderError(f"{file}: damaged, its checksum is gone")
         promised, _, text = metadata.get(KEY, " {}").partition(" ")
         if promised and promised != checksum(tensors, text):
-            raise ModelFolderError(f"{file}: damaged, its checksum does not fit")
+            raise ModelFolderError(f"{file}: damaged, its checksum does not match")
         facts = json.loads(text)
     except FileNotFoundError:
         raise ModelFolderError(f"{file}: cannot be read: No such file or directory") from None
@@ -73,7 +72,7 @@ def read_tensors(
         reason = error.strerror or str(error)
         raise ModelFolderError(f"{file}: cannot be read: {reason}") from None
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise ModelFolderError(f"{file}: damaged, no safetensors file: {error}") from None
+        raise ModelFolderError(f"{file}: damaged, not a safetensors file: {error}") from None
     if not isinstance(facts, dict):
         raise ModelFolderError(f"{file}: damaged, its facts are no JSON object")
     return tensors, facts

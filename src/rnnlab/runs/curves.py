@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.files import write_atomically
-from rnnlab.runs.files import CURVES, RESULT, read_json, read_metrics
+from rnnlab.files import read_json, write_atomically
+from rnnlab.runs.files import CURVES, RESULT, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

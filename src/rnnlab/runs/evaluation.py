@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from rnnlab.config import CONTEXTS, DataSettings
-from rnnlab.data.corpus import check_kept
+from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import ProgressCallback, no_progress, read_beginning
+from rnnlab.data.prepared_text import read_beginning
+from rnnlab.data.streaming import ProgressCallback, no_progress
 from rnnlab.errors import ChecksumError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
@@ -79,7 +80,7 @@ def training_data(model: TextModel) -> Dataset:
     Raises CorpusError or UsageError if it is not at hand, ChecksumError if it has changed.
     """
     settings = DataSettings.from_dict(model.about["data"])
-    check_kept(settings.corpus)
+    check_readable_again(settings.corpus)
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")

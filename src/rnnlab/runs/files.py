@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
-from rnnlab.files import is_special
+from rnnlab.files import check_not_special
 
 RUN_CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
@@ -37,8 +37,7 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
     file = directory / METRICS
     if not file.exists():
         return []
-    if is_special(file):
-        raise RunDirectoryError(f"{file} is no regular file")
+    check_not_special(file, RunDirectoryError)
     try:
         whole, _, _ = file.read_bytes().rpartition(b"\n")
     except OSError as error:
@@ -51,7 +50,7 @@ def _metrics_line(text: bytes, where: str) -> dict[str, Any]:
     try:
         content = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise RunDirectoryError(f"{where}: damaged, no JSON: {error}") from None
+        raise RunDirectoryError(f"{where}: damaged, not JSON: {error}") from None
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{where}: damaged, must hold a JSON object")
     if content.get("kind") not in METRIC_KINDS or not isinstance(content.get("step"), int):
@@ -70,7 +69,7 @@ def settings_of_run(directory: Path) -> Settings:
     file = directory / RUN_CONFIG
     if not file.is_file():
         if file.exists():
-            raise RunDirectoryError(f"{file} is no regular file; move it away")
+            raise RunDirectoryError(f"{file} is not a regular file; move it away")
         if state_files(directory):
             raise RunDirectoryError(
                 f"{directory} has lost its {RUN_CONFIG}; rnnlab train --resume {directory} writes "
@@ -78,16 +77,3 @@ def settings_of_run(directory: Path) -> Settings:
             )
         raise UsageError(f"{directory} is not a run directory: it has no {RUN_CONFIG}")
     return Settings.from_toml(file)
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object; raises RunDirectoryError where there is none."""
-    if is_special(file):
-        raise RunDirectoryError(f"{file} is no regular file")
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunDirectoryError(f"{file}: no {file.stem} to read: {error}") from None
-    if not isinstance(content, dict):
-        raise RunDirectoryError(f"{file}: no {file.stem} to read: it must hold a JSON object")
-    return content

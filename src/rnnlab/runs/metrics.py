@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
-from rnnlab.files import appending, cut_off, finite, flushed_size
+from rnnlab.files import appending, finite, flushed_size, truncate_log
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import scored_characters
 from rnnlab.lm.train import Milestone, Step
@@ -135,7 +135,7 @@ class MetricsLog:
         self._logged_seconds = facts.logged_seconds
         self._logged_tokens = facts.logged_tokens
         self._lines_due = self._due(progress)
-        return cut_off(self._file, facts.bytes)
+        return truncate_log(self._file, facts.bytes)
 
     def _due(self, progress: float) -> int:
         return math.floor(progress * self._settings.num_log_lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rnnlab.config import Settings
 from rnnlab.config.settings import read_toml
 from rnnlab.errors import RunDirectoryError, RunEndedError, UsageError
-from rnnlab.files import cut_off, is_special, write_atomically
+from rnnlab.files import check_not_special, read_json, truncate_log, write_atomically
 from rnnlab.lm.train import NO_NEW_BEST
 from rnnlab.lm.training_state import put_state
 from rnnlab.runs.files import (
@@ -16,7 +16,6 @@ from rnnlab.runs.files import (
     RESULT,
     RUN_CONFIG,
     SAMPLES,
-    read_json,
     read_metrics,
     settings_of_run,
     state_files,
@@ -98,8 +97,7 @@ def restore(writer: RunWriter, state: SavedState) -> list[str]:
 
 def _check_logs(directory: Path) -> None:
     """Raise RunDirectoryError for damage in a log, which training would append to."""
-    if is_special(directory / SAMPLES):
-        raise RunDirectoryError(f"{directory / SAMPLES} is no regular file{MOVE_AWAY}")
+    check_not_special(directory / SAMPLES, RunDirectoryError, MOVE_AWAY)
     try:
         read_metrics(directory)
     except RunDirectoryError as error:
@@ -111,7 +109,7 @@ def _restore_logs(writer: RunWriter, state: SavedState) -> list[str]:
     metrics, samples = writer.directory / METRICS, writer.directory / SAMPLES
     complete = {
         metrics: writer.log.restore(state.facts.log, min(1.0, writer.trainer.progress)),
-        samples: cut_off(samples, state.facts.samples_bytes),
+        samples: truncate_log(samples, state.facts.samples_bytes),
     }
     return [
         f"{file} is shorter than it was when training was interrupted, so lines are missing in it"

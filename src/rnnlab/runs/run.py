@@ -21,7 +21,7 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
-from rnnlab.files import TEMPORARY, check_path, claimed, make_folder
+from rnnlab.files import TEMPORARY, check_path, claimed, make_folder, read_json
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.curves import draw_curves
 from rnnlab.runs.files import (
@@ -30,7 +30,6 @@ from rnnlab.runs.files import (
     RESULT,
     RUN_CONFIG,
     SAMPLES,
-    read_json,
     read_metrics,
     settings_of_run,
     state_files,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnlab.config import Settings
-from rnnlab.data.corpus import check_kept
+from rnnlab.data.corpus import check_readable_again
 from rnnlab.errors import (
     CorpusError,
     DivergenceError,
@@ -104,7 +104,7 @@ def _prepare_again(
     """Prepare a run whose text was read before; `before`: its settings then."""
     from_stdin = "-" in settings.data.corpus
     if settings.data.corpus == before.data.corpus and not from_stdin:
-        check_kept(before.data.corpus)
+        check_readable_again(before.data.corpus)
     try:
         ready = prepare(settings, watchers.reading)
     except CorpusError as error:

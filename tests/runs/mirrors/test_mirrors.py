@@ -191,17 +191,18 @@ def test_a_store_is_opened_by_one_run_at_a_time(
     """Two processes that make MLflow's tables at once destroy the store."""
     from rnnlab.runs.mirrors import mlflow
 
-    client, folder = mlflow.MlflowClient, os.open(run_dir.parents[1], os.O_RDONLY)
+    client = mlflow.MlflowClient
+    lock = os.open(run_dir.parents[1] / "mlflow.db.lock", os.O_RDONLY | os.O_CREAT)
 
     def open_store(uri: str) -> Any:
         with pytest.raises(BlockingIOError):
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return client(uri)
 
     monkeypatch.setattr(mlflow, "MlflowClient", open_store)
     mlflow.MLflow(tmp_path / "alone", Settings.from_toml(run_dir / "config.toml"), 0.0)
-    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again
-    os.close(folder)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again
+    os.close(lock)
     assert read_mlflow(store, "alone")[1].info.status == "RUNNING"
 
 

@@ -12,8 +12,9 @@ from threading import Thread
 from rnnlab.config import Settings
 from rnnlab.console import notice
 from rnnlab.errors import UnavailableError
+from rnnlab.files import read_json
 from rnnlab.lm.train import Milestone
-from rnnlab.runs.files import RESULT, read_json
+from rnnlab.runs.files import RESULT
 from rnnlab.runs.mirrors.mirror import Mirror, Status
 from rnnlab.runs.preparation import Prepared
 from rnnlab.runs.watcher import Line, Watcher

@@ -17,7 +17,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from rnnlab.config import Settings
-from rnnlab.files import alone
+from rnnlab.files import locked
 from rnnlab.runs.files import CURVES, ENVIRONMENT, METRICS, RESULT, RUN_CONFIG, SAMPLES
 from rnnlab.runs.mirrors.mirror import Mirror, Status, scalars, word
 from rnnlab.runs.watcher import Line
@@ -117,4 +117,4 @@ def _milliseconds(seconds: float) -> int:
 def _opening(uri: str) -> AbstractContextManager[None]:
     """Let one process at a time open a database file: two that make its tables would destroy it."""
     local = uri.startswith("sqlite:///")
-    return alone(Path(uri.removeprefix("sqlite:///")).parent) if local else nullcontext()
+    return locked(Path(uri.removeprefix("sqlite:///") + ".lock")) if local else nullcontext()

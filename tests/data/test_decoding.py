@@ -5,7 +5,7 @@ from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.text_pieces import Reel, chunks, complete, decoded
+from rnnlab.data.decoding import chunks, decoded
 from rnnlab.errors import CorpusError
 
 BOM = "\ufeff"
@@ -14,7 +14,7 @@ BROKEN = st.sampled_from([b"\0", b"\xff", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\x
 
 @st.composite
 def contents(draw: st.DrawFn) -> bytes:
-    """Text with none to three places where it is none."""
+    """Text in which up to three places are not text."""
     content = draw(st.sampled_from(["", BOM])).encode() + draw(TEXT).encode()
     for broken in draw(st.lists(BROKEN | st.binary(max_size=3), max_size=3)):
         where = draw(st.integers(0, len(content)))
@@ -23,23 +23,23 @@ def contents(draw: st.DrawFn) -> bytes:
 
 
 def expected(content: bytes, errors: str) -> str:
-    """The text, or the message of the error, as a file read as a whole gives it."""
+    """The text, or the message of the error, by decoding the whole at once."""
     if errors == "strict" and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return (
-            "a book is no UTF-8 text but UTF-16, by its first two bytes; convert it: iconv -f "
+            "a book is UTF-16 text, not UTF-8, by its first two bytes; convert it: iconv -f "
             "UTF-16 -t UTF-8 OLD > NEW"
         )
     if errors == "strict" and b"\0" in content:
         offset = content.index(b"\0")
         return (
-            f"a book is no text: NUL byte at offset {offset}; "
+            f"a book is not text: NUL byte at offset {offset}; "
             "use --errors replace to read it anyway"
         )
     try:
         text = content.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         return (
-            f"a book is no UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}; "
+            f"a book is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}; "
             "convert it, or use --errors replace"
         )
     return text.removeprefix(BOM) or "a book is empty; a corpus needs text"
@@ -47,7 +47,7 @@ def expected(content: bytes, errors: str) -> str:
 
 @given(content=contents(), cuts=CUTS, errors=st.sampled_from(["strict", "replace"]))
 @settings(max_examples=400, derandomize=True)
-def test_bytes_in_pieces_are_decoded_as_a_whole(
+def test_bytes_in_pieces_are_decoded_like_the_whole(
     content: bytes, cuts: set[int], errors: str
 ) -> None:
     try:
@@ -60,13 +60,13 @@ def test_bytes_in_pieces_are_decoded_as_a_whole(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"x" * 70_000 + b"\xff", "no UTF-8 text: byte 0xff at offset 70000;"),
-        (b"x" * 65_535 + "é".encode() + b"\xc3(", "no UTF-8 text: byte 0xc3 at offset 65537;"),
-        (b"x" * 65_535 + b"\xf0\x9f\x98", "no UTF-8 text: byte 0xf0 at offset 65535;"),
-        (b"\xff" + b"x" * 70_000 + b"\0", "no text: NUL byte at offset 70001;"),
-        ("abc".encode("utf-16-le"), "no text: NUL byte at offset 1;"),
-        ("abc".encode("utf-16"), "no UTF-8 text but UTF-16, by its first two bytes;"),
-        (b"\xfe\xff" + "абв".encode("utf-16-be"), "no UTF-8 text but UTF-16, by its first two"),
+        (b"x" * 70_000 + b"\xff", "not UTF-8 text: byte 0xff at offset 70000;"),
+        (b"x" * 65_535 + "é".encode() + b"\xc3(", "not UTF-8 text: byte 0xc3 at offset 65537;"),
+        (b"x" * 65_535 + b"\xf0\x9f\x98", "not UTF-8 text: byte 0xf0 at offset 65535;"),
+        (b"\xff" + b"x" * 70_000 + b"\0", "not text: NUL byte at offset 70001;"),
+        ("abc".encode("utf-16-le"), "not text: NUL byte at offset 1;"),
+        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8, by its first two bytes;"),
+        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8, by its first two"),
     ],
     ids=[
         "later chunk",
@@ -90,21 +90,3 @@ def test_offsets_count_from_the_start_of_the_file(
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"^file .*: cannot be read: Is a directory$"):
         list(chunks(tmp_path, 10))
-
-
-@given(text=TEXT, cuts=CUTS, sizes=st.lists(st.integers(0, 30), max_size=4))
-@settings(max_examples=200, derandomize=True)
-def test_a_reel_hands_out_what_slices_would(text: str, cuts: set[int], sizes: list[int]) -> None:
-    reel, start = Reel(pieces(text, cuts)), 0
-    for size in sizes:
-        assert "".join(reel.take(size)) == text[start : start + size]
-        start += size
-
-
-@given(text=TEXT, cuts=CUTS)
-@settings(max_examples=200, derandomize=True)
-def test_complete_cuts_where_it_is_told(text: str, cuts: set[int]) -> None:
-    found = list(complete(pieces(text, cuts), lambda text: text.rfind("a") + 1))
-    assert "".join(found) == text
-    assert all(piece.endswith("a") for piece in found[:-1])
-    assert "" not in found

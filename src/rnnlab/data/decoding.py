@@ -1,7 +1,6 @@
-"""A text in pieces: read, decoded, regrouped, cut, and never held whole.
+"""Bytes become pieces of text: files are read and decoded without being held in memory.
 
-Each function gives the same text wherever its input is cut: the pieces that come out, joined, are
-what it makes of the whole text as one piece.
+The text does not depend on where the bytes are cut.
 """
 
 import codecs
@@ -14,13 +13,13 @@ from rnnlab.errors import CorpusError
 BYTE_ORDER_MARK = "\ufeff"
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""What such a text begins with, and no text in UTF-8."""
+"""The first bytes of UTF-16 text; valid UTF-8 cannot begin like this."""
 
 
 def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """Read a file, `size` bytes at a time; raises CorpusError where it cannot be read.
+    """Read a file, `size` bytes at a time; raise CorpusError if it cannot be read.
 
-    passed: told the size of each chunk once it has been dealt with.
+    passed: called with the size of each chunk after the chunk has been used.
     """
     try:
         with file.open("rb", buffering=0) as stream:
@@ -33,10 +32,10 @@ def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -
 
 
 def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]:
-    """Decode UTF-8, and drop the byte order mark that it may begin with.
+    """Decode UTF-8 and drop a byte order mark at the start.
 
-    Raises CorpusError at the end where there was no text; and with errors "strict" for a NUL byte,
-    or if there is none from start to end, for the first bytes that are no UTF-8.
+    Raises CorpusError if there is no text at all. With errors "strict", also raises it for a NUL
+    byte anywhere, or else for the first bytes that are not UTF-8. origin: names the text in errors.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
     read, begun, empty = 0, False, True
@@ -57,7 +56,7 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
                 read += len(rest)
             _refuse_utf_16(head, origin)
             raise CorpusError(
-                f"{origin} is no UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
+                f"{origin} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
                 f"{start + error.start}; convert it, or use --errors replace"
             ) from None
         if text and not begun:
@@ -73,54 +72,15 @@ def _refuse_nul(chunk: bytes, offset: int, origin: str, head: bytes) -> None:
     if (nul := chunk.find(b"\0")) >= 0:
         _refuse_utf_16(head, origin)
         raise CorpusError(
-            f"{origin} is no text: NUL byte at offset {offset + nul}; "
+            f"{origin} is not text: NUL byte at offset {offset + nul}; "
             "use --errors replace to read it anyway"
         )
 
 
 def _refuse_utf_16(head: bytes, origin: str) -> None:
-    """Name the encoding of what has turned out to be no UTF-8, where its first bytes tell."""
+    """Raise CorpusError with a better message if bytes that are not UTF-8 begin like UTF-16."""
     if head in UTF_16:
         raise CorpusError(
-            f"{origin} is no UTF-8 text but UTF-16, by its first two bytes; convert it: "
+            f"{origin} is UTF-16 text, not UTF-8, by its first two bytes; convert it: "
             "iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )
-
-
-def as_pieces(text: Iterable[str]) -> Iterable[str]:
-    """A text that is given as a whole, or in pieces, in pieces."""
-    return [text] if isinstance(text, str) else text
-
-
-def complete(pieces: Iterable[str], settled: Callable[[str], int]) -> Iterator[str]:
-    """Cut elsewhere: each piece ends where `settled` says, the last one where the text ends.
-
-    settled: of a text that goes on, how many of its characters nothing that follows concerns.
-    """
-    rest = ""
-    for piece in pieces:
-        text = rest + piece
-        end = settled(text) if text else 0
-        if end:
-            yield text[:end]
-        rest = text[end:]
-    if rest:
-        yield rest
-
-
-class Reel:
-    """Pieces that are taken from the front, so many characters at a time."""
-
-    def __init__(self, pieces: Iterable[str]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = ""
-
-    def take(self, characters: int) -> Iterator[str]:
-        """Yield the next so many characters, fewer where the text ends."""
-        while characters:
-            piece = self._rest or next(self._pieces, None)
-            if piece is None:
-                return
-            kept, self._rest = piece[:characters], piece[characters:]
-            characters -= len(kept)
-            yield kept

@@ -1,0 +1,103 @@
+"""The interface of all tokenizers.
+
+A tokenizer is built from a training text and does not change afterwards. Ids are numpy int64 of
+shape (N,). What is not in the vocabulary becomes `unknown_id` (char, word); byte and bpe can encode
+any text.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnlab.data.pieces import recut
+
+Ids = npt.NDArray[np.int64]
+
+UNKNOWN = "<unk>"
+UNKNOWN_ID = 0
+
+REPLACEMENT = "\ufffd"
+"""The character that stands for what cannot be decoded."""
+
+
+class Tokenizer(ABC):
+    """Turns text into ids and back."""
+
+    kind: ClassVar[str]
+    unknown_id: int | None = None
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of different tokens, V; ids are 0 .. V-1."""
+
+    def encode(self, text: str) -> Ids:
+        """Return the ids of `text`: int64 (N,)."""
+        return self.narrow_ids(text).astype(np.int64, copy=False)
+
+    @abstractmethod
+    def narrow_ids(self, text: str) -> npt.NDArray[Any]:
+        """Return the ids of `text`, (N,), in the integer type that costs least."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Return the text of `ids`; raise IndexError for an id outside 0 .. V-1."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return what `tokenizer_from_json` needs."""
+
+    @abstractmethod
+    def first_length(self, text: str) -> int:
+        """Return how many characters the first token of a non-empty `text` stands for."""
+
+    @abstractmethod
+    def unknown_parts(self, text: str) -> list[str]:
+        """Return the parts of `text` that are not in the vocabulary, each once, in order."""
+
+    @classmethod
+    def settled(cls, text: str) -> int:
+        """Return how many leading characters have tokens that do not depend on what follows.
+
+        All but a bounded number, however long the text is.
+        """
+        return len(text)
+
+    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[npt.NDArray[Any]]:
+        """Yield the `narrow_ids` of a text in pieces; they do not depend on where it is cut.
+
+        Converting the ids of characters to int64 would take as long as finding them.
+        """
+        return (self.narrow_ids(part) for part in recut(pieces, self.settled))
+
+    def stream(self) -> Callable[[int], str]:
+        """Return a function that takes the next id and returns the text that is now certain."""
+        return lambda token: self.decode([token])
+
+    def start_ids(self) -> Ids:
+        """Return the start of a text without a prefix: a line break, else a space, else token 1."""
+        for text in ("\n", " "):
+            ids = self.encode(text)
+            if self.unknown_id is None or self.unknown_id not in ids:
+                return ids
+        return np.array([min(1, self.size - 1)])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size} tokens)"
+
+
+def smallest_type(vocabulary_size: int) -> np.dtype[Any]:
+    """Return the smallest integer type that ids of such a vocabulary are stored in."""
+    types = (np.uint8, np.uint16, np.int32)
+    return np.dtype(next(t for t in types if vocabulary_size - 1 <= np.iinfo(t).max))
+
+
+def checked(ids: Sequence[int] | Ids, size: int) -> list[int]:
+    """Return ids as a list; raise IndexError for an id outside 0 .. size-1."""
+    numbers = np.asarray(ids, np.int64)
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < size):
+        raise IndexError(f"token id outside 0 .. {size - 1}")
+    return list(numbers.tolist())

@@ -1,0 +1,83 @@
+"""A corpus after its text rule, with the splits and the vocabulary that are made of it."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from rnnlab.config import DataSettings
+from rnnlab.data.corpus import Corpus, open_corpus
+from rnnlab.data.pieces import BeginningAndEnd, PieceReader
+from rnnlab.data.preprocessing import preprocess_pieces
+from rnnlab.data.splits import split_sizes
+from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming
+from rnnlab.data.texts import Source
+from rnnlab.data.tokenizer import Tokenizer, first_tokens, train_usable_tokenizer
+from rnnlab.errors import CorpusError
+
+
+class PreparedText:
+    """A corpus after its text rule, as an iterator of pieces that can be had again and again.
+
+    A long corpus is read and preprocessed anew each time. Of a short one the pieces are joined, and
+    that is the only piece from then on.
+    """
+
+    def __init__(self, corpus: Corpus, settings: DataSettings, watch: ProgressCallback) -> None:
+        self.corpus = corpus
+        self._settings = settings
+        self._watch = watch
+        self._joined = (
+            None
+            if corpus.is_long
+            else "".join(preprocess_pieces(corpus.pieces(), settings.preprocessing))
+        )
+
+    def pieces(self, purpose: str) -> Iterator[str]:
+        """Read all of the text; the callback is called with `purpose` meanwhile."""
+        if self._joined is not None:
+            return iter([self._joined])
+        pieces = self.corpus.pieces(partial(self._watch, purpose))
+        return preprocess_pieces(pieces, self._settings.preprocessing)
+
+    def limited(self, purpose: str) -> Iterator[str]:
+        """Read the text up to the limit of tokens, if there is one."""
+        limit, pieces = self._settings.corpus_limit, self.pieces(purpose)
+        return first_tokens(pieces, self._settings.tokenizer, limit) if limit else pieces
+
+    def split_sizes(self) -> dict[str, int]:
+        """Return the number of characters of each split; reads all of the text.
+
+        Raises CorpusError if the text is empty, UsageError if the splits are larger than it.
+        """
+        purpose = "counting characters"
+        characters = sum(map(len, self.pieces(purpose)))
+        if not characters:
+            raise CorpusError(
+                f"corpus {self.corpus.source.name!r}: nothing is left of the text after "
+                f"preprocessing {self._settings.preprocessing!r}"
+            )
+        if self._settings.corpus_limit:
+            characters = sum(map(len, self.limited(purpose)))
+        return split_sizes(characters, self._settings.split)
+
+    def train_tokenizer(self, train_characters: int) -> Tokenizer:
+        """Learn the vocabulary from the training split, or from all of the text if so set."""
+        purpose = "learning the vocabulary"
+        if self._settings.vocabulary == "text":
+            source = self.pieces(purpose)
+        else:
+            source = PieceReader(self.limited(purpose)).take(train_characters)
+        return train_usable_tokenizer(self._settings, source)
+
+
+def read_beginning(
+    name: str, errors: str, rule: str, streaming: Streaming = STREAMING
+) -> tuple[Source, str, int]:
+    """Read a text and apply a text rule.
+
+    Returns its source, the text (of a long one only the beginning, which is what is evaluated), and
+    the number of characters of all of it. Raises as `open_corpus` does.
+    """
+    corpus = open_corpus([name], errors=errors, streaming=streaming)
+    kept = BeginningAndEnd(streaming.evaluated_characters) if corpus.is_long else BeginningAndEnd()
+    characters = sum(map(len, kept.passing(preprocess_pieces(corpus.pieces(), rule))))
+    return corpus.source, kept.beginning(), characters

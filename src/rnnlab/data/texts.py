@@ -1,0 +1,88 @@
+"""A single text and where it came from: held in memory, or a file that is read in pieces."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnlab.data.decoding import chunks, decoded
+from rnnlab.errors import CorpusError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a text came from."""
+
+    name: str
+    sha256: str
+    """Of the bytes as read, before decoding."""
+    origin: str
+    """One phrase for people: where the text was found, and why this one was taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextInMemory(Source):
+    """A text that is held in memory."""
+
+    text: str
+
+    @classmethod
+    def read(cls, name: str, content: Iterable[bytes], origin: str, errors: str) -> "TextInMemory":
+        """Decode bytes; raise CorpusError, as soon as it is known, if they are not text."""
+        digest = hashlib.sha256()
+
+        def passing() -> Iterator[bytes]:
+            for chunk in content:
+                digest.update(chunk)
+                yield chunk
+
+        text = "".join(decoded(passing(), origin, errors))
+        return cls(name=name, sha256=digest.hexdigest(), origin=origin, text=text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFile(Source):
+    """A file that is read in pieces, again each time."""
+
+    file: Path
+    errors: str
+    chunk_bytes: int
+    stamp: tuple[int, int]
+    """Size and time of change before the checksum was computed."""
+
+    @classmethod
+    def open(cls, name: str, errors: str, chunk_bytes: int) -> "TextFile":
+        """Compute the checksum of a file; raise CorpusError if it cannot be read."""
+        file = Path(name)
+        try:
+            stamp = _stamp(file)
+            with file.open("rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
+        return cls(
+            name=name, sha256=sha256, origin=f"file {name}", file=file, errors=errors,
+            chunk_bytes=chunk_bytes, stamp=stamp,
+        )  # fmt: skip
+
+    def pieces(self, passed: Callable[[int], None] | None = None) -> Iterator[str]:
+        """Read the file; raise CorpusError if it is not text or has changed since it was opened.
+
+        passed: called with the size of each chunk in bytes.
+        """
+        yield from decoded(chunks(self.file, self.chunk_bytes, passed), self.origin, self.errors)
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Raise CorpusError if the file has changed since it was opened."""
+        try:
+            changed = _stamp(self.file) != self.stamp
+        except OSError:
+            changed = True
+        if changed:
+            raise CorpusError(f"{self.origin} has changed while it was read; run the command again")
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
