@@ -17,6 +17,7 @@ from native_oracle import (
 )
 
 from rnnlab.config import GenerationSettings
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import generate_ids
 
@@ -181,7 +182,9 @@ def test_gradients_with_dropout_are_those_of_the_loss(level, cell, options):
 def test_dropout_is_off_in_evaluation_and_writing():
     ids = batch_of(9, (60,))[0]
     plain, dropping = build(9, num_layers=2), build(9, num_layers=2, **DROPOUTS)
-    assert total_nats(dropping, NATIVE, ids, "carried") == total_nats(plain, NATIVE, ids, "carried")
+    assert total_nats(dropping, Compute(NATIVE), ids, "carried") == total_nats(
+        plain, Compute(NATIVE), ids, "carried"
+    )
     wanted = GenerationSettings(length=20, temperature=0)
-    texts = [list(generate_ids(m, NATIVE, [ids[:3]], wanted)) for m in (plain, dropping)]
+    texts = [list(generate_ids(m, Compute(NATIVE), [ids[:3]], wanted)) for m in (plain, dropping)]
     assert texts[0] == texts[1]

@@ -17,6 +17,7 @@ from native_oracle import (
 
 from rnnlab.config import GenerationSettings
 from rnnlab.lm import evaluate
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import generate_ids
 
@@ -60,7 +61,7 @@ def exact_nats(model, ids, window):
 def test_nats_of_a_text_equal_the_textbooks(level, V, options, context):
     model, ids = sharp(V, options), batch_of(V, (151,))[0]
     torch.set_num_threads(2)
-    nats = total_nats(model, NATIVE, ids, context)
+    nats = total_nats(model, Compute(NATIVE), ids, context)
     window = 150 if context == "carried" else int(context[8:])
     assert nats == pytest.approx(exact_nats(model, ids, window), rel=1e-6, abs=1e-6)
 
@@ -69,9 +70,11 @@ def test_nats_of_a_text_equal_the_textbooks(level, V, options, context):
 @pytest.mark.parametrize("chunk", [1, 2, 13, 64])
 def test_pieces_of_any_size_give_the_same_nats(level, monkeypatch, V, options, chunk):
     model, ids = sharp(V, options), batch_of(V, (151,))[0]
-    whole = total_nats(model, NATIVE, ids, "carried")
+    whole = total_nats(model, Compute(NATIVE), ids, "carried")
     monkeypatch.setattr(evaluate, "CHUNK_TOKENS", chunk)
-    assert total_nats(model, NATIVE, ids, "carried") == pytest.approx(whole, rel=1e-6, abs=1e-6)
+    assert total_nats(model, Compute(NATIVE), ids, "carried") == pytest.approx(
+        whole, rel=1e-6, abs=1e-6
+    )
 
 
 @each_cell
@@ -80,7 +83,7 @@ def test_bfloat16_reader_is_near_the_textbook(level, cell):
     exact = exact_nats(model, ids, 300)
     for context in ("carried", "windows:7"):
         exact = exact_nats(model, ids, 300 if context == "carried" else 7)
-        found = total_nats(model, NATIVE, ids, context, "bfloat16")
+        found = total_nats(model, Compute(NATIVE, precision="bfloat16"), ids, context)
         assert found != exact
         assert found == pytest.approx(exact, rel=2e-3)
 
@@ -136,7 +139,7 @@ CHOICES = [
 
 def texts(model, engine, forbidden=None, prefixes=PREFIXES, **options):
     wanted = GenerationSettings(**{"length": 40} | options)
-    return list(generate_ids(model, engine, prefixes, wanted, forbidden))
+    return list(generate_ids(model, Compute(engine), prefixes, wanted, forbidden))
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -189,7 +192,7 @@ def test_tokens_come_before_the_whole_text_is_written(monkeypatch):
         return reader
 
     monkeypatch.setattr(NATIVE, "reader", watched)
-    stream = generate_ids(model, NATIVE, PREFIXES[1:2], GenerationSettings(length=600))
+    stream = generate_ids(model, Compute(NATIVE), PREFIXES[1:2], GenerationSettings(length=600))
     taken = [next(stream)]
     assert sizes == [1]
     taken += [next(stream)]

@@ -27,6 +27,7 @@ from rnnlab.config import GenerationSettings, TrainingSettings
 from rnnlab.data.batches import SequentialBatches
 from rnnlab.engines.native_kernels import instruction_set, kernels
 from rnnlab.errors import DivergenceError
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import total_nats
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.train import Trainer
@@ -140,7 +141,7 @@ def test_an_id_beyond_the_vocabulary_is_refused(place, token, options):
 def test_an_unknown_id_is_refused_in_a_prefix():
     model = build(7)
     with pytest.raises(IndexError, match=r"^token id 7 is not in 0 \.\. 6$"):
-        list(generate_ids(model, NATIVE, [np.array([1, 7])], GenerationSettings(length=2)))
+        list(generate_ids(model, Compute(NATIVE), [np.array([1, 7])], GenerationSettings(length=2)))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,9 @@ def test_nan_is_a_divergence(level, cell, where):
     assert np.isnan([loss, norm]).all()
     before = deepcopy(model)
     batches = SequentialBatches(np.arange(200) % 7, 4, 5)
-    trainer = Trainer(model, NATIVE, batches, TrainingSettings(optimizer="sgd", num_epochs=1))
+    trainer = Trainer(
+        model, Compute(NATIVE), batches, TrainingSettings(optimizer="sgd", num_epochs=1)
+    )
     with pytest.raises(DivergenceError, match=r"^training diverged at step 1: loss nan nats"):
         trainer.train_step(*batch_of(7, (5, 4)), state)
     for parameter, old in zip(model.parameters(), before.parameters(), strict=True):
@@ -263,7 +266,7 @@ def test_infinite_weights_do_not_crash_the_reader(level):
     model = build(7)
     with torch.no_grad():
         model.output.weight[2] = torch.inf
-    assert not np.isfinite(total_nats(model, NATIVE, np.arange(20) % 7, "carried"))
+    assert not np.isfinite(total_nats(model, Compute(NATIVE), np.arange(20) % 7, "carried"))
     model.output.weight.data.fill_(torch.nan)
     with pytest.raises(DivergenceError, match=r"^the model's output is NaN"):
-        list(generate_ids(model, NATIVE, [np.array([1])], GenerationSettings(length=3)))
+        list(generate_ids(model, Compute(NATIVE), [np.array([1])], GenerationSettings(length=3)))

@@ -17,6 +17,7 @@ from native_oracle import (
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.batches import SequentialBatches
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.train import Step, Trainer
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
@@ -28,7 +29,7 @@ def trained(engine, *, seed=0, steps=20, model=None, **options):
     ids = np.random.default_rng(3).integers(0, 28, T * B * (steps + 1) + 1)
     base = {"optimizer": "sgd", "num_epochs": 0, "max_tokens": steps * T * B, "clip_norm": 0.05}
     settings = TrainingSettings(**base | {"num_evaluations": 0} | options)
-    trainer = Trainer(model, engine, SequentialBatches(ids, B, T), settings)
+    trainer = Trainer(model, Compute(engine), SequentialBatches(ids, B, T), settings)
     losses = [event.loss_nats for event in trainer.run() if isinstance(event, Step)]
     assert len(losses) == steps
     return losses, torch.cat([p.detach().flatten() for p in model.parameters()])

@@ -15,9 +15,10 @@ from torch import nn
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
 from rnnlab.lm import evaluate
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Evaluation, perplexity, total_nats
 
-ENGINE = ENGINES["builtin"]
+BUILTIN = Compute(ENGINES["builtin"])
 TEXT = np.random.default_rng(5).integers(0, 7, 70)
 
 
@@ -50,7 +51,7 @@ def test_total_equals_a_loop_over_tokens(sharp_model, length, window, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "CHUNK_TOKENS", chunk)
         context = f"windows:{window}" if window else "carried"
-        nats = total_nats(sharp_model, ENGINE, ids, context)
+        nats = total_nats(sharp_model, BUILTIN, ids, context)
     expected = direct_nats(sharp_model, ids, window or length)
     assert nats == pytest.approx(expected, rel=2e-5)
 
@@ -60,7 +61,7 @@ def test_no_forward_pass_is_longer_than_the_chunk(make_model, monkeypatch, conte
     monkeypatch.setattr(evaluate, "CHUNK_TOKENS", 10)
     model, sizes = make_model(), []
     model.output.register_forward_hook(lambda _m, inputs, _o: sizes.append(inputs[0][..., 0]))
-    total_nats(model, ENGINE, TEXT, context)
+    total_nats(model, BUILTIN, TEXT, context)
     assert max(size.numel() for size in sizes) <= 10
     assert sum(size.numel() for size in sizes) == len(TEXT) - 1
 
@@ -73,15 +74,17 @@ def test_window_of_one_sees_the_token_before_alone(make_model, engine, cell):
         logits, _ = model(torch.arange(7)[None, :], model.zero_state(7), engine)
     table = logits[0].double().log_softmax(dim=1)
     expected = -sum(table[a, b].item() for a, b in pairwise(TEXT))
-    assert total_nats(model, engine, TEXT, "windows:1") == pytest.approx(expected, rel=1e-5)
+    assert total_nats(model, Compute(engine), TEXT, "windows:1") == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_dropout_is_off_and_the_training_flag_comes_back(sharp_model, training):
     model = deepcopy(sharp_model).eval()
-    expected = total_nats(model, ENGINE, TEXT, "carried")
+    expected = total_nats(model, BUILTIN, TEXT, "carried")
     model.train(training)
-    assert total_nats(model, ENGINE, TEXT, "carried") == expected
+    assert total_nats(model, BUILTIN, TEXT, "carried") == expected
     assert model.training is training
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -91,7 +94,7 @@ def test_dropout_is_off_and_the_training_flag_comes_back(sharp_model, training):
 )
 def test_bad_context_rule_is_refused(sharp_model, context):
     with pytest.raises(UsageError) as caught:
-        total_nats(sharp_model, ENGINE, TEXT, context)
+        total_nats(sharp_model, BUILTIN, TEXT, context)
     assert str(caught.value) == (
         f"context: a context rule is 'carried' or 'windows:N' with N >= 1, not {context!r}"
     )
@@ -100,17 +103,18 @@ def test_bad_context_rule_is_refused(sharp_model, context):
 @pytest.mark.parametrize("length", [0, 1])
 def test_text_without_a_target_is_refused(sharp_model, length):
     with pytest.raises(UsageError) as caught:
-        total_nats(sharp_model, ENGINE, TEXT[:length], "carried")
+        total_nats(sharp_model, BUILTIN, TEXT[:length], "carried")
     assert str(caught.value) == f"a text of {length} tokens has nothing to predict; it needs 2"
 
 
 def test_bfloat16_is_computed_in_where_asked_for(make_model, output_types):
     model = make_model()
     types = output_types(model)
-    exact = total_nats(model, ENGINE, TEXT, "carried")
+    exact = total_nats(model, BUILTIN, TEXT, "carried")
     assert types == {torch.float32}
-    # The textbook, which computes in bfloat16 on any processor.
-    rough = total_nats(model, ENGINES["textbook"], TEXT, "carried", "bfloat16")
+    # The textbook engine computes in bfloat16 on any processor.
+    compute = Compute(ENGINES["textbook"], precision="bfloat16")
+    rough = total_nats(model, compute, TEXT, "carried")
     assert types == {torch.float32, torch.bfloat16}
     assert rough == pytest.approx(exact, rel=0.01)
 

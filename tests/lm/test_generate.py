@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from rnnlab.config import GenerationSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import DivergenceError
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.generate import beam_search, choose, generate_ids
 from rnnlab.lm.model import LanguageModel
 
-ENGINE, TEXTBOOK = ENGINES["builtin"], ENGINES["textbook"]
+BUILTIN, TEXTBOOK = Compute(ENGINES["builtin"]), ENGINES["textbook"]
 PREFIXES = [np.array(ids) for ids in ([3, 1, 4, 1, 5], [2], [0, 6, 0], [6, 5])]
 GREEDY = {"temperature": 0}
 
@@ -23,7 +24,7 @@ GREEDY = {"temperature": 0}
 def written(model, prefixes, forbidden=None, **options):
     """All that is written after each prefix."""
     wanted = GenerationSettings(**options)
-    steps = generate_ids(model, ENGINE, prefixes, wanted, forbidden)
+    steps = generate_ids(model, BUILTIN, prefixes, wanted, forbidden)
     return [[t for t in row if t is not None] for row in zip(*steps, strict=True)]
 
 
@@ -50,7 +51,7 @@ def test_greedy_equals_rereading_the_whole_text_for_every_token(model, prefix):
 
 @pytest.mark.parametrize("length", [1, 2, 9])
 def test_every_row_gets_exactly_its_length_right_after_its_prefix(model, length):
-    steps = list(generate_ids(model, ENGINE, PREFIXES, GenerationSettings(length=length)))
+    steps = list(generate_ids(model, BUILTIN, PREFIXES, GenerationSettings(length=length)))
     for row, prefix in zip(zip(*steps, strict=True), PREFIXES, strict=True):
         before, after = len(prefix) - 1, 5 - len(prefix)  # the shortest prefix has 1, the longest 5
         assert [t is None for t in row] == [True] * before + [False] * length + [True] * after
@@ -75,7 +76,7 @@ def test_equal_prefixes_in_a_batch_are_continued_differently(model):
 
 
 def test_no_prefix_writes_nothing(model):
-    assert list(generate_ids(model, ENGINE, [], GenerationSettings())) == []
+    assert list(generate_ids(model, BUILTIN, [], GenerationSettings())) == []
 
 
 def test_seed_decides_the_text(model):
@@ -92,14 +93,14 @@ def test_forbidden_token_is_never_written(model):
         texts = written(model, PREFIXES, likely, length=40, **options)
         assert all(likely not in text for text in texts)
     beams = GenerationSettings(length=6, beam_width=4)
-    assert likely not in beam_search(model, ENGINE, PREFIXES[0], beams, likely)
+    assert likely not in beam_search(model, BUILTIN, PREFIXES[0], beams, likely)
 
 
 def test_dropout_is_off_and_the_model_is_as_it_was_between_tokens(model):
-    expected = list(generate_ids(model, ENGINE, PREFIXES, GenerationSettings(**GREEDY)))
+    expected = list(generate_ids(model, BUILTIN, PREFIXES, GenerationSettings(**GREEDY)))
     model.train()
     found = []
-    for step in generate_ids(model, ENGINE, PREFIXES, GenerationSettings(**GREEDY)):
+    for step in generate_ids(model, BUILTIN, PREFIXES, GenerationSettings(**GREEDY)):
         found.append(step)
         assert model.training
     assert found == expected
@@ -107,11 +108,9 @@ def test_dropout_is_off_and_the_model_is_as_it_was_between_tokens(model):
 
 def test_two_texts_written_by_turns_leave_the_callers_torch_modes_alone(model, output_types):
     types, wanted = output_types(model), GenerationSettings(length=3)
-    first, second = (
-        # The textbook, which computes in bfloat16 on any processor.
-        generate_ids(model, TEXTBOOK, PREFIXES, wanted, precision="bfloat16")
-        for _ in range(2)
-    )
+    # The textbook engine computes in bfloat16 on any processor.
+    compute = Compute(TEXTBOOK, precision="bfloat16")
+    first, second = (generate_ids(model, compute, PREFIXES, wanted) for _ in range(2))
     for stream in (first, second, first, second):
         next(stream)
         assert torch.is_grad_enabled()
@@ -206,7 +205,7 @@ def test_beam_as_wide_as_the_tree_finds_the_likeliest_text(make_model, forbidden
     allowed = [token for token in range(3) if token != forbidden]
     best = max(product(allowed, repeat=length), key=log_p)
     wide = GenerationSettings(length=length, beam_width=3**length)
-    assert beam_search(model, ENGINE, np.array(prefix), wide, forbidden) == list(best)
+    assert beam_search(model, BUILTIN, np.array(prefix), wide, forbidden) == list(best)
 
 
 def test_beam_beats_greedy_where_the_likeliest_start_is_a_trap(make_model):
@@ -221,22 +220,22 @@ def test_beam_beats_greedy_where_the_likeliest_start_is_a_trap(make_model):
     prefix = np.array([0])
     assert written(model, [prefix], length=3, **GREEDY)[0][0] == 1
     beams = GenerationSettings(length=3, beam_width=3)
-    assert beam_search(model, ENGINE, prefix, beams) == [2, 2, 2]
+    assert beam_search(model, BUILTIN, prefix, beams) == [2, 2, 2]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=str)
 def test_one_beam_is_greedy(model, prefix):
     beam = GenerationSettings(length=15, beam_width=1)
-    assert [beam_search(model, ENGINE, prefix, beam)] == written(
+    assert [beam_search(model, BUILTIN, prefix, beam)] == written(
         model, [prefix], length=15, **GREEDY
     )
 
 
 def test_beam_search_restores_the_training_flag(model):
     wanted = GenerationSettings(length=4, beam_width=3)
-    expected = beam_search(model, ENGINE, PREFIXES[0], wanted)
+    expected = beam_search(model, BUILTIN, PREFIXES[0], wanted)
     model.train()
-    assert beam_search(model, ENGINE, PREFIXES[0], wanted) == expected
+    assert beam_search(model, BUILTIN, PREFIXES[0], wanted) == expected
     assert len(expected) == 4
     assert model.training
 
@@ -255,4 +254,4 @@ def test_beam_search_says_when_the_output_is_nan(engine):
         model.output.bias.fill_(torch.nan)
     settings = GenerationSettings(beam_width=2, length=3)
     with pytest.raises(DivergenceError, match=r"^the model's output is NaN"):
-        beam_search(model, ENGINES[engine], np.array([1]), settings)
+        beam_search(model, Compute(ENGINES[engine]), np.array([1]), settings)

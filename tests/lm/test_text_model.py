@@ -1,6 +1,7 @@
 """A model with its rule and tokenizer: prefixes, notices, texts, scores."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rnnlab.config import DataSettings, GenerationSettings, MachineSettings
+from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
-from rnnlab.engines import ENGINES, choose_engine
+from rnnlab.engines import ENGINES
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
 from rnnlab.files import sealed, write_json
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.text_model import TextModel, scored_characters
 
 TEXT = "the time machine by h g wells\nthe naïve 🙂 time traveller\n" * 4
@@ -31,8 +33,8 @@ def make(make_model):
         tokenizer = options.pop("tokenizer", TOKENIZERS[kind])
         model = make_model(tokenizer.size, init="normal", init_std=0.8, **options)
         about = {"data": DataSettings(preprocessing=rule).model_dump(mode="json")}
-        engine, _ = choose_engine("auto", "lstm", torch.device("cpu"))
-        return TextModel(model, tokenizer, rule, engine, about=about)
+        compute = Compute.choose(ComputeSettings(), "lstm")
+        return TextModel(model, tokenizer, rule, compute, about=about)
 
     return build
 
@@ -252,7 +254,7 @@ def test_saved_and_loaded_it_writes_and_scores_the_same(make, tmp_path, kind):
     model = make(kind, rule="lower")
     model.save(tmp_path / "model")
     loaded = TextModel.load(tmp_path / "model")
-    assert (loaded.preprocessing, loaded.precision) == ("lower", "float32")
+    assert (loaded.preprocessing, loaded.compute.precision) == ("lower", "float32")
     assert loaded.generate("THE", length=20) == model.generate("THE", length=20)
     assert loaded.score("the time").nats == model.score("the time").nats
     loaded.save(tmp_path / "again")
@@ -271,17 +273,20 @@ def test_load_takes_a_run_directory_and_the_checkpoint_asked_for(make, tmp_path)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_load_takes_the_engine_asked_for(make, tmp_path, engine):
     make().save(tmp_path)
-    assert TextModel.load(tmp_path, machine=MachineSettings(engine=engine)).engine.name == engine
+    assert (
+        TextModel.load(tmp_path, machine=ComputeSettings(engine=engine)).compute.engine.name
+        == engine
+    )
 
 
 def test_load_refuses_an_unknown_engine_and_a_missing_device(make, tmp_path, monkeypatch):
     make().save(tmp_path)
     with pytest.raises(UsageError) as caught:
-        TextModel.load(tmp_path, machine=MachineSettings(engine="cuda"))
+        TextModel.load(tmp_path, machine=ComputeSettings(engine="cuda"))
     assert str(caught.value) == "unknown engine 'cuda' (choices: textbook, builtin, native, auto)"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UnavailableError, match="device 'cuda' is not available"):
-        TextModel.load(tmp_path, machine=MachineSettings(device="cuda"))
+        TextModel.load(tmp_path, machine=ComputeSettings(device="cuda"))
 
 
 @pytest.mark.parametrize("data", [None, {"preprocessing": "latin"}, {}])
@@ -301,7 +306,7 @@ def test_load_refuses_a_folder_that_does_not_say_its_text_rule(make, tmp_path, d
 
 def test_precision_holds_for_writing_and_scoring(make, output_types):
     model = make()
-    model.precision = "bfloat16"
+    model.compute = replace(model.compute, precision="bfloat16")
     types = output_types(model.model)
     model.generate("the", length=2)
     model.generate("the", length=2, beam_width=2)
@@ -312,5 +317,7 @@ def test_precision_holds_for_writing_and_scoring(make, output_types):
 def test_repr_names_tokenizer_and_engine_above_the_layers(make):
     model = make()
     first, rest = repr(model).split("\n", 1)
-    assert first == f"CharTokenizer({model.tokenizer.size} tokens), engine {model.engine.name}"
+    assert (
+        first == f"CharTokenizer({model.tokenizer.size} tokens), engine {model.compute.engine.name}"
+    )
     assert rest == repr(model.model)

@@ -14,6 +14,7 @@ from rnnlab.data.batches import RandomBatches, SequentialBatches
 from rnnlab.engines import ENGINES, Engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lm import train
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.train import Milestone, Step, Trainer
 
 ENGINE = ENGINES["builtin"]
@@ -27,10 +28,10 @@ def random_ids(length=LENGTH, seed=3):
 
 def trainer_of(model, ids=None, *, batches=None, engine=ENGINE, evaluate=None, **options):
     batches = batches or SequentialBatches(random_ids() if ids is None else ids, B, T)
-    precision = options.pop("precision", "float32")
+    compute = Compute(engine, precision=options.pop("precision", "float32"))
     base = {"optimizer": "sgd", "learning_rate": 0.5, "num_epochs": 1, "num_evaluations": 0}
     settings = TrainingSettings(**base | options)
-    return Trainer(model, engine, batches, settings, precision=precision, evaluate=evaluate)
+    return Trainer(model, compute, batches, settings, evaluate=evaluate)
 
 
 def steps_of(trainer):

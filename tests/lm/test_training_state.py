@@ -16,6 +16,7 @@ from rnnlab.config import ModelSettings, TrainingSettings
 from rnnlab.data.batches import BATCH_KINDS
 from rnnlab.engines import ENGINES
 from rnnlab.errors import ModelFolderError
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.train import Milestone, Step, Trainer
@@ -39,7 +40,7 @@ def new_trainer(
         ModelSettings(cell=cell, hidden_size=hidden_size, embedding_size=5, dropout=0.3), V
     )
     asked = {"num_epochs": EPOCHS, "num_evaluations": 4, "learning_rate": 0.05, "seed": seed}
-    trainer = Trainer(model, ENGINES[engine], BATCH_KINDS[kind](IDS, B, T),
+    trainer = Trainer(model, Compute(ENGINES[engine]), BATCH_KINDS[kind](IDS, B, T),
                       TrainingSettings(**asked | training))  # fmt: skip
     trainer.evaluate = lambda _: float(model.output.weight.detach().abs().sum())
     return trainer

@@ -10,7 +10,8 @@ from rnnlab.config import DataSettings, ModelSettings
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming import STREAMING, Streaming
-from rnnlab.engines import choose_engine
+from rnnlab.engines import ENGINES
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.text_model import TextModel
@@ -32,8 +33,7 @@ def evaluated(tmp_path: Path, text: str, streaming: Streaming, **split: object) 
     dataset = load_dataset(DataSettings(corpus=(str(file),), **split), streaming=streaming)
     torch.manual_seed(0)
     network = LanguageModel(ModelSettings(hidden_size=8), dataset.tokenizer.size)
-    engine, _ = choose_engine("builtin", "lstm", torch.device("cpu"), "float32")
-    model = TextModel(network, dataset.tokenizer, "none", engine)
+    model = TextModel(network, dataset.tokenizer, "none", Compute(ENGINES["builtin"]))
     return evaluate_splits(
         model, dataset, dataset.held_out, ["carried", "windows:64"],
         checkpoint="last", baselines=dataset_baselines(dataset),

@@ -33,7 +33,7 @@ def combinations() -> list[dict[str, str]]:
     there."""
     from rnnlab.engines import ENGINES
     from rnnlab.errors import UnavailableError
-    from rnnlab.lm.device import check_precision, choose_device
+    from rnnlab.lm.compute import check_precision, choose_device
 
     precisions = ["float32"]
     try:

@@ -23,11 +23,11 @@ from rnnlab.bench.workloads import (
     rate,
     training,
 )
-from rnnlab.config import BenchSettings, ComputeSettings
+from rnnlab.config import BenchSettings
 from rnnlab.engines import ENGINES
 from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import UnavailableError, unknown
-from rnnlab.lm.device import set_up
+from rnnlab.lm.compute import check_precision, choose_device
 from rnnlab.runs.environment import environment
 
 YARDSTICK = "builtin"
@@ -74,8 +74,9 @@ def bench(settings: BenchSettings, watch: BenchWatcher | None = None) -> Measure
     Raises UsageError for an unknown engine, UnavailableError for an engine or a precision that was
     asked for and is not here.
     """
+    device = choose_device("auto")
     for precision in settings.precision:
-        device = set_up(ComputeSettings(precision=precision))
+        check_precision(precision, device)
     return _Bench(settings, device, watch or Unwatched()).run()
 
 

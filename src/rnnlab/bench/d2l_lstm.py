@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rnnlab.cells import State
-from rnnlab.lm.device import autocast
+from rnnlab.lm.compute import autocast
 
 ABOUT = "the lab report's written-out LSTM"
 

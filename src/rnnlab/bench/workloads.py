@@ -18,7 +18,7 @@ from rnnlab.data.batches import SequentialBatches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import ENGINES, Engine
 from rnnlab.engines.native_kernels import instruction_sets, kernels
-from rnnlab.lm.device import autocast
+from rnnlab.lm.compute import Compute, autocast
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.train import Trainer
@@ -100,9 +100,8 @@ def generation(name: str, case: Case, device: torch.device) -> Work:
 def steps(engine: Engine, case: Case, device: torch.device) -> Work:
     """What `rnnlab train` does in a step: forward, loss, backward, clipping, update."""
     model = LanguageModel(case.settings.model, VOCABULARY).to(device)
-    trainer = Trainer(
-        model, engine, case.sequences(), case.settings.training, precision=case.precision
-    )
+    compute = Compute(engine, device, case.precision)
+    trainer = Trainer(model, compute, case.sequences(), case.settings.training)
     state = model.zero_state(case.batch_size)
     for inputs, targets in case.batches():
         _, _, state = trainer.train_step(inputs, targets, state)
@@ -113,11 +112,9 @@ def texts(engine: Engine, case: Case, device: torch.device) -> Work:
     """What `rnnlab generate --temperature 0` does."""
     model = LanguageModel(case.settings.model, VOCABULARY).to(device)
     settings = GenerationSettings(length=TEXT_LENGTH, temperature=0)
+    compute = Compute(engine, device, case.precision)
     while True:
-        prefixes = [np.array([1])]
-        yield sum(
-            1 for _ in generate_ids(model, engine, prefixes, settings, precision=case.precision)
-        )
+        yield sum(1 for _ in generate_ids(model, compute, [np.array([1])], settings))
 
 
 def literal_steps(case: Case, device: torch.device) -> Work:

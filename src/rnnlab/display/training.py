@@ -91,7 +91,7 @@ class TrainingDisplay(Watcher):
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         show(f"model     {cell}, {model.model.num_parameters():,} parameters")
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
-        show(f"engine    {model.engine.name} ({ready.why}), {where}")
+        show(f"engine    {model.compute.engine.name} ({ready.why}), {where}")
         show(f"run       {directory}", markup=False)
         if "validation" not in dataset.splits:
             show("note      no validation split: all figures during training are of training text")

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from rnnlab.config import check_context
 from rnnlab.data.tokenizer import Ids
-from rnnlab.engines import Engine
 from rnnlab.errors import UsageError
-from rnnlab.lm.device import autocast
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, evaluating
 
 Piece = tuple[Tensor, Tensor, bool]
@@ -74,10 +73,9 @@ def unwatched(share: float) -> None:
 
 def total_nats(
     model: LanguageModel,
-    engine: Engine,
+    compute: Compute,
     ids: Ids,
     context: str,
-    precision: str = "float32",
     progress: ShareCallback = unwatched,
 ) -> float:
     """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
@@ -93,9 +91,9 @@ def total_nats(
     tokens = torch.from_numpy(ids)
     rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
     pieces = list(rows)
-    total = _read(model, engine, _telling(pieces, progress), precision)
+    total = _read(model, compute, _telling(pieces, progress))
     if total is None:
-        total = _step_through(model, engine, _telling(pieces, progress), precision)
+        total = _step_through(model, compute, _telling(pieces, progress))
     return total
 
 
@@ -107,15 +105,13 @@ def _telling(pieces: Sequence[Piece], progress: ShareCallback) -> Iterator[Piece
         progress(done / whole)
 
 
-def _read(
-    model: LanguageModel, engine: Engine, pieces: Iterable[Piece], precision: str
-) -> float | None:
+def _read(model: LanguageModel, compute: Compute, pieces: Iterable[Piece]) -> float | None:
     """Let the engine's own reader score the pieces; None where it has none."""
     total, reader, shape = 0.0, None, torch.Size((0, 0))
     for inputs, targets, fresh in pieces:
         if fresh and inputs.shape != shape:
             shape = inputs.shape
-            reader = engine.reader(model.network(), shape[1], shape[0], precision)
+            reader = compute.engine.reader(model.network(), shape[1], shape[0], compute.precision)
         elif fresh and reader:
             reader.reset()
         if reader is None:
@@ -124,16 +120,14 @@ def _read(
     return total
 
 
-def _step_through(
-    model: LanguageModel, engine: Engine, pieces: Iterable[Piece], precision: str
-) -> float:
-    device = model.output.weight.device
+def _step_through(model: LanguageModel, compute: Compute, pieces: Iterable[Piece]) -> float:
+    device = compute.device
     total, state = 0.0, model.zero_state(1)
-    with torch.inference_mode(), evaluating(model), autocast(precision, device):
+    with torch.inference_mode(), evaluating(model), compute.autocast():
         for inputs, targets, fresh in pieces:
             if fresh:
                 state = model.zero_state(inputs.shape[1])
-            logits, state = model(inputs.to(device), state, engine)
+            logits, state = model(inputs.to(device), state, compute.engine)
             losses = F.cross_entropy(
                 logits.float().flatten(0, 1), targets.to(device).flatten(), reduction="none"
             )

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
-from rnnlab.engines import Engine, Reader
+from rnnlab.engines import Reader
 from rnnlab.errors import DivergenceError
-from rnnlab.lm.device import autocast
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 
 IMPOSSIBLE = float("-inf")
@@ -28,11 +28,10 @@ PIECE_SECONDS = 0.02
 
 def generate_ids(
     model: LanguageModel,
-    engine: Engine,
+    compute: Compute,
     prefixes: Sequence[Ids],
     settings: GenerationSettings,
     forbidden: int | None = None,
-    precision: str = "float32",
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
@@ -45,9 +44,9 @@ def generate_ids(
     if not prefixes:
         return
     capacity = min(PIECE_TOKENS, max(map(len, prefixes)) + settings.length)
-    reader = engine.reader(model.network(), len(prefixes), capacity, precision)
+    reader = compute.engine.reader(model.network(), len(prefixes), capacity, compute.precision)
     if reader is None:
-        yield from _step_through(model, engine, prefixes, settings, forbidden, precision)
+        yield from _step_through(model, compute, prefixes, settings, forbidden)
     else:
         yield from _write(reader, prefixes, settings, forbidden)
 
@@ -58,22 +57,21 @@ def _streams(settings: GenerationSettings, rows: int) -> list[np.random.Generato
 
 def _step_through(
     model: LanguageModel,
-    engine: Engine,
+    compute: Compute,
     prefixes: Sequence[Ids],
     settings: GenerationSettings,
     forbidden: int | None,
-    precision: str,
 ) -> Iterator[list[int | None]]:
     """Write with one forward pass a token."""
-    device = model.output.weight.device
+    device = compute.device
     lengths = [len(prefix) for prefix in prefixes]
     shortest = min(lengths)
     streams = _streams(settings, len(prefixes))
     inputs = torch.from_numpy(np.stack([p[:shortest] for p in prefixes], axis=1))  # (P, B)
     state = model.zero_state(len(prefixes))
     for position in range(shortest, max(lengths) + settings.length):
-        with torch.inference_mode(), evaluating(model), autocast(precision, device):
-            logits, state = model(inputs.to(device), state, engine)
+        with torch.inference_mode(), evaluating(model), compute.autocast():
+            logits, state = model(inputs.to(device), state, compute.engine)
         writing = [row for row, length in enumerate(lengths) if position >= length]
         own = [streams[row] for row in writing]
         drawn = choose(logits[-1, writing].float().cpu(), settings, own, forbidden)
@@ -170,25 +168,24 @@ def choose(
 
 def beam_search(
     model: LanguageModel,
-    engine: Engine,
+    compute: Compute,
     prefix: Ids,
     settings: GenerationSettings,
     forbidden: int | None = None,
-    precision: str = "float32",
 ) -> list[int]:
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
     Keeps the `beam_width` likeliest texts of each length; all beams run as one batch. Raises
     DivergenceError where the model's output is NaN or infinite.
     """
-    device = model.output.weight.device
+    device = compute.device
     inputs = torch.from_numpy(prefix)[:, None]  # (P, 1)
     state = model.zero_state(1)
     scores = torch.zeros(1, dtype=torch.float64)  # (beams,) log probabilities
     texts = torch.empty(1, 0, dtype=torch.int64)  # (beams, written)
-    with torch.inference_mode(), evaluating(model), autocast(precision, device):
+    with torch.inference_mode(), evaluating(model), compute.autocast():
         for _ in range(settings.length):
-            logits, state = model(inputs.to(device), state, engine)
+            logits, state = model(inputs.to(device), state, compute.engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
             if steps.isnan().any():
                 raise unsound()

@@ -1,4 +1,4 @@
-"""A language model with all that stands between it and text: rule, tokenizer, engine, precision."""
+"""A language model with all that stands between it and text: rule, tokenizer, engine."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,9 @@ from torch import Tensor
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids, Tokenizer
-from rnnlab.engines import Engine, choose_engine
 from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
-from rnnlab.lm.device import set_up
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids, unsound
 from rnnlab.lm.model import LanguageModel
@@ -44,8 +43,7 @@ class TextModel:
     model: LanguageModel
     tokenizer: Tokenizer
     preprocessing: str
-    engine: Engine
-    precision: str = "float32"
+    compute: Compute
     about: dict[str, Any] = field(default_factory=dict)
     """All of config.json: the model's settings, and the data it was trained on."""
     checkpoint: str = ""
@@ -61,14 +59,13 @@ class TextModel:
         UnavailableError where this machine lacks the engine, device or precision asked for.
         """
         machine = machine or ComputeSettings()
-        device = set_up(machine)
         folder, found = checkpoint.find_model(Path(path), which)
         model, tokenizer, about = checkpoint.load_model(folder)
-        engine, _ = choose_engine(machine.engine, model.settings.cell, device, machine.precision)
+        compute = Compute.choose(machine, model.settings.cell)
         rule = checkpoint.settings_in(
             about, "data", DataSettings, folder / MODEL_CONFIG
         ).preprocessing
-        return cls(model.to(device), tokenizer, rule, engine, machine.precision, about, found)
+        return cls(model.to(compute.device), tokenizer, rule, compute, about, found)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Write a model folder, which `load` reads; with other `weights`, if they are given."""
@@ -104,15 +101,15 @@ class TextModel:
         """Yield what each prefix goes on with, piece by piece as it is written."""
         ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
-        how = (settings, unknown, self.precision)
+        how = (settings, unknown)
         if settings.beam_width:
             yield [
-                self.tokenizer.decode(beam_search(self.model, self.engine, each, *how))
+                self.tokenizer.decode(beam_search(self.model, self.compute, each, *how))
                 for each in ids
             ]
             return
         decoders = [self.tokenizer.stream() for _ in ids]
-        for written in generate_ids(self.model, self.engine, ids, *how):
+        for written in generate_ids(self.model, self.compute, ids, *how):
             yield [
                 "" if token is None else decode(token)
                 for token, decode in zip(written, decoders, strict=True)
@@ -149,7 +146,7 @@ class TextModel:
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-        nats = total_nats(self.model, self.engine, ids, context, self.precision, progress)
+        nats = total_nats(self.model, self.compute, ids, context, progress)
         if math.isnan(nats):
             raise unsound()
         unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
@@ -157,7 +154,7 @@ class TextModel:
 
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""
-        return f"{self.tokenizer!r}, engine {self.engine.name}\n{self.model!r}"
+        return f"{self.tokenizer!r}, engine {self.compute.engine.name}\n{self.model!r}"
 
 
 def scored_characters(tokenizer: Tokenizer, text: str) -> int:

@@ -18,9 +18,8 @@ from torch import Tensor
 from rnnlab.config import TrainingSettings
 from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
-from rnnlab.engines import Engine
 from rnnlab.errors import DivergenceError
-from rnnlab.lm.device import autocast
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.model import LanguageModel, ModelState, detached
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
@@ -104,22 +103,20 @@ class Trainer:
     def __init__(
         self,
         model: LanguageModel,
-        engine: Engine,
+        compute: Compute,
         batches: Batches,
         settings: TrainingSettings,
         *,
-        precision: str = "float32",
         evaluate: Callable[[ShareCallback], float] | None = None,
     ) -> None:
         self.model = model
-        self.engine = engine
+        self.compute = compute
         self.batches = batches
         self.settings = settings
-        self.precision = precision
         self.evaluate = evaluate
-        self.device = model.output.weight.device
+        self.device = compute.device
         self.optimizer = make_optimizer(settings, model.parameters())
-        self.fused_step = engine.training_step(model.network(), precision)
+        self.fused_step = compute.engine.training_step(model.network(), compute.precision)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0
         self.seconds = self.elapsed = self.progress = 0.0
@@ -226,8 +223,10 @@ class Trainer:
 
     def loss(self, inputs: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
         """Mean cross entropy in nats over a batch (T, B), and the state after it."""
-        with autocast(self.precision, self.device):
-            logits, state = self.model(self._tensor(inputs), state, self.engine)  # (T, B, V)
+        with self.compute.autocast():
+            logits, state = self.model(
+                self._tensor(inputs), state, self.compute.engine
+            )  # (T, B, V)
         expected = self._tensor(targets).flatten()
         return F.cross_entropy(logits.float().flatten(0, 1), expected), state
 

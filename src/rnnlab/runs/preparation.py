@@ -10,8 +10,7 @@ from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming import ProgressCallback, no_progress
-from rnnlab.engines import choose_engine
-from rnnlab.lm.device import set_up
+from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -37,25 +36,20 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
 
     watch: is told how much of a long text has been read.
     """
-    machine = settings.machine
-    device = set_up(machine)
+    compute = Compute.choose(settings.machine, settings.model.cell)
     settings = _located(settings)
-    engine, why = choose_engine(machine.engine, settings.model.cell, device, machine.precision)
     dataset = load_dataset(settings.data, watch=watch)
     batches = dataset.batches(settings.data)
-    settings = resolve(settings, dataset, engine.name, device)
+    settings = resolve(settings, dataset, compute)
     torch.manual_seed(settings.training.seed)
-    model = LanguageModel(settings.model, dataset.tokenizer.size).to(device)
+    model = LanguageModel(settings.model, dataset.tokenizer.size).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
-    text_model = TextModel(
-        model, dataset.tokenizer, settings.data.preprocessing, engine, machine.precision, about
-    )
+    text_model = TextModel(model, dataset.tokenizer, settings.data.preprocessing, compute, about)
     trainer = Trainer(
-        model, engine, batches, settings.training,
-        precision=machine.precision,
+        model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, why)
+    return Prepared(settings, dataset, text_model, trainer, compute.why)
 
 
 def _located(settings: Settings) -> Settings:
@@ -67,7 +61,7 @@ def _located(settings: Settings) -> Settings:
     )
 
 
-def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.device) -> Settings:
+def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
     """Replace every `auto`, and every 0 that stands for a default, by the value that is used."""
     training = settings.training
     corpus = settings.data.corpus
@@ -78,8 +72,8 @@ def resolve(settings: Settings, dataset: Dataset, engine: str, device: torch.dev
         corpus=corpus,
         learning_rate=peak_learning_rate(training),
         max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,
-        engine=engine,
-        device=device.type,
+        engine=compute.engine.name,
+        device=compute.device.type,
         threads=torch.get_num_threads(),
     )
 
@@ -92,7 +86,7 @@ def _validation(
     ids, context = dataset.splits["validation"].ids, settings.training.validation_context
 
     def nats_per_token(progress: ShareCallback) -> float:
-        total = total_nats(model.model, model.engine, ids, context, model.precision, progress)
+        total = total_nats(model.model, model.compute, ids, context, progress)
         return total / (len(ids) - 1)
 
     return nats_per_token

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from rnnlab.config import MachineSettings
+from rnnlab.config import ComputeSettings
+from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError
-from rnnlab.lm.device import autocast, check_precision, choose_device, set_up
+from rnnlab.lm.compute import Compute, autocast, check_precision, choose_device
 
 CPU = torch.device("cpu")
 
@@ -63,20 +64,21 @@ def test_autocast_decides_the_type_of_matrix_products_alone(precision):
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_set_up_applies_threads_and_returns_the_device():
+def test_choosing_applies_the_number_of_threads_and_resolves_device_and_engine():
     before = torch.get_num_threads()
     try:
-        assert set_up(MachineSettings(threads=3)) == CPU
+        compute = Compute.choose(ComputeSettings(engine="textbook", threads=3), "lstm")
+        assert compute == Compute(ENGINES["textbook"], CPU, "float32", "asked for")
         assert torch.get_num_threads() == 3
-        set_up(MachineSettings(threads=0))
+        Compute.choose(ComputeSettings(threads=0), "lstm")
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_set_up_refuses_before_anything_is_changed():
+def test_a_missing_device_is_refused_before_anything_is_changed():
     before = torch.get_num_threads()
     with pytest.raises(UnavailableError, match="device 'cuda'"):
-        set_up(MachineSettings(device="cuda", threads=before + 1))
+        Compute.choose(ComputeSettings(device="cuda", threads=before + 1), "lstm")
     assert torch.get_num_threads() == before
