@@ -13,8 +13,9 @@ from rnnlab.config import GenerationSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.generate import beam_search, choose, generate_ids
+from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.sampling import choose
 
 BUILTIN, TEXTBOOK = Compute(ENGINES["builtin"]), ENGINES["textbook"]
 PREFIXES = [np.array(ids) for ids in ([3, 1, 4, 1, 5], [2], [0, 6, 0], [6, 5])]
@@ -154,9 +155,8 @@ def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
 def test_frequencies_match_the_exact_distribution(options):
     logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
     rows = torch.tensor([logits]).expand(draws, -1)
-    wanted = GenerationSettings(**{"temperature": 1.0} | options)
-    stream = np.random.default_rng(0)
-    found = np.bincount(choose(rows, wanted, [stream] * draws), minlength=6) / draws
+    uniforms = np.random.default_rng(0).random(draws)
+    found = np.bincount(choose(rows, uniforms, **options), minlength=6) / draws
     p = exact_distribution(logits, **options)
     assert np.all(np.abs(found - p) <= 4.5 * np.sqrt(p * (1 - p) / draws))  # 0 where p is 0 or 1
 
@@ -167,13 +167,13 @@ def test_frequencies_match_the_exact_distribution(options):
     temperature=st.sampled_from([0.0, 1e-30, 0.1, 1.0, 5.0]),
     top_k=st.integers(0, 10),
     top_p=st.floats(0.01, 1),
-    forbidden=st.none() | st.integers(0, 1),
+    forbidden=st.integers(-1, 1),
     seed=st.integers(0, 99),
 )
 def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, forbidden, seed):
-    wanted = GenerationSettings(temperature=temperature, top_k=top_k, top_p=top_p)
-    streams = [np.random.default_rng((seed, row)) for row in range(8)]
-    picks = choose(torch.tensor([logits]).expand(8, -1), wanted, streams, forbidden)
+    uniforms = np.random.default_rng(seed).random(8)
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "forbidden": forbidden}
+    picks = choose(torch.tensor([logits]).expand(8, -1), uniforms, **options)
     left = [x for i, x in enumerate(logits) if i != forbidden]
     top = max(left)
     for pick in picks:
@@ -244,7 +244,7 @@ def test_logits_that_are_nan_are_refused():
     logits = torch.tensor([[0.0, float("nan"), 1.0]])
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergenceError, match="the model's output is NaN"):
-            choose(logits, GenerationSettings(temperature=temperature), [np.random.default_rng(0)])
+            choose(logits, [0.5], temperature=temperature)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

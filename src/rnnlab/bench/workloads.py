@@ -101,11 +101,7 @@ def steps(engine: Engine, case: Case, device: torch.device) -> Work:
     """What `rnnlab train` does in a step: forward, loss, backward, clipping, update."""
     model = LanguageModel(case.settings.model, VOCABULARY).to(device)
     compute = Compute(engine, device, case.precision)
-    trainer = Trainer(model, compute, case.sequences(), case.settings.training)
-    state = model.zero_state(case.batch_size)
-    for inputs, targets in case.batches():
-        _, _, state = trainer.train_step(inputs, targets, state)
-        yield inputs.size
+    return Trainer(model, compute, case.sequences(), case.settings.training).steps_without_end()
 
 
 def texts(engine: Engine, case: Case, device: torch.device) -> Work:

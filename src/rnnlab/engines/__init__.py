@@ -7,7 +7,7 @@ import torch
 
 from rnnlab.config import Precision
 from rnnlab.engines.builtin import Builtin
-from rnnlab.engines.engine import Dropouts, Engine, Network, Reader
+from rnnlab.engines.engine import Dropouts, Engine, Network, Reader, TrainingStep
 from rnnlab.engines.native import Native
 from rnnlab.engines.native_kernels import FAST, instruction_set
 from rnnlab.engines.textbook import Textbook
@@ -22,6 +22,7 @@ __all__ = [
     "EngineEntry",
     "Network",
     "Reader",
+    "TrainingStep",
     "choose_engine",
     "list_engines",
 ]

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.data.tokenizer import Ids
+
+Ids = NDArray[np.int64]
+"""Token ids."""
 
 
 class Dropouts(NamedTuple):

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State
-from rnnlab.data.tokenizer import Ids
-from rnnlab.engines.engine import Network
+from rnnlab.engines.engine import Ids, Network
 from rnnlab.engines.native_kernels import as_array, instruction_set, kernels
 
 

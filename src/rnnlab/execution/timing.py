@@ -39,7 +39,9 @@ def measure(
         if timing.threads:
             settings = settings.changed(threads=timing.threads)
         ready[variant.name] = prepare(settings)
-    works = {f"{TRAINING}: {name}": _steps(each) for name, each in ready.items()}
+    works: dict[str, Work] = {
+        f"{TRAINING}: {name}": each.trainer.steps_without_end() for name, each in ready.items()
+    }
     if plan.settings.phrases:
         works |= {f"{PREDICTION}: {name}": _texts(each, plan) for name, each in ready.items()}
     measurements = len(works) * (timing.rounds + 1)
@@ -63,19 +65,6 @@ def measure(
                 outcomes["prediction_seconds"] = 1 / rates[f"{PREDICTION}: {name}"][number]
             timings.append(asdict(Timing(name, number, outcomes)))
     return {"environment": environment(), "ids": plan.timing_ids, "timings": timings}
-
-
-def _steps(ready: Prepared) -> Work:
-    """Training steps as a run does them; items are tokens."""
-    trainer = ready.trainer
-    trainer.model.train()
-    while True:
-        state = None
-        for inputs, targets in trainer.batches.epoch(trainer.rng)[1]:
-            if state is None or not trainer.batches.carries_state:
-                state = trainer.model.zero_state(trainer.batches.batch_size)
-            _, _, state = trainer.train_step(inputs, targets, state)
-            yield inputs.size
 
 
 def _texts(ready: Prepared, plan: Plan) -> Work:

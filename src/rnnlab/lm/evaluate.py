@@ -8,22 +8,16 @@ windows:W  the text is cut into windows of W targets, and each starts from a zer
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from rnnlab.config import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.model import LanguageModel, evaluating
-
-Piece = tuple[Tensor, Tensor, bool]
-"""Inputs (T, B), targets (T, B), and whether they start from a zero state."""
+from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.stepping import make_reader
 
 ShareCallback = Callable[[float], None]
 """Told now and then what share is done; what it raises ends the work."""
@@ -68,7 +62,7 @@ def perplexity(nats_per_token: float) -> float:
 
 
 def unwatched(share: float) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 def total_nats(
@@ -80,7 +74,7 @@ def total_nats(
 ) -> float:
     """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
 
-    Raises UsageError for a context rule that is none, or a text without a target.
+    Raises UsageError for an unknown context rule, or a text without a target.
     """
     try:
         check_context(context)
@@ -88,68 +82,35 @@ def total_nats(
         raise UsageError(f"context: {error}") from None
     if len(ids) < 2:
         raise UsageError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-    tokens = torch.from_numpy(ids)
-    rows = _carried(tokens) if context == "carried" else _windows(tokens, int(context[8:]))
-    pieces = list(rows)
-    total = _read(model, compute, _telling(pieces, progress))
-    if total is None:
-        total = _step_through(model, compute, _telling(pieces, progress))
-    return total
-
-
-def _telling(pieces: Sequence[Piece], progress: ShareCallback) -> Iterator[Piece]:
-    done, whole = 0, sum(targets.numel() for _, targets, _ in pieces)
-    for piece in pieces:
-        yield piece
-        done += piece[1].numel()
-        progress(done / whole)
-
-
-def _read(model: LanguageModel, compute: Compute, pieces: Iterable[Piece]) -> float | None:
-    """Let the engine's own reader score the pieces; None where it has none."""
-    total, reader, shape = 0.0, None, torch.Size((0, 0))
-    for inputs, targets, fresh in pieces:
-        if fresh and inputs.shape != shape:
-            shape = inputs.shape
-            reader = compute.engine.reader(model.network(), shape[1], shape[0], compute.precision)
-        elif fresh and reader:
+    total, done = 0.0, 0
+    reader, shape = None, (0, 0)
+    for inputs, targets in _carried(ids) if context == "carried" else _windows(ids, context):
+        first = inputs[:CHUNK_TOKENS]
+        if reader is None or first.shape != shape:
+            shape = first.shape
+            reader = make_reader(model, compute, batch_size=shape[1], num_steps=shape[0])
+        else:
             reader.reset()
-        if reader is None:
-            return None
-        total += reader.score(inputs.numpy(), targets.numpy())
+        for start in range(0, len(inputs), CHUNK_TOKENS):
+            chunk = slice(start, start + CHUNK_TOKENS)
+            total += reader.score(inputs[chunk], targets[chunk])
+            done += targets[chunk].size
+            progress(done / (len(ids) - 1))
     return total
 
 
-def _step_through(model: LanguageModel, compute: Compute, pieces: Iterable[Piece]) -> float:
-    device = compute.device
-    total, state = 0.0, model.zero_state(1)
-    with torch.inference_mode(), evaluating(model), compute.autocast():
-        for inputs, targets, fresh in pieces:
-            if fresh:
-                state = model.zero_state(inputs.shape[1])
-            logits, state = model(inputs.to(device), state, compute.engine)
-            losses = F.cross_entropy(
-                logits.float().flatten(0, 1), targets.to(device).flatten(), reduction="none"
-            )
-            total += float(losses.double().sum())
-    return total
+def _carried(ids: Ids) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets (N-1, 1)."""
+    yield ids[:-1, None], ids[1:, None]
 
 
-def _carried(tokens: Tensor) -> Iterator[Piece]:
-    return _pieces(tokens[:-1, None], tokens[1:, None])
-
-
-def _windows(tokens: Tensor, size: int) -> Iterator[Piece]:
-    count = len(tokens) - 1
-    whole = count // size * size
-    inputs, targets = tokens[:whole].view(-1, size), tokens[1 : whole + 1].view(-1, size)
+def _windows(ids: Ids, context: str) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets (T, B) of B windows at a time, each from a zero state."""
+    size = int(context.removeprefix("windows:"))
+    whole = (len(ids) - 1) // size * size
+    inputs, targets = ids[:whole].reshape(-1, size), ids[1 : whole + 1].reshape(-1, size)
     step = max(1, CHUNK_TOKENS // size)
     for row in range(0, len(inputs), step):
-        yield from _pieces(inputs[row : row + step].T, targets[row : row + step].T)
-    yield from _pieces(tokens[whole:-1, None], tokens[whole + 1 :, None])
-
-
-def _pieces(inputs: Tensor, targets: Tensor) -> Iterator[Piece]:
-    for start in range(0, len(inputs), CHUNK_TOKENS):
-        part = slice(start, start + CHUNK_TOKENS)
-        yield inputs[part], targets[part], start == 0
+        yield inputs[row : row + step].T, targets[row : row + step].T
+    if whole < len(ids) - 1:
+        yield from _carried(ids[whole:])

@@ -1,6 +1,7 @@
-"""Text from a model: warm up on a prefix, then choose token after token.
+"""Text from a model: read a prefix, then choose token after token.
 
-Legend: B prefixes side by side, V vocabulary size, P prefix length.
+Legend: B prefixes next to each other, V vocabulary size, P prefix length, N tokens of prefix and
+continuation.
 """
 
 import time
@@ -8,22 +9,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
-from rnnlab.engines import Reader
-from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
-
-IMPOSSIBLE = float("-inf")
+from rnnlab.lm.sampling import IMPOSSIBLE, not_finite
+from rnnlab.lm.stepping import make_reader
 
 PIECE_TOKENS = 256
 """Longest piece that an engine's own reader writes in one call."""
 
 PIECE_SECONDS = 0.02
-"""A piece that takes longer is not followed by a longer one."""
+"""Pieces grow until one takes this long, so that text comes early and then quickly."""
 
 
 def generate_ids(
@@ -35,135 +35,60 @@ def generate_ids(
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
-    All prefixes run as one batch. The first P tokens, P the length of the shortest prefix, are
-    read in one call; where other rows still read their prefix, or are done, a row's entry is None.
-    Row b draws from a random stream of its own, so that it does not depend on the other rows.
-    `forbidden` is a token that is never written (<unk>). Between tokens the caller's torch modes
-    hold, and the model is left as it was.
+    All prefixes run as one batch. A row's entry is None while the row still reads its prefix, and
+    after its last token. Row b draws from its own random stream, so it does not depend on the
+    other rows. `forbidden` is a token that is never written (<unk>). Between tokens the caller's
+    torch modes hold, and the model is left as it was.
+
+    Raises DivergenceError if the model's output is NaN or infinite.
     """
     if not prefixes:
         return
-    capacity = min(PIECE_TOKENS, max(map(len, prefixes)) + settings.length)
-    reader = compute.engine.reader(model.network(), len(prefixes), capacity, compute.precision)
-    if reader is None:
-        yield from _step_through(model, compute, prefixes, settings, forbidden)
-    else:
-        yield from _write(reader, prefixes, settings, forbidden)
-
-
-def _streams(settings: GenerationSettings, rows: int) -> list[np.random.Generator]:
-    return [np.random.default_rng((settings.seed, row)) for row in range(rows)]
-
-
-def _step_through(
-    model: LanguageModel,
-    compute: Compute,
-    prefixes: Sequence[Ids],
-    settings: GenerationSettings,
-    forbidden: int | None,
-) -> Iterator[list[int | None]]:
-    """Write with one forward pass a token."""
-    device = compute.device
-    lengths = [len(prefix) for prefix in prefixes]
-    shortest = min(lengths)
-    streams = _streams(settings, len(prefixes))
-    inputs = torch.from_numpy(np.stack([p[:shortest] for p in prefixes], axis=1))  # (P, B)
-    state = model.zero_state(len(prefixes))
-    for position in range(shortest, max(lengths) + settings.length):
-        with torch.inference_mode(), evaluating(model), compute.autocast():
-            logits, state = model(inputs.to(device), state, compute.engine)
-        writing = [row for row, length in enumerate(lengths) if position >= length]
-        own = [streams[row] for row in writing]
-        drawn = choose(logits[-1, writing].float().cpu(), settings, own, forbidden)
-        chosen = dict(zip(writing, drawn, strict=True))
-        yield [
-            chosen[row] if length <= position < length + settings.length else None
-            for row, length in enumerate(lengths)
-        ]
-        tokens = [
-            chosen[row] if row in chosen else int(prefix[position])
-            for row, prefix in enumerate(prefixes)
-        ]
-        inputs = torch.tensor([tokens])  # (1, B)
-
-
-def _write(
-    reader: Reader, prefixes: Sequence[Ids], settings: GenerationSettings, forbidden: int | None
-) -> Iterator[list[int | None]]:
-    """Write with one call a piece; pieces grow while they are quick, so nobody waits for text.
-
-    The draws are those of `_step_through`: one number a token from the row's own stream.
-    """
-    rows = range(len(prefixes))
-    shortest = min(map(len, prefixes))
-    total = max(map(len, prefixes)) + settings.length
-    ids = np.zeros((total, len(prefixes)), np.int64)
-    known = np.ones(ids.shape, np.bool_)
-    uniforms = np.zeros(ids.shape)
-    for row, stream in zip(rows, _streams(settings, len(prefixes)), strict=True):
-        prefix = prefixes[row]
-        own = slice(len(prefix), len(prefix) + settings.length)
-        ids[: len(prefix), row] = prefix
-        known[own, row] = False
-        if settings.temperature:
-            uniforms[own, row] = stream.random(settings.length)
-    done, size = 0, shortest  # tokens read, tokens to read next
-    while done < total - 1:
-        size = min(size, reader.num_steps, total - 1 - done)
+    ids, known, uniforms = _page(prefixes, settings)
+    last, shortest = len(ids) - 1, min(map(len, prefixes))
+    capacity = min(PIECE_TOKENS, len(ids))
+    reader = make_reader(model, compute, batch_size=len(prefixes), num_steps=capacity)
+    read, growing = 0, 1
+    while read < last:
+        # One piece reads what all prefixes have; the next pieces write, the first a single token.
+        size = shortest - read if read < shortest else growing
+        size = min(size, reader.num_steps, last - read)
+        piece = slice(read, read + size + 1)
         began = time.perf_counter()
-        piece = slice(done, done + size + 1)
-        sound = reader.write(
+        is_finite = reader.write(
             ids[piece], known[piece], uniforms[piece],
             temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p,
             forbidden=-1 if forbidden is None else forbidden,
         )  # fmt: skip
-        if not sound:
-            raise unsound()
-        for position in range(max(done + 1, shortest), done + size + 1):
-            yield [None if known[position, row] else int(ids[position, row]) for row in rows]
-        done += size
-        if time.perf_counter() - began < PIECE_SECONDS:
-            size *= 2
+        if not is_finite:
+            raise not_finite()
+        if read >= shortest and time.perf_counter() - began < PIECE_SECONDS:
+            growing = 2 * size
+        for position in range(max(read + 1, shortest), read + size + 1):
+            yield [
+                None if is_known else int(token)
+                for token, is_known in zip(ids[position], known[position], strict=True)
+            ]
+        read += size
 
 
-def unsound() -> DivergenceError:
-    """The error for a model that predicts nothing."""
-    return DivergenceError("the model's output is NaN or infinite; its weights are beyond use")
+def _page(
+    prefixes: Sequence[Ids], settings: GenerationSettings
+) -> tuple[Ids, NDArray[np.bool_], NDArray[np.float64]]:
+    """Return ids with the prefixes filled in, which of them are known, and uniforms; each (N, B).
 
-
-def choose(
-    logits: Tensor,
-    settings: GenerationSettings,
-    streams: Sequence[np.random.Generator],
-    forbidden: int | None = None,
-) -> list[int]:
-    """Pick a token a row from logits (B, V): the likeliest, or a draw.
-
-    temperature divides the logits; top_k keeps the K largest (ties kept); top_p keeps the smallest
-    set of likeliest tokens whose probability reaches P (nucleus sampling, Holtzman et al. 2020,
-    arXiv:1904.09751, section 3.1). Raises DivergenceError for logits that are NaN or
-    infinite.
+    The numbers in the uniforms are for the tokens in their place, see `Reader.write`.
     """
-    if not logits.isfinite().all():
-        raise unsound()
-    if forbidden is not None:
-        logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
-    if settings.temperature == 0:
-        return [int(token) for token in logits.argmax(dim=1)]
-    # Subtracting the largest first keeps tiny temperatures finite.
-    logits = (logits - logits.max(dim=1, keepdim=True).values).double() / settings.temperature
-    if 0 < settings.top_k < logits.shape[1]:
-        smallest = logits.topk(settings.top_k, dim=1).values[:, -1:]
-        logits = logits.masked_fill(logits < smallest, IMPOSSIBLE)
-    p, order = logits.softmax(dim=1).sort(dim=1, descending=True, stable=True)
-    before = p.cumsum(dim=1) - p
-    p = p.masked_fill(before >= settings.top_p, 0.0)
-    cumulated = p.cumsum(dim=1).numpy()
-    picks = [
-        int(np.searchsorted(row, stream.random() * row[-1], side="right"))
-        for row, stream in zip(cumulated, streams, strict=True)
-    ]
-    return [int(order[row, pick]) for row, pick in enumerate(picks)]
+    shape = max(map(len, prefixes)) + settings.length, len(prefixes)
+    ids, known, uniforms = np.zeros(shape, np.int64), np.ones(shape, np.bool_), np.zeros(shape)
+    for row, prefix in enumerate(prefixes):
+        written = slice(len(prefix), len(prefix) + settings.length)
+        ids[: len(prefix), row] = prefix
+        known[written, row] = False
+        if settings.temperature:
+            stream = np.random.default_rng((settings.seed, row))
+            uniforms[written, row] = stream.random(settings.length)
+    return ids, known, uniforms
 
 
 def beam_search(
@@ -175,8 +100,9 @@ def beam_search(
 ) -> list[int]:
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
-    Keeps the `beam_width` likeliest texts of each length; all beams run as one batch. Raises
-    DivergenceError where the model's output is NaN or infinite.
+    Keeps the `beam_width` likeliest texts of each length; all beams run as one batch.
+
+    Raises DivergenceError if the model's output is NaN or infinite.
     """
     device = compute.device
     inputs = torch.from_numpy(prefix)[:, None]  # (P, 1)
@@ -188,7 +114,7 @@ def beam_search(
             logits, state = model(inputs.to(device), state, compute.engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
             if steps.isnan().any():
-                raise unsound()
+                raise not_finite()
             if forbidden is not None:
                 steps[:, forbidden] = IMPOSSIBLE
             paths = (scores[:, None] + steps).flatten()

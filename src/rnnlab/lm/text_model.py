@@ -16,8 +16,9 @@ from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats, unwatched
-from rnnlab.lm.generate import beam_search, generate_ids, unsound
+from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
 
 
@@ -148,7 +149,7 @@ class TextModel:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
         nats = total_nats(self.model, self.compute, ids, context, progress)
         if math.isnan(nats):
-            raise unsound()
+            raise not_finite()
         unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
         return Score(nats, len(ids) - 1, scored_characters(self.tokenizer, text), unknown)
 

@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.batches import Batches
@@ -21,9 +18,10 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, perplexity
-from rnnlab.lm.model import LanguageModel, ModelState, detached
+from rnnlab.lm.model import LanguageModel, ModelState
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
+from rnnlab.lm.stepping import make_training_step
 
 NO_NEW_BEST = "no new best in"
 """How the reason begins that `patience` ends a run with."""
@@ -116,7 +114,7 @@ class Trainer:
         self.evaluate = evaluate
         self.device = compute.device
         self.optimizer = make_optimizer(settings, model.parameters())
-        self.fused_step = compute.engine.training_step(model.network(), compute.precision)
+        self.gradients = make_training_step(model, compute)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0
         self.seconds = self.elapsed = self.progress = 0.0
@@ -154,10 +152,8 @@ class Trainer:
                 if self._is_over():
                     return
                 started = time.perf_counter()
-                if self.carried is None or not self.batches.carries_state:
-                    self.carried = self.model.zero_state(self.batches.batch_size)
                 rate = self._set_learning_rate(self.progress)
-                loss, norm, self.carried = self.train_step(inputs, targets, self.carried)
+                loss, norm = self.train_step(inputs, targets)
                 clipped = 0 < self.settings.clip_norm < norm
                 self._account(inputs, loss, norm, clipped, time.perf_counter() - started)
                 self.elapsed = time.perf_counter() - began
@@ -193,45 +189,36 @@ class Trainer:
         if math.floor(min(1.0, self.progress) * share) > before:
             self.milestone_is_due = True
 
-    def train_step(
-        self, inputs: Ids, targets: Ids, state: ModelState
-    ) -> tuple[float, float, ModelState]:
+    def train_step(self, inputs: Ids, targets: Ids) -> tuple[float, float]:
         """Do one step on a batch (T, B): forward, loss, backward, clip, update.
 
-        Returns the mean loss in nats, the gradient's norm before clipping, the detached state.
+        It starts from the state that the batch before left, or from zeros if there was none in
+        this epoch or the batches are not continuous. Returns the mean loss in nats and the
+        gradient's norm before clipping.
+
+        Raises DivergenceError if perplexity or gradient is NaN or infinite.
         """
-        if self.fused_step:
-            limit = self.settings.clip_norm
-            nats, length, state = self.fused_step(inputs, targets, state, limit)
-        else:
-            nats, length, state = self._gradients(inputs, targets, state)
-        if not (math.isfinite(perplexity(nats)) and math.isfinite(length)):
-            raise self._divergence(nats, length)
+        state = self.carried
+        if state is None or not self.batches.carries_state:
+            state = self.model.zero_state(self.batches.batch_size)
+        nats, norm, state = self.gradients(inputs, targets, state, self.settings.clip_norm)
+        if not (math.isfinite(perplexity(nats)) and math.isfinite(norm)):
+            raise self._divergence(nats, norm)
         self.optimizer.step()
-        return nats, length, state
+        self.carried = state
+        return nats, norm
 
-    def _gradients(
-        self, inputs: Ids, targets: Ids, state: ModelState
-    ) -> tuple[float, float, ModelState]:
-        """Leave clipped gradients by autograd; see `TrainingStep` for what it returns."""
-        loss, state = self.loss(inputs, targets, state)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        limit = self.settings.clip_norm or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        return loss.item(), norm.item(), detached(state)
+    def steps_without_end(self) -> Iterator[int]:
+        """Do training steps to measure their speed; yields the number of tokens of each.
 
-    def loss(self, inputs: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Mean cross entropy in nats over a batch (T, B), and the state after it."""
-        with self.compute.autocast():
-            logits, state = self.model(
-                self._tensor(inputs), state, self.compute.engine
-            )  # (T, B, V)
-        expected = self._tensor(targets).flatten()
-        return F.cross_entropy(logits.float().flatten(0, 1), expected), state
-
-    def _tensor(self, ids: Ids) -> Tensor:
-        return torch.from_numpy(ids).to(self.device)
+        No budget ends them, and the learning rate stays as it is.
+        """
+        self.model.train()
+        while True:
+            self.carried = None
+            for inputs, targets in self.batches.epoch(self.rng)[1]:
+                self.train_step(inputs, targets)
+                yield inputs.size
 
     def _set_learning_rate(self, progress: float) -> float:
         share = learning_rate_share(self.settings, progress)

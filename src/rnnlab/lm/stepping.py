@@ -1,0 +1,103 @@
+"""Reading, writing and training through the model's forward pass, for engines that only run layers.
+
+An engine may bring a `Reader` and a `TrainingStep` of its own. For every other engine the two
+classes here do the same work, so that nothing else depends on what an engine brings.
+
+Legend: T time steps, B batch, V vocabulary size.
+"""
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnlab.engines import Reader, TrainingStep
+from rnnlab.engines.engine import Ids
+from rnnlab.lm.compute import Compute
+from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
+from rnnlab.lm.sampling import choose
+
+
+def make_reader(model: LanguageModel, compute: Compute, batch_size: int, num_steps: int) -> Reader:
+    """Return the engine's own reader of B sequences, or a `SteppingReader`."""
+    own = compute.engine.reader(model.network(), batch_size, num_steps, compute.precision)
+    return own or SteppingReader(model, compute, batch_size)
+
+
+def make_training_step(model: LanguageModel, compute: Compute) -> TrainingStep:
+    """Return the engine's own training step, or an `AutogradStep`."""
+    own = compute.engine.training_step(model.network(), compute.precision)
+    return own or AutogradStep(model, compute)
+
+
+class SteppingReader:
+    """See `Reader`. Dropout is off during a call; between calls the caller's torch modes hold."""
+
+    num_steps = sys.maxsize
+
+    def __init__(self, model: LanguageModel, compute: Compute, batch_size: int) -> None:
+        self.model, self.compute, self.batch_size = model, compute, batch_size
+        self.reset()
+
+    def reset(self) -> None:
+        """See `Reader.reset`."""
+        self.state = self.model.zero_state(self.batch_size)
+
+    def score(self, ids: Ids, targets: Ids) -> float:
+        """See `Reader.score`."""
+        expected = torch.from_numpy(targets).to(self.compute.device).flatten()
+        logits = self._logits(ids).float().flatten(0, 1)
+        losses = F.cross_entropy(logits, expected, reduction="none")
+        return float(losses.double().sum())
+
+    def write(
+        self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
+    ) -> bool:
+        """See `Reader.write`; raises DivergenceError instead of returning False."""
+        position, last = 0, len(ids) - 1
+        while position < last:
+            begin, position = position, position + 1
+            while position < last and known[position].all():  # what only is read is one call
+                position += 1
+            logits = self._logits(ids[begin:position])[-1]  # (B, V)
+            if rows := np.flatnonzero(~known[position]).tolist():
+                chosen = logits[rows].float().cpu()
+                ids[position, rows] = choose(chosen, uniforms[position, rows], **choice)
+        return True
+
+    def _logits(self, ids: Ids) -> Tensor:
+        """Read ids (T, B); returns logits (T, B, V) and carries the state on."""
+        tokens = torch.from_numpy(ids).to(self.compute.device)
+        with torch.inference_mode(), evaluating(self.model), self.compute.autocast():
+            logits: Tensor
+            logits, self.state = self.model(tokens, self.state, self.compute.engine)
+        return logits
+
+
+class AutogradStep:
+    """See `TrainingStep`."""
+
+    def __init__(self, model: LanguageModel, compute: Compute) -> None:
+        self.model, self.compute = model, compute
+
+    def __call__(
+        self, ids: Ids, targets: Ids, state: ModelState, clip_norm: float
+    ) -> tuple[float, float, ModelState]:
+        """See `TrainingStep.__call__`."""
+        loss, state = self.loss(ids, targets, state)
+        self.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip_norm or math.inf)
+        return loss.item(), norm.item(), detached(state)
+
+    def loss(self, ids: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Return the mean cross entropy in nats over a batch (T, B), and the state after it."""
+        tokens, expected = (torch.from_numpy(x).to(self.compute.device) for x in (ids, targets))
+        with self.compute.autocast():
+            logits, state = self.model(tokens, state, self.compute.engine)  # (T, B, V)
+        return F.cross_entropy(logits.float().flatten(0, 1), expected.flatten()), state
