@@ -6,9 +6,7 @@ import torch
 
 from rnnlab.config import ModelSettings
 from rnnlab.doctor.text_levels import text_levels
-from rnnlab.doctor.weights import LayerActivity, _read, _Spread, weight_facts
-from rnnlab.engines import ENGINES
-from rnnlab.lm.gradient_flow import stretches
+from rnnlab.doctor.weights import LayerActivity, _Spread, weight_facts
 from rnnlab.lm.model import LanguageModel
 
 V, H = 7, 6
@@ -85,16 +83,6 @@ def test_one_unit_that_has_run_away_does_not_make_the_others_dead():
     h[1, 39] = 1e4
     spread.add(h)
     assert spread.activity(1) == LayerActivity(1, 40, dead=1, silent=0)
-
-
-def test_reading_is_that_of_the_model_itself():
-    model, windows = build(num_layers=2), stretches(IDS, 30)
-    with torch.no_grad():
-        expected, _ = model.features(
-            windows, model.zero_state(windows.shape[1]), ENGINES["builtin"]
-        )
-        read = torch.stack([moment[-1][1] for moment in _read(model, windows)])
-    torch.testing.assert_close(read, expected, rtol=0, atol=1e-6)
 
 
 def test_a_text_of_two_tokens_can_be_read():

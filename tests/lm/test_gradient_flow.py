@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
-from rnnlab.lm.gradient_flow import WARM_UP, WINDOWS, decay, gradient_norms
+from rnnlab.lm.activations import WARM_UP, WINDOWS
+from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.model import LanguageModel
 
 V = 7

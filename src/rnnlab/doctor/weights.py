@@ -4,16 +4,14 @@ Legend: T time steps, B batch, H hidden size.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from rnnlab.cells import Gate
 from rnnlab.data.tokenizer import Ids
-from rnnlab.lm.gradient_flow import WARM_UP, stretches
+from rnnlab.lm.activations import WARM_UP, read_layer_by_layer, stretches
 from rnnlab.lm.model import LanguageModel
 
 READ_STEPS = 150
@@ -109,10 +107,11 @@ def _activity(
     spreads = [_Spread() for _ in counts]
     warm_up = min(WARM_UP, length // 2)
     with torch.inference_mode():
-        for t, activations in enumerate(_read(model, windows)):
+        start = model.zero_state(windows.shape[1])
+        for t, layers_now in enumerate(read_layer_by_layer(model.network(), windows, start)):
             if t < warm_up:
                 continue
-            for layer, (blocks, h) in enumerate(activations):
+            for layer, (blocks, (h, *_)) in enumerate(layers_now):
                 spreads[layer].add(h)
                 for ends, block in zip(counts[layer], blocks, strict=True):
                     ends.add(block)
@@ -120,25 +119,6 @@ def _activity(
         gates += [ends.activity(number) for ends in of_layer]
         layers.append(spread.activity(number))
     return tuple(gates), tuple(layers)
-
-
-def _read(
-    model: LanguageModel, windows: Tensor
-) -> Iterator[list[tuple[tuple[Tensor, ...], Tensor]]]:
-    """Yield for each time step every layer's gates and its h, each (B, H)."""
-    cell = model.recurrent.cell
-    states = list(model.zero_state(windows.shape[1]))
-    layers = list(model.recurrent.weights())
-    for x in windows:  # (B,)
-        if model.embedding is not None:
-            x = F.embedding(x, model.embedding.weight)
-        moment = []
-        for number, weights in enumerate(layers):
-            blocks = cell.activations(x, states[number], weights)
-            states[number] = cell.update(blocks, states[number])
-            x = states[number][0]
-            moment.append((blocks, x))
-        yield moment
 
 
 class _Ends:

@@ -1,0 +1,86 @@
+"""The choice of a token against the exact distribution."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.errors import DivergenceError
+from rnnlab.lm.sampling import choose
+
+
+def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
+    """The distribution by definition: truncate to K, then to the nucleus, and normalise."""
+    p = np.exp((np.array(logits) - max(logits)) / temperature)
+    if top_k:
+        p[p < np.sort(p)[-min(top_k, len(p))]] = 0
+    p /= p.sum()
+    nucleus, mass = [], 0.0
+    for token in np.argsort(-p, kind="stable"):
+        if mass < top_p:
+            nucleus.append(token)
+        mass += p[token]
+    kept = np.zeros_like(p)
+    kept[nucleus] = p[nucleus]
+    return kept / kept.sum()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.5},
+        {"temperature": 2.0},
+        {"top_k": 3},
+        {"top_k": 99},
+        {"top_p": 0.7},
+        {"top_p": 1e-9},
+        {"temperature": 1.7, "top_k": 4, "top_p": 0.8},
+    ],
+    ids=str,
+)
+def test_frequencies_match_the_exact_distribution(options):
+    logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
+    rows = torch.tensor([logits]).expand(draws, -1)
+    uniforms = np.random.default_rng(0).random(draws)
+    found = np.bincount(choose(rows, uniforms, **options), minlength=6) / draws
+    p = exact_distribution(logits, **options)
+    assert np.all(np.abs(found - p) <= 4.5 * np.sqrt(p * (1 - p) / draws))  # 0 where p is 0 or 1
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    logits=st.lists(st.integers(-240, 240).map(lambda n: n / 8), min_size=2, max_size=9),
+    temperature=st.sampled_from([0.0, 1e-30, 0.1, 1.0, 5.0]),
+    top_k=st.integers(0, 10),
+    top_p=st.floats(0.01, 1),
+    forbidden=st.integers(-1, 1),
+    seed=st.integers(0, 99),
+)
+def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, forbidden, seed):
+    uniforms = np.random.default_rng(seed).random(8)
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "forbidden": forbidden}
+    picks = choose(torch.tensor([logits]).expand(8, -1), uniforms, **options)
+    left = [x for i, x in enumerate(logits) if i != forbidden]
+    top = max(left)
+    for pick in picks:
+        assert pick != forbidden
+        assert 0 <= pick < len(logits)
+        value = logits[pick]
+        if temperature < 1e-20:
+            assert value == top
+            continue
+        likelier = [x for x in left if x > value]
+        assert not top_k or len(likelier) < top_k
+        kept = sorted(left, reverse=True)
+        kept = [x for x in kept if not top_k or x >= kept[min(top_k, len(kept)) - 1]]
+        mass = np.exp((np.array(kept) - top) / temperature)
+        assert mass[: len(likelier)].sum() / mass.sum() < top_p + 1e-9
+
+
+def test_logits_that_are_nan_are_refused():
+    logits = torch.tensor([[0.0, float("nan"), 1.0]])
+    for temperature in (0.0, 1.0):
+        with pytest.raises(DivergenceError, match="the model's output is NaN"):
+            choose(logits, [0.5], temperature=temperature)
