@@ -240,7 +240,7 @@ def test_no_model(cli: Cli, tmp_path: Path, command: str) -> None:
     check(
         cli(command, str(tmp_path)),
         2,
-        f"model '{tmp_path}' is no run directory; give a run directory or a model folder",
+        f"model '{tmp_path}' is not a run directory; give a run directory or a model folder",
     )
 
 

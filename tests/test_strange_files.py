@@ -27,7 +27,9 @@ def test_a_pipe_in_a_model_folder_is_not_waited_for(
     os.mkfifo(folder / name)
     done = cli("generate", str(folder))
     assert (done.returncode, done.stdout) == (2 if name == "config.json" else 1, "")
-    wanted = "is no run directory; give a" if name == "config.json" else "is not a regular file\n"
+    wanted = (
+        "is not a run directory; give a" if name == "config.json" else "is not a regular file\n"
+    )
     assert wanted in done.stderr
 
 

@@ -287,7 +287,7 @@ def test_find_model_never_gives_best_for_last(tmp_path):
 @pytest.mark.parametrize(
     ("files", "path", "reason"),
     [
-        ([], "", "is no run directory"),
+        ([], "", "is not a run directory"),
         (["config.toml"], "", "has no checkpoint yet"),
         ([], "nowhere", "does not exist"),
     ],

@@ -1,4 +1,4 @@
-"""What every cell is: a pure function of (input, state, weights).
+"""The interface of cells: pure functions of (input, state, weights).
 
 Legend: T time steps, B batch, I input size, H hidden size, G gates (blocks of H rows in a weight).
 """
@@ -57,11 +57,11 @@ class Cell(ABC):
 
     @abstractmethod
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:
-        """Make the new state of the gates and the state before, each part (B, H)."""
+        """Compute the new state from the gates and the previous state, each part (B, H)."""
 
 
 def project_input(x: Tensor, weights: Weights) -> Tensor:
-    """Compute W_ih x + b_ih, shape (B, G·H); for one-hot x that is a column of W_ih, gathered."""
+    """Compute W_ih x + b_ih, shape (B, G·H); for one-hot x a column of W_ih is gathered."""
     if x.is_floating_point():
         return F.linear(x, weights.weight_ih, weights.bias_ih)
     return F.embedding(x, weights.weight_ih.T) + weights.bias_ih

@@ -32,7 +32,7 @@ class RNN(Cell):
         return (self.activation(project_input(x, weights) + project_hidden(h, weights)),)
 
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:
-        """See `Cell.update`; what the one block computes is h itself."""
+        """See `Cell.update`; the only gate is the new h itself."""
         return activations
 
 

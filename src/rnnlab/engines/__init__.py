@@ -31,10 +31,10 @@ __all__ = [
 def choose_engine(
     name: str, cell: str, device: torch.device, precision: str = "float32"
 ) -> tuple[Engine, str]:
-    """Return the engine asked for, or with `auto` the fastest that fits, and the reason in words.
+    """Return the engine called `name`, or the fastest one for `auto`, and the reason in words.
 
-    Raises UsageError for an unknown name; UnavailableError where the engine asked for by name
-    cannot run this cell here. Only `auto` ever chooses another.
+    Raises UsageError for an unknown name, UnavailableError if the engine cannot run this cell here.
+    An engine asked for by name is never replaced by another.
     """
     if name == "auto":
         native = ENGINES["native"]

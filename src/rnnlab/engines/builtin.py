@@ -1,6 +1,6 @@
 """torch's own recurrent kernels: oneDNN or ATen on a CPU, cuDNN on a GPU.
 
-These are the functions behind nn.RNN, nn.GRU and nn.LSTM, called with weights that rnnlab owns.
+These are the functions behind nn.RNN, nn.GRU and nn.LSTM, called with rnnlab's weights.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _ONE_LAYER: dict[str, Any] = {
 
 
 class Builtin(Engine):
-    """What PyTorch offers; the yardstick for speed."""
+    """PyTorch's kernels; the yardstick for speed."""
 
     name = "builtin"
     about = "torch's nn.RNN, nn.GRU and nn.LSTM kernels; oneDNN or ATen on a CPU, cuDNN on a GPU"
@@ -39,7 +39,7 @@ class Builtin(Engine):
     ) -> tuple[Tensor, State]:
         """See `Engine.run`; raises ValueError for a state of another shape."""
         wanted = (inputs.shape[1], weights.weight_hh.shape[1])  # (B, H)
-        if any(part.shape != wanted for part in state):  # torch's kernels would read beyond it
+        if any(part.shape != wanted for part in state):  # torch's kernels would read past its end
             shapes = ", ".join(str(tuple(part.shape)) for part in state)
             raise ValueError(f"each part of the state must be {wanted}, not {shapes}")
         if not inputs.is_floating_point():
@@ -49,7 +49,7 @@ class Builtin(Engine):
             inputs,
             initial if len(initial) > 1 else initial[0],
             list(weights),
-            train=torch.is_grad_enabled(),  # cuDNN keeps what backward needs only if told so
+            train=torch.is_grad_enabled(),  # cuDNN keeps what backward needs only on request
             **_ONE_LAYER,
         )
         return outputs, tuple(part.squeeze(0) for part in last)
@@ -58,9 +58,9 @@ class Builtin(Engine):
 def _dense(ids: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     """Return float inputs and weights that give torch's kernels the same W_ih x for one-hot x.
 
-    These kernels multiply a float input by W_ih and take nothing else, so rows must be made for
-    the ids. The smaller of two factorings is used, W_ih e = W_ih · e = 1 · (W_ih e), which bounds
-    a row by the G·H gates however large the vocabulary is.
+    torch's kernels take float inputs only, which they multiply by W_ih. One-hot rows e would have V
+    elements. If V is larger than G·H, the products W_ih e are gathered instead and the kernel's
+    weight is the identity, so that a row never has more than G·H elements.
     """
     rows, vocabulary = weights.weight_ih.shape  # G·H, V
     if vocabulary <= rows:

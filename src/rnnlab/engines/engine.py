@@ -1,4 +1,4 @@
-"""What every engine is: a way to run one layer over time, and maybe a whole model at once."""
+"""The interface of engines: run one layer over time, and optionally a whole model in one call."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -15,7 +15,7 @@ Ids = NDArray[np.int64]
 
 
 class Dropouts(NamedTuple):
-    """Shares that a training step drops; see `ModelSettings`."""
+    """Dropout probabilities of a training step; see `ModelSettings`."""
 
     input: float = 0.0
     layer: float = 0.0
@@ -24,7 +24,7 @@ class Dropouts(NamedTuple):
 
 
 class Network(NamedTuple):
-    """The parameters of a whole language model, in the order in which it computes with them."""
+    """The parameters of a whole language model, in the order of computation."""
 
     cell: Cell
     embedding: Tensor | None  # (V, E); None: ids enter as one-hot rows
@@ -34,7 +34,7 @@ class Network(NamedTuple):
     dropouts: Dropouts
 
     def parameters(self) -> list[Tensor | None]:
-        """The embedding (or None), four tensors a layer, the output layer's two."""
+        """Return the embedding (or None), four tensors for each layer, and the output's two."""
         layers = [parameter for weights in self.layers for parameter in weights]
         return [self.embedding, *layers, self.output_weight, self.output_bias]
 
@@ -45,33 +45,36 @@ class TrainingStep(Protocol):
     def __call__(
         self, ids: Ids, targets: Ids, state: tuple[State, ...], clip_norm: float
     ) -> tuple[float, float, tuple[State, ...]]:
-        """Take a batch, ids and targets (T, B); leave every parameter's `grad`, clipped.
+        """Write a batch's clipped gradients to the parameters' `grad`; ids and targets are (T, B).
 
-        clip_norm: largest L2 norm of all gradients together, 0: no clipping.
-        Returns the mean loss in nats, the norm before clipping, the state after the batch.
+        clip_norm: the largest L2 norm of all gradients together; 0: no clipping.
+        Returns the mean loss in nats, the norm before clipping, and the state after the batch.
         """
 
 
 class Reader(Protocol):
-    """A model that reads, scores and writes B sequences with the weights it was made with."""
+    """Reads, scores and writes B sequences with a model's weights.
+
+    The weights must not change while it is in use. It starts with a state of zeros.
+    """
 
     num_steps: int
-    """Longest piece that one call takes."""
+    """The largest T of one call."""
 
     def reset(self) -> None:
-        """Go back to a state of zeros, where it starts too."""
+        """Set the state to zeros."""
 
     def score(self, ids: Ids, targets: Ids) -> float:
-        """Sum of -ln p over targets (T, B) after ids (T, B); the state is carried on."""
+        """Return the sum of -ln p of targets (T, B) after ids (T, B); the state is carried on."""
 
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
     ) -> bool:
-        """Read ids (T + 1, B) but for the last row, and fill in what is not `known`.
+        """Read all but the last row of ids (T + 1, B), and fill in the tokens that are not `known`.
 
-        A token is chosen as `rnnlab.lm.generate.choose` does, from the entry of uniforms in its
-        place; choice: temperature, top_k, top_p, forbidden (-1: none). The state is carried on.
-        Returns False where the model's output was NaN.
+        The first row must be known. Each token is chosen as by `rnnlab.lm.sampling.choose`, with
+        the number at its place in `uniforms`; choice: temperature, top_k, top_p, forbidden (-1:
+        none). The state is carried on. Returns False if the model's output is NaN or infinite.
         """
 
 
@@ -95,19 +98,19 @@ class Engine(ABC):
         """
 
     def fault(self, cell: str, device: torch.device) -> str | None:
-        """Say why this engine cannot run `cell` on `device`, or None if it can."""
+        """Return why this engine cannot run `cell` on `device`, or None if it can."""
         return None
 
     def level(self) -> str:
-        """Say which of several ways this machine's processor is used in, if there are several."""
+        """Return the instruction set in use, if the engine has several to choose from."""
         return ""
 
     def training_step(self, network: Network, precision: str) -> TrainingStep | None:
-        """Return a fused training step for these parameters, or None: go through autograd."""
+        """Return a training step of the engine's own, or None to go through autograd."""
         return None
 
     def reader(
         self, network: Network, batch_size: int, num_steps: int, precision: str
     ) -> Reader | None:
-        """Return a reader of B sequences with a copy of these weights, or None: step by step."""
+        """Return a reader of the engine's own, or None to go through the model's forward pass."""
         return None

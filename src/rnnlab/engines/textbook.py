@@ -8,10 +8,10 @@ from rnnlab.engines.engine import Engine
 
 
 class Textbook(Engine):
-    """The oracle that every other engine is held against."""
+    """The reference that every other engine is tested against."""
 
     name = "textbook"
-    about = "the equations as written, one Python step a time step; any device, any float type"
+    about = "the equations as written, a Python loop over time; any device, any float type"
 
     def run(
         self, cell: Cell, weights: Weights, inputs: Tensor, state: State

@@ -1,4 +1,4 @@
-"""What simple methods reach on the same text: a perplexity alone says nothing."""
+"""Simple methods to compare a model with on the same text."""
 
 import bz2
 import lzma
@@ -13,11 +13,13 @@ from rnnlab.lm.ngram import SMOOTHINGS, NGram
 
 MAX_ORDER = 8
 MAX_TRAIN_CHARACTERS = 4_000_000
-"""Of a longer training text the end is used, so that baselines take seconds; every record says."""
+"""Only the end of a longer training text is used, so that baselines take seconds. Every record has
+the number of characters used."""
 
 MIN_COMPRESSED_CHARACTERS = 100
-"""A compressor's files grow by whole bytes, xz's by four, and a boundary between blocks may fall
-elsewhere: of a few characters the difference says nothing, and can be below zero."""
+"""Compressors are left out for shorter texts. Their files grow by whole bytes, xz's by four, and
+boundaries of blocks may move, so for a few characters the difference is noise and may be negative.
+"""
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
@@ -28,8 +30,8 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 class Baselines:
     """Uniform, unigram and n-gram models over characters, and two compressors.
 
-    All learn from the training text alone. The n-gram's order and smoothing are those that do
-    best on the validation text, or where there is none on the last twentieth of the training text.
+    All learn from the training text alone. The n-gram's order and smoothing are the best on
+    the validation text; without one, on the last twentieth of the training text.
     """
 
     def __init__(self, train: str, validation: str = "") -> None:
@@ -44,7 +46,7 @@ class Baselines:
 
     @cached_property
     def choice(self) -> tuple[str, int]:
-        """Smoothing and order, chosen on validation text."""
+        """The best smoothing and order on the validation text."""
         fitted, text = self.ngram, self.validation
         if len(text) < 2:
             cut = max(1, len(self.train) - max(2, len(self.train) // 20))
@@ -58,12 +60,12 @@ class Baselines:
         return min(scores, key=scores.__getitem__)
 
     def score(self, text: str, progress: ShareCallback = unwatched) -> dict[str, dict[str, Any]]:
-        """Measure each baseline on `text`, which has at least two characters.
+        """Measure each baseline on `text`, which must have at least two characters.
 
-        All figures are per character, also where the model beside them predicts other tokens. The
-        models predict every character but the first, from those before it in `text`; a
-        compressor is charged size(train + text) - size(train) for the whole of `text`, and is left
-        out where that is shorter than MIN_COMPRESSED_CHARACTERS.
+        All figures are per character, whatever tokens the language model predicts. The uniform,
+        unigram and n-gram models predict every character but the first, from those before it in
+        `text`. A compressor is charged size(train + text) - size(train) for all of `text`, and is
+        left out if `text` is shorter than MIN_COMPRESSED_CHARACTERS.
         """
         progress(0.0)
         ids = self.tokenizer.encode(text)

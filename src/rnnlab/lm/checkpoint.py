@@ -30,9 +30,9 @@ def save_model(
     about: dict[str, Any],
     weights: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a model folder; `about` is kept in config.json (text rule, where it was trained).
+    """Write a model folder; `about` goes into config.json (text rule, training data).
 
-    weights: instead of the model's own, by the names of its parameters.
+    weights: written instead of the model's own, by parameter name.
     """
     make_folder(folder)
     config = {
@@ -44,18 +44,18 @@ def save_model(
     }
     save_weights(folder, weights or dict(model.named_parameters()))
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
-    write_json(folder / MODEL_CONFIG, sealed(config))  # last: where it is, the others are
+    write_json(folder / MODEL_CONFIG, sealed(config))  # last: if it is there, so are the others
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
-    """Replace the weights in a model folder; by the names of the model's parameters."""
+    """Replace the weights in a model folder; `weights` are by parameter name."""
     write_tensors(folder / WEIGHTS, weights)
 
 
 def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
-    """Read a model folder: the model, its tokenizer, and all of config.json.
+    """Read a model folder: the model, its tokenizer, and the content of config.json.
 
-    Raises ModelFolderError that names the file and what is wrong with it.
+    Raises ModelFolderError, which names the file and what is wrong with it.
     """
     config = read_json(folder / MODEL_CONFIG, ModelFolderError)
     if config.get("format") != FORMAT:
@@ -86,7 +86,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
 
 
 def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: Path) -> Group:
-    """Read settings from a JSON object; raises ModelFolderError that names the file."""
+    """Read settings from a JSON object; raises ModelFolderError, which names the file."""
     values = content.get(key)
     if not isinstance(values, dict):
         raise ModelFolderError(f"{file}: no {key} settings: must be a JSON object")
@@ -97,7 +97,7 @@ def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: 
 
 
 def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
-    """What the weights of such a model are, without taking memory for them."""
+    """Return the shapes of such a model's weights without allocating them."""
     plain = settings.model_copy(update={"init": "torch"})
     with torch.device("meta"):
         model = LanguageModel(plain, vocabulary_size)
@@ -105,12 +105,13 @@ def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
 
 
 def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:
-    """Find the model folder in a run directory, and whether it is the best or the last one; `path`
-    itself and "" where that is a model folder.
+    """Return the model folder in a run directory, and its checkpoint, best or last.
 
-    `checkpoint` is best or last; a run without a best one, as nothing was held out, or evaluated
-    yet, has its last one taken. Raises UsageError where there is neither run nor model,
-    ModelFolderError where a folder has lost its settings.
+    For a model folder: `path` itself and "". `checkpoint` is best or last; the last one is taken if
+    a run has no best one, because nothing was held out or nothing has been evaluated yet.
+
+    Raises UsageError if there is neither a run nor a model, ModelFolderError if a folder has lost
+    its settings.
     """
     if (path / MODEL_CONFIG).is_file():
         return path, ""
@@ -121,7 +122,9 @@ def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:
         if folder.exists():
             other = "; --checkpoint last reads the last weights" if name == "best" else ""
             raise ModelFolderError(f"{folder}: damaged, it has no file {MODEL_CONFIG}{other}")
-    reason = "has no checkpoint yet" if (path / "config.toml").is_file() else "is no run directory"
+    reason = (
+        "has no checkpoint yet" if (path / "config.toml").is_file() else "is not a run directory"
+    )
     if not path.exists():
         reason = "does not exist"
     raise UsageError(f"model {str(path)!r} {reason}; give a run directory or a model folder")

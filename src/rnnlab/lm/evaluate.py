@@ -1,7 +1,7 @@
-"""How well a model predicts a text, with the protocol stamped on.
+"""How well a model predicts a text, recorded together with how it was measured.
 
-A text of N tokens has N-1 targets: its first token is given, every other is predicted once. The
-context rule says what the model has read before each of them:
+A text of N tokens has N-1 targets: the first token is given, every other token is predicted once.
+The context rule says what the model has read before each target:
 
 carried    the state starts at zero and is carried through the whole text;
 windows:W  the text is cut into windows of W targets, and each starts from a zero state.
@@ -20,44 +20,44 @@ from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.stepping import make_reader
 
 ShareCallback = Callable[[float], None]
-"""Told now and then what share is done; what it raises ends the work."""
+"""Called with the share of work done so far; an exception from it ends the work."""
 
 CHUNK_TOKENS = 16_384
-"""Targets in one forward pass; bounds memory, leaves the result as it is."""
+"""Targets in one forward pass. It bounds memory and does not change the result."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One measurement, never a bare float."""
+    """One measurement and its protocol."""
 
     corpus: str
     corpus_sha256: str
     split: str
     split_characters: int
-    """All of the split; of a streamed text only the first `characters` are evaluated."""
+    """Size of the whole split; of a streamed text only the first `characters` are evaluated."""
     context: str
     tokens: int
     """Targets predicted."""
     characters: int
     """Characters that the targets stand for."""
     unknown_tokens: int
-    """Targets that are <unk>; their spelling is not predicted, so many of them flatter a model."""
+    """Targets that are <unk>. Their spelling is not predicted, so many of them flatter a model."""
     nats_per_token: float
     bits_per_character: float
     perplexity: float
     """exp(nats_per_token)."""
     checkpoint: str
-    """Which weights: best on the validation split, or last."""
+    """Which weights of the run: best or last."""
     baselines: dict[str, dict[str, Any]]
-    """The same split by simple methods; see `rnnlab.lm.baselines`."""
+    """Simple methods on the same split; see `rnnlab.lm.baselines`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
+        """Return all fields, ready for JSON."""
         return asdict(self)
 
 
 def perplexity(nats_per_token: float) -> float:
-    """exp(nats), infinite where that overflows."""
+    """Return exp(nats), infinite if that overflows."""
     return math.inf if nats_per_token >= 700 else math.exp(nats_per_token)
 
 

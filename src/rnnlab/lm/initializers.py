@@ -1,8 +1,8 @@
-"""How weights start, by name.
+"""How weights are initialised, by name.
 
-Every rule fills a recurrent stack's matrices and biases; embedding and output layer keep torch's
-default except under `normal`, `xavier`, `kaiming` and `orthogonal`, which fill the output matrix
-too and set its bias to 0. An embedding always starts as torch starts it, N(0, 1).
+Every rule fills the matrices and biases of the recurrent layers. `normal`, `xavier`, `kaiming` and
+`orthogonal` also fill the output matrix and set its bias to 0; `torch` keeps torch's default there.
+An embedding always starts with torch's default, N(0, 1).
 """
 
 import math
@@ -20,7 +20,7 @@ def initialize(
 ) -> None:
     """Fill the parameters in place.
 
-    torch: all of a layer from U(-1/sqrt(H), 1/sqrt(H)), as nn.RNN, nn.GRU and nn.LSTM do.
+    torch: everything in a layer from U(-1/sqrt(H), 1/sqrt(H)), as nn.RNN, nn.GRU and nn.LSTM do.
     normal: matrices from N(0, init_std²), biases 0.
     xavier: matrices by Glorot and Bengio 2010, equation 16, gate by gate; biases 0.
     kaiming: matrices by He et al. 2015, equation 10 (relu gain, fan in), gate by gate; biases 0.

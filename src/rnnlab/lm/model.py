@@ -1,4 +1,4 @@
-"""The language model: it owns the parameters; engines compute with them.
+"""The language model: it owns the parameters, and engines compute with them.
 
 Legend: T time steps, B batch, I input size, H hidden size, V vocabulary size, L layers.
 """
@@ -15,11 +15,11 @@ from rnnlab.engines import Dropouts, Engine, Network
 from rnnlab.lm.initializers import initialize
 
 ModelState = tuple[State, ...]
-"""One state a layer; each part (B, H)."""
+"""One state for each layer; each part (B, H)."""
 
 
 class RecurrentLayers(nn.Module):
-    """L layers of one cell; its state_dict is that of nn.RNN, nn.GRU or nn.LSTM, both ways."""
+    """L layers of one cell. nn.RNN, nn.GRU and nn.LSTM load its state_dict, and it loads theirs."""
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, num_layers: int) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class RecurrentLayers(nn.Module):
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape)))
 
     def weights(self) -> Iterator[Weights]:
-        """Yield the weights of each layer, the first first."""
+        """Yield the weights of each layer, from the first to the last."""
         for layer in range(self.num_layers):
             yield Weights(*(getattr(self, f"{name}_l{layer}") for name in Weights._fields))
 
     def extra_repr(self) -> str:
-        """Cell and sizes."""
+        """Return cell and sizes, for repr."""
         return f"{self.cell.name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
 
 
@@ -48,7 +48,7 @@ class LanguageModel(nn.Module):
 
     embedding or one-hot -> L recurrent layers -> dropout -> output layer -> logits (T, B, V).
 
-    weight_dropout drops single recurrent weights for a whole batch (DropConnect as in AWD-LSTM:
+    weight_dropout drops single recurrent weights for a whole batch (DropConnect, as in AWD-LSTM:
     Merity, Keskar and Socher 2018, arXiv:1708.02182, section 2).
     """
 
@@ -70,7 +70,7 @@ class LanguageModel(nn.Module):
             nn.init.normal_(self.output.weight, 0.0, settings.hidden_size**-0.5)
 
     def zero_state(self, batch_size: int) -> ModelState:
-        """Return a state of zeros, on the model's device and in its type."""
+        """Return a state of zeros, with the model's device and type."""
         zeros = self.output.weight.new_zeros(batch_size, self.recurrent.hidden_size)
         parts = tuple(zeros for _ in self.recurrent.cell.state_names)
         return tuple(parts for _ in range(self.recurrent.num_layers))
@@ -96,7 +96,7 @@ class LanguageModel(nn.Module):
         return self.output(values), last
 
     def network(self) -> Network:
-        """Return the parameters as an engine takes a whole model."""
+        """Return the parameters in the form in which engines take a whole model."""
         settings = self.settings
         return Network(
             self.recurrent.cell,
@@ -111,11 +111,11 @@ class LanguageModel(nn.Module):
         )  # fmt: skip
 
     def num_parameters(self) -> int:
-        """Count what is learned; tied weights once."""
+        """Count the learned numbers; tied weights count once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def __repr__(self) -> str:
-        """Layers, shapes and parameter counts as a small table."""
+        """Return layers, shapes and parameter counts as a small table."""
         rows = [
             (name, " x ".join(map(str, parameter.shape)), f"{parameter.numel():,}")
             for name, parameter in self.named_parameters()
@@ -128,13 +128,13 @@ class LanguageModel(nn.Module):
 
 
 def detached(state: ModelState) -> ModelState:
-    """Cut the graph: the values go on, gradients do not flow back beyond this point."""
+    """Return the same values, cut from the graph: no gradient flows back through them."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
 
 
 @contextmanager
 def evaluating(model: LanguageModel) -> Iterator[None]:
-    """Switch dropout off for a while."""
+    """Switch dropout off inside the block."""
     was_training = model.training
     model.eval()
     try:

@@ -5,14 +5,14 @@ For a context u of k-1 symbols and a symbol w, with counts c and u' = u without 
     p_k(w | u) = max(c(u w) - D_k, 0) / c(u ·) + D_k N(u ·) / c(u ·) · p_(k-1)(w | u')
 
 where N(u ·) is the number of different symbols counted after u, D_k = n_1 / (n_1 + 2 n_2) with n_j
-the number of k-grams counted j times (1/2 where n_1 = 0, so that nothing has probability 0), and
-p_0 = 1 / V. A context never seen hands over to the shorter one.
+the number of k-grams counted j times (1/2 if n_1 = 0, so that no probability is 0), and
+p_0 = 1 / V. For a context that was never seen, p_k(w | u) = p_(k-1)(w | u').
 
 Absolute discounting counts occurrences in every order (Ney, Essen and Kneser 1994, section 4);
 Kneser-Ney counts, below the highest order, the different symbols seen before a k-gram (Kneser and
 Ney 1995; the interpolated form: Chen and Goodman 1998, section 2.7).
 
-Everything is vectorised: the k-grams of a text are numbered by sorting, order upon order.
+Everything is vectorised: the k-grams of a text are numbered by sorting, one order after the other.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class NGram:
     def __init__(self, ids: Ids, vocabulary_size: int, max_order: int) -> None:
         self.vocabulary_size = vocabulary_size
         self.orders: list[_Order] = []
-        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram that starts at each position
+        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
         for k in range(1, min(max_order, len(ids)) + 1):
             spans = len(ids) - k + 1
             shorter = numbers
@@ -61,16 +61,16 @@ class NGram:
             self.orders.append(_Order(keys, counts, np.ones_like(counts), keys // vocabulary_size))
 
     def nats(self, ids: Ids, smoothing: str) -> list[float]:
-        """Return for each order the total -ln p of ids[1:], each symbol given those before it.
+        """Return for each order k, at index k-1, the total -ln p of ids[1:].
 
-        The context is `ids` alone, cut at its start; order k is at position k-1.
+        Each symbol is predicted from those before it in `ids`.
         """
         shorter = np.full(max(0, len(ids) - 1), 1 / self.vocabulary_size)
         totals = []
         for k, (order, numbers) in enumerate(zip(self.orders, self._numbers(ids), strict=True), 1):
             p = self._interpolate(k, order.counts, shorter, *numbers)
             totals.append(float(-np.log(p).sum()))
-            if smoothing == "kneser-ney":  # other counts, where a longer order is the highest
+            if smoothing == "kneser-ney":  # other counts below the highest order
                 p = self._interpolate(k, order.preceded, shorter, *numbers)
             shorter = p
         return totals
@@ -93,13 +93,13 @@ class NGram:
         return p
 
     def _numbers(self, ids: Ids) -> Iterator[tuple[Ids, Ids]]:
-        """For each order k and each of ids[1:]: the numbers of its context (k-1 symbols) and of
-        its k-gram, -1 where training had none."""
-        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram that starts at each position
+        """Yield for each order k, for each of ids[1:], the numbers of its context (k-1 symbols) and
+        of its k-gram; -1 if it does not occur in the training text."""
+        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
         for k, order in enumerate(self.orders, start=1):
             context = numbers[: len(ids) - k + 1]
             numbers = _lookup(order.keys, context, ids[k - 1 :], self.vocabulary_size)
-            # Position 0 is no target; the first k-2 targets have fewer than k-1 symbols before.
+            # Position 0 is not a target; the first k-2 targets follow fewer than k-1 symbols.
             start, missing = (1, 0) if k == 1 else (0, min(k - 2, len(ids) - 1))
             pad = np.full(missing, -1)
             yield np.concatenate([pad, context[start:]]), np.concatenate([pad, numbers[start:]])

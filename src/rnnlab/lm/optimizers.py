@@ -1,4 +1,4 @@
-"""Update rules by name; the rules themselves are torch's."""
+"""torch's optimizers by name."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,7 +8,7 @@ from rnnlab.config import LEARNING_RATES, TrainingSettings
 
 Maker = Callable[[list[Tensor], TrainingSettings, float], optim.Optimizer]
 
-# fused: one pass over memory a step; on 2 cores it costs a fraction of torch's default loop.
+# fused: one pass over memory in each step; on 2 cores much faster than torch's default loop.
 OPTIMIZERS: dict[str, Maker] = {
     "sgd": lambda parameters, settings, rate: optim.SGD(
         parameters,
@@ -34,11 +34,11 @@ OPTIMIZERS: dict[str, Maker] = {
 
 
 def peak_learning_rate(settings: TrainingSettings) -> float:
-    """Return the rate asked for, or where that is 0 the optimizer's own default."""
+    """Return the learning rate in `settings`, or the optimizer's default if that is 0."""
     return settings.learning_rate or LEARNING_RATES[settings.optimizer]
 
 
 def make_optimizer(settings: TrainingSettings, parameters: Iterable[Tensor]) -> optim.Optimizer:
-    """Build the optimizer that `settings` name."""
+    """Return the optimizer that `settings` name."""
     maker = OPTIMIZERS[settings.optimizer]
     return maker(list(parameters), settings, peak_learning_rate(settings))

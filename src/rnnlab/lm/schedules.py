@@ -1,7 +1,7 @@
 """Learning-rate schedules: the share of the peak rate as a function of progress.
 
-Progress runs from 0 to 1 over the budget, whether that is epochs, tokens or seconds, so a schedule
-is always finished when training is.
+Progress runs from 0 to 1 over the budget, whether it is in epochs, tokens or seconds, so a schedule
+always ends when training ends.
 """
 
 import math
@@ -43,7 +43,7 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {
 
 
 def learning_rate_share(settings: TrainingSettings, progress: float) -> float:
-    """Evaluate the schedule that `settings` name at `progress` in [0, 1]."""
+    """Return the value of the schedule that `settings` name at `progress` in [0, 1]."""
     return SCHEDULES[settings.schedule](progress, settings.warmup)
 
 

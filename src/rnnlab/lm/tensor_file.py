@@ -1,7 +1,7 @@
 """Tensors in a safetensors file, with facts about them and a checksum over both.
 
-No pickle is read or written. What a file claims to hold is compared with what it should hold before
-any of it is read into memory.
+No pickle is read or written. The names, shapes and types in a file are compared with the expected
+ones before any tensor is read into memory.
 """
 
 import hashlib
@@ -19,21 +19,21 @@ from rnnlab.errors import ModelFolderError
 from rnnlab.files import check_not_special, check_path, write_atomically
 
 KEY = "rnnlab"
-"""Entry of the file's metadata: checksum, space, facts."""
+"""Entry of the file's metadata: the checksum, a space, the facts."""
 
 MODEL_CONFIG = "config.json"
-"""Says what the tensors beside it must be."""
+"""The file that says which tensors a model folder must hold."""
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Of float32 tensors, by name."""
+"""Shapes of float32 tensors by name."""
 
 
 def write_tensors(
     file: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None
 ) -> None:
-    """Replace `file` as a whole or not at all; `facts` is anything that JSON can say."""
+    """Replace `file` as a whole or not at all; `facts` can be any JSON object."""
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # The library, which makes two copies, aborts the process where it gets no memory for them.
+    # The library makes two copies and aborts the process if there is no memory for them.
     bytearray(2 * sum(tensor.nbytes for tensor in kept.values()))
     text = json.dumps(facts or {})
     # One entry: the library writes several in an order that changes from call to call.
@@ -46,8 +46,9 @@ def read_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote.
 
-    expected: names and shapes, which must all agree; that is found out before a tensor is read.
-    Raises ModelFolderError that names the file and what is wrong with it.
+    expected: names and shapes, which are all compared before a tensor is read.
+
+    Raises ModelFolderError, which names the file and what is wrong with it.
     """
     check_path(file)
     check_not_special(file, ModelFolderError)
@@ -56,12 +57,12 @@ def read_tensors(
             names = list(content.keys())
             if expected is not None:
                 _check_shapes(file, content, names, expected)
-            # Copied, so that each begins where torch's own do: sums of products depend on it.
+            # Copied to get torch's own alignment: the bits of sums of products depend on it.
             tensors = {name: content.get_tensor(name).clone() for name in names}
             metadata = content.metadata() or {}
-        # Others' files have no entry of ours, and at most the usual {"format": "pt"}.
+        # Files of other libraries have no such entry, and at most the usual {"format": "pt"}.
         if KEY not in metadata and metadata.keys() - {"format"}:
-            raise ModelFolderError(f"{file}: damaged, its checksum is gone")
+            raise ModelFolderError(f"{file}: damaged, its checksum is missing")
         promised, _, text = metadata.get(KEY, " {}").partition(" ")
         if promised and promised != checksum(tensors, text):
             raise ModelFolderError(f"{file}: damaged, its checksum does not match")
@@ -74,12 +75,12 @@ def read_tensors(
     except (SafetensorError, ValueError, RecursionError) as error:
         raise ModelFolderError(f"{file}: damaged, not a safetensors file: {error}") from None
     if not isinstance(facts, dict):
-        raise ModelFolderError(f"{file}: damaged, its facts are no JSON object")
+        raise ModelFolderError(f"{file}: damaged, its facts are not a JSON object")
     return tensors, facts
 
 
 def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """SHA-256 over the facts and, by name, each tensor's name, type, shape and bytes."""
+    """Return the SHA-256 of the facts and of the name, type, shape and bytes of each tensor."""
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -1,4 +1,4 @@
-"""A language model with all that stands between it and text: rule, tokenizer, engine."""
+"""A language model together with its text rule, its tokenizer and the way it is computed."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from rnnlab.lm.tensor_file import MODEL_CONFIG
 
 @dataclass
 class Score:
-    """How likely a text is under a model."""
+    """How likely a model finds a text."""
 
     nats: float
     tokens: int
@@ -33,22 +33,22 @@ class Score:
 
     @property
     def bits_per_character(self) -> float:
-        """Nats as bits, over the characters that the tokens stand for."""
+        """The nats in bits, divided by the characters that the tokens stand for."""
         return self.nats / math.log(2) / self.characters
 
 
 @dataclass
 class TextModel:
-    """What `rnnlab.load` returns."""
+    """A model that reads and writes text; what `rnnlab.load` returns."""
 
     model: LanguageModel
     tokenizer: Tokenizer
     preprocessing: str
     compute: Compute
     about: dict[str, Any] = field(default_factory=dict)
-    """All of config.json: the model's settings, and the data it was trained on."""
+    """The content of config.json: the model's settings, and the data it was trained on."""
     checkpoint: str = ""
-    """Which weights of a run these are, best or last; "" of a model folder."""
+    """Which weights of a run these are, best or last; "" for a model folder."""
 
     @classmethod
     def load(
@@ -56,8 +56,8 @@ class TextModel:
     ) -> "TextModel":
         """Read a model folder or a run directory; `which` is best or last, see `find_model`.
 
-        Raises UsageError where there is none, ModelFolderError where it is damaged,
-        UnavailableError where this machine lacks the engine, device or precision asked for.
+        Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError
+        if this machine lacks the engine, device or precision.
         """
         machine = machine or ComputeSettings()
         folder, found = checkpoint.find_model(Path(path), which)
@@ -69,7 +69,7 @@ class TextModel:
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
-        """Write a model folder, which `load` reads; with other `weights`, if they are given."""
+        """Write a model folder, which `load` reads; `weights` replace the model's own if given."""
         checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
 
     def checkpoint_notices(self, asked: str) -> list[str]:
@@ -87,9 +87,9 @@ class TextModel:
     def generate(
         self, prefix: str | list[str] | tuple[str, ...] = "", **settings: Any
     ) -> str | list[str]:
-        """Continue one prefix, or several as one batch; returns a text or a list of texts.
+        """Continue one prefix, or several as one batch; return one text or a list of texts.
 
-        settings: see `GenerationSettings`. The text returned begins with the prefix as read.
+        settings: see `GenerationSettings`. Each text begins with its prefix, as the model reads it.
         """
         checked = GenerationSettings.from_dict(settings)
         prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
@@ -99,7 +99,7 @@ class TextModel:
         return texts[0] if isinstance(prefix, str) else texts
 
     def stream(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
-        """Yield what each prefix goes on with, piece by piece as it is written."""
+        """Yield the continuation of each prefix, piece by piece as it is written."""
         ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
         how = (settings, unknown)
@@ -117,10 +117,10 @@ class TextModel:
             ]
 
     def read_prefix(self, prefix: str) -> tuple[str, Ids, list[str]]:
-        """Return the prefix under the text rule, its ids, and notices for people.
+        """Return the prefix under the text rule, its ids, and notices for the user.
 
-        An empty prefix is read as a line break (or what the tokenizer has nearest to it); what the
-        vocabulary lacks is read as <unk>.
+        An empty prefix is read as a line break, or the nearest token to it. Parts that are not in
+        the vocabulary are read as <unk>.
         """
         text, notices = preprocess(prefix, self.preprocessing), []
         if not text:
@@ -139,10 +139,9 @@ class TextModel:
     def score(
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
     ) -> Score:
-        """Measure -ln p of a text that is already under the text rule; see `lm.evaluate`.
+        """Measure -ln p of a text to which the text rule is already applied; see `lm.evaluate`.
 
-        Raises CorpusError where it holds less than two tokens, DivergenceError where the model
-        gives NaN for it.
+        Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN.
         """
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
@@ -159,5 +158,5 @@ class TextModel:
 
 
 def scored_characters(tokenizer: Tokenizer, text: str) -> int:
-    """Number of characters after the first token, which is given and not predicted."""
+    """Count the characters after the first token, which is given and not predicted."""
     return max(1, len(text) - tokenizer.first_length(text))

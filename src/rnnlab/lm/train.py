@@ -1,7 +1,7 @@
 """The training loop: truncated backpropagation through time.
 
-Each batch continues where the last one ended; the state's values go on, its gradient does not. The
-loop hands out an event a step and an event an evaluation; what to write or show is the caller's.
+Each batch continues where the last one ended: the state is carried on, its gradient is not. The
+loop yields an event for each step and each evaluation; the caller writes and shows them.
 """
 
 import math
@@ -24,7 +24,7 @@ from rnnlab.lm.schedules import learning_rate_share
 from rnnlab.lm.stepping import make_training_step
 
 NO_NEW_BEST = "no new best in"
-"""How the reason begins that `patience` ends a run with."""
+"""Start of the stop reason when `patience` ends a run."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Step:
     tokens: int
     """Tokens trained on so far."""
     seconds: float
-    """Time in training steps so far, evaluations left out."""
+    """Time in training steps so far, without evaluations."""
     progress: float
-    """Share of the budget that is used, 0 .. 1."""
+    """Share of the budget used so far, 0 .. 1."""
     loss_nats: float
     """Mean over the batch, before the update."""
     gradient_norm: float
@@ -49,11 +49,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Milestone:
-    """A moment to save and show: `num_evaluations` of them, evenly over the budget."""
+    """A point to evaluate, save and show; `num_evaluations` of them, evenly over the budget."""
 
     step: int
     held_out_nats: float | None
-    """Nats per token on the validation split; None where there is none."""
+    """Nats per token on the validation split; None without one."""
     is_best: bool
 
 
@@ -62,7 +62,7 @@ TrainingEvent = Step | Milestone
 
 @dataclass
 class EpochLoss:
-    """Mean training loss over the last complete epoch, or while none is, over the steps so far."""
+    """Mean training loss of the last complete epoch; before its end, of all steps so far."""
 
     complete: float | None = None
     total: float = 0.0
@@ -88,14 +88,14 @@ class EpochLoss:
 
 
 class _EndAskedError(Exception):
-    """Ends an evaluation."""
+    """Ends an evaluation early."""
 
 
 class Trainer:
-    """Fits a model to batches until a budget is used up.
+    """Trains a model on batches until a budget is used up.
 
-    evaluate, where given, returns held-out nats per token; it is called at every milestone, with
-    what it is to tell its progress.
+    evaluate: returns held-out nats per token. It is called at every milestone, with a callback for
+    its progress.
     """
 
     def __init__(
@@ -124,22 +124,22 @@ class Trainer:
         self.epoch_loss = EpochLoss()
         self.last_norms: deque[float] = deque(maxlen=5)
         self.batch = 0
-        """Of the epoch; those before it are done."""
+        """Index in the epoch of the next batch."""
         self.epoch_rng = self.rng.bit_generator.state
-        """Where `rng` was when the epoch began."""
+        """State of `rng` when the epoch began."""
         self.carried: ModelState | None = None
         """The state after the last batch; None at the start of an epoch."""
         self.stop_reason = "budget"
         self._stop_requested = False
 
     def stop(self, reason: str) -> None:
-        """Ask the loop to end after the step that it is in; an evaluation stays due."""
+        """End the loop after the current step; an evaluation that is due stays due."""
         self.stop_reason, self._stop_requested = reason, True
 
     def run(self) -> Iterator[TrainingEvent]:
-        """Train; raises DivergenceError where perplexity or a gradient is NaN or infinite.
+        """Train; raises DivergenceError if perplexity or gradient is NaN or infinite.
 
-        At every event the trainer is as `lm.training_state` can save it.
+        At every event `lm.training_state` can save the trainer.
         """
         self.model.train()
         began = time.perf_counter() - self.elapsed
@@ -167,7 +167,7 @@ class Trainer:
 
     @property
     def is_out_of_patience(self) -> bool:
-        """Whether `patience` ends training here."""
+        """Whether `patience` ends training now."""
         return 0 < self.settings.patience <= self.since_best
 
     def _is_over(self) -> bool:
@@ -182,7 +182,7 @@ class Trainer:
         self.epoch_rng = self.rng.bit_generator.state
 
     def _advance(self, count: int) -> None:
-        """Find out how far this is, and whether an evaluation has come due."""
+        """Update the progress, and note when an evaluation is due."""
         share = self.settings.num_evaluations
         before = math.floor(min(1.0, self.progress) * share)
         self.progress = self._share_done(count)
@@ -239,12 +239,12 @@ class Trainer:
         self.last_norms.append(norm)
 
     def update_progress(self) -> None:
-        """Find out how far this is where a budget may have changed."""
+        """Compute the progress anew, after the budget may have changed."""
         self.rng.bit_generator.state = self.epoch_rng
         self.progress = self._share_done(self.batches.epoch(self.rng)[0])
 
     def _share_done(self, count: int) -> float:
-        """Share of the budget that is used; `count`: batches of this epoch."""
+        """Return the share of the budget used so far; `count`: batches in this epoch."""
         budgets = (
             (self.epoch + self.batch / count, self.settings.num_epochs),
             (self.tokens, self.settings.max_tokens),
@@ -253,7 +253,7 @@ class Trainer:
         return max((used / budget for used, budget in budgets if budget), default=0.0)
 
     def _milestone(self) -> Milestone | None:
-        """Evaluate; None where the loop is asked to end meanwhile."""
+        """Evaluate; return None if the loop is asked to end meanwhile."""
         nats = None
         if self.evaluate is not None:
             try:
@@ -285,7 +285,7 @@ class Trainer:
         )
 
     def summary(self) -> dict[str, float | int | str]:
-        """What `result.json` says of the training itself; its perplexity is of training text."""
+        """Return the training part of `result.json`; its perplexity is that of training text."""
         nats = self.epoch_loss.mean_nats
         return {
             "perplexity": perplexity(nats),
