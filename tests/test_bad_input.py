@@ -24,7 +24,7 @@ HOSTILE_BPE = json.dumps(
         "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {}, "merges": []},
     }
 )  # fmt: skip
-"""Another step before the merges, whose regular expression takes for ever."""
+"""Another step before the merges, whose regular expression takes forever."""
 
 
 def check(done: CompletedProcess[str], exit_code: int, message: str) -> None:
@@ -145,7 +145,7 @@ def test_wrong_config_file(cli: Cli, tmp_path: Path, content: str, message: str)
     check(cli("train", "--config", file), 2, f"{file}: {message}")
 
 
-def test_config_that_is_no_toml_or_no_file(cli: Cli, tmp_path: Path) -> None:
+def test_config_that_is_not_toml_or_does_not_exist(cli: Cli, tmp_path: Path) -> None:
     file = write(tmp_path, b"corpus = ", "my.toml")
     done = cli("train", "--config", file)
     assert done.returncode == 2
@@ -304,7 +304,7 @@ def test_missing_and_empty_prefix_file(cli: Cli, trained: tuple[Path, str], tmp_
     )
 
 
-def test_empty_prefix_flag_and_prefix_beside_a_file(
+def test_empty_prefix_flag_and_prefix_with_a_file(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     done = cli("generate", str(trained[0]), "--length", "3", "--prefix")
@@ -316,7 +316,7 @@ def test_empty_prefix_flag_and_prefix_beside_a_file(
     )
 
 
-def test_weights_that_are_no_numbers(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
+def test_weights_that_are_not_numbers(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(trained[0] / "checkpoint" / "best", folder)
     weights = folder / "model.safetensors"
@@ -409,8 +409,8 @@ def test_a_model_folder_whose_text_has_no_end(
     assert "/dev/zero is not a regular file" in done.stderr
 
 
-def test_names_that_are_no_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, str]) -> None:
-    """A file's name may be any bytes; settings and libraries want text."""
+def test_file_names_that_are_not_utf8(cli: Cli, tmp_path: Path, trained: tuple[Path, str]) -> None:
+    """File names can be any bytes; settings and libraries need text."""
     odd = tmp_path / "a\udcff"
     odd.mkdir()
     rule = "'{}' holds bytes that are not UTF-8; {}"
@@ -461,7 +461,7 @@ def test_a_flag_whose_shell_variable_was_unset(cli: Cli, tmp_path: Path, flag: s
         ),
     ],
 )
-def test_what_a_stranger_may_write_into_a_model_folder(
+def test_a_hostile_model_folder_is_refused(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str, content: str, message: str
 ) -> None:
     folder = shutil.copytree(trained[0] / "checkpoint" / "best", tmp_path / "model")

@@ -88,7 +88,7 @@ def test_a_run_directory_is_complete_and_learned_something(trained: tuple[Path, 
     assert printed.startswith("corpus    ")
     assert "(file " in printed.splitlines()[0]
     assert printed.rstrip().endswith(f"run directory: {directory}")
-    assert "\x1b" not in printed, "plain lines where the output is no terminal"
+    assert "\x1b" not in printed, "plain lines if the output is not a terminal"
     result = json.loads((directory / "result.json").read_text())
     test = result["evaluations"][-1]
     assert test["bits_per_character"] < test["baselines"]["unigram"]["bits_per_character"] - 1
@@ -158,13 +158,13 @@ def test_every_tokenizer_trains_evaluates_and_generates(
     assert done.stdout.startswith("The cat")
 
 
-def test_all_trained_on_is_said_and_nothing_is_evaluated(
+def test_without_held_out_text_nothing_is_evaluated(
     cli: Cli, text_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     done = cli("train", "--corpus", str(text_file), "--split", "1", "0", "0", *TINY,
                "--num-epochs", "1", "--run-dir", str(run))  # fmt: skip
-    assert "no validation split: all figures while training are of training text" in done.stdout
+    assert "no validation split: all figures during training are of training text" in done.stdout
     assert json.loads((run / "result.json").read_text())["evaluations"] == []
     assert sorted(folder.name for folder in (run / "checkpoint").iterdir()) == ["last", "state"]
     done = cli("evaluate", str(run))
@@ -173,7 +173,7 @@ def test_all_trained_on_is_said_and_nothing_is_evaluated(
     assert cli("evaluate", str(run), "--split", "train").returncode == 0
 
 
-def test_a_diverged_run_stops_with_a_reason_and_keeps_the_last_good_checkpoint(
+def test_a_diverged_run_says_why_and_keeps_its_last_good_checkpoint(
     cli: Cli, text_file: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -282,7 +282,7 @@ def test_text_from_standard_input_is_evaluated_as_a_table(
     assert "1 of 19 tokens are <unk>, whose spelling is not predicted" in done.stdout
 
 
-def test_baselines_are_left_out_with_a_notice_where_the_training_text_is_gone(
+def test_without_the_training_text_baselines_are_left_out_with_a_notice(
     cli: Cli, tmp_path: Path
 ) -> None:
     text, run = tmp_path / "text.txt", str(tmp_path / "run")
@@ -336,5 +336,5 @@ def test_bench_prints_one_json_object(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_recipe_loads_and_names_its_settings_rightly(recipe: Path) -> None:
+def test_every_recipe_loads(recipe: Path) -> None:
     assert Settings.from_toml(recipe) != Settings()

@@ -1,14 +1,14 @@
 import pytest
 
 from rnnlab import errors
-from rnnlab.errors import RnnlabError, UsageError, lack_of_memory, suggest, unknown
+from rnnlab.errors import RnnlabError, UsageError, as_out_of_memory, suggest, unknown
 
 
 def test_suggest_names_the_nearest_choice() -> None:
     assert suggest("lstmm", ["rnn", "gru", "lstm"]) == "; did you mean 'lstm'?"
 
 
-def test_suggest_stays_silent_where_nothing_is_near() -> None:
+def test_suggest_is_empty_if_nothing_is_near() -> None:
     assert suggest("transformer", ["rnn", "gru", "lstm"]) == ""
     assert suggest("lstm", []) == ""
 
@@ -56,14 +56,14 @@ TORCH = (
         ),
     ],
 )
-def test_a_lack_of_memory_is_told_in_one_way(error: Exception, said: str) -> None:
-    told = str(lack_of_memory(error))
+def test_every_out_of_memory_error_gets_the_same_message(error: Exception, said: str) -> None:
+    told = str(as_out_of_memory(error))
     assert told == f"{said} use a smaller --hidden-size, --batch-size, --num-steps or --length"
 
 
-def test_other_errors_are_no_lack_of_memory() -> None:
-    assert lack_of_memory(RuntimeError("unsupported memory format option")) is None
-    assert lack_of_memory(ValueError("x")) is None
+def test_other_errors_are_not_out_of_memory() -> None:
+    assert as_out_of_memory(RuntimeError("unsupported memory format option")) is None
+    assert as_out_of_memory(ValueError("x")) is None
 
 
 def test_a_wrong_checksum_is_a_corpus_error() -> None:

@@ -54,7 +54,7 @@ _HOMES = {
     "list_engines": "rnnlab.engines",
     "rewrite_report": "rnnlab.execution.experiment",
 }
-"""Where public names are defined, those outside `rnnlab.api`."""
+"""Modules of the public names that are not defined in `rnnlab.api`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from rnnlab.signals import die_on_signals
 
 
 def main() -> None:
-    """Run the command line; a signal that comes before it is loaded ends the process quietly."""
+    """Run the command line; a signal that arrives while it is loading ends the process quietly."""
     die_on_signals()
     from rnnlab.cli import main
 

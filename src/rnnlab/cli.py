@@ -16,7 +16,7 @@ from rnnlab import __version__
 from rnnlab.commands import COMMANDS, OPTIONAL, train
 from rnnlab.config import Settings, SettingsGroup
 from rnnlab.console import visible
-from rnnlab.errors import RnnlabError, TerminatedError, lack_of_memory, unknown
+from rnnlab.errors import RnnlabError, TerminatedError, as_out_of_memory, unknown
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.signals import die_on_signals, end_on_signals
 
@@ -32,7 +32,7 @@ rnnlab COMMAND --help shows all options of a command; rnnlab --version prints th
 """
 
 REGISTRY = tyro.constructors.ConstructorRegistry()
-"""How tyro builds what is not an ordinary type."""
+"""How tyro builds groups of settings."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -47,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except RnnlabError as error:
         fail(str(error), error.exit_code)
     except (MemoryError, RuntimeError, ImportError) as error:
-        if not (lack := lack_of_memory(error)):
+        if not (lack := as_out_of_memory(error)):
             raise
         fail(str(lack), lack.exit_code)
     except KeyboardInterrupt as interrupt:

@@ -1,8 +1,8 @@
 """The exception tree. Every message names the rule, the value and the choices.
 
-`exit_code` is what the command line ends with: 2 where the request itself is wrong (a misspelt
-name, a contradictory setting), 1 where a sound request failed on what it met (an empty file, a
-damaged checkpoint, a diverged run).
+`exit_code` is the exit code of the command line: 2 if the request itself is wrong (a misspelt
+name, a contradictory setting), 1 if a valid request failed (an empty file, a damaged checkpoint, a
+diverged run).
 """
 
 import re
@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 
 class RnnlabError(Exception):
-    """Root of everything that rnnlab raises on purpose."""
+    """Base of all errors that rnnlab raises on purpose."""
 
     exit_code = 1
 
@@ -23,7 +23,7 @@ class UsageError(RnnlabError):
 
 
 class RunEndedError(UsageError):
-    """A run is to go on whose budget is used up, and all that follows training done."""
+    """A run cannot be resumed, because its budget is used up and its evaluations are done."""
 
 
 class CorpusError(RnnlabError):
@@ -31,7 +31,7 @@ class CorpusError(RnnlabError):
 
 
 class ChecksumError(CorpusError):
-    """A file is not the one that its name promises."""
+    """A text does not have the SHA-256 that it should have."""
 
 
 class UnavailableError(RnnlabError):
@@ -51,17 +51,17 @@ class DivergenceError(RnnlabError):
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM arrived where nothing is left to do but to end, as after Ctrl-C."""
+    """SIGTERM arrived; the process ends as after Ctrl-C."""
 
 
 class OutOfMemoryError(RnnlabError):
-    """The machine or its GPU has no more memory."""
+    """The machine or its GPU has run out of memory."""
 
 
-def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
-    """What to raise instead, where the error is that there is no more memory.
+def as_out_of_memory(error: BaseException) -> OutOfMemoryError | None:
+    """Return an OutOfMemoryError if `error` says that memory has run out, else None.
 
-    Python, torch and C++ libraries each say it in a way of their own.
+    Python, torch and C++ libraries report it in different ways.
     """
     text = str(error)
     if not isinstance(error, MemoryError) and not re.search(
@@ -75,8 +75,8 @@ def lack_of_memory(error: BaseException) -> OutOfMemoryError | None:
     return OutOfMemoryError(f"out of memory{named}; use a smaller {sizes}")
 
 
-def plainly(error: Exception) -> str:
-    """What an error of Python or a library says, without Python's words for it."""
+def message_of(error: Exception) -> str:
+    """Return the message of an error of Python or a library, in words for people."""
     return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
 
 
@@ -87,7 +87,7 @@ def suggest(name: str, choices: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
-    """The error for a name that is none of `choices`."""
+    """Return the error for a name that is not one of `choices`."""
     names = list(choices)
     return UsageError(
         f"unknown {kind} {name!r}{suggest(name, names)} (choices: {', '.join(names)})"
@@ -95,7 +95,7 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UsageError:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8; names of files can be any bytes (PEP 383)."""
+    """Say whether a text can be encoded in UTF-8; file names can hold other bytes (PEP 383)."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -117,7 +117,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
         Settings().model.hidden_size = 3  # type: ignore[misc]
 
 
-def test_groups_raise_as_pydantic_does_and_from_dict_in_words() -> None:
+def test_the_constructor_raises_pydantics_error_and_from_dict_a_usage_error() -> None:
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         GenerationSettings(length=0)
     with pytest.raises(
@@ -210,7 +210,7 @@ SPLIT_RULE = (
         ),
     ],
 )
-def test_a_refusal_names_the_setting_the_rule_and_the_value(
+def test_an_error_names_the_setting_the_rule_and_the_value(
     values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
@@ -218,7 +218,7 @@ def test_a_refusal_names_the_setting_the_rule_and_the_value(
     assert str(caught.value) == f"here: {message}"
 
 
-def test_several_faults_are_told_at_once_one_a_line() -> None:
+def test_several_faults_are_reported_at_once_one_per_line() -> None:
     with pytest.raises(UsageError) as caught:
         Settings.from_flat({"batch_size": 0, "tokenizer": "syllable", "dropout": True, "seed": -1})
     assert str(caught.value).splitlines() == [

@@ -21,7 +21,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 class Settings(SettingsGroup):
-    """All that decides a training run."""
+    """All settings of a training run."""
 
     data: DataSettings = Field(default_factory=DataSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
@@ -42,11 +42,11 @@ class Settings(SettingsGroup):
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any], where: str = "settings") -> Self:
-        """Build from one flat mapping; raises UsageError that begins with `where`."""
+        """Build from one flat mapping; raise UsageError, each line beginning with `where`."""
         return cls().changed(where, **values)
 
     def changed(self, where: str = "settings", /, **values: Any) -> Self:
-        """Return a copy with some settings replaced, all rules checked again."""
+        """Return a copy with some settings replaced; all rules are checked again."""
         names = self.names()
         for name in values:
             if name not in names:
@@ -62,7 +62,7 @@ class Settings(SettingsGroup):
         return {name: value for group in self.groups for name, value in getattr(self, group)}
 
     def to_toml(self) -> str:
-        """Write all settings as TOML that `from_toml` reads back, a comment before each group."""
+        """Return all settings as TOML that `from_toml` reads, with a comment before each group."""
         parts = []
         for name, group in self.groups.items():
             values = getattr(self, name).model_dump(mode="json")
@@ -76,7 +76,7 @@ class Settings(SettingsGroup):
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file; raises UsageError where there is none."""
+    """Read a TOML file; raise UsageError if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -84,12 +84,12 @@ def read_toml(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not TOML: the file is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
-        rule = str(error).partition("; use sys.")[0]  # for whoever writes Python
+        rule = str(error).partition("; use sys.")[0]  # advice for Python programmers
         raise UsageError(f"{file}: not TOML: {rule}") from None
 
 
 def find_config(name: str) -> Path:
-    """Find a settings file by path, or a recipe that ships with rnnlab by name."""
+    """Find a settings file by its path, or a recipe of rnnlab by its name."""
     if Path(name).is_file():
         return Path(name)
     recipe = RECIPES / f"{name}.toml"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rnnlab.config import ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
-from rnnlab.errors import ModelFolderError, UsageError, plainly
+from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.tensor_file import MODEL_CONFIG, Shapes, read_tensors, write_tensors
@@ -69,7 +69,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
     try:
         tokenizer = tokenizer_from_json(content)
     except Exception as error:  # the tokenizers library raises bare Exception
-        raise ModelFolderError(f"{file}: not a tokenizer: {plainly(error)}") from None
+        raise ModelFolderError(f"{file}: not a tokenizer: {message_of(error)}") from None
     if tokenizer.size != config.get("vocabulary_size"):
         raise ModelFolderError(
             f"{folder}: {TOKENIZER} has {tokenizer.size} tokens, "

@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from rnnlab.errors import ModelFolderError, plainly
+from rnnlab.errors import ModelFolderError, message_of
 from rnnlab.lm.train import EpochLoss, Trainer
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -95,7 +95,7 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         trainer.rng.bit_generator.state = trainer.epoch_rng
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ModelFolderError(
-            f"the training state does not fit this run: {plainly(error)}"
+            f"the training state does not fit this run: {message_of(error)}"
         ) from error
 
 

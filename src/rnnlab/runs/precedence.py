@@ -1,4 +1,4 @@
-"""Where a run's settings come from, later ones before earlier ones:
+"""Precedence of a run's settings; each source overrides those above it:
 
 1. the defaults;
 2. a settings file or a recipe, or the run that is resumed;

@@ -12,7 +12,7 @@ from rnnlab.errors import (
     DivergenceError,
     OutOfMemoryError,
     RunDirectoryError,
-    lack_of_memory,
+    as_out_of_memory,
 )
 from rnnlab.lm.train import Step
 from rnnlab.runs.files import state_files
@@ -159,7 +159,7 @@ def _saying_what_is_kept(writer: RunWriter) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         raise type(interrupt)(_kept(writer.directory)) from None
     except (MemoryError, RuntimeError) as error:
-        if not (lack := lack_of_memory(error)):
+        if not (lack := as_out_of_memory(error)):
             raise
         raise OutOfMemoryError(f"{lack}. {_kept(writer.directory)}") from None
     except OSError as error:
