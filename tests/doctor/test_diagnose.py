@@ -11,11 +11,21 @@ from safetensors.numpy import load_file, save_file
 
 import rnnlab
 from rnnlab.display.diagnosis import write_diagnosis
+from rnnlab.doctor import (
+    advice,
+    evidence,
+    rules_activity,
+    rules_curve,
+    rules_learning,
+    rules_regularization,
+    weights,
+)
 from rnnlab.doctor.diagnose import RULES
 from rnnlab.doctor.diagnosis import Diagnosis, Finding
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.files import sealed, write_json
 
+PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
 NEED_TEXT = {"stuck at the unigram level", "saturated gates", "dead units", "learning rate too low"}
 
 
@@ -36,7 +46,7 @@ def test_words_and_json_say_the_same(cli: Cli, trained: tuple[Path, str]) -> Non
     assert content["healthy"] is (not content["findings"])
     assert done.stdout.startswith(f"run         {trained[0]}\nstate       ")
     assert "100% of the budget; ended by budget\n" in done.stdout
-    assert f"looked at   {', '.join(content['looked_at'])}\n" in done.stdout
+    assert f"looked for  {', '.join(content['looked_at'])}\n" in done.stdout
     assert [*content["looked_at"], *content["not_asked"]] == list(RULES)
     assert all(f"\n{finding['title']}\n" in done.stdout for finding in content["findings"])
 
@@ -57,28 +67,28 @@ def test_a_finding_is_printed_with_its_evidence_and_advice(
         "try         --cell gru\n"
         "            more text\n"
         "\n"
-        "looked at   nothing\n"
-        "not asked   overfitting, saturated gates: no checkpoint has been saved yet\n"
+        "looked for  nothing\n"
+        "left out    overfitting, saturated gates: no checkpoint has been saved yet\n"
         "            diverged: nothing was logged\n"
     )
     write_diagnosis(Diagnosis("runs/a", "at rest", (), ("diverged",), {}), as_json=False)
-    assert "\nhealthy: nothing found of what was looked at\n" in capsys.readouterr().out
+    assert "\nhealthy: none of these illnesses was found\n" in capsys.readouterr().out
     write_diagnosis(Diagnosis("runs/a", "at rest", (), (), left_out), as_json=False)
-    assert "\nno rule could be asked\n" in capsys.readouterr().out
+    assert "\nnothing could be looked for\n" in capsys.readouterr().out
 
 
-def test_a_run_object_is_taken_as_its_directory_is(trained: tuple[Path, str]) -> None:
+def test_a_run_object_gives_the_same_diagnosis_as_its_directory(trained: tuple[Path, str]) -> None:
     assert rnnlab.diagnose(rnnlab.Run.open(trained[0])) == rnnlab.diagnose(str(trained[0]))
 
 
-def test_a_checkpoint_that_is_gone_is_not_one_that_never_was(copy: Path) -> None:
+def test_a_deleted_checkpoint_is_told_from_one_not_saved_yet(copy: Path) -> None:
     shutil.rmtree(copy / "checkpoint")
     last = copy / "checkpoint" / "last"
     assert rnnlab.diagnose(copy).not_asked["dead units"] == f"{last} is gone"
 
 
 @pytest.mark.parametrize("damage", ["gone", "another run's"])
-def test_metrics_that_are_not_the_runs(copy: Path, damage: str) -> None:
+def test_metrics_of_another_run_are_refused(copy: Path, damage: str) -> None:
     file = copy / "metrics.jsonl"
     lines = file.read_text().splitlines(keepends=True)
     steps = json.loads(lines[-1])["step"]
@@ -89,13 +99,13 @@ def test_metrics_that_are_not_the_runs(copy: Path, damage: str) -> None:
         file.write_text(lines[0])
         ends = json.loads(lines[0])["step"]
     message = (
-        f"{file} ends at step {ends}, result.json says {steps}: it is not of this run, or lines"
+        f"{file} ends at step {ends}, result.json says {steps}: it belongs to another run, or lines"
     )
     with pytest.raises(RunDirectoryError, match=re.escape(message)):
         rnnlab.diagnose(copy)
 
 
-def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
+def test_settings_that_contradict_the_checkpoint_are_refused(copy: Path) -> None:
     file = copy / "config.toml"
     file.write_text(file.read_text().replace("hidden_size = 32", "hidden_size = 33"))
     message = (
@@ -105,8 +115,8 @@ def test_settings_that_are_not_those_of_the_checkpoint(copy: Path) -> None:
         rnnlab.diagnose(copy)
 
 
-def test_torn_settings_are_no_evidence(copy: Path) -> None:
-    """Else a learning rate that nobody set would be judged."""
+def test_torn_settings_are_refused(copy: Path) -> None:
+    """Otherwise a learning rate that nobody set would be judged."""
     file = copy / "config.toml"
     file.write_text(file.read_text().partition("learning_rate")[0])
     message = f"{file}: damaged, it has no learning_rate; delete it to have it written anew from"
@@ -114,7 +124,7 @@ def test_torn_settings_are_no_evidence(copy: Path) -> None:
         rnnlab.diagnose(copy)
 
 
-def test_a_run_without_result_is_read_as_going_on_or_killed(copy: Path) -> None:
+def test_a_run_without_result_is_still_going_or_was_killed(copy: Path) -> None:
     (copy / "result.json").unlink()
     with (copy / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "train", "step": 99')
@@ -123,7 +133,7 @@ def test_a_run_without_result_is_read_as_going_on_or_killed(copy: Path) -> None:
     assert diagnosis.looked_at == tuple(RULES)
 
 
-def test_a_run_that_has_only_begun(copy: Path) -> None:
+def test_a_run_that_has_only_begun_has_no_evidence(copy: Path) -> None:
     for name in ("result.json", "metrics.jsonl"):
         (copy / name).unlink()
     shutil.rmtree(copy / "checkpoint")
@@ -144,7 +154,7 @@ def test_without_its_text_a_run_is_judged_by_its_log_alone(copy: Path) -> None:
     assert why.startswith("the training text is not at hand: corpus 'gone.txt' is neither")
 
 
-def test_weights_that_diverged_to_nan_are_no_damage(copy: Path) -> None:
+def test_nan_weights_of_a_diverged_run_are_not_damage(copy: Path) -> None:
     file = copy / "checkpoint" / "last" / "model.safetensors"
     weights = load_file(file)
     weights["output.bias"][0] = float("nan")
@@ -159,7 +169,7 @@ def test_weights_that_diverged_to_nan_are_no_damage(copy: Path) -> None:
     assert diagnosis.not_asked["dead units"].startswith("the last weights cannot be used: ")
 
 
-def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_directory_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("doctor", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     message = f"rnnlab: error: {tmp_path} is not a run directory: it has no config.toml"
@@ -188,9 +198,9 @@ def test_no_run_directory(cli: Cli, tmp_path: Path) -> None:
         ("result.json", "{", RunDirectoryError, "result.json: damaged, not JSON: "),
         (
             "result.json", '{"training": {}}', RunDirectoryError,
-            "result.json: damaged, not as a run writes it",
+            "result.json: damaged, not what a run writes",
         ),
-        ("result.json", '{"training": 3}', RunDirectoryError, "not as a run writes it"),
+        ("result.json", '{"training": 3}', RunDirectoryError, "not what a run writes"),
         (
             "checkpoint/last/model.safetensors", "", ModelFolderError,
             "model.safetensors: damaged, not a safetensors file: ",
@@ -214,3 +224,48 @@ def test_a_damaged_file_is_one_line_on_the_command_line(cli: Cli, copy: Path) ->
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"rnnlab: error: {copy}/metrics.jsonl: line 1: damaged")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_page_names_every_illness_in_the_order_of_the_rules() -> None:
+    table = PAGE.partition("## Tried on")[0]
+    assert re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) == ["illness", *RULES]
+    assert all(f'"{illness}"' in table for illness in NEED_TEXT)
+
+
+@pytest.mark.parametrize(
+    ("illness", "words"),
+    [
+        ("diverged", f"lost {rules_curve.LOST_SHARE:.0%} of what had been learned"),
+        ("diverged", f"at least {rules_curve.MIN_LOST_NATS} nats and {rules_curve.NOISE:.0%} of"),
+        ("diverged", f"it is {rules_curve.NOISE:.0%} worse than uniform guessing"),
+        ("stuck at the unigram level", f"within {rules_learning.NEAR_UNIGRAM:.0%} of the entropy"),
+        ("stuck at the unigram level", f"no more than {rules_curve.STILL_FALLING:.0%} from the"),
+        ("stuck at the unigram level", f"model gains {rules_learning.WORTH_READING:.0%}"),
+        ("clipping every step", f"{rules_curve.EVERY_STEP:.0%} of the steps in the second half"),
+        ("saturated gates", f"{rules_activity.SATURATED_SHARE:.0%} of a gate's activations"),
+        ("saturated gates", f"within {weights.END:.0%} of an end of its range"),
+        ("saturated gates", f"below {rules_activity.MEMORIZED_SHARE:.0%} of the unigram level"),
+        ("dead units", f"{rules_activity.DEAD_SHARE:.0%} of a layer's units vary"),
+        ("dead units", f"less than {weights.STILL:.0%} of what the most active"),
+        ("dead units", f"most active {weights.LIVELIEST:.0%}"),
+        ("overfitting", f"the last {rules_curve.LATE_EVALUATIONS} held-out evaluations"),
+        ("overfitting", f"all {rules_curve.RISE:.0%} above"),
+        ("regularization too strong", f"above {rules_regularization.STRONG_DROPOUT} while"),
+        ("regularization too strong", f"removes {advice.FORGETTING} of every weight per step"),
+        ("regularization too strong", f"above {rules_regularization.HALF_LEARNED:.0%} of"),
+        ("learning rate too low", f"less than {rules_learning.HARDLY_MOVED} of their initial"),
+        ("learning rate too low", f"at most {rules_learning.FAR_BELOW:.0%} of the optimizer's"),
+        ("learning rate too low", f"still fell by {rules_curve.STILL_FALLING:.0%}"),
+        ("batch too large for the text", f"at most {rules_curve.FEW_BATCHES} batches per epoch"),
+        ("batch too large for the text", f"fewer than {rules_curve.FEW_UPDATES} updates"),
+        ("batch too large for the text", f"gives {rules_curve.WANTED_BATCHES} updates per epoch"),
+    ],
+)
+def test_the_page_gives_the_thresholds_of_the_rules(illness: str, words: str) -> None:
+    (row,) = re.findall(rf"^\| {illness} \|.*\|.*\|$", PAGE, re.MULTILINE)
+    assert words in row
+
+
+def test_the_page_gives_the_progress_that_rules_need() -> None:
+    assert f"within {evidence.MIN_BUDGET_SHARE:.0%} of the budget, or within " in PAGE
+    assert f"within {rules_learning.MIN_STEPS} steps" in PAGE

@@ -1,4 +1,4 @@
-"""Where each rule begins to speak, on evidence made up to lie on either side of its border."""
+"""Each rule on made-up evidence just inside and just outside of its threshold."""
 
 import math
 from dataclasses import replace
@@ -49,11 +49,11 @@ def evidence(
     return Evidence(history, TextLevels(tokens, unigram, gain), facts)
 
 
-def test_diverged_by_what_ended_the_run():
+def test_a_run_that_divergence_ended_has_diverged():
     finding = diverged(evidence(stopped_by="divergence", learning_rate=0.02, clip_norm=0.0))
     assert finding.evidence[0] == (
-        "training stopped after step 400: the next one's loss or gradient was not finite, or its "
-        "loss beyond any perplexity"
+        "training stopped after step 400: at the next step the loss or gradient was not finite, or "
+        "the loss too large for a perplexity"
     )
     assert finding.advice == (
         "--learning-rate 0.002 (now 0.02)",
@@ -63,7 +63,7 @@ def test_diverged_by_what_ended_the_run():
     assert diverged(evidence(stopped_by="SIGINT")) is None
 
 
-def test_diverged_by_a_null_in_the_log():
+def test_a_null_in_the_log_is_a_divergence():
     finding = diverged(evidence((*FALLING, math.nan)))
     assert finding.evidence == ("training loss is NaN or infinite at step 410",)
     finding = diverged(evidence(held_out=(2.0, math.nan)))
@@ -73,7 +73,7 @@ def test_diverged_by_a_null_in_the_log():
 
 
 @pytest.mark.parametrize(("end", "ill"), [(2.4, False), (2.5, True), (9.0, True)])
-def test_diverged_by_losing_half_of_what_had_been_learned(end, ill):
+def test_losing_half_of_what_had_been_learned_is_a_divergence(end, ill):
     """Guessing among 50 tokens gives 3.91; from there to 1.0 half is 1.46."""
     finding = diverged(evidence((3.9, *[2.0] * 10, *[1.0] * 18, end, end)))
     assert (finding is not None) is ill
@@ -83,21 +83,21 @@ def test_a_loss_that_jumps_and_comes_back_has_not_diverged():
     assert diverged(evidence((3.9, *[1.0] * 15, 3.0, *[1.0] * 15))) is None
 
 
-def test_diverged_by_ending_worse_than_guessing_unless_it_began_there_and_gets_better():
+def test_ending_worse_than_guessing_is_a_divergence_unless_the_run_began_there_and_improves():
     finding = diverged(evidence([9.0] * 40))
     assert (
         "guessing among 50 tokens, as this network did at first, gives 3.91" in finding.evidence[0]
     )
     falling = [9.0 - 0.1 * n for n in range(40)]
-    assert diverged(evidence(falling)), "it went up before"
-    assert diverged(evidence(falling, init="normal")) is None, "it may have begun there"
+    assert diverged(evidence(falling)), "torch's weights begin at guessing, so the loss rose"
+    assert diverged(evidence(falling, init="normal")) is None, "other weights may begin there"
     finding = diverged(evidence([9.0] * 40, init="normal"))
     assert "guessing among 50 tokens gives 3.91" in finding.evidence[0]
     assert diverged(evidence([4.2] * 40)) is None
 
 
-def test_steps_count_not_lines():
-    """As after an extension: 30 lines of one step, then 10 of nine, the last ones clipped."""
+def test_means_are_over_steps_not_lines():
+    """As after a larger budget: 30 lines of one step, then 10 lines of nine steps."""
     steps = [1] * 30 + [9] * 10
     lines = tuple(
         TrainLine(sum(steps[:n]), steps[n - 1], n, n / 40, 2.0, 0.5, float(n > 33))
@@ -110,7 +110,7 @@ def test_steps_count_not_lines():
     assert mean_clipped_share(history.part(0.5, 1)) == 1
 
 
-def test_nothing_is_said_of_a_run_that_has_logged_nothing():
+def test_a_run_that_has_logged_nothing_is_not_judged():
     with pytest.raises(NotAtHand, match=r"^nothing has been logged yet$"):
         diverged(evidence((), stopped_by=""))
 
@@ -121,18 +121,18 @@ def test_stuck_within_a_twentieth_of_the_unigram_level(last, ill):
     assert (stuck_at_unigram(evidence(nats)) is not None) is ill
 
 
-def test_not_stuck_while_the_loss_falls_or_where_there_is_nothing_to_learn_or_weights_stay():
+def test_not_stuck_if_the_loss_falls_or_nothing_can_be_learned_or_weights_have_not_moved():
     still = [3.0] * 40
     assert stuck_at_unigram(evidence(still)).evidence[0] == (
         "training nats per token: 3.000 in the last quarter of the run, 3.000 in the third; "
-        "knowing only how frequent each token is gives 3.000"
+        "token frequencies alone give 3.000"
     )
     assert stuck_at_unigram(evidence([*[3.1] * 30, *[3.0] * 10])) is None
     assert stuck_at_unigram(evidence(still, gain=0.04)) is None
     assert stuck_at_unigram(evidence(still, moved=0.2)) is None
 
 
-def test_stuck_advice_names_what_is_odd_in_the_settings():
+def test_stuck_advice_names_the_unusual_settings():
     advice = stuck_at_unigram(evidence([3.0] * 40, init="normal", dropout=0.9, optimizer="sgd"))
     assert advice.advice[0] == "--init torch (now normal)"
     assert advice.advice[1].startswith("--dropout 0.2 (now 0.9)")
@@ -153,7 +153,7 @@ def test_clipping_at_nineteen_of_twenty_steps(share, ill):
     assert (clipping(evidence(clipped=share, clip_norm=0.1)) is not None) is ill
 
 
-def test_clipping_says_how_hard_and_what_limit_to_try():
+def test_clipping_gives_its_strength_and_a_limit_to_try():
     finding = clipping(evidence(clipped=1.0, clip_norm=0.1, optimizer="sgd", learning_rate=1.0))
     assert finding.evidence == (
         "100% of the steps after step 210 were clipped",
@@ -161,7 +161,7 @@ def test_clipping_says_how_hard_and_what_limit_to_try():
     )
     assert finding.advice == (
         "--clip-norm 1 (now 0.1): twice the usual norm",
-        "--learning-rate 0.2 (now 1): should it diverge; beside --clip-norm 1 steps as long as now",
+        "--learning-rate 0.2 (now 1): if that diverges; with --clip-norm 1, steps stay as long",
     )
     assert clipping(evidence(clipped=1.0, clip_norm=0.0)) is None
     with pytest.raises(NotAtHand, match="the training curve has 7 points so far"):
@@ -189,7 +189,7 @@ def test_overfitting_needs_a_training_loss_that_falls_and_held_out_text():
     assert overfitting(evidence([2.0] * 40, held_out=rising)) is None
     with pytest.raises(NotAtHand, match="nothing was held out for validation"):
         overfitting(evidence(held_out=(), split=(0.9, 0.0, 0.1)))
-    with pytest.raises(NotAtHand, match="3 held-out evaluations so far; it needs 4"):
+    with pytest.raises(NotAtHand, match="3 held-out evaluations so far; at least 4 are needed"):
         overfitting(evidence(held_out=(1.0, 2.0, 3.0)))
 
 
@@ -198,15 +198,15 @@ def test_learning_rate_too_low_when_weights_hardly_moved(moved, ill):
     assert (learning_rate_too_low(evidence(moved=moved)) is not None) is ill
 
 
-def test_learning_rate_is_not_too_low_for_a_run_that_has_learned_and_settled():
+def test_learning_rate_is_not_too_low_if_the_run_has_learned_and_settled():
     assert learning_rate_too_low(evidence([1.0] * 40, moved=0.1)) is None
     assert learning_rate_too_low(evidence([3.9] * 40, moved=0.1)) is not None
 
 
-def test_learning_rate_advice_is_the_default_or_ten_times_as_much():
+def test_learning_rate_advice_is_the_default_or_ten_times_the_rate():
     low = evidence(moved=0.1, learning_rate=1e-5)
     assert learning_rate_too_low(low).advice[0] == (
-        "--learning-rate 0.003 (now 1e-05): the optimizer's own"
+        "--learning-rate 0.003 (now 1e-05): the optimizer's default"
     )
     assert learning_rate_too_low(evidence(moved=0.1, learning_rate=0.003)).advice[0] == (
         "--learning-rate 0.03 (now 0.003)"
@@ -215,11 +215,15 @@ def test_learning_rate_advice_is_the_default_or_ten_times_as_much():
 
 @pytest.mark.parametrize("rule", [stuck_at_unigram, learning_rate_too_low])
 def test_learning_is_judged_from_fifty_steps_and_a_quarter_of_the_budget_on(rule):
-    with pytest.raises(NotAtHand, match=r"^40 steps so far; it needs 50$"):
+    with pytest.raises(NotAtHand, match=r"^40 steps so far; at least 50 are needed$"):
         rule(evidence(steps_a_line=1))
-    with pytest.raises(NotAtHand, match=r"^20% of the budget is used so far; it needs 25%$"):
+    with pytest.raises(
+        NotAtHand, match=r"^20% of the budget is used so far; at least 25% is needed$"
+    ):
         rule(evidence(progress=0.2))
-    with pytest.raises(NotAtHand, match="the training curve has 7 points so far; it needs 8"):
+    with pytest.raises(
+        NotAtHand, match="the training curve has 7 points so far; at least 8 are needed"
+    ):
         rule(evidence(FALLING[:7]))
     with pytest.raises(NotAtHand, match=r"^the run diverged$"):
         rule(replace(evidence(), diverged=True))
@@ -229,7 +233,7 @@ def test_learning_is_judged_from_fifty_steps_and_a_quarter_of_the_budget_on(rule
     ("tokens", "steps_a_line", "ill"),
     [(43_007, 7, True), (43_008, 7, False), (40_000, 8, False), (40_000, 0.5, False)],
 )
-def test_batch_too_large_at_twenty_batches_an_epoch_and_few_updates(tokens, steps_a_line, ill):
+def test_batch_too_large_at_twenty_batches_per_epoch_and_few_updates(tokens, steps_a_line, ill):
     """A batch is 32 x 64 = 2,048 tokens; 43,008 are 21 of them."""
     found = batch_too_large(evidence(tokens=tokens, steps_a_line=steps_a_line))
     assert (found is not None) is ill
@@ -258,11 +262,11 @@ def gate(place, low, high, cell="lstm"):
         (gate(0, 0.5, 0.41, "rnn"), True),
     ],
 )
-def test_saturated_gates_are_gates_or_the_only_state_never_the_candidate(activity, ill):
+def test_gates_and_the_only_state_can_saturate_but_not_the_candidate(activity, ill):
     assert (saturated_gates(evidence(gates=[activity])) is not None) is ill
 
 
-def test_saturated_gates_name_the_gate_and_a_forget_bias():
+def test_saturated_gates_name_the_gate_and_advise_a_smaller_forget_bias():
     found = saturated_gates(evidence(gates=[gate(1, 0.01, 0.98)], forget_bias=10.0))
     assert found.evidence == ("layer 1, f: 1% of activations are close to 0 and 98% close to 1",)
     assert found.advice[0] == "--forget-bias 1 (now 10)"
@@ -274,15 +278,15 @@ def test_dead_units_from_a_fifth_of_a_layer_on(dead, ill):
     assert (found is not None) is ill
 
 
-def test_dead_units_say_how_many_never_fire():
+def test_dead_units_give_the_number_that_never_fires():
     found = dead_units(evidence(layers=[LayerActivity(2, 50, 20, 19)], cell="rnn-relu"))
     assert found.evidence == (
-        "layer 2: 20 of 50 units never change over the text, 19 of them are 0 all along",
+        "layer 2: 20 of 50 units never change over the text, 19 of them are always 0",
     )
     assert found.advice[-1] == "--cell lstm (now rnn-relu)"
 
 
-def test_without_a_result_the_start_stands_for_guessing():
+def test_without_a_result_the_first_loss_replaces_that_of_guessing():
     running = evidence((3.9, *[1.0] * 30, *[3.0] * 5), stopped_by="")
     history = replace(running.history, vocabulary_size=None, train_tokens=None)
     assert "1 at step" in diverged(replace(running, history=history)).evidence[0]
@@ -290,7 +294,7 @@ def test_without_a_result_the_start_stands_for_guessing():
     assert diverged(replace(running, history=still)) is None
 
 
-def test_advice_brings_along_what_the_settings_would_refuse_without():
+def test_advice_includes_the_flags_that_the_settings_require():
     asked = {"tie_weights": True, "embedding_size": 256, "momentum": 0.9, "nesterov": True}
     still = evidence([3.0] * 40, optimizer="sgd", **asked)
     assert stuck_at_unigram(still).advice[0] == (
@@ -299,10 +303,10 @@ def test_advice_brings_along_what_the_settings_would_refuse_without():
     still.settings.changed(optimizer="adamw", nesterov=False, momentum=0)
 
 
-def test_advice_is_no_rate_above_the_optimizers_own_nor_one_below_where_that_helps():
+def test_a_divergence_is_answered_with_a_lower_rate_at_most_the_default():
     ended = {"stopped_by": "divergence", "warmup": 0.1}
     told = diverged(evidence(learning_rate=100.0, optimizer="sgd", **ended)).advice
-    assert told == ("--learning-rate 1 (now 100): the optimizer's own",)
+    assert told == ("--learning-rate 1 (now 100): the optimizer's default",)
     told = diverged(evidence(learning_rate=2.0, optimizer="sgd", **ended)).advice
     assert told == ("--learning-rate 0.2 (now 2)",)
     told = diverged(evidence(init="normal", **ended)).advice
@@ -316,10 +320,10 @@ def test_momentum_makes_steps_longer():
     nats = (*[3.9] * 20, *[2.04] * 10, *[2.0] * 10)
     assert learning_rate_too_low(evidence(nats, learning_rate=0.1, **momentum)) is None
     told = learning_rate_too_low(evidence(nats, learning_rate=0.01, **momentum)).advice
-    assert told[0] == "--learning-rate 0.1 (now 0.01): the optimizer's own, at momentum 0.9"
+    assert told[0] == "--learning-rate 0.1 (now 0.01): the optimizer's default at momentum 0.9"
 
 
-def test_clipping_costs_little_where_the_optimizer_divides_by_the_gradient():
+def test_clipping_costs_little_if_the_optimizer_divides_by_the_gradient():
     for optimizer in ("sgd", "adamw"):
         found = clipping(evidence(clipped=1.0, clip_norm=0.1, optimizer=optimizer))
         assert ("loses little" in found.advice[0]) is (optimizer == "adamw")
@@ -328,24 +332,24 @@ def test_clipping_costs_little_where_the_optimizer_divides_by_the_gradient():
 @pytest.mark.parametrize(
     ("rate", "before", "ill"), [(0.0006, 2.04, True), (0.0007, 2.04, False), (0.0006, 2.01, False)]
 )
-def test_learning_rate_too_low_where_it_is_far_below_and_the_loss_falls(rate, before, ill):
-    """The optimizer's own is 0.003; from 2.02 to 2.0 is a fall of 1%."""
+def test_learning_rate_too_low_if_far_below_the_default_and_the_loss_falls(rate, before, ill):
+    """The default is 0.003; from 2.02 to 2.0 is a fall of 1%."""
     nats = (*[3.9] * 20, *[before] * 10, *[2.0] * 10)
     found = learning_rate_too_low(evidence(nats, learning_rate=rate))
     assert (found is not None) is ill
     if found:
-        assert found.evidence[0] == "learning_rate is 0.0006, adamw's own is 0.003"
-        assert found.advice[0] == "--learning-rate 0.003 (now 0.0006): the optimizer's own"
+        assert found.evidence[0] == "learning_rate is 0.0006, the default of adamw is 0.003"
+        assert found.advice[0] == "--learning-rate 0.003 (now 0.0006): the optimizer's default"
 
 
-def test_patience_is_the_cure_of_overfitting():
+def test_a_run_that_patience_ended_does_not_overfit():
     rising = {"held_out": (2.5, 2.0, 2.1, 2.2, 2.3)}
     assert overfitting(evidence(**rising, patience=3)) is not None
     ended = evidence(**rising, patience=3, stopped_by="no new best in 3 evaluations")
     assert overfitting(ended) is None
 
 
-def test_what_is_worse_than_guessing_or_decays_is_no_overfitting():
+def test_a_run_worse_than_guessing_or_with_strong_decay_does_not_overfit():
     rising = {"held_out": (2.5, 2.0, 2.1, 2.2, 2.3)}
     falling = [9.0 - 0.1 * n for n in range(40)]
     assert overfitting(evidence(falling, **rising)) is None
@@ -356,14 +360,14 @@ def test_what_is_worse_than_guessing_or_decays_is_no_overfitting():
     ("share", "held_out", "ill"),
     [(0.8, 2.4, True), (0.8, 2.6, False), (0.7, 2.4, False)],
 )
-def test_much_dropout_where_nothing_overfits(share, held_out, ill):
+def test_strong_dropout_without_overfitting_is_too_strong(share, held_out, ill):
     run = evidence([2.5] * 40, held_out=(3.0, held_out), dropout=share)
     found = regularization_too_strong(run)
     assert (found is not None) is ill
     if found:
         assert found.advice == ("--dropout 0.2 (now 0.8)",)
         assert "2.400 nats" in found.evidence[0]
-        assert "dropout 0.8, 2.500" in found.evidence[0]
+        assert "dropout 0.8: 2.500" in found.evidence[0]
         with pytest.raises(NotAtHand, match="no held-out evaluation to compare training with"):
             regularization_too_strong(evidence([2.5] * 40, held_out=(), dropout=share))
 
@@ -379,22 +383,22 @@ def test_much_dropout_where_nothing_overfits(share, held_out, ill):
     ],
 )
 def test_weight_decay_that_forgets_in_500_steps(optimizer, rate, decay, end, ill):
-    """The unigram entropy is 3.0; half of it is learned by who ends at 1.5."""
+    """The unigram entropy is 3.0; a run that ends at 1.5 has learned half of it."""
     settings = {"optimizer": optimizer, "learning_rate": rate, "weight_decay": decay}
     found = regularization_too_strong(evidence([end] * 40, **settings))
     assert (found is not None) is ill
     if found:
-        assert "a third is left of what was learned 500 steps ago" in found.evidence[0]
+        assert "only a third of what was learned 500 steps ago is left" in found.evidence[0]
 
 
-def test_a_text_known_by_heart_may_saturate_gates_and_still_units():
+def test_a_memorized_text_may_saturate_gates_and_leave_units_dead():
     ill = {"gates": [gate(0, 0.5, 0.5)], "layers": [LayerActivity(1, 50, 50, 0)]}
     for rule in (saturated_gates, dead_units):
         assert rule(evidence([3.9] * 30 + [0.31] * 10, **ill)) is not None
         assert rule(evidence([3.9] * 30 + [0.29] * 10, **ill)) is None
 
 
-def test_a_split_too_short_for_evaluations_is_no_question_of_how_many():
+def test_a_split_too_short_for_evaluations_is_named_as_the_reason():
     with pytest.raises(NotAtHand, match="the validation split is too short"):
         overfitting(evidence(held_out=()))
     with pytest.raises(NotAtHand, match="0 held-out evaluations so far"):

@@ -1,4 +1,4 @@
-"""What `rnnlab doctor` prints."""
+"""Print what `rnnlab doctor` found."""
 
 import json
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     for finding in diagnosis.findings:
         _write_finding(finding, console)
     if diagnosis.healthy:
-        found = "healthy: nothing found of what was looked at"
-        found = found if diagnosis.looked_at else "no rule could be asked"
+        found = "healthy: none of these illnesses was found"
+        found = found if diagnosis.looked_at else "nothing could be looked for"
         console.print(f"\n{found}", style="bold")
     console.print()
-    _write_list("looked at", [", ".join(diagnosis.looked_at) or "nothing"], console)
+    _write_list("looked for", [", ".join(diagnosis.looked_at) or "nothing"], console)
     left_out = groupby(diagnosis.not_asked.items(), key=lambda item: item[1])
     lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
-    _write_list("not asked", lines, console)
+    _write_list("left out", lines, console)
 
 
 def _write_finding(finding: Finding, console: Console) -> None:

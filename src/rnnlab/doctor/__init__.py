@@ -1,9 +1,10 @@
-"""What is wrong with a run, in words: evidence, rules, findings.
+"""Diagnose a run: collect evidence, apply rules, report findings.
 
-history.py   what the run logged
-text.py      what simple predictors reach on its training text
-weights.py   how far its weights went from where they began, what gates and units do on the text
-evidence.py  these together, or why one of them is not at hand
-*_rules.py   one function an illness: evidence -> finding, or None
-examine.py   asks every rule
+history.py      what the run logged
+text_levels.py  what simple predictors reach on its training text
+weights.py      how far its weights have moved; what gates and units do on the text
+evidence.py     all of these, or the reason why one is missing
+rules_*.py      one function per illness: evidence -> finding, or None
+advice.py       what to try, as flags
+diagnose.py     applies every rule
 """

@@ -1,4 +1,4 @@
-"""All that rules may look at; what is missing says why when a rule reaches for it."""
+"""The evidence that rules use; reading missing evidence raises the reason."""
 
 import math
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from rnnlab.doctor.history import History, mean_nats
 from rnnlab.doctor.text_levels import TextLevels
 from rnnlab.doctor.weights import WeightFacts
 
-FAIR_SHARE = 0.25
-"""Of the budget: what has not been learned before is no sign of illness yet."""
+MIN_BUDGET_SHARE = 0.25
+"""Share of the budget before which a lack of progress is not a sign of illness."""
 
 MIN_LINES = 8
-"""Lines of training that a curve needs, so that each quarter of it is a mean of two at least."""
+"""Training lines that a curve needs, so that each quarter is the mean of at least two."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The second half of the training curve, nats per token."""
+    """The second half of the training curve, in nats per token."""
 
     third_quarter_nats: float
     last_quarter_nats: float
 
     @property
     def fall(self) -> float:
-        """By what share the loss fell from one quarter to the next; below 0 where it rose."""
+        """Share by which the loss fell from the third quarter to the last; negative if it rose."""
         if not self.third_quarter_nats:
             return 0.0
         return 1 - self.last_quarter_nats / self.third_quarter_nats
@@ -33,7 +33,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one run."""
+    """What is known about one run."""
 
     history: History
     text_or_why: TextLevels | NotAtHand
@@ -42,41 +42,42 @@ class Evidence:
 
     @property
     def settings(self) -> Settings:
-        """What was asked for."""
+        """The settings of the run."""
         return self.history.settings
 
     @property
     def text(self) -> TextLevels:
-        """What simple predictors reach; raises NotAtHand where the text is not."""
+        """What simple predictors reach; raises NotAtHand if the text is missing."""
         if isinstance(self.text_or_why, NotAtHand):
             raise self.text_or_why
         return self.text_or_why
 
     @property
     def weights(self) -> WeightFacts:
-        """What the last weights do; raises NotAtHand where they or the text are not."""
+        """What the last weights do; raises NotAtHand if they or the text are missing."""
         if isinstance(self.weights_or_why, NotAtHand):
             raise self.weights_or_why
         return self.weights_or_why
 
     @property
     def end_nats(self) -> float:
-        """Training nats per token in the last quarter, however short the curve; NaN without one."""
+        """Training nats per token in the last quarter of a curve of any length; NaN without one."""
         return mean_nats(self.history.part(0.75, 1)) if self.history.training else math.nan
 
     @property
     def curve(self) -> Curve:
-        """How the loss went; raises NotAtHand where there is too little of it, or it diverged."""
+        """The loss over time; raises NotAtHand if the curve is too short or the run diverged."""
         history = self.history
         if self.diverged:
             raise NotAtHand("the run diverged")
         if len(history.training) < MIN_LINES:
             raise NotAtHand(
-                f"the training curve has {len(history.training)} points so far; it needs "
-                f"{MIN_LINES} (--num-log-lines)"
+                f"the training curve has {len(history.training)} points so far; at least "
+                f"{MIN_LINES} are needed (--num-log-lines)"
             )
-        if history.progress < FAIR_SHARE:
+        if history.progress < MIN_BUDGET_SHARE:
             raise NotAtHand(
-                f"{history.progress:.0%} of the budget is used so far; it needs {FAIR_SHARE:.0%}"
+                f"{history.progress:.0%} of the budget is used so far; at least "
+                f"{MIN_BUDGET_SHARE:.0%} is needed"
             )
         return Curve(mean_nats(history.part(0.5, 0.75)), mean_nats(history.part(0.75, 1)))

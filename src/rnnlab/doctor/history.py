@@ -1,4 +1,4 @@
-"""What a run logged, read back and checked."""
+"""Read and check what a run logged."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ from rnnlab.runs.files import METRICS, RESULT, read_metrics
 
 @dataclass(frozen=True)
 class TrainLine:
-    """One line of training: means over the steps since the line before."""
+    """One logged line of training: means over the steps since the previous line."""
 
     step: int
     steps: int
-    """How many those are; a larger budget has more of them a line."""
+    """Number of these steps; a larger budget logs more steps per line."""
     epoch: int
     progress: float
-    """Share of the budget that is used."""
+    """Share of the budget used."""
     nats_per_token: float
-    """NaN where it was none."""
+    """NaN if the loss was NaN or infinite."""
     gradient_norm: float
     clipped_share: float
 
@@ -39,17 +39,17 @@ class HeldOutLine:
 
 @dataclass(frozen=True)
 class History:
-    """Settings, curves and the end of a run."""
+    """Settings, curves and end of a run."""
 
     settings: Settings
     training: tuple[TrainLine, ...]
     held_out: tuple[HeldOutLine, ...]
     stopped_by: str = ""
-    """"" where there is no result.json: the run is still going, or was killed."""
+    """Empty without result.json: the run is still going or was killed."""
     vocabulary_size: int | None = None
-    """None where there is no result.json yet."""
+    """None without result.json."""
     train_tokens: int | None = None
-    """Length of the training split, likewise."""
+    """Length of the training split; None without result.json."""
 
     @property
     def ended_by_patience(self) -> bool:
@@ -68,29 +68,29 @@ class History:
 
     @property
     def progress(self) -> float:
-        """Share of the budget that is used."""
+        """Share of the budget used."""
         return self.training[-1].progress if self.training else 0.0
 
     def part(self, start: float, end: float) -> tuple[TrainLine, ...]:
-        """The lines that end between one share of all steps and another, at least one."""
+        """Return the lines that end between two shares of all steps, at least one line."""
         first, last = start * self.steps, end * self.steps
         found = tuple(line for line in self.training if first < line.step <= last)
         return found or tuple(line for line in self.training if line.step > first)[:1]
 
     def nats_near(self, step: int) -> float:
-        """Training nats per token at a step: the mean of the three lines about it."""
+        """Return training nats per token at a step: the mean of the three nearest lines."""
         places = range(len(self.training))
         nearest = min(places, key=lambda place: abs(self.training[place].step - step))
         return mean_nats(self.training[max(0, nearest - 1) : nearest + 2])
 
 
 def mean_nats(lines: Sequence[TrainLine]) -> float:
-    """Mean training nats per token over the steps of lines."""
+    """Return the mean training nats per token over the steps of some lines."""
     return _mean(lines, lambda line: line.nats_per_token)
 
 
 def mean_clipped_share(lines: Sequence[TrainLine]) -> float:
-    """Share of the steps of lines that were clipped."""
+    """Return the share of steps in some lines whose gradient was clipped."""
     return _mean(lines, lambda line: line.clipped_share)
 
 
@@ -100,9 +100,9 @@ def _mean(lines: Sequence[TrainLine], value: Callable[[TrainLine], float]) -> fl
 
 
 def read_history(directory: Path, settings: Settings) -> History:
-    """Read what a run has logged so far; it may be going on, finished, interrupted or killed.
+    """Read what a run has logged so far; it may be running, finished, interrupted or killed.
 
-    Raises RunDirectoryError that names the file and what is wrong with it.
+    Raises RunDirectoryError, which names the file and what is wrong with it.
     """
     lines = read_metrics(directory)
     file = directory / METRICS
@@ -119,8 +119,8 @@ def read_history(directory: Path, settings: Settings) -> History:
         steps, logged = result["training"]["steps"], training[-1].step if training else 0
         if steps != logged:
             raise RunDirectoryError(
-                f"{file} ends at step {logged:,}, {RESULT} says {steps:,}: it is not of this run, "
-                "or lines are missing"
+                f"{file} ends at step {logged:,}, {RESULT} says {steps:,}: it belongs to another "
+                "run, or lines are missing"
             )
         return History(
             settings,
@@ -131,7 +131,7 @@ def read_history(directory: Path, settings: Settings) -> History:
             int(result["data"]["tokens"]["train"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{directory / RESULT}: damaged, not as a run writes it") from error
+        raise RunDirectoryError(f"{directory / RESULT}: damaged, not what a run writes") from error
 
 
 def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dict[str, Any]]]:
@@ -141,7 +141,7 @@ def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dic
 def _train_line(line: dict[str, Any], before: int, where: str) -> TrainLine:
     step = int(_number(line, "step", where))
     if step <= before:
-        raise RunDirectoryError(f"{where}: damaged, step {step} comes after step {before}")
+        raise RunDirectoryError(f"{where}: damaged, step {step} follows step {before}")
     return TrainLine(
         step,
         step - before,
@@ -160,7 +160,7 @@ def _held_out_line(line: dict[str, Any], file: Path, number: int) -> HeldOutLine
 
 
 def _number(line: dict[str, Any], name: str, where: str, *, or_null: bool = False) -> float:
-    """A finite number, or NaN for the null that NaN and infinity are written as."""
+    """Return a finite number, or NaN for null, which stands for NaN and infinity."""
     value = line.get(name)
     if value is None and or_null and name in line:
         return math.nan

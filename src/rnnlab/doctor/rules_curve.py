@@ -1,53 +1,53 @@
-"""Illnesses that the log alone shows: diverged, clipping, overfitting, batch too large."""
+"""Illnesses that the log alone shows: divergence, clipping, overfitting, too large batches."""
 
 import math
 from statistics import median
 
-from rnnlab.doctor.advice import calmer_rate, decays_fast, flag, rounded, weaker_decay
+from rnnlab.doctor.advice import decays_fast, flag, lower_rate, rounded, weaker_decay
 from rnnlab.doctor.diagnosis import Finding, NotAtHand
 from rnnlab.doctor.evidence import MIN_LINES, Evidence
 from rnnlab.doctor.history import History, mean_clipped_share, mean_nats
 from rnnlab.lm.optimizers import peak_learning_rate
 
-LOST_AGAIN = 0.5
-"""Of what had been learned. A jump of the loss that training recovers from costs less, or is over
-within a twentieth of the run, which is what is averaged."""
+LOST_SHARE = 0.5
+"""Share of what had been learned. A jump of the loss that training recovers from is smaller, or
+ends within the twentieth of a run over which the loss is averaged."""
 
 MIN_LOST_NATS = 0.2
-"""Per token; less is the noise of a run that has hardly learned anything yet."""
+"""A smaller rise is the noise of a run that has hardly learned anything yet."""
 
 NOISE = 0.1
-"""Share of a loss; means over a twentieth of a run differ by less while nothing happens."""
+"""Share of a loss by which means over a twentieth of a run may differ without a trend."""
 
 EVERY_STEP = 0.95
-"""Share of clipped steps in the second half of a run. Clipping is there for the odd steep place
-(Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, section 3.2); above this share the limit, not
+"""Share of clipped steps in the second half of a run. Clipping is meant for rare steep places
+(Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, section 3.2). Above this share the limit, not
 the gradient, sets the length of every update."""
 
 RISE = 0.02
-"""Share by which held-out nats have to have risen above their lowest; with LATE_EVALUATIONS, more
-than the jumps from one evaluation to the next."""
+"""Share by which held-out nats must have risen above their minimum; over LATE_EVALUATIONS this is
+more than the noise between evaluations."""
 
 LATE_EVALUATIONS = 3
-"""Evaluations at the end that all have to lie above that: a single one may be noise."""
+"""Number of last evaluations that must all lie above that: a single one may be noise."""
 
 FEW_BATCHES = 20
-"""Batches an epoch: with fewer, one update averages over a twentieth of all there is to learn."""
+"""Batches per epoch; with so few, one update averages over a twentieth of the text."""
 
 FEW_UPDATES = 300
-"""In the whole run: by then even a well-tuned network is still in the first fall of its loss. With
-more, a large batch may be slow, but it is a choice."""
+"""Updates in the whole run. So few leave even a well-tuned network in the first fall of its loss;
+with more, a large batch may be slow but is a legitimate choice."""
 
-MANY_BATCHES = 100
-"""Batches an epoch that the advice aims at."""
+WANTED_BATCHES = 100
+"""Batches per epoch that the advice aims at."""
 
 STILL_FALLING = 0.01
-"""Share by which training nats fell from the third quarter of a run to the last; those of a run
-that has settled fall by less."""
+"""Share by which training nats fall from the third quarter of a run to the last, if it has not
+settled."""
 
 
 def diverged(evidence: Evidence) -> Finding | None:
-    """The loss or a gradient became NaN or infinite, or the loss went up for good."""
+    """Find a loss or gradient that became NaN or infinite, or a loss that rose and stayed high."""
     history, settings = evidence.history, evidence.settings
     if not history.training and not history.stopped_by:
         raise NotAtHand("nothing has been logged yet")
@@ -55,7 +55,7 @@ def diverged(evidence: Evidence) -> Finding | None:
     if not shown:
         return None
     advice = [] if settings.model.init == "torch" else [flag(settings, "init", "torch")]
-    advice += [*weaker_decay(settings), calmer_rate(settings, 10)]
+    advice += [*weaker_decay(settings), lower_rate(settings, 10)]
     if not 0 < settings.training.clip_norm <= 1:
         advice.append(flag(settings, "clip_norm", 1, "0 is off"))
     if not settings.training.warmup:
@@ -64,7 +64,7 @@ def diverged(evidence: Evidence) -> Finding | None:
 
 
 def clipping(evidence: Evidence) -> Finding | None:
-    """Nearly every gradient of the second half of the run was longer than clip_norm."""
+    """Find clipping of nearly every gradient in the second half of the run."""
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     limit = settings.training.clip_norm
     lines = history.part(0.5, 1)
@@ -78,18 +78,18 @@ def clipping(evidence: Evidence) -> Finding | None:
     )
     usual = "twice the usual norm"
     if (optimizer := settings.training.optimizer) != "sgd":
-        usual += f", for the odd steep place; {optimizer} divides by the gradients' size and "
-        usual += "loses little by clipping all alike"
+        usual += f", for rare steep places; {optimizer} divides by the size of the gradients and "
+        usual += "loses little if all are clipped"
     advice = [flag(settings, "clip_norm", 2 * norm, usual)]
     if optimizer == "sgd":
         rate = peak_learning_rate(settings.training) * limit / norm
-        same = f"should it diverge; beside --clip-norm {rounded(2 * norm)} steps as long as now"
+        same = f"if that diverges; with --clip-norm {rounded(2 * norm)}, steps stay as long"
         advice.append(flag(settings, "learning_rate", rate, same))
     return Finding("clipping every step", "clipping every step", shown, tuple(advice))
 
 
 def overfitting(evidence: Evidence) -> Finding | None:
-    """Held-out loss rose for good while training loss went on falling."""
+    """Find a held-out loss that rose and stayed high while the training loss kept falling."""
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     held_out = history.held_out
     if not settings.data.split[1]:
@@ -100,8 +100,8 @@ def overfitting(evidence: Evidence) -> Finding | None:
         )
     if len(held_out) <= LATE_EVALUATIONS:
         raise NotAtHand(
-            f"{len(held_out)} held-out evaluations so far; it needs {LATE_EVALUATIONS + 1} "
-            "(--num-evaluations)"
+            f"{len(held_out)} held-out evaluations so far; at least {LATE_EVALUATIONS + 1} are "
+            "needed (--num-evaluations)"
         )
     lowest = min(held_out, key=lambda line: line.nats_per_token)
     late = held_out[-LATE_EVALUATIONS:]
@@ -110,13 +110,13 @@ def overfitting(evidence: Evidence) -> Finding | None:
     if least <= lowest.nats_per_token * (1 + RISE) or now >= then:
         return None
     if now >= min([*_guessing(history), math.inf]) or decays_fast(settings):
-        return None  # what rises is no fit
-    if history.ended_by_patience:  # which is the cure, and checkpoint/best is what it kept
+        return None  # the network fits neither text
+    if history.ended_by_patience:  # the remedy was used: checkpoint/best holds the best weights
         return None
     end = sum(line.nats_per_token for line in late) / len(late)
     rise = end / lowest.nats_per_token - 1
     shown = (
-        f"held-out nats per token: {lowest.nats_per_token:.3f} at step {lowest.step:,}, their "
+        f"held-out nats per token: {lowest.nats_per_token:.3f} at step {lowest.step:,}, the "
         f"lowest; {end:.3f} in the last {len(late)} evaluations, {rise:.0%} more",
         f"training nats per token: {then:.3f} at step {lowest.step:,}, {now:.3f} at the end",
     )
@@ -124,16 +124,18 @@ def overfitting(evidence: Evidence) -> Finding | None:
     if settings.model.dropout < 0.5:
         advice.append(flag(settings, "dropout", 0.5))
     if not settings.training.patience:
-        advice.append(flag(settings, "patience", 3, "stops soon after the lowest point"))
+        advice.append(flag(settings, "patience", 3, "stops soon after the lowest held-out loss"))
     if settings.training.weight_decay < 0.1 and settings.training.optimizer == "adamw":
         advice.append(flag(settings, "weight_decay", 0.1, "helps less"))
-    advice.append("more text; until then checkpoint/best holds the weights of the lowest point")
+    advice.append(
+        "more text; until then use checkpoint/best, the weights with the lowest held-out loss"
+    )
     title = f"overfitting since step {lowest.step:,}"
     return Finding("overfitting", title, shown, tuple(advice))
 
 
 def batch_too_large(evidence: Evidence) -> Finding | None:
-    """The text was read several times in very few updates, and the loss was still falling."""
+    """Find several epochs made of very few updates while the loss was still falling."""
     history, curve, data = evidence.history, evidence.curve, evidence.settings.data
     tokens = history.train_tokens or evidence.text.tokens
     batches = max(1, tokens // (data.batch_size * data.num_steps))
@@ -144,11 +146,11 @@ def batch_too_large(evidence: Evidence) -> Finding | None:
         return None
     shown = (
         f"one batch of {data.batch_size} x {data.num_steps} tokens is {1 / batches:.0%} of the "
-        f"{tokens:,} tokens trained on: {batches} updates an epoch",
-        f"{history.epochs} epochs made {history.steps:,} updates, and training nats per token "
-        f"were still falling: {_quarters(evidence)}",
+        f"{tokens:,} training tokens; updates per epoch: {batches}",
+        f"{history.steps:,} updates in all, and training nats per token were still falling: "
+        f"{_quarters(evidence)}",
     )
-    wanted = max(1, min(tokens // (data.num_steps * MANY_BATCHES), data.batch_size // 2))
+    wanted = max(1, min(tokens // (data.num_steps * WANTED_BATCHES), data.batch_size // 2))
     size = 2 ** int(math.log2(wanted))
     updates = f"{data.batch_size / size:.0f} times as many updates for the same tokens"
     advice = [flag(evidence.settings, "batch_size", size, updates)]
@@ -171,8 +173,8 @@ def _stopped(history: History) -> list[str]:
     if history.stopped_by != "divergence":
         return []
     shown = [
-        f"training stopped after step {history.steps:,}: the next one's loss or gradient was not "
-        "finite, or its loss beyond any perplexity"
+        f"training stopped after step {history.steps:,}: at the next step the loss or gradient was "
+        "not finite, or the loss too large for a perplexity"
     ]
     if history.training:
         last = history.training[-1]
@@ -208,7 +210,7 @@ def _exploded(history: History) -> list[str]:
     means = [mean_nats(lines) for lines in twentieths]
     lowest, end = min(means), means[-1]
     learned = max([means[0], *_guessing(history)]) - lowest
-    if end - lowest > max(LOST_AGAIN * learned, NOISE * lowest, MIN_LOST_NATS):
+    if end - lowest > max(LOST_SHARE * learned, NOISE * lowest, MIN_LOST_NATS):
         step = twentieths[means.index(lowest)][-1].step
         return [f"training nats per token: {lowest:.3g} at step {step:,}, {end:.3g} at the end"]
     before, model = mean_nats(history.part(0.5, 0.75)), history.settings.model
@@ -225,5 +227,5 @@ def _exploded(history: History) -> list[str]:
 
 
 def _guessing(history: History) -> list[float]:
-    """Nats per token of a predictor that knows nothing, where the vocabulary is known."""
+    """Return the nats per token of uniform guessing, if the vocabulary is known."""
     return [math.log(history.vocabulary_size)] if history.vocabulary_size else []

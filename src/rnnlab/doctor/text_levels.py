@@ -1,4 +1,4 @@
-"""What simple predictors reach on the text that a run was trained on."""
+"""What simple predictors reach on the training text of a run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,26 +9,26 @@ import numpy.typing as npt
 from rnnlab.lm.ngram import NGram
 
 MAX_TOKENS = 500_000
-"""Of a longer text the end is used: the frequencies of tokens are known well enough by then."""
+"""Only the end of a longer text is used: it is enough to estimate token frequencies."""
 
 TRAIN_SHARE = 0.9
-"""Of the stretch, the n-gram learns from this share and is scored on the rest."""
+"""The n-gram models learn from this share of the text and are scored on the rest."""
 
 
 @dataclass(frozen=True)
 class TextLevels:
-    """Nats per token that need no network."""
+    """Nats per token that are reached without a network."""
 
     tokens: int
     """Length of the training split."""
     unigram_nats: float
-    """Entropy of how frequent each token is: what a network reaches that reads nothing."""
+    """Entropy of the token frequencies: the loss of a network that ignores its input."""
     gain_by_one_token: float
-    """Share by which a bigram, which reads one token, predicts new text better than a unigram."""
+    """Share by which a bigram model predicts new text better than a unigram model."""
 
 
 def text_levels(ids: npt.NDArray[Any], vocabulary_size: int) -> TextLevels:
-    """Measure the training split, ids (N,), N at least 2."""
+    """Measure the training split: ids (N,), N at least 2."""
     part = ids[-MAX_TOKENS:].astype(np.int64)
     counts = np.bincount(part)
     shares = counts[counts > 0] / len(part)
