@@ -189,7 +189,7 @@ def test_a_folder_that_is_not_a_run_directory_is_refused(cli: Cli, tmp_path: Pat
         ("metrics.jsonl", "[1]\n", RunDirectoryError, "line 1: damaged, must hold a JSON object"),
         (
             "metrics.jsonl", '{"kind": "train", "epoch": 1}\n', RunDirectoryError,
-            "line 1: damaged, no line of metrics: it has no kind or no step",
+            "line 1: damaged, it has no kind or no step of a line of metrics",
         ),
         (
             "metrics.jsonl", '{"kind": "held-out", "step": 1, "nats_per_token": "x"}\n',
