@@ -31,8 +31,8 @@ def first_column(header: str) -> list[str]:
         ("name", OUTCOMES),
         (
             "file",
-            [FILE, "runs/ID/", ARCHIVE, TEXTS, JOURNAL, TIMING, "failures/ID.txt", "report.html",
-             "report.md"],
+            [FILE, "runs/ID/", ARCHIVE, TEXTS, JOURNAL, "search.lock", TIMING,
+             "failures/ID.txt", "report.html", "report.md"],
         ),
     ],
 )  # fmt: skip

@@ -67,7 +67,7 @@ def test_a_newer_versions_outcome_is_refused_and_kept(tmp_path: Path) -> None:
 def test_a_damaged_outcome_is_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
     write_outcome(store).write_text('{"format": 1, ')
-    with pytest.raises(RunDirectoryError, match=r"outcome\.json: no outcome to read"):
+    with pytest.raises(RunDirectoryError, match=r"outcome\.json: damaged, not JSON"):
         store.outcome("abc")
 
 

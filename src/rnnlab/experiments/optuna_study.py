@@ -168,7 +168,8 @@ class Journal(BaseJournalBackend):
     def __init__(self, file: Path) -> None:
         self._file = file
         self._position = (0, 0)  # number of lines read so far, and of their bytes
-        file.touch()
+        if not file.exists():
+            file.touch()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Yield the entries from a number on, without a torn last line."""
