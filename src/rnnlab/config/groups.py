@@ -73,17 +73,13 @@ class DataSettings(SettingsGroup):
         "train", description="where the vocabulary comes from: the training split or the whole text"
     )
     min_frequency: int = Field(
-        1,
-        ge=1,
-        description="word tokenizer: words that occur less often become <unk> [occurrences]",
+        1, ge=1, description="word tokenizer: rarer words become <unk> [occurrences]"
     )
     bpe_size: int = Field(
         1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
     )
     corpus_limit: int = Field(
-        0,
-        ge=0,
-        description="keep only the first part of the text, 0: all [tokens; characters for bpe]",
+        0, ge=0, description="keep only the start of the text, 0: all [tokens; bpe: characters]"
     )
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
@@ -91,9 +87,7 @@ class DataSettings(SettingsGroup):
         "or three whole numbers [characters]",
     )
     batching: Literal["sequential", "random"] = Field(
-        "sequential",
-        description="sequential: carry the state from batch to batch; random: windows in random "
-        "order, each from a zero state",
+        "sequential", description="state carried from batch to batch, or windows in random order"
     )
     batch_size: int = Field(32, ge=1, description="sequences per batch, B")
     num_steps: int = Field(
@@ -125,8 +119,7 @@ class ModelSettings(SettingsGroup):
         64, ge=1, le=65536, description="size of the learned vector, with input = embedding"
     )
     tie_weights: bool = Field(
-        False,
-        description="use one matrix for embedding and output; needs embedding_size = hidden_size",
+        False, description="share embedding and output; needs embedding_size = hidden_size"
     )
     input_dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate after the embedding")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate before the output layer")
@@ -137,12 +130,8 @@ class ModelSettings(SettingsGroup):
     init: Literal["torch", "normal", "xavier", "kaiming", "orthogonal"] = Field(
         "torch", description="weight initialization"
     )
-    init_std: float = Field(
-        0.01, gt=0, description="standard deviation of the weights, with init = normal"
-    )
-    forget_bias: float = Field(
-        0.0, description="added to the forget gate's initial bias; lstm only"
-    )
+    init_std: float = Field(0.01, gt=0, description="standard deviation, with init = normal")
+    forget_bias: float = Field(0.0, description="added to the forget gate's bias; lstm only")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -166,7 +155,7 @@ class TrainingSettings(SettingsGroup):
     """How the weights are fitted, and for how long; training ends at the first budget reached."""
 
     num_epochs: int = Field(
-        0, ge=0, description="budget: passes over the training split, 0: no limit"
+        0, ge=0, description="budget: passes over the training text, 0: no limit"
     )
     max_tokens: int = Field(0, ge=0, description="budget: tokens trained on, 0: no limit")
     max_seconds: float = Field(
@@ -194,10 +183,7 @@ class TrainingSettings(SettingsGroup):
         "constant", description="course of the learning rate over the budget"
     )
     warmup: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the budget during which the learning rate rises to its peak",
+        0.0, ge=0, lt=1, description="share of the budget in which the learning rate rises"
     )
     clip_norm: float = Field(
         1.0, ge=0, description="largest allowed L2 norm of all gradients together, 0: no clipping"
@@ -214,12 +200,8 @@ class TrainingSettings(SettingsGroup):
     num_log_lines: int = Field(
         200, ge=1, description="training lines in metrics.jsonl, spread evenly over the budget"
     )
-    sample_prefix: str = Field(
-        "", description="start of the text sample written after each evaluation"
-    )
-    sample_length: int = Field(
-        100, ge=0, description="length of that sample, 0: no sample [tokens]"
-    )
+    sample_prefix: str = Field("", description="start of the text sample after each evaluation")
+    sample_length: int = Field(100, ge=0, description="length of that sample, 0: none [tokens]")
     sample_temperature: float = Field(
         0.5, ge=0, description="temperature of that sample; 0: always the most likely token"
     )
@@ -228,12 +210,11 @@ class TrainingSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.nesterov and not (self.optimizer == "sgd" and self.momentum > 0):
+        optimizer = self.optimizer
+        if self.nesterov and not (optimizer == "sgd" and self.momentum > 0):
             raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
-        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(
-                f"momentum needs optimizer = 'sgd' or 'rmsprop', not {self.optimizer!r}"
-            )
+        if self.momentum and optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum needs optimizer = 'sgd' or 'rmsprop', not {optimizer!r}")
         return self
 
 
@@ -241,15 +222,12 @@ class ComputeSettings(SettingsGroup):
     """Engine, device, precision and threads; none of this is part of the model."""
 
     engine: str = Field(
-        "auto",
-        description="how cells are run: textbook, builtin, native or auto (see `rnnlab engines`)",
+        "auto", description="textbook, builtin, native or auto (see `rnnlab engines`)"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where tensors are kept; auto: a GPU if there is one"
+        "auto", description="where tensors are; auto: a GPU if there is one"
     )
-    precision: Precision = Field(
-        "float32", description="number format; with bfloat16 weights stay float32"
-    )
+    precision: Precision = Field("float32", description="bfloat16: weights stay float32")
     threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: torch's default")
 
 
@@ -257,10 +235,7 @@ class MachineSettings(ComputeSettings):
     """How training is computed, saved and shown; none of this is part of the model."""
 
     checkpoint_seconds: float = Field(
-        30.0,
-        ge=0,
-        description="time between saved training states, from which a run can resume, 0: every "
-        "step [s]",
+        30.0, ge=0, description="time between saved training states, 0: after every step [s]"
     )
     mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], BeforeValidator(_as_tuple)] = (
         Field((), description="also show training live in tensorboard, mlflow or both")
@@ -276,17 +251,10 @@ class GenerationSettings(SettingsGroup):
     )
     top_k: int = Field(0, ge=0, description="sample from the K most likely tokens, 0: from all")
     top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="sample from the most likely tokens that together have this probability",
+        1.0, gt=0, le=1, description="sample from the most likely tokens with this probability"
     )
-    beam_width: int = Field(
-        0, ge=0, le=1024, description="beam search with this many beams, 0: off"
-    )
-    seed: int = Field(
-        0, ge=0, lt=2**63, description="random seed; the same seed gives the same text"
-    )
+    beam_width: int = Field(0, ge=0, le=1024, description="beam search: number of beams, 0: off")
+    seed: int = Field(0, ge=0, lt=2**63, description="the same seed gives the same text")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
