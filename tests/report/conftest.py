@@ -1,4 +1,4 @@
-"""One report of everything, written once; one browser."""
+"""A report with every section, written once; one browser."""
 
 from collections.abc import Iterator
 from pathlib import Path

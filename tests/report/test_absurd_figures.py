@@ -1,4 +1,4 @@
-"""Whatever records hold: a report is written, warns of nothing and stays a page.
+"""A report can be written without warnings, whatever the records contain.
 
 Warnings are errors in these tests.
 """
@@ -61,7 +61,7 @@ def test_no_figures_break_the_report(data: st.DataObject) -> None:
     assert len(markdown) < 30_000, "no figure is written out with a hundred digits"
     assert "e+" not in "".join(c.sentence for v in report.verdicts for c in v.compared)
     speed = [figures.speed] if figures.speed else []
-    drawn = [*figures.curves, *figures.flow, *speed]
+    drawn = [*figures.curves, *figures.gradient_flow, *speed]
     for plot in (plot for item in drawn for plot in item.plots):
         assert plot in page
         words = " ".join(

@@ -58,14 +58,14 @@ def test_seeds_that_end_at_different_times_are_interpolated_where_all_have_value
     assert made.middle.tolist() == pytest.approx([(3 + 1.5) / 2, (2 + 2.5) / 2])
 
 
-def test_nothing_in_common_is_no_band() -> None:
+def test_curves_without_a_common_x_have_no_band() -> None:
     assert band([], t_band) is None
     assert band([[], []], t_band) is None
     assert band([curve([1, 2], [1, 1]), curve([3, 4], [1, 1])], t_band) is None
     assert band([[(1.0, math.nan)], [(1.0, math.inf)]], t_band) is None
 
 
-def test_points_without_a_figure_are_left_out() -> None:
+def test_points_that_are_not_finite_are_dropped() -> None:
     made = band([curve([1, 2, 3], [5, math.nan, 3])], t_band)
     assert made is not None
     assert made.x.tolist() == [1, 3]

@@ -1,4 +1,4 @@
-"""Which plots a report has, and what is in them."""
+"""Which figures a report has, and what they show."""
 
 import re
 from dataclasses import replace
@@ -54,15 +54,15 @@ def test_every_variant_is_drawn_once_in_parts_that_can_be_told_apart() -> None:
     assert all(drawn.count(number) == 1 for number in range(2, 37))
 
 
-def test_the_n_gram_stands_in_the_plots_only_where_it_is_of_their_split_and_one_figure(
+def test_the_n_gram_is_drawn_only_if_it_has_one_figure_for_the_validation_split(
     records: Records,
 ) -> None:
     plan = made_up_plan(base={**records.plan.settings.base, "split": (0.9, 0.1, 0.0)}, seeds=2)
     untested = made_up_records(plan, points=3)
     assert labels(learning_curves(untested)[0].plots[0]).endswith("6-gram 2.140")
-    assert "dashed level" in explanations.curves(untested)
+    assert "dashed line" in explanations.about_curves(untested)
     assert "gram" not in learning_curves(records)[0].plots[0], "it is of the test split"
-    assert "dashed level" not in explanations.curves(records)
+    assert "dashed line" not in explanations.about_curves(records)
     first = replace(untested.runs[0], baselines={"5-gram": 2.3})
     mixed = replace(untested, runs=[first, *untested.runs[1:]])
     assert "gram" not in learning_curves(mixed)[0].plots[0]
@@ -76,7 +76,7 @@ def test_a_variant_that_never_finished_is_not_drawn(records: Records) -> None:
 
 
 def test_a_runaway_loss_does_not_flatten_the_others(records: Records) -> None:
-    """Ticks stay where they are: what is far above is cut off."""
+    """The ticks do not move; the loss is cut off."""
     far = {
         name: [(x, 50 * y) for x, y in points] for name, points in records.runs[1].curves.items()
     }
@@ -99,7 +99,7 @@ def test_gradient_flow_has_both_stages_and_survives_a_vanished_norm(records: Rec
     assert "LSTM 1e-200" in labels(made[0].plots[0])
 
 
-def test_speed_is_drawn_only_where_it_is_asked_for(records: Records) -> None:
+def test_speed_is_drawn_only_if_it_is_among_the_outcomes(records: Records) -> None:
     outcomes = ("held_out_bits_per_character", "training_seconds")
     settings = records.plan.settings.model_copy(update={"outcomes": outcomes})
     assert (
@@ -114,7 +114,7 @@ def test_speed_is_drawn_only_where_it_is_asked_for(records: Records) -> None:
 
 
 def test_an_outlier_does_not_squash_the_others_to_a_line(records: Records) -> None:
-    """It stands hollow on the edge, and the ticks are of the others."""
+    """It is drawn hollow on the edge, and the ticks are of the others."""
     far = "held_out_bits_per_character"
     runs = [
         replace(run, outcomes={**run.outcomes, far: 9e100}) if run.variant == "GRU" else run
@@ -137,7 +137,7 @@ def test_plots_without_figures_are_left_out(records: Records, outcomes: list[str
     assert speed_and_quality(made) is None
 
 
-def test_speed_is_drawn_against_the_first_outcome_that_is_none(records: Records) -> None:
+def test_speed_is_drawn_against_the_first_outcome_that_is_not_timed(records: Records) -> None:
     made = speed_and_quality(records)
     assert made is not None
     assert numbers(made) == list(range(1, 13))

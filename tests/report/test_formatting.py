@@ -1,10 +1,9 @@
-"""Numbers and names in words."""
+"""Numbers, lists and settings as text."""
 
 import pytest
 
 from rnnlab.report.formatting import (
     assigned,
-    counted,
     factor_words,
     listed,
     number,
@@ -21,7 +20,7 @@ def test_figures_have_their_decimals_and_separators() -> None:
     assert number(3.2e9, 0) == "3,200,000,000"
 
 
-def test_what_is_too_large_to_mean_anything_says_only_that() -> None:
+def test_figures_too_large_to_mean_anything_are_only_bounded() -> None:
     assert number(9e100, 3) == "> 10⁷"
     assert number(-9e100, 3) == "< -10⁷"
     assert number(1e200, 0) == "> 10¹⁴"
@@ -43,9 +42,7 @@ def test_half_an_interval_of_a_ratio(factor: float, words: str) -> None:
     assert factor_words(factor) == words
 
 
-def test_words() -> None:
-    assert counted(1, "run") == "1 run"
-    assert counted(1200, "run") == "1,200 runs"
+def test_lists_and_sentences() -> None:
     assert [listed(list(words)) for words in ("", "a", "ab", "abc")] == [
         "", "a", "a and b", "a, b and c",
     ]  # fmt: skip
@@ -53,7 +50,7 @@ def test_words() -> None:
     assert sentence("") == ""
 
 
-def test_spans_are_only_of_what_is_there() -> None:
+def test_spans_are_only_of_consecutive_numbers() -> None:
     assert span([0, 1, 2, 3]) == "0 to 3"
     assert span([4, 2, 3]) == "2 to 4"
     assert span([0, 2, 3]) == "0, 2, 3"

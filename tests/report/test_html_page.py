@@ -1,4 +1,4 @@
-"""The page as text: what it says, and that nothing in it acts."""
+"""The HTML page as text: what it says, and that nothing in it runs."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ def page_of(records: Records) -> str:
 
 
 class Outline(HTMLParser):
-    """Checks that elements are closed in their order; keeps text, ids and table rows."""
+    """Check that elements are closed in order; keep text, ids and table rows."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def test_nothing_is_fetched_and_nothing_runs(page: str, outline: Outline) -> Non
     assert "default-src 'none'" in page
 
 
-def test_text_from_files_and_models_is_shown_and_not_obeyed() -> None:
+def test_text_from_files_and_models_is_escaped() -> None:
     evil = "<script>alert('x')</script><img src=x onerror=y>&amp;\"]]>"
     plan = made_up_plan(
         title=evil, question=evil, source=evil, note=evil, phrases=[evil],
@@ -145,7 +145,7 @@ def test_text_from_files_and_models_is_shown_and_not_obeyed() -> None:
 
 
 @pytest.mark.parametrize("what", ["one seed", "nothing run", "no timings", "nothing but runs"])
-def test_a_report_of_less_is_still_a_report(records: Records, what: str) -> None:
+def test_a_report_of_incomplete_records_is_still_a_page(records: Records, what: str) -> None:
     match what:
         case "one seed":
             made = made_up_records(made_up_plan(seeds=1))

@@ -1,4 +1,4 @@
-"""Lines, their labels, and what is said of them to those who do not see them."""
+"""Lines, their labels, and their description for screen readers."""
 
 import re
 from xml.etree import ElementTree
@@ -46,14 +46,14 @@ def test_lines_run_through_their_points() -> None:
     assert np.diff(points, axis=0) == pytest.approx(np.array([[162, 104], [162, 104]]), abs=0.2)
 
 
-def test_the_reference_has_no_band_and_neither_has_one_seed() -> None:
+def test_the_reference_and_a_single_seed_have_no_band() -> None:
     lone = line(2, 1, [3, 2, 1], half=float("nan"))
     svg = line_plot("p", X, Y, [line(1, 0, [3, 2, 1]), lone, line(3, 2, [3, 2, 1])])
     filled = re.findall(r"fill: var\(--series-(\d)\); fill-opacity: 0.16", svg)
     assert filled == ["2"]
 
 
-def test_series_differ_in_their_dashes_too() -> None:
+def test_series_also_differ_in_their_dashes() -> None:
     assert len(DASHES) == SERIES + 1
     assert len(set(DASHES[1:])) == SERIES
     swatches = [line_swatch(series) for series in range(1, SERIES + 1)]

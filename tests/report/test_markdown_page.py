@@ -23,7 +23,7 @@ from rnnlab.report.report import make_report
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 MARKUP = st.sampled_from("ab1_*`[](){}<>#|~!&;:-+.$\\ \n\"'=/^@")
 TEXT = st.text(MARKUP | st.characters(exclude_categories=["C"]), max_size=40)
-"""Mostly what means something in Markdown."""
+"""Mostly characters with a meaning in Markdown."""
 
 
 def tables(markdown: str) -> list[list[list[str]]]:
@@ -40,7 +40,7 @@ def tables(markdown: str) -> list[list[list[str]]]:
 
 
 def plain(token: Token) -> str:
-    """What is read of an inline token, and that it is nothing but text and bold."""
+    """The text of an inline token, which may contain only text and bold."""
     assert {child.type for child in token.children or ()} <= {
         "text", "text_special", "strong_open", "strong_close", "softbreak",
     }  # fmt: skip
@@ -116,7 +116,7 @@ def test_escaped_text_is_read_as_it_was(text: str) -> None:
 def test_no_text_breaks_the_page(
     name: str, sentence: str, phrase: str, reason: str, source: str
 ) -> None:
-    """Whatever is written in an experiment file or by a model: the page keeps its structure."""
+    """The page keeps its structure, whatever an experiment file or a model contains."""
     plan = made_up_plan(
         variant=[{"name": name, "group": sentence, "note": reason}, {"name": f"{name} 2"}],
         claim=[{"text": f"a {sentence}", "note": reason, "comparison": [{

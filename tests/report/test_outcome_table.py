@@ -19,7 +19,7 @@ SEEDS = range(6)
 def recorded(
     figures: dict[str, list[float]], outcome: str = HELD_OUT, *, seeds: int = 6
 ) -> Records:
-    """Records of variants with these figures, a seed each; NaN: diverged."""
+    """Records of variants with these figures, one per seed; NaN: diverged."""
     plan = made_up_plan(
         variant=[{"name": name} for name in figures], seeds=seeds, claim=[], outcomes=[outcome],
         timing=None,
@@ -37,7 +37,7 @@ def recorded(
     return Records(plan, runs)
 
 
-def test_means_and_halves_are_those_of_scipy(records: Records) -> None:
+def test_means_and_intervals_are_those_of_scipy(records: Records) -> None:
     table = outcome_table(records)
     rows = [row for title, rows in table.groups if title != "Baselines" for row in rows]
     assert [row.number for row in rows] == list(range(1, 13))
@@ -74,7 +74,7 @@ def test_a_spread_beyond_floating_point_is_still_a_cell() -> None:
     assert (cell.mean, cell.spread) == ("17.321", "×/÷ > 1,000")
 
 
-def test_what_is_missing_is_counted() -> None:
+def test_missing_runs_are_counted() -> None:
     made = recorded({"A": [2.0, 2.1, math.nan, 2.0, math.nan, 2.1], "B": [math.nan] * 6})
     first, second = outcome_table(made).groups[0][1]
     assert first.runs == "4 of 6 seeds finished; 2 diverged"
@@ -90,7 +90,7 @@ def test_one_seed_gives_no_interval() -> None:
     assert (cell.mean, cell.spread, cell.best) == ("2.000", "", False)
 
 
-def test_speed_is_of_the_timing_rounds_where_there_are_any() -> None:
+def test_speed_is_taken_from_the_timing_rounds_if_there_are_any() -> None:
     made = recorded({"A": [100.0] * 6, "B": [200.0] * 6}, "tokens_per_second")
     rounds = [
         Timing(variant, r, {"tokens_per_second": 1000.0 + r})
@@ -120,7 +120,7 @@ def test_reported_figures_keep_their_own_decimals() -> None:
     assert notes == ["reported 1.1", "reported 298,764", "reported 2.3", "reported 560,241"]
 
 
-def test_a_variant_that_never_finished_still_shows_what_was_reported() -> None:
+def test_a_variant_that_never_finished_shows_its_reported_figures() -> None:
     plan = made_up_plan(
         variant=[{"name": "A", "reported": {HELD_OUT: 2.25}}], claim=[], outcomes=[HELD_OUT]
     )
@@ -139,7 +139,7 @@ def shifted(mean: float, by: int = 0) -> list[float]:
     return [mean + 0.1 * seed + noise for seed, noise in zip(SEEDS, own, strict=True)]
 
 
-def test_the_best_is_marked_where_it_beats_every_other() -> None:
+def test_the_best_is_marked_if_it_beats_every_other() -> None:
     figures = {"A": shifted(2.0), "B": shifted(2.1, 1), "C": shifted(2.2, 2)}
     assert shown_best(recorded(figures), OUTCOMES[HELD_OUT]) == "A"
     (cells,) = [
@@ -150,7 +150,7 @@ def test_the_best_is_marked_where_it_beats_every_other() -> None:
     assert cells == [True, False, False]
 
 
-def test_nothing_is_marked_where_the_second_best_may_be_as_good() -> None:
+def test_nothing_is_marked_if_the_second_best_may_be_as_good() -> None:
     close = {"A": shifted(2.0), "B": shifted(2.001, 1), "C": shifted(2.2, 2)}
     assert shown_best(recorded(close), OUTCOMES[HELD_OUT]) is None
     assert not outcome_table(recorded(close)).has_best
@@ -167,7 +167,7 @@ def test_marks_are_corrected_for_columns_too() -> None:
     assert shown_best(wider, OUTCOMES[HELD_OUT]) is None
 
 
-def test_random_draws_stand_in_the_order_of_the_first_outcome() -> None:
+def test_random_draws_are_sorted_by_the_first_outcome() -> None:
     draws = {"settings": {"dropout": {"low": 0.0, "high": 0.5}}, "count": 5}
     made = made_up_records(made_up_plan(variant=[], claim=[], random=draws, seeds=2), points=3)
     runs = [
@@ -202,7 +202,7 @@ def test_a_higher_speed_is_better() -> None:
     ],
     ids=["it lacks a seed", "another one has one seed", "it is alone", "nothing finished"],
 )
-def test_nothing_is_marked_where_the_comparison_is_not_a_fair_one(
+def test_nothing_is_marked_if_the_comparison_is_not_fair(
     figures: dict[str, list[float]],
 ) -> None:
     assert shown_best(recorded(figures), OUTCOMES[HELD_OUT]) is None

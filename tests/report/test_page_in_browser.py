@@ -1,4 +1,4 @@
-"""The page in a real browser: on a desk, on a phone, in the dark, on paper."""
+"""The page in a real browser: on a wide screen, on a phone, in the dark, on paper."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ DESK, PHONE = 1280, 390
 
 @contextmanager
 def opened(browser: Browser, file: Path, **settings: Any) -> Iterator[Page]:
-    """The page, which must neither complain nor ask for anything but itself."""
+    """The page, which may log no messages and request nothing but itself."""
     context = browser.new_context(**settings)
     page = context.new_page()
     complaints: list[str] = []
@@ -66,7 +66,7 @@ def test_on_a_phone_the_table_scrolls_by_itself_and_keeps_its_names(
         assert min(texts) >= 9, "labels of plots can be read"
 
 
-def test_the_dark_scheme_changes_page_and_plots(
+def test_the_dark_scheme_changes_the_page_and_its_plots(
     browser: Browser, written: tuple[Path, Path]
 ) -> None:
     def colours(scheme: Any) -> list[str]:
@@ -92,7 +92,7 @@ def test_the_dark_scheme_changes_page_and_plots(
 def test_text_and_lines_stand_out(
     browser: Browser, written: tuple[Path, Path], scheme: Any
 ) -> None:
-    """WCAG 2.2: 4.5 to 1 for text (1.4.3), 3 to 1 for what a plot is read by (1.4.11)."""
+    """WCAG 2.2: a contrast of 4.5 to 1 for text (1.4.3), 3 to 1 for lines of plots (1.4.11)."""
     with opened(browser, written[0], color_scheme=scheme, **size(DESK)) as page:
         colours = page.evaluate(
             """() => {

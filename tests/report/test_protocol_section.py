@@ -1,4 +1,4 @@
-"""The protocol: what a reader must know."""
+"""What the protocol says."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from rnnlab.report.protocol_section import base_settings, machine, protocol
 
 
 def facts(**changes: Any) -> dict[str, str]:
-    """The protocol of the made-up experiment, its base settings changed."""
+    """The protocol of the made-up experiment with other base settings."""
     base = {**made_up_plan().settings.base, **changes}
     outcomes = ["training_perplexity"]
     variants = [{"name": "A"}, {"name": "B"}]
@@ -27,7 +27,7 @@ def test_text_split_and_context_are_named() -> None:
         "SHA-256 8424dbd9"
     )
     assert found["Split"] == (
-        "contiguous, training 90, validation 5, test 5 per cent of the text; in tokens: train "
+        "contiguous, training 90, validation 5, test 5 percent of the text; in tokens: train "
         "153,522 and test 8,529"
     )
     assert "of the test split" in found["Held out"]
@@ -45,7 +45,7 @@ def test_sizes_in_characters_and_missing_splits_are_named() -> None:
         "; the first 20,000 tokens; char tokens, vocabulary of the training split"
         in (found["Text"])
     )
-    assert "of the validation split, from a zero state" in found["Held out"]
+    assert "of the validation split, with the state carried" in found["Held out"]
     assert facts(split=(1.0, 0.0, 0.0))["Held out"].startswith("nothing")
 
 
@@ -57,7 +57,7 @@ def test_budgets_of_variants_are_told_apart() -> None:
     )  # fmt: skip
     found = dict(protocol(made_up_records(plan, points=3), []))
     assert found["Budget of a run"] == (
-        "3 epochs or 60 seconds, whichever is first; own budget: longer"
+        "3 epochs or 60 seconds, whichever is first; a different budget: longer"
     )
 
 
@@ -68,20 +68,20 @@ def test_comparisons_are_counted_once(records: Records, verdicts: list[ClaimVerd
     assert "Holm" not in dict(protocol(records, verdicts[2:3]))["Comparisons"]
 
 
-def test_what_the_intervals_are_not_of_is_said(records: Records) -> None:
+def test_the_protocol_says_what_the_intervals_do_not_cover(records: Records) -> None:
     said = dict(protocol(records, []))["One text"]
-    assert "one and the same test text of 8,529 tokens" in said
-    assert "nothing of other texts" in said
+    assert "of one test text of 8,529 tokens" in said
+    assert "nothing about other texts" in said
     other = replace(records.runs[0], data={"tokens": {"train": 3, "test": 4}})
     mixed = replace(records, runs=[other, *records.runs[1:]])
-    assert "the same test text; intervals" in dict(protocol(mixed, []))["One text"]
-    assert "same training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
+    assert "of one test text; intervals" in dict(protocol(mixed, []))["One text"]
+    assert "of one training text" in facts(split=(1.0, 0.0, 0.0))["One text"]
 
 
 def test_speed_says_how_it_was_measured(records: Records) -> None:
     assert "7 rounds" in dict(protocol(records, []))["Speed"]
     own = dict(protocol(untimed(records), []))["Speed"]
-    assert own.startswith("as the runs met it")
+    assert own.startswith("as measured by the runs themselves")
     waiting = dict(protocol(replace(records, timings=[]), []))["Speed"]
     assert waiting.startswith("not measured yet")
 
@@ -98,7 +98,7 @@ def test_machines_that_differ_are_all_named(records: Records) -> None:
     assert found["Versions"].startswith("rnnlab 0.2.0, python 3.11.14, torch 2.13.0+cpu")
 
 
-def test_the_machine_of_the_timing_is_named_where_it_is_another(records: Records) -> None:
+def test_the_machine_of_the_timing_is_named_if_it_is_different(records: Records) -> None:
     same = dict(machine(records))
     assert same["Date, speed"] == "2025-11-19"
     assert "Processor, speed" not in same
@@ -112,9 +112,7 @@ def test_an_experiment_that_has_not_begun_has_no_machine(records: Records) -> No
 
 
 @pytest.mark.parametrize("hidden", ["seed", "data_dir", "threads", "device"])
-def test_settings_that_say_where_and_which_seed_are_not_shared(
-    records: Records, hidden: str
-) -> None:
+def test_seed_and_machine_settings_are_not_listed_as_shared(records: Records, hidden: str) -> None:
     found = {name: (value, named) for name, value, named in base_settings(records)}
     assert hidden not in found
     assert found["hidden_size"] == ("256", True)

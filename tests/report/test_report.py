@@ -1,4 +1,4 @@
-"""What a report says, before it is laid out."""
+"""What a report says, whatever its format."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def test_extent_and_tally_count_everything(records: Records, verdicts: list[Clai
     assert make_report(records, []).tally == ""
 
 
-def test_title_is_the_folder_s_name_where_the_file_has_none() -> None:
+def test_the_title_is_the_name_of_the_folder_if_the_file_has_none() -> None:
     made = made_up_records(made_up_plan(title="", seeds=1), points=3)
     assert make_report(made, []).title == "small_lstm"
 
@@ -50,20 +50,20 @@ def test_samples_are_of_the_first_seed_that_has_any(records: Records) -> None:
         assert rest.startswith(" ")
 
 
-def test_verdicts_on_a_part_of_the_runs_are_called_interim(records: Records) -> None:
+def test_verdicts_on_some_of_the_runs_are_called_interim(records: Records) -> None:
     missing = replace(records.runs[0], status="missing", outcomes={})
     part = make_report(replace(records, runs=[missing, *records.runs[1:]]), [])
     assert part.warning == (
-        "Interim: 1 of 72 runs are still to be made. The 5% are promised for the verdicts with all "
-        "of them, looked at once."
+        "Interim report: 1 of 72 runs has not ended. The error rate of 5% holds for verdicts made "
+        "once, with all runs."
     )
     assert make_report(records, []).warning == ""
 
 
-def test_verdicts_that_were_looked_at_before_are_named(records: Records) -> None:
+def test_earlier_looks_at_the_verdicts_are_named(records: Records) -> None:
     assert make_report(replace(records, looks=[3, 4, 6]), []).warning == (
-        "Looked at more than once: verdicts were made with 3 seeds, then with 4 and 6. The 5% hold "
-        "only for a number of seeds that is fixed beforehand."
+        "More than one look: verdicts were made with 3 seeds, then with 4 and 6. The error rate of "
+        "5% holds only if the number of seeds is fixed in advance."
     )
     assert make_report(replace(records, looks=[6]), []).warning == ""
 
@@ -72,15 +72,15 @@ def test_a_report_whose_samples_were_not_kept_says_so(records: Records) -> None:
     records = replace(records, runs=[replace(run, texts=[]) for run in records.runs])
     bare = make_report(records, [])
     assert not bare.samples
-    assert bare.about_samples.startswith("How each model continues the phrases is not kept")
-    assert "## Samples\n\nHow each model continues" in markdown_page(bare)
-    assert "continues the phrases is not kept" in html_page(bare, draw_figures(records, None))
+    assert bare.about_samples.startswith("The samples are not stored with these figures")
+    assert "## Samples\n\nThe samples are not stored" in markdown_page(bare)
+    assert "samples are not stored" in html_page(bare, draw_figures(records, None))
     settings = records.plan.settings.model_copy(update={"phrases": ()})
     unasked = replace(records, plan=replace(records.plan, settings=settings))
     assert make_report(unasked, []).about_samples == ""
 
 
-def test_a_phrase_that_was_read_otherwise_is_not_told_from_the_rest(records: Records) -> None:
+def test_a_phrase_that_the_model_read_differently_is_not_set_apart(records: Records) -> None:
     first = replace(records.runs[0], texts=["time-traveller, he said"])
     samples = make_report(replace(records, runs=[first, *records.runs[1:]]), []).samples
     assert samples[0].texts == (("", "time-traveller, he said"),)
@@ -89,42 +89,44 @@ def test_a_phrase_that_was_read_otherwise_is_not_told_from_the_rest(records: Rec
 def test_a_quick_version_says_so(records: Records, verdicts: list[ClaimVerdict]) -> None:
     quick = replace(records, command=f"{records.command} --quick")
     assert make_report(quick, verdicts).warning == (
-        "Quick version: 6 seeds, 100 epochs, to see that it works; draw no conclusions."
+        "Quick version: 6 seeds, 100 epochs, to see that everything works. Draw no conclusions."
     )
     assert make_report(records, verdicts).warning == ""
 
 
-def test_comparisons_that_nobody_claimed_are_not_called_claims() -> None:
+def test_comparisons_without_a_claim_are_not_called_claims() -> None:
     made = made_up_records(made_up_plan(claim=[]), points=3)
     assert make_report(made, judge_claims(made)).tally.startswith("11 comparisons: ")
 
 
-def test_remarks_say_what_the_marks_and_the_intervals_are_not(
+def test_remarks_explain_marks_and_intervals(
     records: Records, verdicts: list[ClaimVerdict]
 ) -> None:
     remarks = " ".join(make_report(records, verdicts).remarks)
     assert "a level of 5% of their own" in remarks
-    assert "did not finish are compared on the seeds they have" in remarks
-    assert "whose intervals overlap may still be shown to differ" in remarks
+    assert "unfinished runs are compared on the seeds they have" in remarks
+    assert "with overlapping intervals may still be shown to differ" in remarks
     assert explanations.SHARED not in remarks
     whole = replace(records, runs=[r for r in records.runs if r.variant != "learning rate 5"])
-    assert "did not finish" not in " ".join(make_report(whole, []).remarks)
+    assert "unfinished runs" not in " ".join(make_report(whole, []).remarks)
     assert "overlap" not in " ".join(make_report(records, []).remarks)
     assert explanations.SHARED in make_report(untimed(records), []).remarks
     waiting = make_report(replace(records, timings=[]), [])
-    assert "Speed is measured when all runs have ended, and has not been yet." in waiting.remarks
+    assert (
+        "Speed is measured when all runs have ended; that has not happened yet." in waiting.remarks
+    )
     assert waiting.extent == make_report(records, []).extent
 
 
 @pytest.mark.parametrize(
     ("changes", "said", "not_said"),
     [
-        ({}, "t interval, over the seeds and of speed over the rounds", "One seed"),
+        ({}, "t interval, over the seeds and for speed over the timing rounds.", "one seed"),
         ({"timing": None}, "t interval, over the seeds.", "rounds"),
-        ({"seeds": 1, "timing": None}, "One seed: nothing is known", "Means"),
+        ({"seeds": 1, "timing": None}, "With one seed, nothing is known", "Mean "),
         (
             {"seeds": 1},
-            "t interval, of speed over the rounds of its measurement.",
+            "t interval, for speed over the timing rounds.",
             "over the seeds",
         ),
     ],

@@ -19,7 +19,7 @@ from rnnlab.report.scales import Scale, scale_for, without_outliers
     ],
     ids=["far off", "only two", "near all the same", "wide apart"],
 )
-def test_an_axis_is_made_without_what_would_squash_the_others(
+def test_outliers_that_would_squash_the_others_are_dropped(
     values: list[float], kept: list[float]
 ) -> None:
     assert without_outliers(values) == kept

@@ -19,7 +19,7 @@ from rnnlab.report.scatter_plot import (
 from rnnlab.report.svg_plot import SERIES, TEXT
 
 
-def test_points_are_drawn_labelled_and_told() -> None:
+def test_points_are_drawn_labelled_and_described() -> None:
     points = [
         Point(3, "LSTM", 1, Mean(1e5, 0.9e5, 1.1e5), Mean(2.0, 1.9, 2.1)),
         Point(12, "<GRU>", 2, Mean(2e5, 2e5, 2e5), Mean(2.5, 2.5, 2.5)),
@@ -50,7 +50,7 @@ def test_labels_cover_neither_points_nor_each_other(count: int) -> None:
             assert abs(x - other[0]) >= 1.2 * TEXT or abs(y - other[1]) >= TEXT
 
 
-def test_labels_of_equal_points_get_places_of_their_own() -> None:
+def test_labels_of_equal_points_get_different_places() -> None:
     assert len(set(label_places([(0.0, 0.0)] * 8, list("12345678")))) == 8
 
 

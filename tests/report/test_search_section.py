@@ -107,7 +107,7 @@ def test_every_setting_has_a_plot(
     records: Records, section: SearchSection, pages: tuple[str, str]
 ) -> None:
     drawn = search_slices(section)
-    plots = [ElementTree.fromstring(plot) for plot in drawn.plots]
+    plots = [ElementTree.fromstring(plot) for plot in drawn]
     name, value = best(records)
     change = next(v.change for v in records.plan.variants if v.name == name)
     assert [plot.attrib["aria-label"].split(": ")[0] for plot in plots] == [
@@ -115,7 +115,7 @@ def test_every_setting_has_a_plot(
     ]
     assert f"{value:.4g} at {change['hidden_size']}" in plots[1].attrib["aria-label"]
     assert {"lstm", "gru"} <= {text.text for text in plots[3].iter("text")}
-    assert all(unescape(plot) in pages[0] for plot in drawn.plots)
+    assert all(unescape(plot) in pages[0] for plot in drawn)
 
 
 def test_few_trials_have_no_importances(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A benchmark as a picture: bars with ranges, the measured peak as a ceiling."""
+"""A benchmark as a plot: bars with ranges, and the measured peak of the machine as a ceiling."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"literal": "#999999", "textbook": "#e69f00", "builtin": "#56b4e9", "native": "#009e73"}
-"""Told apart by colour-blind readers too, and by their lightness in grey print (Okabe and Ito)."""
+"""Okabe and Ito: colour-blind readers can tell them apart, in grey print by their lightness."""
 OTHER_COLOUR = "#cc79a7"
 CEILING = "#d55e00"
 LETTERS = {"hidden_size": "H", "batch_size": "B", "num_steps": "T"}
@@ -20,14 +20,14 @@ FORMATS = (".svg", ".pdf", ".png")
 
 WIDTH = 7.5
 BAR_HEIGHT, FACET_HEIGHT, MARGIN_HEIGHT = 0.24, 0.5, 0.9
-"""All in inches; a facet adds its height to that of its bars."""
+"""In inches; a facet is this much higher than its bars."""
 
 Measurement = dict[str, Any]
 Facet = tuple[str, list[Measurement]]
 
 
 def check_plot_file(file: str) -> None:
-    """Raise UsageError where no plot can be written to `file`."""
+    """Raise UsageError if no plot can be written to `file`."""
     path = Path(file)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"plot file {file!r} must end in one of {', '.join(FORMATS)}")
@@ -36,7 +36,7 @@ def check_plot_file(file: str) -> None:
 
 
 def save_plot(result: Measurement, file: str) -> None:
-    """Draw the result of `bench` into a file; its ending names the format."""
+    """Draw the result of `bench` into a file; the ending of its name is the format."""
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 8}):
@@ -45,28 +45,28 @@ def save_plot(result: Measurement, file: str) -> None:
 
 
 def bench_figure(result: Measurement) -> "Figure":
-    """Draw a facet for each size trained, each with its own scale, then one for each that wrote."""
+    """Draw a facet for each size in training, on its own scale, then for each in generation."""
     from matplotlib.figure import Figure
 
-    trained = _facets(result["training"], ("hidden_size", "batch_size", "num_steps"))
-    written = _facets(result["generation"], ("hidden_size",))
-    facets = [*trained, *written]
+    training = _facets(result["training"], ("hidden_size", "batch_size", "num_steps"))
+    generation = _facets(result["generation"], ("hidden_size",))
+    facets = [*training, *generation]
     heights = [FACET_HEIGHT + BAR_HEIGHT * len(rows) for _, rows in facets]
     figure = Figure(figsize=(WIDTH, sum(heights) + MARGIN_HEIGHT), layout="constrained")
     grid = list(figure.subplots(len(facets), 1, squeeze=False, height_ratios=heights)[:, 0])
-    for axes, (title, rows) in zip(grid[: len(trained)], trained, strict=True):
+    for axes, (title, rows) in zip(grid[: len(training)], training, strict=True):
         _draw_training(axes, title, rows, result["machine"]["peak_gflops"])
-    for axes, (title, rows) in zip(grid[len(trained) :], written, strict=True):
+    for axes, (title, rows) in zip(grid[len(training) :], generation, strict=True):
         _draw_generation(axes, title, rows)
-    _share_limits(grid[len(trained) :])
-    grid[len(trained) - 1].set_xlabel("training speed [thousand tokens/s], median and range")
-    grid[-1].set_xlabel("time to write a character [µs], logarithmic, median and range")
+    _share_limits(grid[len(training) :])
+    grid[len(training) - 1].set_xlabel("training speed [thousand tokens/s], median and range")
+    grid[-1].set_xlabel("time to generate a character [µs], logarithmic, median and range")
     figure.supxlabel(_caption(result["machine"]), fontsize=7, x=0.01, ha="left")
     return figure
 
 
 def _facets(rows: Sequence[Measurement], sizes: Sequence[str]) -> list[Facet]:
-    """Rows of the same sizes, all precisions together; titled by these sizes."""
+    """Group rows of the same sizes, all precisions together, under a title that names the sizes."""
     facets: dict[str, list[Measurement]] = {}
     for row in rows:
         title = ", ".join([row["cell"], *(f"{LETTERS[size]} {row[size]}" for size in sizes)])
@@ -75,14 +75,14 @@ def _facets(rows: Sequence[Measurement], sizes: Sequence[str]) -> list[Facet]:
 
 
 def _draw_training(axes: "Axes", title: str, rows: list[Measurement], peaks: Measurement) -> None:
-    """Bars from zero; the ceiling is the speed at which the counted arithmetic needs the peak."""
+    """Draw bars from zero; at the ceiling, the counted arithmetic would need the measured peak."""
     speeds = [row["tokens_per_second"] / 1e3 for row in rows]
     axes.barh(range(len(rows)), speeds, height=0.72, color=_colours(rows))
     longest = _draw_ranges(axes, rows, "tokens_per_second", 1e-3)
     for y, row in enumerate(rows):
         share = row["share_of_peak"]
         figures = f"{_number(speeds[y])} k, {row['ratio_to_builtin']:.2f} x builtin"
-        _beside(axes, y, figures if share is None else f"{figures}, {share:.0%} of peak")
+        _write_right(axes, y, figures if share is None else f"{figures}, {share:.0%} of peak")
     for precision, peak in peaks.items():
         own = [y for y, row in enumerate(rows) if row["precision"] == precision]
         if peak and own:
@@ -99,14 +99,14 @@ def _draw_training(axes: "Axes", title: str, rows: list[Measurement], peaks: Mea
 
 
 def _draw_generation(axes: "Axes", title: str, rows: list[Measurement]) -> None:
-    """Dots: on a logarithmic scale a bar would have no beginning."""
+    """Draw dots: on a logarithmic scale, bars cannot begin at zero."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     times = [row["microseconds_per_character"] for row in rows]
     axes.scatter(times, range(len(rows)), s=40, color=_colours(rows), zorder=2)
     _draw_ranges(axes, rows, "microseconds_per_character", 1)
     for y, time in enumerate(times):
-        _beside(axes, y, f"{_number(time)} µs")
+        _write_right(axes, y, f"{_number(time)} µs")
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:,g}")
@@ -125,15 +125,15 @@ def _colours(rows: list[Measurement]) -> list[str]:
 
 
 def _draw_ranges(axes: "Axes", rows: list[Measurement], name: str, scale: float) -> float:
-    """Draw each row's range as a thin line; returns the end of the one that reaches farthest."""
+    """Draw each row's range as a thin line, and return the largest value."""
     ranges = [[float(value * scale) for value in row[f"{name}_range"]] for row in rows]
     for y, ends in enumerate(ranges):
         axes.plot(ends, [y, y], color="black", linewidth=1, marker="|", markersize=5)
     return max(high for _, high in ranges)
 
 
-def _beside(axes: "Axes", y: float, text: str) -> None:
-    """Write a row's figures to the right of its bar's field."""
+def _write_right(axes: "Axes", y: float, text: str) -> None:
+    """Write a row's figures to the right of the axes."""
     axes.annotate(text, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
 
 
@@ -158,6 +158,6 @@ def _caption(machine: Measurement) -> str:
     return (
         f"{machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}{kernels}; "
         f"measured {machine['date'][:10]} with rnnlab {machine['rnnlab']}.\n"
-        "One layer, one-hot input, 28 characters. Whole training steps; greedy writing. "
+        "One layer, one-hot input, 28 characters. Whole training steps; greedy generation. "
         "H units, B sequences, T time steps. Lines: range over the rounds."
     )

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.console import PlainConsole
+from rnnlab.console import PlainConsole, counted
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.experiment import ExperimentWatcher
 from rnnlab.experiments.comparison import ClaimVerdict
@@ -20,7 +20,6 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.store import Store
-from rnnlab.report.formatting import counted
 from rnnlab.runs.files import METRICS
 
 TAIL_BYTES = 4096

@@ -1,4 +1,4 @@
-"""Curves of several seeds become one: a middle, and a band around it."""
+"""Curves of several seeds summarised: a middle line and a band around it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,35 +9,37 @@ from numpy.typing import NDArray
 
 from rnnlab.experiments.records import Points
 from rnnlab.experiments.statistics import estimate_mean
-from rnnlab.report.outcome_table import LARGEST
 from rnnlab.report.scales import HUGE
 
 Values = NDArray[np.float64]
 
 MAX_POINTS = 60
-"""More than these a plot of this size does not show."""
+"""A plot of this size does not show more."""
+
+LARGEST = 700.0
+"""Natural logarithm of the largest figure that is drawn."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """What is drawn of one variant, all of shape (N,)."""
+    """The band of one variant, all of shape (N,)."""
 
     x: Values
     middle: Values
     low: Values
     high: Values
-    """low and high are NaN where one seed gives no interval."""
+    """low and high are NaN for one seed, which gives no interval."""
 
 
 Summary = Callable[[Values], tuple[Values, Values, Values]]
-"""Values (seeds, N) to middle, low and high, each (N,)."""
+"""From values (seeds, N) to middle, low and high, each (N,)."""
 
 
 def band(curves: Sequence[Points], summary: Summary) -> Band | None:
-    """Summarise the curves of several seeds where all have values; None where there is no such x.
+    """Summarise the curves of several seeds at each x where all have values; None if none has.
 
-    x are those of the first curve; where another one's differ, it is interpolated linearly. Points
-    that are not finite are left out, those beyond `HUGE` are put there.
+    x are those of the first curve; the others are interpolated linearly. Points that are not finite
+    are dropped, values beyond `HUGE` are clipped to it.
     """
     tables = [np.array(curve, dtype=np.float64).reshape(-1, 2) for curve in curves]
     finite = [table[np.isfinite(table).all(axis=1)] for table in tables]
@@ -57,7 +59,7 @@ def band(curves: Sequence[Points], summary: Summary) -> Band | None:
 
 
 def t_band(values: Values) -> tuple[Values, Values, Values]:
-    """Mean and 95% t interval."""
+    """Return the mean and its 95% t interval."""
     estimates = [estimate_mean(column) for column in values.T.tolist()]
     middle = np.array([estimate.mean for estimate in estimates])
     half = np.array([math.nan if e.half is None else e.half for e in estimates])
@@ -65,16 +67,15 @@ def t_band(values: Values) -> tuple[Values, Values, Values]:
 
 
 def geometric_t_band(logarithms: Values) -> tuple[Values, Values, Values]:
-    """Geometric mean, with the t interval of the logarithms."""
+    """Return the geometric mean, and the t interval of the logarithms."""
     middle, low, high = t_band(logarithms)
     return _exp(middle), _exp(low), _exp(high)
 
 
 def geometric_range(logarithms: Values) -> tuple[Values, Values, Values]:
-    """Geometric mean, smallest and largest."""
-    return (
-        _exp(logarithms.mean(axis=0)), _exp(logarithms.min(axis=0)), _exp(logarithms.max(axis=0)),
-    )  # fmt: skip
+    """Return the geometric mean, the smallest and the largest value."""
+    middle, low, high = logarithms.mean(axis=0), logarithms.min(axis=0), logarithms.max(axis=0)
+    return _exp(middle), _exp(low), _exp(high)
 
 
 def _exp(logarithms: Values) -> Values:

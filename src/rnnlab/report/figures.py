@@ -1,8 +1,7 @@
 """The figures of the HTML page: learning curves, speed and quality, gradient flow, search."""
 
 import math
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Points, Records, RunRecord
-from rnnlab.experiments.settings import Range, VariantSettings
+from rnnlab.experiments.settings import Range
 from rnnlab.report import explanations
 from rnnlab.report.curve_bands import Band, Summary, band, geometric_range, geometric_t_band, t_band
 from rnnlab.report.formatting import sentence, setting
@@ -46,64 +45,38 @@ class Illustration:
     """Plots side by side that share a caption and a key."""
 
     caption: str
-    plots: tuple[Markup, ...]
-    key: tuple[KeyEntry, ...]
+    plots: list[Markup]
+    key: list[KeyEntry]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """All figures of a report, and how to read them."""
+    """All figures of a report."""
 
     curves: list[Illustration]
     about_curves: str
-    flow: list[Illustration]
-    about_flow: str
+    gradient_flow: list[Illustration]
     speed: Illustration | None
-    slices: Illustration | None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Variants of a group, as many as one plot can tell apart, after the reference as series 0."""
-
-    title: str
-    members: tuple[tuple[int, VariantSettings, int], ...]
-    """Number, variant, series."""
-
-    def lines(self, bands: dict[str, Band]) -> list[Line]:
-        """Return the lines of those variants that have a band."""
-        return [
-            Line(number, variant.name, series, bands[variant.name])
-            for number, variant, series in self.members
-            if variant.name in bands
-        ]
-
-    def key(self, drawn: AbstractSet[str]) -> tuple[KeyEntry, ...]:
-        """Return what the lines of the drawn variants look like."""
-        return tuple(
-            KeyEntry(number, variant.name, line_swatch(series))
-            for number, variant, series in self.members
-            if variant.name in drawn
-        )
+    slices: list[Markup]
+    """The outcome of a search against each of its settings."""
 
 
 def draw_figures(records: Records, search: SearchSection | None) -> Figures:
     """Draw all figures of the records, and those of a search."""
     curves = learning_curves(records)
     return Figures(
-        curves=curves,
-        about_curves=explanations.curves(records) if curves else "",
-        flow=gradient_flow(records),
-        about_flow=explanations.FLOW,
-        speed=speed_and_quality(records),
-        slices=search_slices(search) if search else None,
+        curves,
+        explanations.about_curves(records) if curves else "",
+        gradient_flow(records),
+        speed_and_quality(records),
+        search_slices(search) if search else [],
     )
 
 
 def learning_curves(records: Records) -> list[Illustration]:
     """Draw held-out bits per character, and training perplexity, over epochs."""
-    held_out = _bands(records, partial(_curve, "held_out"), t_band)
-    training = _bands(records, partial(_curve, "training"), geometric_t_band)
+    held_out = _bands(records, lambda run: run.curves.get("held_out", []), t_band)
+    training = _bands(records, lambda run: run.curves.get("training", []), geometric_t_band)
     if not held_out and not training:
         return []
     ngram = shown_ngram(records)
@@ -158,11 +131,11 @@ def speed_and_quality(records: Records) -> Illustration | None:
         scale_for(quality.label, qualities, log=log, margin=0.08),
         points,
     )
-    key = tuple(KeyEntry(p.number, p.name, marker_swatch(p.series)) for p in points)
-    return Illustration(explanations.speed(records, quality), (plot,), key)
+    key = [KeyEntry(p.number, p.name, marker_swatch(p.series)) for p in points]
+    return Illustration(explanations.about_speed(records, quality), [plot], key)
 
 
-def search_slices(search: SearchSection) -> Illustration:
+def search_slices(search: SearchSection) -> list[Markup]:
     """Draw a search's outcome against each of its settings."""
     log = search.outcome.is_ratio
     shown = without_outliers([value for _, value in search.trials], log=log)
@@ -174,16 +147,10 @@ def search_slices(search: SearchSection) -> Illustration:
             x = Scale(name, -0.5, len(names) - 0.5, names=names)
         else:
             x = scale_for(name, span.bounds, log=span.log, margin=0.03)
-
         points = [(_place(change[name], span), value) for change, value in search.trials]
         without = [_place(change[name], span) for change in search.without_figure]
         plots.append(slice_plot(f"slice-{index}", x, y, points, without, search.best))
-    return Illustration(explanations.SLICES, tuple(plots), ())
-
-
-def _place(value: Any, span: Range) -> float:
-    """Return where a setting's value is on its axis."""
-    return float(span.choices.index(value) if span.choices else value)
+    return plots
 
 
 Side = tuple[dict[str, Band], Scale, Level | None]
@@ -199,22 +166,18 @@ def _illustrations(
     last = max(float(each.x[-1]) for bands, *_ in sides for each in bands.values())
     x = scale_for(x_label, [0, last], margin=0)
     drawn = {variant for bands, *_ in sides for variant in bands}
-    return [
-        Illustration(
-            sentence(panel.title),
-            tuple(
-                line_plot(f"{name}-{index}-{side}", x, y, lines, level)
-                for side, (bands, y, level) in enumerate(sides)
-                if (lines := panel.lines(bands))
-            ),
-            panel.key(drawn),
-        )
-        for index, panel in enumerate(_panels(records, drawn))
-    ]
-
-
-def _curve(name: str, run: RunRecord) -> Points:
-    return run.curves.get(name, [])
+    illustrations = []
+    for index, (title, members) in enumerate(_panels(records, drawn)):
+        plots = []
+        for side, (bands, y, level) in enumerate(sides):
+            lines = [Line(number, variant, series, bands[variant])
+                     for number, variant, series in members if variant in bands]  # fmt: skip
+            if lines:
+                plots.append(line_plot(f"{name}-{index}-{side}", x, y, lines, level))
+        key = [KeyEntry(number, variant, line_swatch(series))
+               for number, variant, series in members if variant in drawn]  # fmt: skip
+        illustrations.append(Illustration(sentence(title), plots, key))
+    return illustrations
 
 
 def _log_norms(stage: str, run: RunRecord) -> Points:
@@ -243,20 +206,26 @@ def _late(bands: dict[str, Band], far: float) -> list[float]:
     return [float(mean) for means in late for mean in means if mean <= limit]
 
 
-def _panels(records: Records, drawn: AbstractSet[str]) -> Iterator[Panel]:
-    """Cut groups into parts of about the same size that one plot can tell apart."""
-    numbered = enumerate(records.plan.variants, start=1)
-    reference = next((n, v, 0) for n, v in numbered if v.name == records.plan.reference)
+def _panels(
+    records: Records, drawn: Collection[str]
+) -> Iterator[tuple[str, list[tuple[int, str, int]]]]:
+    """Cut groups into parts of about the same size that one plot can tell apart.
+
+    Yield the title of each, and (number, variant, series) of its lines: in front the reference, as
+    series 0, if it is not one of the others.
+    """
+    names = [variant.name for variant in records.plan.variants]
+    reference = (names.index(records.plan.reference) + 1, records.plan.reference, 0)
     for title, members in grouped(records.plan.variants).items():
-        own = [member for member in members if member[1].name in drawn]
+        own = [(number, v.name) for number, v in members if v.name in drawn]
         parts = math.ceil(len(own) / SERIES)
         for part in range(parts):
             chosen = own[len(own) * part // parts : len(own) * (part + 1) // parts]
-            lines = [(number, variant, i) for i, (number, variant) in enumerate(chosen, start=1)]
-            if reference[1] not in [variant for _, variant in chosen]:
+            lines = [(*member, series) for series, member in enumerate(chosen, start=1)]
+            if reference[:2] not in chosen:
                 lines.insert(0, reference)
             which = f"{part + 1} of {parts}" if parts > 1 else ""
-            yield Panel(", ".join(filter(None, (title, which))), tuple(lines))
+            yield ", ".join(filter(None, (title, which))), lines
 
 
 def _mean(records: Records, variant: str, outcome: str) -> Mean | None:
@@ -266,3 +235,8 @@ def _mean(records: Records, variant: str, outcome: str) -> Mean | None:
         return None
     ends = (estimate.mean, *(estimate.interval or [estimate.mean] * 2))
     return Mean(*(OUTCOMES[outcome].unscaled(end) for end in ends))
+
+
+def _place(value: Any, span: Range) -> float:
+    """Return where a setting's value is on its axis."""
+    return float(span.choices.index(value) if span.choices else value)

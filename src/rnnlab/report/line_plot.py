@@ -15,7 +15,7 @@ LINE_WIDTH = 1.5
 DASHES: tuple[tuple[float, ...], ...] = (
     (), (), (3.5, 1.5), (1, 1), (5, 1.5, 1, 1.5), (7, 2), (2, 1),
 )  # fmt: skip
-"""By series, in widths of the line: lines differ not in their colours only."""
+"""By series, in widths of the line: colour is not the only difference between two lines."""
 
 LABEL_GAP = TEXT + 0.5
 """Least distance between two labels, in pixels."""
@@ -75,10 +75,6 @@ def line_plot(
     return plot.svg(name, f"{y.label} against {x.label}; at the end: {', '.join(told)}")
 
 
-def _points(x: Values, y: Values) -> Values:
-    return np.column_stack([x, y])
-
-
 def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move positions apart to at least `gap`, in their order, and as little as possible.
 
@@ -108,3 +104,7 @@ def line_swatch(series: int) -> Markup:
         f'<svg class="swatch" viewBox="0 0 26 10" aria-hidden="true">'
         f'<path d="M0 5H26" style="{style}"/></svg>'
     )
+
+
+def _points(x: Values, y: Values) -> Values:
+    return np.column_stack([x, y])

@@ -1,4 +1,4 @@
-"""The table of outcomes: a row a variant, a column an outcome, the best where it is shown."""
+"""The table of outcomes: a row for each variant, a column for each outcome, the best in bold."""
 
 import math
 from collections import Counter
@@ -12,44 +12,42 @@ from rnnlab.experiments.statistics import LEVEL, Alternative, Estimate, estimate
 from rnnlab.experiments.wording import largest_shown
 from rnnlab.report.formatting import assigned, factor_words, number
 
-LARGEST = 700.0
-"""Natural logarithm of the largest figure that is shown."""
-
 HELD_OUT = ("held_out_bits_per_character", "best_held_out_bits_per_character")
 """The outcomes that baselines have a figure for."""
+
+Numbered = tuple[int, VariantSettings]
+"""A variant and its number, which is the same all over the report."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, in words."""
+    """A figure in words."""
 
     mean: str
     spread: str = ""
-    """± half a 95% interval; nothing where one value says nothing of it."""
+    """± half a 95% interval; empty for a single value."""
     notes: tuple[str, ...] = ()
     best: bool = False
 
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """A variant, or a baseline."""
+    """A variant or a baseline."""
 
     name: str
     cells: tuple[Cell | None, ...]
     number: int = 0
-    """The variant's, all over the report; 0 for a baseline."""
+    """0 for a baseline."""
     change: str = ""
+    """What the variant changes; empty if its name was made from that."""
     note: str = ""
     runs: str = ""
-    """Which runs are missing in its figures, if any."""
+    """How many runs finished, if not all did."""
 
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """Rows by group, in the plan's order, those of a search or of draws best first; baselines last.
-
-    A variant whose name was made from its changes does not repeat them.
-    """
+    """Rows by group, in the order of the plan or, if ranked, best first; baselines come last."""
 
     columns: tuple[Outcome, ...]
     groups: tuple[tuple[str, tuple[OutcomeRow, ...]], ...]
@@ -65,66 +63,58 @@ class OutcomeTable:
         return any(cell and cell.best for row in self.rows for cell in row.cells)
 
 
-def grouped(variants: tuple[VariantSettings, ...]) -> dict[str, list[tuple[int, VariantSettings]]]:
-    """Variants with their numbers, by group, both in the order of the file."""
-    groups: dict[str, list[tuple[int, VariantSettings]]] = {}
+def outcome_table(records: Records) -> OutcomeTable:
+    """Make the table of a plan's outcomes."""
+    plan = records.plan
+    columns = tuple(OUTCOMES[name] for name in plan.settings.outcomes)
+    best = {column: shown_best(records, column) for column in columns}
+
+    def row(number: int, variant: VariantSettings) -> OutcomeRow:
+        cells = (_cell(records, variant, c, best=best[c] == variant.name) for c in columns)
+        change = assigned(variant.change) if plan.settings.variant else ""
+        runs = _unfinished(records, variant.name)
+        return OutcomeRow(variant.name, tuple(cells), number, change, variant.note, runs)
+
+    groups = [
+        (title, tuple(row(*member) for member in _in_order(records, members)))
+        for title, members in grouped(plan.variants).items()
+    ]
+    baselines = tuple(
+        OutcomeRow(name, tuple(Cell(figure) if c.name in HELD_OUT else None for c in columns))
+        for name, figure in baseline_figures(records).items()
+    )
+    if baselines and any(column.name in HELD_OUT for column in columns):
+        groups.append(("Baselines", baselines))
+    return OutcomeTable(columns, tuple(groups))
+
+
+def grouped(variants: tuple[VariantSettings, ...]) -> dict[str, list[Numbered]]:
+    """Return variants by group, both in the order of the file."""
+    groups: dict[str, list[Numbered]] = {}
     for index, variant in enumerate(variants, start=1):
         groups.setdefault(variant.group, []).append((index, variant))
     return groups
 
 
-def outcome_table(records: Records) -> OutcomeTable:
-    """Make the table of a plan's outcomes."""
-    plan = records.plan
-    columns = tuple(OUTCOMES[name] for name in plan.settings.outcomes)
-    best = {column.name: shown_best(records, column) for column in columns}
-    generated = not plan.settings.variant
-    groups = [
-        (
-            title,
-            tuple(
-                OutcomeRow(
-                    variant.name,
-                    tuple(
-                        _cell(records, variant, column, best=best[column.name] == variant.name)
-                        for column in columns
-                    ),
-                    index, "" if generated else assigned(variant.change), variant.note,
-                    _runs(records, variant.name),
-                )
-                for index, variant in _in_order(records, members)
-            ),
-        )
-        for title, members in grouped(plan.variants).items()
-    ]  # fmt: skip
-    rows = tuple(
-        OutcomeRow(name, tuple(Cell(figure) if c.name in HELD_OUT else None for c in columns))
-        for name, figure in baseline_figures(records).items()
-    )
-    if rows and any(column.name in HELD_OUT for column in columns):
-        groups.append(("Baselines", rows))
-    return OutcomeTable(columns, tuple(groups))
-
-
 def is_ranked(records: Records) -> bool:
-    """Whether rows stand in the order of the first outcome: those that nobody put in any."""
+    """Whether rows are sorted by the first outcome: if nobody wrote the variants in an order."""
     return bool(records.plan.settings.random or records.plan.settings.search)
 
 
 def summarised(values: Mapping[int, float], outcome: Outcome) -> Estimate | None:
-    """Mean and t interval over seeds, of the logarithms where the outcome is compared by ratio."""
+    """Return mean and t interval on the scale of `Outcome.scaled`; None without usable values."""
     scaled = outcome.scaled(values)
     return estimate_mean(list(scaled.values())) if scaled else None
 
 
 def shown_best(records: Records, outcome: Outcome) -> str | None:
-    """The variant whose outcome is shown to be the best of all, if any.
+    """Return the variant whose outcome is shown to be the best of all; None if there is none.
 
     Paired t tests against every other variant over the seeds that both have; all of them must give
     p <= LEVEL / (number of others and of columns): that bounds the chance of any false mark in the
     table by LEVEL, though the best is chosen from among many (Bonferroni). A variant that lacks
-    figures is not marked, and where another has too few to be compared, none is; one that has none
-    at all is not compared.
+    figures is not marked. If another has too few to be compared, none is marked; one without any
+    figures is not compared.
     """
     plan = records.plan
     scaled = {v.name: outcome.scaled(records.values(v.name, outcome.name)) for v in plan.variants}
@@ -140,15 +130,13 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     level = LEVEL / ((len(plan.variants) - 1) * len(plan.settings.outcomes))
     for other in scaled.values():
         differences = [best[seed] - other[seed] for seed in best.keys() & other.keys()]
-        if len(differences) < 2:
-            return None
-        if 2 * t_test(differences, alternative=better) > level:
+        if len(differences) < 2 or 2 * t_test(differences, alternative=better) > level:
             return None
     return name
 
 
 def baseline_figures(records: Records) -> dict[str, str]:
-    """Held-out bits per character by method; a range where runs were measured on other text."""
+    """Return held-out bits per character by method; a range if runs have different texts."""
     found: dict[str, set[float]] = {}
     for run in records.runs:
         for name, bits in run.baselines.items():
@@ -157,26 +145,10 @@ def baseline_figures(records: Records) -> dict[str, str]:
     return {n: low if low == high else f"{low} to {high}" for n, (low, high) in ends.items()}
 
 
-def _in_order(
-    records: Records, members: list[tuple[int, VariantSettings]]
-) -> list[tuple[int, VariantSettings]]:
-    """Best first where rows are ranked, those without a figure last."""
-    if not is_ranked(records):
-        return members
-    outcome = OUTCOMES[records.plan.settings.outcomes[0]]
-    sign = 1 if outcome.better == "lower" else -1
-
-    def rank(member: tuple[int, VariantSettings]) -> float:
-        estimate = summarised(records.values(member[1].name, outcome.name), outcome)
-        return sign * estimate.mean if estimate else math.inf
-
-    return sorted(members, key=rank)
-
-
 def shown_ngram(records: Records) -> tuple[str, float] | None:
-    """An n-gram's name and figure, where it is one and of the split that learning curves are of.
+    """Return name and figure of the n-gram for the plots; None if it has no single figure there.
 
-    That is the validation split; baselines are measured on the test split, where there is one.
+    Learning curves are of the validation split, baselines of the test split if there is one.
     """
     figures = {n: bits for n, bits in baseline_figures(records).items() if n.endswith("-gram")}
     if len(figures) != 1 or any(run.settings.data.split[2] for run in records.plan.runs):
@@ -185,40 +157,49 @@ def shown_ngram(records: Records) -> tuple[str, float] | None:
     return None if " " in figure else (name, float(figure))
 
 
+def _in_order(records: Records, members: list[Numbered]) -> list[Numbered]:
+    """Sort ranked rows, the best first and those without a figure last."""
+    if not is_ranked(records):
+        return members
+    outcome = OUTCOMES[records.plan.settings.outcomes[0]]
+    sign = 1 if outcome.better == "lower" else -1
+
+    def rank(member: Numbered) -> float:
+        estimate = summarised(records.values(member[1].name, outcome.name), outcome)
+        return sign * estimate.mean if estimate else math.inf
+
+    return sorted(members, key=rank)
+
+
 def _cell(
     records: Records, variant: VariantSettings, outcome: Outcome, *, best: bool
 ) -> Cell | None:
-    values = records.values(variant.name, outcome.name)
-    estimate = summarised(values, outcome)
+    estimate = summarised(records.values(variant.name, outcome.name), outcome)
     reported = variant.reported.get(outcome.name)
     notes = []
     if estimate and estimate.count < _planned(records, outcome):
         notes.append(f"n = {estimate.count}")
     if reported is not None:
-        notes.append(f"reported {number(reported, _decimals(reported, outcome.digits))}")
+        given = len(repr(reported).partition(".")[2])  # decimals
+        notes.append(f"reported {number(reported, min(outcome.digits, given))}")
     if estimate is None:
         return Cell("", notes=tuple(notes)) if notes else None
-    value = outcome.unscaled(estimate.mean)
-    mean = number(value, outcome.digits)
+    mean = outcome.unscaled(estimate.mean)
     spread = ""
-    if estimate.half is not None and abs(value) < largest_shown(outcome.digits)[0]:
+    if estimate.half is not None and abs(mean) < largest_shown(outcome.digits)[0]:
         half = outcome.unscaled(estimate.half)
         spread = factor_words(half) if outcome.is_ratio else f"± {number(half, outcome.digits)}"
-    return Cell(mean, spread, tuple(notes), best)
-
-
-def _decimals(value: float, most: int) -> int:
-    """As many as the value was given with, but no more than `most`."""
-    return min(most, len(repr(value).partition(".")[2]))
+    return Cell(number(mean, outcome.digits), spread, tuple(notes), best)
 
 
 def _planned(records: Records, outcome: Outcome) -> int:
+    """Return how many values of an outcome a variant has if nothing is missing."""
     if outcome.timed and records.timed_separately:
         return len(records.rounds)
     return len(records.plan.settings.seeds)
 
 
-def _runs(records: Records, variant: str) -> str:
+def _unfinished(records: Records, variant: str) -> str:
     statuses = Counter(run.status for run in records.runs if run.variant == variant)
     finished = statuses.pop("finished", 0)
     if not statuses:

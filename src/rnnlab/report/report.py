@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rnnlab.console import counted
 from rnnlab.experiments.comparison import ClaimVerdict, Verdict
 from rnnlab.experiments.records import Records, RunRecord
 from rnnlab.report import explanations
-from rnnlab.report.formatting import counted, span
+from rnnlab.report.formatting import span
 from rnnlab.report.outcome_table import OutcomeTable, outcome_table
 from rnnlab.report.protocol_section import ProtocolRows, base_settings, machine, protocol
 from rnnlab.report.search_section import SearchSection, search_section

@@ -1,4 +1,4 @@
-"""Points: variants by two outcomes, each with its number, or trials by a setting and an outcome."""
+"""Plots of points: variants by two outcomes, and trials by a setting and an outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 """By series, from 1."""
 
 SIZE, TRIAL_SIZE, BEST_SIZE, STROKE = 6.0, 5.0, 8.0, 7.0
-"""Of a variant's point, a trial's, the best trial's, and a trial without a figure, in pixels."""
+"""Sizes in pixels: a variant, a trial, the best trial, a trial without a figure."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,14 @@ def slice_plot(
             xs[which], shown[which], "o", color=series_colour(1), markersize=TRIAL_SIZE, alpha=0.7,
             fillstyle=fillstyle, markeredgewidth=width, clip_on=False,
         )  # fmt: skip
-    plot.axes.plot(without_figure, [y.high] * len(without_figure), marker=TICKDOWN, color=MUTED,
-              linestyle="none", markersize=STROKE, clip_on=False)  # fmt: skip
-    plot.axes.plot(xs[best], shown[best], "D", color=series_colour(2), markersize=BEST_SIZE,
-              markeredgewidth=0, clip_on=False)  # fmt: skip
+    plot.axes.plot(
+        without_figure, [y.high] * len(without_figure), marker=TICKDOWN, color=MUTED,
+        markersize=STROKE, linestyle="none", clip_on=False,
+    )  # fmt: skip
+    plot.axes.plot(
+        xs[best], shown[best], "D", color=series_colour(2), markersize=BEST_SIZE,
+        markeredgewidth=0, clip_on=False,
+    )  # fmt: skip
     told = f"{ys[best]:.4g} at {x.tick_label(xs[best]) if x.names else format(xs[best], '.6g')}"
     return plot.svg(name, f"{y.label} against {x.label}; the best: {told}")
 

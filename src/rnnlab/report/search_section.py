@@ -7,6 +7,7 @@ from typing import Any
 import tomli_w
 
 from rnnlab.config import Settings
+from rnnlab.console import counted
 from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import Range
@@ -64,15 +65,15 @@ def search_section(records: Records) -> SearchSection | None:
         settings = [(name, words, f"{100 * shares[name]:.0f}%") for name, words, _ in
                     sorted(settings, key=lambda row: -shares[row[0]])]  # fmt: skip
         about = (
-            "Importance: what a setting has to do with being among the best tenth of the finished "
-            "trials (PED-ANOVA), a share of 100%; rough, where that tenth is a handful."
+            "Importance: how much a setting decides whether a trial is among the best tenth of the "
+            "finished ones (PED-ANOVA), as a share of 100%; rough if that tenth is a handful."
         )
     return SearchSection(
         summary=(
-            f"The best of {len(trials):,} finished trials: {number(value, outcome.digits)} "
-            f"({outcome.label}). It was chosen by this very figure, which flatters it: with "
-            "another seed, or on another text, it will look a little worse. Run it with several "
-            "seeds before anything is concluded from it."
+            f"The best of {counted(len(trials), 'finished trial')}: "
+            f"{number(value, outcome.digits)} ({outcome.label}). It was chosen by this very "
+            "figure, which flatters it: with another seed, or on another text, it will be a little "
+            "worse. Run it with several seeds before you conclude anything from it."
         ),
         best_settings=_best_settings(plan.base, change, plan.settings.seeds[0]),
         settings=settings,
