@@ -233,7 +233,8 @@ def test_patience_stops_after_that_many_evaluations_without_a_best(
     )
     events = list(trainer.run())
     assert sum(isinstance(e, Milestone) for e in events) == made
-    reason = f"no new best in {patience} evaluations" if made < 6 else "budget"
+    evaluations = "evaluation" if patience == 1 else "evaluations"
+    reason = f"no new best in {patience} {evaluations}" if made < 6 else "budget"
     assert trainer.summary()["stopped_by"] == reason
     assert trainer.step == made
 

@@ -231,7 +231,7 @@ def test_a_run_that_patience_ended_needs_more_patience_to_resume(
     with pytest.raises(RunEndedError) as caught:
         resumed(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} has ended: no new best in 1 evaluations; give a larger --patience to go on, "
+        f"{tmp_path} has ended: no new best in 1 evaluation; give a larger --patience to go on, "
         "or 0 for no such end"
     )
     assert "resumed   from step" in resumed(tmp_path, patience=0)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnlab.config import TrainingSettings
+from rnnlab.console import counted
 from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import DivergenceError
@@ -172,7 +173,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         if self.is_out_of_patience:
-            self.stop(f"{NO_NEW_BEST} {self.since_best} evaluations")
+            self.stop(f"{NO_NEW_BEST} {counted(self.since_best, 'evaluation')}")
         return self.progress >= 1 or self._stop_requested
 
     def _end_epoch(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rnnlab.config import Settings
 from rnnlab.config.settings import read_toml
+from rnnlab.console import counted
 from rnnlab.errors import RunDirectoryError, RunEndedError, UsageError
 from rnnlab.files import check_not_special, read_json, truncate_log, write_atomically
 from rnnlab.lm.train import NO_NEW_BEST
@@ -134,8 +135,8 @@ def _check_not_ended(writer: RunWriter) -> None:
         )
     if trainer.is_out_of_patience:
         raise RunEndedError(
-            f"{ended}: {NO_NEW_BEST} {trainer.since_best} evaluations; give a larger --patience to "
-            "go on, or 0 for no such end"
+            f"{ended}: {NO_NEW_BEST} {counted(trainer.since_best, 'evaluation')}; give a larger "
+            "--patience to go on, or 0 for no such end"
         )
 
 
