@@ -68,7 +68,7 @@ def test_errors_name_the_setting(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not a run directory: it has no config\.toml"):
         rnnlab.Run.open(tmp_path)
     (tmp_path / "config.toml").touch()
-    with pytest.raises(RunDirectoryError, match=r"result\.json: no result to read"):
+    with pytest.raises(RunDirectoryError, match=r"result\.json: cannot be read: No such file"):
         _ = rnnlab.Run.open(tmp_path).result
 
 

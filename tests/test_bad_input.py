@@ -457,7 +457,7 @@ def test_a_flag_whose_shell_variable_was_unset(cli: Cli, tmp_path: Path, flag: s
         (
             "tokenizer.json",
             json.dumps({"type": "bpe", "tokenizers": HOSTILE_BPE}),
-            "not a tokenizer: byte-level BPE and nothing else is read",
+            "not a tokenizer: only byte-level BPE is supported",
         ),
     ],
 )
