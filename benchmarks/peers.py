@@ -1,8 +1,8 @@
-"""rnnlab's engines beside other ways to get the same work done, interleaved.
+"""rnnlab's engines beside other ways to get the same work done, time_interleaved.
 
 The work: an LSTM with H 256, B 32, T 35, V 28 and one-hot input in float32; a whole training step
 (forward, cross entropy, backward, clipping to a norm of 1, SGD), and greedy texts of 200
-characters. Peers that are not installed, or fail, are left out and named. See README.md beside it.
+characters. Peers that are not installed or fail are left out and listed. See README.md here.
 """
 
 import argparse
@@ -15,19 +15,19 @@ from typing import Any
 
 import torch
 
-from rnnlab.bench.bench import YARDSTICK, fault, interleaved
-from rnnlab.bench.workloads import (
+from rnnlab.bench.benchmark import REFERENCE, time_interleaved, why_unavailable
+from rnnlab.bench.tasks import (
     CLIP_NORM,
+    D2L,
     LEARNING_RATE,
-    LITERAL,
     TEXT_LENGTH,
     VOCABULARY,
     Case,
-    Work,
-    generation,
-    steps,
-    texts,
-    training,
+    Task,
+    generation_task,
+    greedy_texts,
+    training_steps,
+    training_task,
 )
 from rnnlab.engines import ENGINES
 from rnnlab.engines.engine import Engine
@@ -54,7 +54,7 @@ class Compiled(Engine):
 
 
 class Jax:
-    """The same LSTM in JAX: `lax.scan` over time, jitted, parameters given back to be reused."""
+    """The same LSTM in JAX: `lax.scan` over time, jitted, with donated parameters."""
 
     def __init__(self, case: Case) -> None:
         import jax
@@ -105,26 +105,26 @@ class Jax:
         shape = (batch_size, self.case.hidden_size)
         return self.jnp.zeros(shape), self.jnp.zeros(shape)
 
-    def steps(self) -> Work:
-        """Training steps; the loss is read after each, as rnnlab does."""
+    def steps(self) -> Task:
+        """Yield the tokens of each training step; the loss is read after each, as in rnnlab."""
         state = self.zero_state(self.case.batch_size)
         for ids, targets in self.case.batches():
             self.parameters, nats, state = self.step(self.parameters, ids, targets, state)
             float(nats)
             yield ids.size
 
-    def texts(self) -> Work:
-        """Greedy texts, each one call."""
+    def texts(self) -> Task:
+        """Yield the lengths of greedy texts, each written by one call."""
         first = self.jnp.ones(1, int)
         while True:
             yield len(self.write(self.parameters, first).block_until_ready())
 
 
-def works(without: list[str]) -> tuple[dict[str, Work], dict[str, Work], dict[str, str]]:
-    """Prepare all that runs here: training and generation by name, and why the others do not."""
+def prepare_tasks(without: list[str]) -> tuple[dict[str, Task], dict[str, Task], dict[str, str]]:
+    """Return the training and generation tasks by name, and why other peers are left out."""
     trainings, generations, left_out = {}, {}, {}
 
-    def add(name: str, make: Callable[[], tuple[Work, Work]]) -> None:
+    def add(name: str, make: Callable[[], tuple[Task, Task]]) -> None:
         if name in without:
             return
         began = time.perf_counter()
@@ -139,14 +139,23 @@ def works(without: list[str]) -> tuple[dict[str, Work], dict[str, Work], dict[st
         trainings[name], generations[name] = work
         tell(f"{name} ready after {time.perf_counter() - began:.1f} s")
 
-    for name in (LITERAL, *ENGINES):
-        if why := fault(name, CASE.cell, CPU):
+    for name in (D2L, *ENGINES):
+        if why := why_unavailable(name, CASE.cell, CPU):
             left_out[name] = why
         else:
-            add(name, lambda name=name: (training(name, CASE, CPU), generation(name, CASE, CPU)))
-    add(TORCH_COMPILE, lambda: (steps(Compiled(), CASE, CPU), texts(Compiled(), CASE, CPU)))
+            add(
+                name,
+                lambda name=name: (
+                    training_task(name, CASE, CPU),
+                    generation_task(name, CASE, CPU),
+                ),
+            )
+    add(
+        TORCH_COMPILE,
+        lambda: (training_steps(Compiled(), CASE, CPU), greedy_texts(Compiled(), CASE, CPU)),
+    )
 
-    def jax_work() -> tuple[Work, Work]:
+    def jax_work() -> tuple[Task, Task]:
         return Jax(CASE).steps(), Jax(CASE).texts()
 
     add(JAX, jax_work)
@@ -154,29 +163,29 @@ def works(without: list[str]) -> tuple[dict[str, Work], dict[str, Work], dict[st
 
 
 def tell(text: str) -> None:
-    """Say on standard error what goes on."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def measure(
-    work: dict[str, Work], what: str, rounds: int, seconds: float
+    work: dict[str, Task], what: str, rounds: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Time everything in turns; returns rates by name."""
+    """Time all tasks in turns; return their rates by name."""
 
     def progress(name: str, number: int) -> None:
         if name == next(iter(work)):
             tell(f"{what}: {f'round {number} of {rounds}' if number else 'warming up'}")
 
-    return interleaved(work, rounds, seconds, progress)
+    return time_interleaved(work, rounds, seconds, progress)
 
 
 def rows(
     speeds: dict[str, list[float]], writing: dict[str, list[float]]
 ) -> Iterator[dict[str, Any]]:
-    """Medians, ranges and ratios of each peer."""
+    """Yield the medians, ranges and ratios of each peer."""
     for name, own in speeds.items():
         times = [1e6 / value for value in writing[name]]
-        ratios = [a / b for a, b in zip(own, speeds[YARDSTICK], strict=True)]
+        ratios = [a / b for a, b in zip(own, speeds[REFERENCE], strict=True)]
         yield {
             "name": name,
             "tokens_per_second": median(own),
@@ -188,7 +197,7 @@ def rows(
 
 
 def versions() -> dict[str, str]:
-    """Versions of what is no dependency of rnnlab."""
+    """Return the versions of packages that rnnlab does not depend on."""
     try:
         import jax
     except ImportError:
@@ -206,7 +215,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
-    trainings, generations, left_out = works(args.without)
+    trainings, generations, left_out = prepare_tasks(args.without)
     speeds = measure(trainings, "training", args.rounds, args.seconds)
     writing = measure(generations, "generation", args.rounds, args.seconds)
     peers = list(rows(speeds, writing))

@@ -58,13 +58,13 @@ def seconds(work: Callable[[], object]) -> float:
 def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
     """MB/s of each part."""
     import pooch
+    from rnnlab.data.long_text import TextFile
+    from rnnlab.data.text_pieces import Reel
+    from rnnlab.data.token_file import TokenWriter
 
     from rnnlab.config import DataSettings
     from rnnlab.data.dataset import load_dataset
-    from rnnlab.data.long_text import TextFile
     from rnnlab.data.streaming import STREAMING, Streaming
-    from rnnlab.data.text_pieces import Reel
-    from rnnlab.data.token_file import TokenWriter
     from rnnlab.data.tokenizer import train_tokenizer
 
     pooch.os_cache = lambda name: cache

@@ -7,7 +7,7 @@ those with a keyword `quiet` can print.
 from pathlib import Path
 from typing import Any
 
-from rnnlab.bench.bench import BenchWatcher, Measurement, bench
+from rnnlab.bench.benchmark import BenchWatcher, Measurement, run_benchmark
 from rnnlab.config import BenchSettings, ComputeSettings
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.errors import UsageError
@@ -139,4 +139,4 @@ def benchmark(watch: BenchWatcher | None = None, **settings: Any) -> Measurement
 
     Returns the object that `rnnlab bench --json` prints; `rnnlab.bench.plot.save_plot` draws it.
     """
-    return bench(BenchSettings.from_dict(settings, "benchmark"), watch)
+    return run_benchmark(BenchSettings.from_dict(settings, "benchmark"), watch)

@@ -1,9 +1,9 @@
-"""The lab report's LSTM, written out: what a student types, timed beside the engines.
+"""The LSTM from scratch of the lab report and of d2l, as a student types it; timed like an engine.
 
-Form: Zhang et al., Dive into Deep Learning (d2l), section 10.1, LSTM from scratch: a matrix a gate,
-one-hot rows, a Python loop over time. Around it stand that book's training step, clipping and
-greedy writing (`train_epoch_ch8`, `grad_clipping`, `predict_ch8` of release 0.17), as they are,
-slow parts too; only the output layer runs once over all time steps.
+Source: Zhang et al., Dive into Deep Learning (d2l), section 10.1: one matrix per gate, one-hot
+rows, a Python loop over time. Training step, clipping and greedy prediction are those of the book,
+with their slow parts (`train_epoch_ch8`, `grad_clipping`, `predict_ch8` of release 0.17); only the
+output layer runs once over all time steps.
 
 Legend: T time steps, B batch, H hidden size, V vocabulary size.
 """
@@ -18,10 +18,10 @@ from rnnlab.lm.compute import autocast
 ABOUT = "the lab report's written-out LSTM"
 
 
-class LiteralLSTM(nn.Module):
-    """A language model of one layer: separate weights for input, forget and output gate and cell.
+class D2lLSTM(nn.Module):
+    """A language model of one layer, with separate weights for each gate and the candidate.
 
-    Each W_x is (V, H), each W_h (H, H), each b (H,); one bias a gate, where nn.LSTM has two.
+    Each W_x is (V, H), each W_h (H, H), each b (H,). Each gate has one bias; nn.LSTM has two.
     """
 
     def __init__(self, vocabulary_size: int, hidden_size: int, std: float = 0.01) -> None:
@@ -69,7 +69,7 @@ class LiteralLSTM(nn.Module):
         return torch.matmul(torch.cat(outputs, dim=0), self.W_hq) + self.b_q, (H, C)
 
     def predict(self, first: int, length: int) -> list[int]:
-        """Write `length` tokens after `first`, always the likeliest; gradients on, as there."""
+        """Return the `length` likeliest tokens after `first`; with gradients on, as in d2l."""
         state, outputs = self.zero_state(1), [first]
         for _ in range(length):
             X = torch.tensor([[outputs[-1]]], device=self.b_q.device)
@@ -87,18 +87,18 @@ def clip_gradients(model: nn.Module, limit: float) -> None:
             gradient[:] *= limit / norm
 
 
-class LiteralTraining:
-    """Trains a LiteralLSTM: cross entropy, clipping, plain SGD."""
+class D2lTrainer:
+    """Train a D2lLSTM with cross entropy, clipping and plain SGD."""
 
     def __init__(
-        self, model: LiteralLSTM, learning_rate: float, clip_norm: float, precision: str
+        self, model: D2lLSTM, learning_rate: float, clip_norm: float, precision: str
     ) -> None:
         self.model, self.clip_norm, self.precision = model, clip_norm, precision
         self.loss = nn.CrossEntropyLoss()
         self.updater = torch.optim.SGD(model.parameters(), lr=learning_rate)
 
     def step(self, ids: Tensor, targets: Tensor, state: State) -> tuple[float, State]:
-        """Do one step on a batch (T, B); returns the mean loss in nats and the detached state."""
+        """Take one step on a batch (T, B); return the mean loss in nats and the last state."""
         with autocast(self.precision, ids.device):
             logits, state = self.model(ids, tuple(part.detach() for part in state))
             loss = self.loss(logits, targets.reshape(-1))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.bench.workloads import Case
+from rnnlab.bench.tasks import Case
 from rnnlab.errors import UsageError
 
 if TYPE_CHECKING:

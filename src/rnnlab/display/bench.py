@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rnnlab.bench.bench import Measurement
+from rnnlab.bench.benchmark import BenchWatcher, Measurement
 from rnnlab.console import notice
 
 TITLES = {
@@ -19,10 +19,10 @@ HEADINGS = {
     "generation": ("H", ("µs/character", "range")),
 }
 WIDTHS = (12, 20, 7, 9)
-"""Columns of the figures."""
+"""Widths of the columns of figures."""
 
 
-class BenchDisplay:
+class BenchDisplay(BenchWatcher):
     """Print rows to standard output as they are measured, or one JSON object at the end.
 
     If standard error is a terminal, a line there says what is being measured.
@@ -50,11 +50,11 @@ class BenchDisplay:
         self.progress.stop()
 
     def note(self, text: str) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
         notice(text)
 
     def begin(self, machine: Measurement) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
         level = machine["instruction_set"]
         kernels = f", native kernels for {level}" if level else ""
         self._print(
@@ -62,11 +62,11 @@ class BenchDisplay:
         )
 
     def measuring(self, what: str, share: float) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
         self.progress.update(self.task, completed=share, description=what)
 
     def row(self, part: str, row: Measurement) -> None:
-        """See `Watch`."""
+        """See `BenchWatcher`."""
         if part != self.part:
             self.part = part
             sizes, figures = HEADINGS[part]

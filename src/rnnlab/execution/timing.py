@@ -10,8 +10,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from rnnlab.bench.bench import interleaved
-from rnnlab.bench.workloads import Work
+from rnnlab.bench.benchmark import time_interleaved
+from rnnlab.bench.tasks import Task
 from rnnlab.execution.corpora import resolve_corpora
 from rnnlab.execution.single_run import continue_phrases
 from rnnlab.experiments.plan import Plan
@@ -39,12 +39,12 @@ def measure(
         if timing.threads:
             settings = settings.changed(threads=timing.threads)
         ready[variant.name] = prepare(settings)
-    works: dict[str, Work] = {
+    tasks: dict[str, Task] = {
         f"{TRAINING}: {name}": each.trainer.steps_without_end() for name, each in ready.items()
     }
     if plan.settings.phrases:
-        works |= {f"{PREDICTION}: {name}": _texts(each, plan) for name, each in ready.items()}
-    measurements = len(works) * (timing.rounds + 1)
+        tasks |= {f"{PREDICTION}: {name}": _texts(each, plan) for name, each in ready.items()}
+    measurements = len(tasks) * (timing.rounds + 1)
     done = 0
 
     def report_progress(name: str, number: int) -> None:
@@ -52,7 +52,7 @@ def measure(
         watch(f"{name}, {f'round {number}' if number else 'warming up'}", done / measurements)
         done += 1
 
-    rates = interleaved(works, timing.rounds, timing.seconds, report_progress)
+    rates = time_interleaved(tasks, timing.rounds, timing.seconds, report_progress)
     timings = []
     for name, each in ready.items():
         training_seconds = _training_seconds(each)
@@ -67,7 +67,7 @@ def measure(
     return {"environment": environment(), "ids": plan.timing_ids, "timings": timings}
 
 
-def _texts(ready: Prepared, plan: Plan) -> Work:
+def _texts(ready: Prepared, plan: Plan) -> Task:
     """Continue all phrases again and again; an item is one continuation of all phrases."""
     while True:
         continue_phrases(ready.model, plan.settings.phrases, plan.settings.phrase_length)

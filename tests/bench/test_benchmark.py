@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from command_line import Cli
 from torch import Tensor
 
-from rnnlab.bench.bench import Unwatched, bench
-from rnnlab.bench.d2l_lstm import LiteralLSTM, LiteralTraining, clip_gradients
+from rnnlab.bench.benchmark import BenchWatcher, run_benchmark
+from rnnlab.bench.d2l_lstm import D2lLSTM, D2lTrainer, clip_gradients
 from rnnlab.bench.plot import bench_figure, check_plot_file
-from rnnlab.bench.workloads import Case, rate
+from rnnlab.bench.tasks import Case, items_per_second
 from rnnlab.config import BenchSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError, UsageError
@@ -56,7 +56,7 @@ def measured(
     return json.loads(done.stdout), plot
 
 
-class Notes(Unwatched):
+class Notes(BenchWatcher):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
@@ -69,7 +69,7 @@ def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(ENGINES["native"]), "fault", lambda *_: "no kernels, as it happens")
 
 
-# What is reported.
+# The report.
 
 
 def test_json_has_the_promised_keys_and_ranges(measured: tuple[dict[str, Any], Path]) -> None:
@@ -99,7 +99,7 @@ def test_share_of_peak_is_a_share_where_there_are_kernels(
         assert all(row["share_of_peak"] is None for row in result["training"])
 
 
-def test_flop_of_a_token_are_those_of_its_matrix_products() -> None:
+def test_operations_per_token_are_those_of_the_matrix_products() -> None:
     H, V = 256, 28
     assert Case("lstm", "float32", H).flop_per_token == 6 * (4 * H * H + V * H)
     assert Case("gru", "float32", H).flop_per_token == 6 * (3 * H * H + V * H)
@@ -112,7 +112,7 @@ def test_plot_is_an_svg_that_needs_no_network(measured: tuple[dict[str, Any], Pa
     assert 'href="http' not in svg
 
 
-def test_plot_of_several_sizes_has_a_facet_each(measured: tuple[dict[str, Any], Path]) -> None:
+def test_the_plot_has_a_facet_for_each_size(measured: tuple[dict[str, Any], Path]) -> None:
     result = json.loads(json.dumps(measured[0]))
     result["training"] += [{**row, "batch_size": 8} for row in result["training"]]
     titles = [axes.get_title(loc="left") for axes in bench_figure(result).axes]
@@ -126,37 +126,37 @@ def test_rows_are_printed_without_json(cli_process: Cli) -> None:
     assert sum(line[:3] == ["lstm", "builtin", "float32"] for line in lines) == 2
 
 
-def test_a_rate_is_of_at_least_one_piece_of_work() -> None:
-    assert rate(iter([1.0, 2.0]), 1e-9) > 0
+def test_a_task_runs_at_least_once() -> None:
+    assert items_per_second(iter([1.0, 2.0]), 1e-9) > 0
 
 
-# What is compared.
+# The engines that are compared.
 
 
-def test_engines_asked_for_run_beside_the_yardstick() -> None:
-    result = bench(BenchSettings(engine=("textbook",), **SMALL))
+def test_the_engines_in_the_settings_are_compared_with_builtin() -> None:
+    result = run_benchmark(BenchSettings(engine=("textbook",), **SMALL))
     assert [row["engine"] for row in result["generation"]] == ["textbook", "builtin"]
 
 
-def test_what_cannot_run_is_left_out_with_a_note_unless_named(without_kernels: None) -> None:
+def test_an_unavailable_engine_is_left_out_with_a_note_unless_named(without_kernels: None) -> None:
     notes = Notes()
-    result = bench(BenchSettings(cell=("gru",), **SMALL), notes)
+    result = run_benchmark(BenchSettings(cell=("gru",), **SMALL), notes)
     assert [row["engine"] for row in result["training"]] == ["textbook", "builtin"]
     assert notes.texts == ["engine 'native' is left out: no kernels, as it happens"]
     assert [row["share_of_peak"] for row in result["training"]] == [None, None]
     assert result["machine"]["peak_gflops"] == {"float32": None}
     with pytest.raises(UnavailableError, match="engine 'native' cannot run here: no kernels, as"):
-        bench(BenchSettings(engine=("native",), **SMALL))
+        run_benchmark(BenchSettings(engine=("native",), **SMALL))
 
 
-def test_the_written_out_lstm_is_an_lstm_only() -> None:
+def test_d2ls_lstm_has_no_other_cell() -> None:
     with pytest.raises(UnavailableError, match="written-out LSTM has no cell 'gru'"):
-        bench(BenchSettings(engine=("literal",), cell=("lstm", "gru"), **SMALL))
+        run_benchmark(BenchSettings(engine=("literal",), cell=("lstm", "gru"), **SMALL))
 
 
-def test_unknown_engine_is_refused_with_the_nearest() -> None:
+def test_an_unknown_engine_is_refused_and_the_nearest_name_suggested() -> None:
     with pytest.raises(UsageError, match="unknown engine 'nativ'; did you mean 'native'"):
-        bench(BenchSettings(engine=("nativ",), **SMALL))
+        run_benchmark(BenchSettings(engine=("nativ",), **SMALL))
 
 
 def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(cli: Cli) -> None:
@@ -167,23 +167,23 @@ def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(cl
         check_plot_file("plot.txt")
 
 
-# The written-out LSTM does what the engines do.
+# d2l's LSTM computes what the engines compute.
 
 
-def models(hidden_size: int = 6, vocabulary: int = 5) -> tuple[LiteralLSTM, LanguageModel]:
+def models(hidden_size: int = 6, vocabulary: int = 5) -> tuple[D2lLSTM, LanguageModel]:
     """Both in float64, with the same weights."""
     torch.manual_seed(0)
     settings = ModelSettings(cell="lstm", hidden_size=hidden_size, input="one-hot")
     model = LanguageModel(settings, vocabulary).double()
-    literal = LiteralLSTM(vocabulary, hidden_size).double()
+    scratch = D2lLSTM(vocabulary, hidden_size).double()
     with torch.no_grad():
         for name, value in by_gate(model).items():
-            getattr(literal, name).copy_(value)
-    return literal, model
+            getattr(scratch, name).copy_(value)
+    return scratch, model
 
 
 def by_gate(model: LanguageModel, *, gradients: bool = False) -> dict[str, Tensor]:
-    """The model's weights or gradients under the names of the written-out LSTM."""
+    """The model's weights or gradients under the names of d2l's LSTM."""
 
     def of(parameter: Tensor) -> Tensor:
         return parameter if not gradients else parameter.grad
@@ -198,40 +198,40 @@ def by_gate(model: LanguageModel, *, gradients: bool = False) -> dict[str, Tenso
     return named
 
 
-def test_the_written_out_lstm_has_the_loss_and_gradients_of_the_textbook() -> None:
-    literal, model = models()
+def test_d2ls_lstm_has_the_loss_and_gradients_of_the_textbook() -> None:
+    scratch, model = models()
     ids, targets = torch.randint(0, 5, (2, 7, 3))
     H, C = torch.randn(2, 3, 6, dtype=torch.float64)
     logits, ((h, c),) = model(ids, ((H, C),), ENGINES["textbook"])
     wanted = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     wanted.backward()
-    trainer = LiteralTraining(literal, 0.0, 1e9, "float32")
+    trainer = D2lTrainer(scratch, 0.0, 1e9, "float32")
     found, state = trainer.step(ids, targets, (H, C))
     assert found == pytest.approx(wanted.item(), rel=1e-12)
     torch.testing.assert_close(state, (h, c), rtol=1e-12, atol=1e-14)
     for name, gradient in by_gate(model, gradients=True).items():
-        torch.testing.assert_close(getattr(literal, name).grad, gradient, rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(getattr(scratch, name).grad, gradient, rtol=1e-10, atol=1e-13)
 
 
-def test_its_clipping_equals_torchs() -> None:
-    literal, _ = models()
-    for parameter in literal.parameters():
+def test_d2ls_clipping_equals_torchs() -> None:
+    scratch, _ = models()
+    for parameter in scratch.parameters():
         parameter.grad = torch.randn_like(parameter)
-    before = [parameter.grad.clone() for parameter in literal.parameters()]
-    torch.nn.utils.clip_grad_norm_(literal.parameters(), 1.0)
-    wanted = [parameter.grad for parameter in literal.parameters()]
-    for parameter, gradient in zip(literal.parameters(), before, strict=True):
+    before = [parameter.grad.clone() for parameter in scratch.parameters()]
+    torch.nn.utils.clip_grad_norm_(scratch.parameters(), 1.0)
+    wanted = [parameter.grad for parameter in scratch.parameters()]
+    for parameter, gradient in zip(scratch.parameters(), before, strict=True):
         parameter.grad = gradient
-    clip_gradients(literal, 1.0)
-    found = [parameter.grad for parameter in literal.parameters()]
+    clip_gradients(scratch, 1.0)
+    found = [parameter.grad for parameter in scratch.parameters()]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-9)
 
 
-def test_it_writes_what_the_model_finds_likeliest() -> None:
-    literal, model = models()
+def test_d2ls_prediction_is_the_models_greedy_text() -> None:
+    scratch, model = models()
     state, ids, wanted = model.zero_state(1), torch.tensor([[1]]), []
     for _ in range(20):
         logits, state = model(ids, state, ENGINES["textbook"])
         ids = logits.argmax(-1)
         wanted.append(int(ids))
-    assert literal.predict(1, 20) == wanted
+    assert scratch.predict(1, 20) == wanted

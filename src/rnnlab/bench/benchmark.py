@@ -1,27 +1,28 @@
-"""Engines side by side: whole training steps and generation, interleaved, medians.
+"""Measure engines side by side: whole training steps and generation, interleaved.
 
 A step is what `rnnlab train` does: forward, loss, backward, clipping, update, on random tokens.
-Every round times each variant once in turn, so that a drifting machine hits all alike; a ratio is
-the median of the rounds' own ratios. What the processor can do at most takes its turn too.
+Every round times each variant once, so that a change in the machine's speed affects all of them.
+Figures are medians over the rounds; a ratio is the median of the ratios within each round. The
+processor's peak is measured in the same rounds.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from rnnlab.bench.d2l_lstm import ABOUT
-from rnnlab.bench.workloads import (
-    LITERAL,
+from rnnlab.bench.tasks import (
+    D2L,
     Case,
-    Work,
+    Task,
     bare_multiply_adds,
-    generation,
-    rate,
-    training,
+    generation_task,
+    items_per_second,
+    training_task,
 )
 from rnnlab.config import BenchSettings
 from rnnlab.engines import ENGINES
@@ -30,68 +31,56 @@ from rnnlab.errors import UnavailableError, unknown
 from rnnlab.lm.compute import check_precision, choose_device
 from rnnlab.runs.environment import environment
 
-YARDSTICK = "builtin"
+REFERENCE = "builtin"
 PEAK = "peak"
 
 Measurement = dict[str, Any]
 
 
-class BenchWatcher(Protocol):
-    """Is told what goes on while it goes on."""
+class BenchWatcher:
+    """Follows a benchmark while it runs; these methods do nothing."""
 
     def note(self, text: str) -> None:
-        """Take a remark for a person."""
+        """Take a remark for the user."""
 
     def begin(self, machine: Measurement) -> None:
-        """Take what is known of the machine before anything is measured."""
+        """Take the description of the machine, before anything is measured."""
 
     def measuring(self, what: str, share: float) -> None:
-        """Take what is about to be measured, and the share of all work done, 0 .. 1."""
+        """Take what is measured next, and the share of all measurements done, 0 to 1."""
 
     def row(self, part: str, row: Measurement) -> None:
-        """Take a finished row of `part`, training or generation."""
+        """Take a finished row of `part`: training or generation."""
 
 
-class Unwatched:
-    """Watches nothing."""
+def run_benchmark(settings: BenchSettings, watcher: BenchWatcher | None = None) -> Measurement:
+    """Measure every combination; return {training, generation, machine}, ready for JSON.
 
-    def note(self, text: str) -> None:
-        """See `BenchWatcher`."""
-
-    def begin(self, machine: Measurement) -> None:
-        """See `BenchWatcher`."""
-
-    def measuring(self, what: str, share: float) -> None:
-        """See `BenchWatcher`."""
-
-    def row(self, part: str, row: Measurement) -> None:
-        """See `BenchWatcher`."""
-
-
-def bench(settings: BenchSettings, watch: BenchWatcher | None = None) -> Measurement:
-    """Measure every combination; returns {training, generation, machine}, ready for JSON.
-
-    Raises UsageError for an unknown engine, UnavailableError for an engine or a precision that was
-    asked for and is not here.
+    Raises UsageError for an unknown engine, UnavailableError if an engine or precision in the
+    settings is not available on this machine.
     """
     device = choose_device("auto")
     for precision in settings.precision:
         check_precision(precision, device)
-    return _Bench(settings, device, watch or Unwatched()).run()
+    return _Benchmark(settings, device, watcher or BenchWatcher()).run()
 
 
-def fault(name: str, cell: str, device: torch.device) -> str | None:
-    """Say why an engine, or the written-out LSTM, cannot run `cell` on `device`; None if it can."""
-    if name == LITERAL:
+def why_unavailable(name: str, cell: str, device: torch.device) -> str | None:
+    """Return why an engine, or d2l's LSTM, cannot run `cell` on `device`; None if it can."""
+    if name == D2L:
         return None if cell == "lstm" else f"{ABOUT} has no cell {cell!r}"
     return ENGINES[name].fault(cell, device)
 
 
-class _Bench:
-    def __init__(self, settings: BenchSettings, device: torch.device, watch: BenchWatcher) -> None:
-        self.settings, self.device, self.watch = settings, device, watch
+class _Benchmark:
+    """The state of one benchmark."""
+
+    def __init__(
+        self, settings: BenchSettings, device: torch.device, watcher: BenchWatcher
+    ) -> None:
+        self.settings, self.device, self.watcher = settings, device, watcher
         self._check()
-        self.has_peak = device.type == "cpu" and fault("native", "lstm", device) is None
+        self.has_peak = device.type == "cpu" and why_unavailable("native", "lstm", device) is None
         self.peaks: dict[str, list[float]] = {precision: [] for precision in settings.precision}
         self.texts = [
             Case(cell, precision, hidden)
@@ -109,28 +98,28 @@ class _Bench:
 
     def _check(self) -> None:
         for name in self.settings.engine:
-            if name not in (LITERAL, *ENGINES):
-                raise unknown("engine", name, [LITERAL, *ENGINES])
+            if name not in (D2L, *ENGINES):
+                raise unknown("engine", name, [D2L, *ENGINES])
             for cell in self.settings.cell:
-                if why := fault(name, cell, self.device):
+                if why := why_unavailable(name, cell, self.device):
                     raise UnavailableError(f"engine {name!r} cannot run here: {why}")
 
     def _names(self, case: Case) -> list[str]:
-        """What is compared: the engines asked for, or else all that can run this cell."""
-        everyone = [LITERAL, *ENGINES]
+        """Return what is compared: the engines in the settings, or all that can run this cell."""
+        known = [D2L, *ENGINES]
         if self.settings.engine:
-            return [n for n in everyone if n in self.settings.engine or n == YARDSTICK]
-        return [n for n in everyone if not fault(n, case.cell, self.device)]
+            return [n for n in known if n in self.settings.engine or n == REFERENCE]
+        return [n for n in known if not why_unavailable(n, case.cell, self.device)]
 
     def run(self) -> Measurement:
         machine = environment()
         machine["instruction_set"] = instruction_set() if self.has_peak else None
         if not self.settings.engine:
             for name in ENGINES:
-                reasons = (fault(name, cell, self.device) for cell in self.settings.cell)
+                reasons = (why_unavailable(name, cell, self.device) for cell in self.settings.cell)
                 if why := next(filter(None, reasons), None):
-                    self.watch.note(f"engine {name!r} is left out: {why}")
-        self.watch.begin(machine)
+                    self.watcher.note(f"engine {name!r} is left out: {why}")
+        self.watcher.begin(machine)
         rows = {
             "training": [row for case in self.steps for row in self._training(case)],
             "generation": [row for case in self.texts for row in self._generation(case)],
@@ -143,11 +132,11 @@ class _Bench:
 
     def _training(self, case: Case) -> Iterator[Measurement]:
         names = self._names(case)
-        works = {name: training(name, case, self.device) for name in names}
+        tasks = {name: training_task(name, case, self.device) for name in names}
         if self.has_peak:
-            works[PEAK] = bare_multiply_adds(case.precision)
+            tasks[PEAK] = bare_multiply_adds(case.precision)
         sizes = f"{case.cell} {case.precision} H {case.hidden_size} B {case.batch_size}"
-        rates = self._interleaved(f"training, {sizes}", works)
+        rates = self._interleaved(f"training, {sizes}", tasks)
         peak = rates.pop(PEAK, [])
         self.peaks[case.precision] += peak
         for name, own in rates.items():
@@ -160,16 +149,16 @@ class _Bench:
                 "num_steps": case.num_steps,
                 "tokens_per_second": median(own),
                 "tokens_per_second_range": [min(own), max(own)],
-                "ratio_to_builtin": _ratio(own, rates[YARDSTICK]),
+                "ratio_to_builtin": _ratio(own, rates[REFERENCE]),
                 "share_of_peak": _ratio(own, peak) * case.flop_per_token if peak else None,
             }
-            self.watch.row("training", row)
+            self.watcher.row("training", row)
             yield row
 
     def _generation(self, case: Case) -> Iterator[Measurement]:
-        works = {name: generation(name, case, self.device) for name in self._names(case)}
+        tasks = {name: generation_task(name, case, self.device) for name in self._names(case)}
         sizes = f"{case.cell} {case.precision} H {case.hidden_size}"
-        for name, rates in self._interleaved(f"generation, {sizes}", works).items():
+        for name, rates in self._interleaved(f"generation, {sizes}", tasks).items():
             times = [1e6 / value for value in rates]
             row = {
                 "cell": case.cell,
@@ -179,34 +168,34 @@ class _Bench:
                 "microseconds_per_character": median(times),
                 "microseconds_per_character_range": [min(times), max(times)],
             }
-            self.watch.row("generation", row)
+            self.watcher.row("generation", row)
             yield row
 
-    def _interleaved(self, what: str, works: dict[str, Work]) -> dict[str, list[float]]:
-        def tell(name: str, number: int) -> None:
+    def _interleaved(self, what: str, tasks: dict[str, Task]) -> dict[str, list[float]]:
+        def announce(name: str, number: int) -> None:
             turn = f"round {number} of {self.settings.rounds}" if number else "warming up"
-            self.watch.measuring(f"{what}: {name}, {turn}", 1 - self.left / self.measurements)
+            self.watcher.measuring(f"{what}: {name}, {turn}", 1 - self.left / self.measurements)
             self.left -= 1
 
-        return interleaved(works, self.settings.rounds, self.settings.seconds, tell)
+        return time_interleaved(tasks, self.settings.rounds, self.settings.seconds, announce)
 
 
-def interleaved(
-    works: dict[str, Work], rounds: int, seconds: float, tell: Callable[[str, int], None]
+def time_interleaved(
+    tasks: dict[str, Task], rounds: int, seconds: float, announce: Callable[[str, int], None]
 ) -> dict[str, list[float]]:
-    """Time every work for about `seconds` once a round, after a round that is thrown away.
+    """Time every task for about `seconds` once per round, after one round of warming up.
 
-    tell is called before each measurement with the name and the round's number, 0 for the first.
-    Returns each work's amount per second, one figure a round.
+    announce is called before each measurement with the name and the number of the round, which is 0
+    while warming up. Returns the items per second of each task, one figure per round.
     """
-    rates: dict[str, list[float]] = {name: [] for name in works}
-    turns = list(works.items())
+    rates: dict[str, list[float]] = {name: [] for name in tasks}
+    turns = list(tasks.items())
     for number in range(rounds + 1):
-        # Each begins with another one, so that none always runs after the same neighbour's rest.
+        # Every round begins with another task, so that none always follows the same one.
         at = number % max(1, len(turns))
-        for name, work in turns[at:] + turns[:at]:
-            tell(name, number)
-            value = rate(work, seconds)
+        for name, task in turns[at:] + turns[:at]:
+            announce(name, number)
+            value = items_per_second(task, seconds)
             if number:
                 rates[name].append(value)
     return rates

@@ -1,7 +1,7 @@
-"""What `rnnlab bench` and benchmarks/ time: whole training steps, whole texts, bare arithmetic.
+"""The tasks that `rnnlab bench` and benchmarks/ time: training steps, texts, bare arithmetic.
 
-A workload is an iterator that never ends: asking it for the next item does one piece of work, and
-the item says how much that was (tokens, characters, floating-point operations).
+A task is an endless iterator: each `next` does one piece of work and returns its amount (in tokens,
+characters or floating-point operations).
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rnnlab.bench.d2l_lstm import LiteralLSTM, LiteralTraining
+from rnnlab.bench.d2l_lstm import D2lLSTM, D2lTrainer
 from rnnlab.cells import CELLS
 from rnnlab.config import GenerationSettings, Settings
 from rnnlab.data.batches import SequentialBatches
@@ -28,14 +28,14 @@ VOCABULARY = 28
 LEARNING_RATE = 0.1
 CLIP_NORM = 1.0
 TEXT_LENGTH = 200
-"""Characters that a text has after its prefix of one."""
-LITERAL = "literal"
-"""The written-out LSTM; it takes the place of an engine and brings its own training step."""
+"""Characters written after a prefix of one character."""
+D2L = "literal"
+"""The name of d2l's written-out LSTM, which is compared like an engine."""
 
 BARE_STEPS = 10_000_000
-"""Rounds of twelve multiply-adds in one call: some hundredths of a second."""
+"""Rounds of twelve multiply-adds per call, which take some hundredths of a second."""
 
-Work = Iterator[float]
+Task = Iterator[float]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Case:
 
     @property
     def settings(self) -> Settings:
-        """A model of one layer with one-hot input, and how it is trained."""
+        """Settings of a model with one layer and one-hot input, trained by SGD."""
         return Settings().changed(
             cell=self.cell, hidden_size=self.hidden_size, input="one-hot",
             optimizer="sgd", learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM,
@@ -58,54 +58,60 @@ class Case:
 
     @property
     def flop_per_token(self) -> int:
-        """Floating-point operations that training must spend on a token: 6 (G·H·H + V·H).
+        """Floating-point operations that training needs per token: 6 (G·H·H + V·H).
 
-        A weight costs a multiply-add (2) forward and two of them (4) backward. One-hot input is a
-        gather and costs none; gates, loss and update are left out, being small beside it.
+        A weight costs one multiply-add (2) forward and two (4) backward. One-hot input is a gather
+        and costs nothing. Gates, loss and update are small in comparison and are not counted.
         """
         H = self.hidden_size
         return 6 * (CELLS[self.cell].num_gates * H * H + VOCABULARY * H)
 
     def sequences(self) -> SequentialBatches:
-        """Random tokens, enough for some batches."""
+        """Return random tokens, enough for 8 batches."""
         count = self.batch_size * self.num_steps * 8
         ids = np.random.default_rng(0).integers(0, VOCABULARY, count)
         return SequentialBatches(ids, self.batch_size, self.num_steps)
 
     def batches(self) -> Iterator[tuple[Ids, Ids]]:
-        """Hand out batches without end."""
+        """Yield batches without end."""
         sequences, rng = self.sequences(), np.random.default_rng(0)
         while True:
             yield from sequences.epoch(rng)[1]
 
 
-def rate(work: Work, seconds: float) -> float:
-    """Do work for about `seconds`, at least one piece; returns its amount per second."""
+def items_per_second(task: Task, seconds: float) -> float:
+    """Run a task for about `seconds`, at least once; return its amount per second."""
     began, amount = time.perf_counter(), 0.0
     while (elapsed := time.perf_counter() - began) < seconds or not amount:
-        amount += next(work)
+        amount += next(task)
     return amount / elapsed
 
 
-def training(name: str, case: Case, device: torch.device) -> Work:
-    """Training steps of an engine or of the written-out LSTM; items are tokens."""
-    return literal_steps(case, device) if name == LITERAL else steps(ENGINES[name], case, device)
+def training_task(name: str, case: Case, device: torch.device) -> Task:
+    """Return training steps of an engine or of d2l's LSTM; items are tokens."""
+    return (
+        d2l_training_steps(case, device)
+        if name == D2L
+        else training_steps(ENGINES[name], case, device)
+    )
 
 
-def generation(name: str, case: Case, device: torch.device) -> Work:
-    """Greedy texts by an engine or by the written-out LSTM, one at a time; items are characters."""
-    return literal_texts(case, device) if name == LITERAL else texts(ENGINES[name], case, device)
+def generation_task(name: str, case: Case, device: torch.device) -> Task:
+    """Return greedy texts of an engine or of d2l's LSTM, one at a time; items are characters."""
+    if name == D2L:
+        return d2l_texts(case, device)
+    return greedy_texts(ENGINES[name], case, device)
 
 
-def steps(engine: Engine, case: Case, device: torch.device) -> Work:
-    """What `rnnlab train` does in a step: forward, loss, backward, clipping, update."""
+def training_steps(engine: Engine, case: Case, device: torch.device) -> Task:
+    """Return the steps of `rnnlab train`: forward, loss, backward, clipping, update."""
     model = LanguageModel(case.settings.model, VOCABULARY).to(device)
     compute = Compute(engine, device, case.precision)
     return Trainer(model, compute, case.sequences(), case.settings.training).steps_without_end()
 
 
-def texts(engine: Engine, case: Case, device: torch.device) -> Work:
-    """What `rnnlab generate --temperature 0` does."""
+def greedy_texts(engine: Engine, case: Case, device: torch.device) -> Task:
+    """Yield the lengths of texts written as by `rnnlab generate --temperature 0`."""
     model = LanguageModel(case.settings.model, VOCABULARY).to(device)
     settings = GenerationSettings(length=TEXT_LENGTH, temperature=0)
     compute = Compute(engine, device, case.precision)
@@ -113,10 +119,10 @@ def texts(engine: Engine, case: Case, device: torch.device) -> Work:
         yield sum(1 for _ in generate_ids(model, compute, [np.array([1])], settings))
 
 
-def literal_steps(case: Case, device: torch.device) -> Work:
-    """Training steps of the written-out LSTM."""
-    model = LiteralLSTM(VOCABULARY, case.hidden_size).to(device)
-    trainer = LiteralTraining(model, LEARNING_RATE, CLIP_NORM, case.precision)
+def d2l_training_steps(case: Case, device: torch.device) -> Task:
+    """Yield the tokens of each training step of d2l's LSTM."""
+    model = D2lLSTM(VOCABULARY, case.hidden_size).to(device)
+    trainer = D2lTrainer(model, LEARNING_RATE, CLIP_NORM, case.precision)
     state = model.zero_state(case.batch_size)
     for inputs, targets in case.batches():
         ids, expected = torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
@@ -124,21 +130,21 @@ def literal_steps(case: Case, device: torch.device) -> Work:
         yield inputs.size
 
 
-def literal_texts(case: Case, device: torch.device) -> Work:
-    """Greedy texts by the written-out LSTM."""
-    model = LiteralLSTM(VOCABULARY, case.hidden_size).to(device)
+def d2l_texts(case: Case, device: torch.device) -> Task:
+    """Yield the lengths of greedy texts of d2l's LSTM."""
+    model = D2lLSTM(VOCABULARY, case.hidden_size).to(device)
     while True:
         with autocast(case.precision, device):
             written = len(model.predict(1, TEXT_LENGTH))
         yield written
 
 
-def bare_multiply_adds(precision: str) -> Work:
-    """Multiply-adds on registers alone, by all threads: what a processor can do at most.
+def bare_multiply_adds(precision: str) -> Task:
+    """Yield the floating-point operations of multiply-adds on registers alone, on all threads.
 
-    It uses the fastest instruction set that the kernels know here; items are floating-point
-    operations. bfloat16 means products of bfloat16 where there is an instruction for them, and
-    otherwise float32.
+    Their rate is the peak of the processor. They use the fastest instruction set of the kernels on
+    this machine. bfloat16 means products of bfloat16 if there is an instruction for them, otherwise
+    float32.
     """
     while True:
         yield kernels().bare_multiply_adds(
