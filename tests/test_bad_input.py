@@ -169,8 +169,8 @@ def test_wrong_checksum_shows_both_sums(cli_process: Cli, tmp_path: Path) -> Non
         1,
         f"corpus 'timemachine': wrong checksum of {tmp_path}/timemachine.txt: SHA-256 is "
         f"{hashlib.sha256(b'not the real one').hexdigest()}, must be "
-        "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516; delete the file to have "
-        "it fetched again, or give its path as --corpus to use it as it is",
+        "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516; delete the file to "
+        "download it again, or give its path as --corpus to use it as it is",
     )
 
 
