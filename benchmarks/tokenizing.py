@@ -1,20 +1,21 @@
-"""How fast a text too large for memory is tokenized, and what memory training on it takes.
+"""How fast a text too large for memory is tokenized, and how much memory training on it takes.
 
-The text is lines of the two named corpora in random order, again and again; `typographic` is the
-same with ’ for ', so that hardly a piece of it is ASCII. Each tokenizer takes its turn every round:
+The text is made of the lines of the two named corpora in random order, again and again;
+`typographic` has ’ for ', so that hardly any piece of it is ASCII. In each round every tokenizer
+takes its turn. Measured are
 
-checksum      reading the bytes for their SHA-256, the only thing done when the ids are at hand
-count         reading and decoding, for the characters
+checksum      reading the bytes for their SHA-256; that is all that is done if the ids are cached
+count         reading and decoding, to count the characters
 vocabulary    what the tokenizer is learned from, 90% of the text
 ids           reading once more, tokenizing, writing the ids
-all           `load_dataset` with an empty cache: the above, 90% of it for the vocabulary
+all           `load_dataset` with an empty cache: all of the above, 90% of it for the vocabulary
 again         `load_dataset` after that
 
-in MB of text a second of one core's time, medians over the rounds beside their range. One process,
+in MB of text per second of one core's time: medians over the rounds and their range. One process,
 one thread.
 
-With --train texts of --gigabytes are made, and `rnnlab train` reads each for --seconds: the peak of
-its resident memory above that of a process that does nothing but import torch.
+With --train, texts of --gigabytes are made, and `rnnlab train` reads each for --seconds. Shown is
+the peak of its resident memory above that of a process that only imports torch.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -37,9 +38,9 @@ PARTS = ("checksum", "count", "vocabulary", "ids", "all", "again")
 
 def write_text(file: Path, size: int, *, typographic: bool = False, one_line: bool = False) -> None:
     """Write at least `size` bytes of shuffled lines."""
-    from rnnlab.data import corpus as corpora
+    from rnnlab.data.named_corpora import NAMED
 
-    text = "\n".join(corpora.load([name]).text for name in corpora.NAMED)
+    text = "\n".join(corpus.load("", "strict").text for corpus in NAMED.values())
     lines, order = text.replace("'", "’" if typographic else "'").split("\n"), random.Random(0)
     written = 0
     with file.open("wb") as stream:
@@ -49,33 +50,37 @@ def write_text(file: Path, size: int, *, typographic: bool = False, one_line: bo
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The processor's time that it takes; waiting for other processes or the disk is left out."""
+    """Return the processor time it takes, without waiting for other processes or the disk."""
     began = time.process_time()
     work()
     return time.process_time() - began
 
 
 def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
-    """MB/s of each part."""
+    """Return the MB/s of each part."""
     import pooch
-    from rnnlab.data.long_text import TextFile
-    from rnnlab.data.text_pieces import Reel
-    from rnnlab.data.token_file import TokenWriter
 
     from rnnlab.config import DataSettings
     from rnnlab.data.dataset import load_dataset
+    from rnnlab.data.pieces import PieceReader
     from rnnlab.data.streaming import STREAMING, Streaming
-    from rnnlab.data.tokenizer import train_tokenizer
+    from rnnlab.data.texts import TextFile
+    from rnnlab.data.token_cache import TokenWriter
+    from rnnlab.data.tokenizer import Tokenizer, train_tokenizer
 
     pooch.os_cache = lambda name: cache
     settings = DataSettings(corpus=(str(file),), tokenizer=kind)
-    opened = TextFile.open(str(file))
 
-    def pieces() -> Iterator[str]:
-        return opened.pieces("strict", STREAMING.chunk_bytes)
+    def opened() -> TextFile:
+        return TextFile.open(str(file), "strict", STREAMING.chunk_bytes)
 
+    pieces = opened().pieces
     characters = sum(map(len, pieces()))
-    tokenizer = train_tokenizer(settings, Reel(pieces()).take(characters * 9 // 10))
+
+    def train() -> Tokenizer:
+        return train_tokenizer(settings, PieceReader(pieces()).take(characters * 9 // 10))
+
+    tokenizer = train()
 
     def write() -> None:
         with (cache / "ids").open("wb") as stream:
@@ -86,9 +91,9 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
             os.fsync(stream.fileno())
 
     works: dict[str, Callable[[], object]] = {
-        "checksum": lambda: TextFile.open(str(file)),
+        "checksum": opened,
         "count": lambda: sum(map(len, pieces())),
-        "vocabulary": lambda: train_tokenizer(settings, Reel(pieces()).take(characters * 9 // 10)),
+        "vocabulary": train,
         "ids": write,
         "all": lambda: load_dataset(settings, streaming=Streaming(from_bytes=0)),
         "again": lambda: load_dataset(settings, streaming=Streaming(from_bytes=0)),
@@ -98,7 +103,7 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
 
 
 def speeds(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row a text and tokenizer."""
+    """Return a row for each text and tokenizer."""
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     with TemporaryDirectory() as folder:
         for text in ("ascii", "typographic"):
@@ -126,7 +131,7 @@ def speeds(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def peak_mib(command: list[str], cache: Path, log: Path) -> tuple[float, float]:
-    """Run a command; returns the peak of its resident memory in MiB, and its seconds."""
+    """Run a command; return the peak of its resident memory in MiB, and its seconds."""
     began = time.perf_counter()
     with log.open("w") as stream:
         process = subprocess.Popen(
@@ -180,14 +185,14 @@ def main() -> None:
     """Measure, and print a table or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--tokenizer", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--megabytes", type=int, default=200, help="text; a tenth for word, bpe")
+    parser.add_argument("--megabytes", type=int, default=200, help="a tenth for word, bpe")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--gigabytes", type=float, nargs="+", default=(0.001, 2))
     parser.add_argument("--seconds", type=float, default=60, help="of training")
     parser.add_argument("--batching", choices=("sequential", "random"), default="sequential")
-    parser.add_argument("--one-line", action="store_true", help="spaces for line ends")
-    parser.add_argument("--folder", default=None, help="where there is room, default: /tmp")
+    parser.add_argument("--one-line", action="store_true", help="spaces instead of line ends")
+    parser.add_argument("--folder", default=None, help="with enough room; default: /tmp")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
