@@ -1,4 +1,4 @@
-"""Files that are none, text that terminals obey, output that nobody takes, weights of no use."""
+"""Pipes and devices, terminal escape sequences, closed output, unusable weights."""
 
 import os
 import pty
@@ -19,7 +19,7 @@ def model(trained: tuple[Path, str], tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_pipe_in_a_model_folder_is_not_waited_for(
+def test_a_pipe_in_a_model_folder_is_an_error(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str
 ) -> None:
     folder = model(trained, tmp_path)
@@ -33,7 +33,7 @@ def test_a_pipe_in_a_model_folder_is_not_waited_for(
     assert wanted in done.stderr
 
 
-def test_a_pipe_is_a_text_once(cli: Cli, tmp_path: Path) -> None:
+def test_a_pipe_can_be_read_as_a_text_once(cli: Cli, tmp_path: Path) -> None:
     pipe, run = tmp_path / "pipe", str(tmp_path / "run")
     os.mkfifo(pipe)
     feeding = subprocess.Popen(["sh", "-c", f"cat > {pipe}"], stdin=subprocess.PIPE, text=True)
@@ -58,7 +58,7 @@ def test_a_pipe_is_a_text_once(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "samples.txt"])
-def test_a_pipe_in_a_run_directory_is_not_waited_for(
+def test_a_pipe_in_a_run_directory_is_an_error(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, name: str
 ) -> None:
     run = Path(shutil.copytree(trained[0], tmp_path / "run"))
@@ -70,7 +70,7 @@ def test_a_pipe_in_a_run_directory_is_not_waited_for(
         assert done.stderr.startswith(f"rnnlab: error: {run / name} is not a regular file")
 
 
-def test_a_text_without_end_is_refused_at_its_first_nul(cli: Cli) -> None:
+def test_an_endless_text_is_refused_at_its_first_nul(cli: Cli) -> None:
     done = cli("train", "--corpus", "/dev/zero")
     assert done.returncode == 1
     assert done.stderr.startswith(
@@ -78,7 +78,7 @@ def test_a_text_without_end_is_refused_at_its_first_nul(cli: Cli) -> None:
     )
 
 
-def test_the_best_weights_are_not_replaced_in_silence(
+def test_missing_best_weights_are_an_error_or_a_notice(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(trained[0], tmp_path / "run"))
@@ -98,7 +98,7 @@ def test_the_best_weights_are_not_replaced_in_silence(
     assert told.stdout.count("weights: last") == 2
 
 
-def test_a_run_directory_that_is_a_file(cli: Cli, text_file: Path) -> None:
+def test_a_run_directory_that_is_a_file_is_an_error(cli: Cli, text_file: Path) -> None:
     done = cli("train", "--corpus", str(text_file), "--run-dir", str(text_file))
     assert (done.returncode, done.stderr) == (
         2, f"rnnlab: error: run directory '{text_file}' is a file; give another --run-dir\n"
@@ -106,7 +106,7 @@ def test_a_run_directory_that_is_a_file(cli: Cli, text_file: Path) -> None:
 
 
 def at_a_terminal(*args: str) -> str:
-    """What a terminal is sent."""
+    """Return what is sent to a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen([RNNLAB, *args], stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
@@ -121,7 +121,7 @@ def at_a_terminal(*args: str) -> str:
     return shown.decode()
 
 
-def test_what_a_terminal_would_obey_is_shown(cli: Cli, tmp_path: Path) -> None:
+def test_terminal_escape_sequences_are_made_visible(cli: Cli, tmp_path: Path) -> None:
     text = tmp_path / f"odd{ESC}.txt"
     text.write_text(ESC * 200)
     run = str(tmp_path / "run")
@@ -130,7 +130,7 @@ def test_what_a_terminal_would_obey_is_shown(cli: Cli, tmp_path: Path) -> None:
     assert "odd␛]0;owned␇.txt" in shown
     assert "\x1b]0" not in shown
     command = ["generate", run, "--length", "30", "--temperature", "0", "--prefix", ESC]
-    assert "\x1b]0" in cli(*command).stdout, "a file gets what was written"
+    assert "\x1b]0" in cli(*command).stdout, "a file gets the text as it is"
     told = at_a_terminal(*command)
     assert "␛]0;owned␇" in told
     assert "\x1b]0" not in told
@@ -139,7 +139,7 @@ def test_what_a_terminal_would_obey_is_shown(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["closed", "full"])
-def test_output_that_nobody_takes_is_not_the_run_directory(
+def test_closed_or_full_output_is_not_reported_as_a_run_directory_error(
     text_file: Path, tmp_path: Path, output: str
 ) -> None:
     run = tmp_path / "run"
@@ -154,7 +154,7 @@ def test_output_that_nobody_takes_is_not_the_run_directory(
 
 
 @pytest.mark.parametrize("command", ["evaluate", "generate"])
-def test_weights_beyond_use(
+def test_weights_that_give_nan_are_an_error(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, command: str
 ) -> None:
     folder = model(trained, tmp_path)

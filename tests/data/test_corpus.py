@@ -176,7 +176,7 @@ def test_the_error_for_a_named_corpus_offline_says_where_to_put_it(
     with pytest.raises(CorpusError) as caught:
         load(["story"])
     assert str(caught.value) == (
-        f"corpus 'story' is not at hand and could not be downloaded from {offline.url} "
+        f"corpus 'story' was not found and could not be downloaded from {offline.url} "
         "(ConnectionError); put story.txt into a folder and name the folder with --data-dir or "
         "RNNLAB_DATA"
     )
@@ -184,7 +184,9 @@ def test_the_error_for_a_named_corpus_offline_says_where_to_put_it(
 
 def test_a_server_without_the_file_is_an_error(online: NamedCorpus, server: Server) -> None:
     server.status = 404
-    with pytest.raises(CorpusError, match=rf"^corpus 'story' is not .* {online.url} \(HTTPError\)"):
+    with pytest.raises(
+        CorpusError, match=rf"^corpus 'story' was not .* {online.url} \(HTTPError\)"
+    ):
         online.load("", "strict")
 
 
@@ -231,7 +233,7 @@ def test_auto_offline_is_the_python_reference_and_says_why(
     assert found.name == "python-reference"
     version = ".".join(map(str, sys.version_info[:3]))
     assert found.origin == (
-        f"the help topics of Python {version}, because 'timemachine' is not at hand and could not "
+        f"the help topics of Python {version}, because 'timemachine' was not found and could not "
         f"be downloaded from {offline.url} (ConnectionError)"
     )
 
@@ -388,8 +390,8 @@ DATA = os.environ.get("RNNLAB_DATA", "")
 
 def real_data() -> str:
     """The folder that holds the texts of the named corpora, which are not in the repository."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    for folder in [*DATA.split(os.pathsep), str(beside)]:
+    next_to_checkout = Path(__file__).parents[2].parent / "shared" / "data"
+    for folder in [*DATA.split(os.pathsep), str(next_to_checkout)]:
         if folder and all((Path(folder) / f"{name}.txt").is_file() for name in NAMED):
             return folder
     pytest.skip("the corpora are neither in RNNLAB_DATA nor in ../shared/data")

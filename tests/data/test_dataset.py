@@ -140,7 +140,7 @@ def test_a_training_split_without_a_target_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         dataset(tmp_path, "x" * 5, split=(0.2, 0.4, 0.4))
     assert str(caught.value) == (
-        "text too short: a training split of 1 characters holds less than two tokens"
+        "text too short: a training split of 1 characters holds fewer than two tokens"
     )
 
 
@@ -189,8 +189,8 @@ def test_the_time_machine_in_letters_has_170580_characters_and_28_symbols() -> N
 
 def real_data() -> str:
     """The folder that holds timemachine.txt, which is not in the repository."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    for folder in [*os.environ.get("RNNLAB_DATA", "").split(os.pathsep), str(beside)]:
+    next_to_checkout = Path(__file__).parents[2].parent / "shared" / "data"
+    for folder in [*os.environ.get("RNNLAB_DATA", "").split(os.pathsep), str(next_to_checkout)]:
         if folder and (Path(folder) / "timemachine.txt").is_file():
             return folder
     pytest.skip("timemachine.txt is neither in RNNLAB_DATA nor in ../shared/data")

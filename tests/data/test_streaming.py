@@ -190,7 +190,7 @@ def of_one_string(files: list[Path], data: DataSettings) -> dict[str, Any]:
             )
     if len(ids[0]) < 2:
         raise CorpusError(
-            f"text too short: a training split of {len(splits[0])} characters holds less than two "
+            f"text too short: a training split of {len(splits[0])} characters holds fewer than two "
             "tokens"
         )
     source = (str(files[0]), sums[0], f"file {files[0]}")

@@ -181,5 +181,5 @@ def _key(
 
 def _too_short(characters: int) -> CorpusError:
     return CorpusError(
-        f"text too short: a training split of {characters} characters holds less than two tokens"
+        f"text too short: a training split of {characters} characters holds fewer than two tokens"
     )

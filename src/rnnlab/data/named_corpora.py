@@ -51,7 +51,7 @@ class NamedCorpus:
             )
         except (requests.RequestException, OSError) as error:
             raise CorpusError(
-                f"corpus {self.name!r} is not at hand and could not be downloaded from {self.url} "
+                f"corpus {self.name!r} was not found and could not be downloaded from {self.url} "
                 f"({type(error).__name__}); put {self.name}.txt into a folder and name the folder "
                 "with --data-dir or RNNLAB_DATA"
             ) from None
