@@ -184,9 +184,7 @@ def test_the_error_for_a_named_corpus_offline_says_where_to_put_it(
 
 def test_a_server_without_the_file_is_an_error(online: NamedCorpus, server: Server) -> None:
     server.status = 404
-    with pytest.raises(
-        CorpusError, match=rf"was not found .* {online.url} \(HTTPError\)"
-    ):
+    with pytest.raises(CorpusError, match=rf"was not found .* {online.url} \(HTTPError\)"):
         online.load("", "strict")
 
 
