@@ -138,6 +138,17 @@ def test_a_state_of_another_trainer_is_refused(other: dict[str, Any]) -> None:
         put_state(new_trainer(1, **{"optimizer": "sgd"} | other), tensors, facts)
 
 
+@pytest.mark.parametrize("key", ["step", "exp_avg", "exp_avg_sq"])
+def test_optimizer_tensors_of_another_shape_are_refused(key: str) -> None:
+    """torch's fused kernels do not check them, and would write to memory that is not theirs."""
+    first = new_trainer(1, optimizer="adamw")
+    next(first.run())
+    tensors, facts = take_state(first)
+    tensors[f"optimizer.0.{key}"] = torch.zeros((2,) if key == "step" else ())
+    with pytest.raises(ModelFolderError, match=r"^the training state does not fit this run: shape"):
+        put_state(new_trainer(1, optimizer="adamw"), tensors, facts)
+
+
 @pytest.mark.parametrize("missing", ["counters", "best_nats", "epoch_loss", "epoch_rng"])
 def test_facts_that_lack_a_field_are_refused(missing: str) -> None:
     facts = take_state(new_trainer(1))[1].model_dump()

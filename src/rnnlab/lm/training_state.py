@@ -110,9 +110,9 @@ def _put_optimizer(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
     for (index, key), tensor in _below("optimizer", tensors):
         values.setdefault(int(index), {})[key] = tensor
     for number, parameter in enumerate(trainer.model.parameters()):
-        for tensor in values.get(number, {}).values():
-            if tensor.dim():  # a scalar counts steps
-                _shaped(tensor, parameter)
+        for key, tensor in values.get(number, {}).items():
+            # torch's fused kernels would write beyond the end of a tensor that is too small.
+            _shaped(tensor, torch.empty(()) if key == "step" else parameter)
     trainer.optimizer.load_state_dict(content | {"state": values})
 
 
