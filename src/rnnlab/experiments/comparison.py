@@ -17,27 +17,27 @@ class ComparisonResult:
     verdict: Verdict
     pairs: int
     """Seeds (or timing rounds) that both variants have; with a fixed value, the variant's own."""
-    mean: float | None
+    mean: float | None = None
     """Of the variant over the pairs: arithmetic, or geometric if compared by ratio."""
-    mean_against: float | None
+    mean_against: float | None = None
     """Of the other variant, or the fixed value."""
-    estimate: float | None
+    estimate: float | None = None
     """Mean paired difference, or geometric mean of the ratios."""
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = None
     """95% t interval of the estimate, on the same scale; None for fewer than two pairs."""
-    p_value: float | None
+    p_value: float | None = None
     """Of the test that decides, see `judge_claims`; None for fewer than two pairs."""
-    adjusted_p: float | None
+    adjusted_p: float | None = None
     """After Holm's correction over all comparisons of the experiment."""
-    effect_size: float | None
+    effect_size: float | None = None
     """Mean paired difference over its standard deviation, with Hedges' correction; of logarithms
     if compared by ratio. None for fewer than three pairs and without spread."""
-    detectable: float | None
+    detectable: float | None = None
     """Smallest true difference (or ratio above 1) that this many pairs show with a probability of
     80%, at the level that Holm's correction leaves to this comparison. With a margin: the smallest
     that is shown to be beyond it. For `equivalent`, `not lower` and `not higher`: the smallest
     margin within which two equal variants are shown to be. None without spread."""
-    sentence: str
+    sentence: str = ""
     """All of this in words."""
     unit: Unit = "seed"
     left_out: str = ""

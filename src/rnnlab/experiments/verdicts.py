@@ -100,35 +100,29 @@ def _test(settings: ComparisonSettings, pairs: Pairs) -> _Test:
 def _compare(
     settings: ComparisonSettings, pairs: Pairs, test: _Test, adjusted_p: float, level: float
 ) -> ComparisonResult:
-    compared = ComparisonResult(
+    result = ComparisonResult(
         settings, test.due if adjusted_p <= LEVEL else "not shown", len(pairs.values),
-        mean=None, mean_against=None, estimate=None, interval=None, p_value=None, adjusted_p=None,
-        effect_size=None, detectable=None, sentence="", unit=pairs.unit, left_out=pairs.left_out,
-        survivors=pairs.survivors,
+        unit=pairs.unit, left_out=pairs.left_out, survivors=pairs.survivors,
     )  # fmt: skip
     unscaled = OUTCOMES[settings.outcome].unscaled
     if pairs.values:
         estimate, against = estimate_mean(pairs.differences), settings.against
-        compared = replace(
-            compared,
-            mean=unscaled(estimate_mean(pairs.values).mean),
-            mean_against=against
-            if isinstance(against, float)
-            else unscaled(estimate_mean(pairs.against).mean),
-            estimate=unscaled(estimate.mean),
-        )
+        if isinstance(against, str):
+            against = unscaled(estimate_mean(pairs.against).mean)
+        mean = unscaled(estimate_mean(pairs.values).mean)
+        result = replace(result, mean=mean, mean_against=against, estimate=unscaled(estimate.mean))
         if estimate.interval:
             low, high = estimate.interval
             smallest = _detectable(settings, estimate, level)
-            compared = replace(
-                compared,
+            result = replace(
+                result,
                 interval=(unscaled(low), unscaled(high)),
                 p_value=test.p,
                 adjusted_p=adjusted_p,
                 effect_size=effect_size(pairs.differences),
                 detectable=None if smallest is None else unscaled(smallest),
             )
-    return replace(compared, sentence=describe_comparison(compared))
+    return replace(result, sentence=describe_comparison(result))
 
 
 def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) -> float | None:
