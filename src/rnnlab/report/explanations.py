@@ -17,7 +17,7 @@ SAMPLES = "Written with the last weights of each variant's first seed, always th
 
 NOT_KEPT = (
     "The samples are not stored with these figures, because a model that has learned its text by "
-    "heart reproduces it; they are there again when the runs are repeated."
+    "heart reproduces it. Repeat the runs to see them."
 )
 
 
@@ -106,7 +106,7 @@ def about_curves(records: Records) -> str:
     """Return how to read the learning curves."""
     plan = records.plan
     number = [variant.name for variant in plan.variants].index(plan.reference) + 1
-    level = "; the dashed line is an n-gram's figure for it" if shown_ngram(records) else ""
+    level = "; the dashed line is an n-gram on the same text" if shown_ngram(records) else ""
     return (
         "Means over the finished seeds, with 95% t intervals as bands. Held-out figures are of the "
         f"validation split, context {plan.base.training.validation_context}{level}. Training "
