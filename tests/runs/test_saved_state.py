@@ -213,8 +213,8 @@ def test_without_an_undamaged_state_nothing_is_changed(stopped: Path) -> None:
     with pytest.raises(RunDirectoryError) as caught:
         resumed(stopped)
     assert str(caught.value).startswith(
-        f"{stopped} has no training state to go on from: {state_files(stopped)[0]}: damaged, no "
-        "safetensors file: "
+        f"{stopped} has no training state to go on from: {state_files(stopped)[0]}: damaged, "
+        "not a safetensors file: "
     )
     assert str(caught.value).endswith(f"; train again with --config {stopped / 'config.toml'}")
     assert {file: file.read_bytes() for file in before} == before
