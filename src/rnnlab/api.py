@@ -36,6 +36,11 @@ def train(
     settings: override those of the file or the run, by the names in `rnnlab train --help`
     (hidden_size=256).
 
+    >>> run = rnnlab.train(corpus="python-reference", corpus_limit=30_000, hidden_size=32,
+    ...                    num_epochs=1, run_dir="runs/small", quiet=True)
+    >>> run.result["training"]["epochs"]
+    1
+
     Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
     trained, DivergenceError if the loss becomes NaN or infinite.
     """
@@ -49,6 +54,9 @@ def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextMode
 
     checkpoint: of a run directory, "best" on the validation split, or "last".
     machine: engine, device, precision, threads.
+
+    >>> rnnlab.load("runs/small", engine="textbook").compute.engine.name
+    'textbook'
 
     Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError if
     this machine lacks the engine, device or precision.
@@ -68,6 +76,10 @@ def generate(
     model: a loaded model, a run directory or a model folder.
     settings: by the names in `rnnlab generate --help` (length=500, temperature=0.5);
     engine, device, precision and threads only if the model is not loaded yet.
+
+    >>> text = rnnlab.generate("runs/small", "The ", length=20, seed=1)
+    >>> len(text)
+    24
     """
     machine = {n: settings.pop(n) for n in ComputeSettings.model_fields if n in settings}
     if not isinstance(model, TextModel):

@@ -143,6 +143,9 @@ def list_corpora(data_dir: str | Path = "") -> list[CorpusEntry]:
     """List the named corpora: where each was found, or where it is downloaded from.
 
     data_dir: folder searched first.
+
+    >>> [corpus.name for corpus in rnnlab.list_corpora()]
+    ['timemachine', 'tinyshakespeare', 'python-reference']
     """
     entries = [
         CorpusEntry(

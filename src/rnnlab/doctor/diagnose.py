@@ -41,7 +41,12 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
 
     The run may be finished, interrupted, or still going. Rules about gates and units read the
     training text with the last weights; if text or weights are not at hand, those rules are left
-    out and the diagnosis says why. Raises UsageError if there is no run directory,
+    out and the diagnosis says why.
+
+    >>> rnnlab.diagnose("runs/small").healthy
+    True
+
+    Raises UsageError if there is no run directory,
     RunDirectoryError or ModelFolderError if a file in it is damaged.
     """
     run = run if isinstance(run, Run) else Run.open(run)

@@ -69,7 +69,11 @@ class EngineEntry:
 
 
 def list_engines() -> list[EngineEntry]:
-    """List the engines: which this machine can use, and why not the others."""
+    """List the engines: which this machine can use, and why not the others.
+
+    >>> [engine.name for engine in rnnlab.list_engines()]
+    ['textbook', 'builtin', 'native']
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     auto = {p: choose_engine("auto", "lstm", device, p)[0].name for p in get_args(Precision)}
     entries = []

@@ -34,6 +34,11 @@ def evaluate(
     baselines: also measure simple methods that learn from the model's training split; if that text
     is not at hand, they are left out with a notice.
     watch: called with what is being measured, and the share that is done.
+
+    >>> records, notices = rnnlab.evaluate("runs/small", splits=["test"], contexts=["carried"])
+    >>> records[0].bits_per_character > records[0].baselines["ngram"]["bits_per_character"]
+    True
+
     Raises UsageError for a split that does not exist, CorpusError if a text cannot be read.
     """
     if texts and splits:
