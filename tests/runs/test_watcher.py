@@ -9,7 +9,8 @@ import pytest
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunEndedError, UsageError
-from rnnlab.runs.files import read_json, read_metrics
+from rnnlab.files import read_json
+from rnnlab.runs.files import read_metrics
 from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
