@@ -12,7 +12,7 @@ from scipy.optimize import LinearConstraint, minimize
 from rnnlab.report.curve_bands import Band
 from rnnlab.report.line_plot import DASHES, Level, Line, line_plot, line_swatch, spread_out
 from rnnlab.report.scales import Scale
-from rnnlab.report.svg_plot import SERIES
+from rnnlab.report.svg_plot import SERIES, Plot
 
 X, Y = Scale("epochs", 0, 10), Scale("bits", 1, 3)
 
@@ -26,7 +26,7 @@ def line(number: int, series: int, middle: list[float], half: float = 0.1) -> Li
 
 def test_a_plot_is_well_formed_and_says_what_it_shows() -> None:
     lines = [line(1, 0, [3, 2, 1.5]), line(4, 1, [3, 2.5, 2.25])]
-    svg = line_plot("held-out", X, Y, lines, Level(2.0, "6-gram 2.000"))
+    svg = line_plot("held-out", Plot(X, Y), lines, Level(2.0, "6-gram 2.000"))
     root = ElementTree.fromstring(svg)
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-label"] == (
@@ -37,7 +37,7 @@ def test_a_plot_is_well_formed_and_says_what_it_shows() -> None:
 
 
 def test_lines_run_through_their_points() -> None:
-    svg = line_plot("p", X, Y, [line(1, 1, [3, 2, 1])])
+    svg = line_plot("p", Plot(X, Y), [line(1, 1, [3, 2, 1])])
     (path,) = re.findall(
         r'd="([^"]*)"[^>]*style="[^"]*fill: none[^"]*stroke: var\(--series-1\)', svg
     )
@@ -48,7 +48,7 @@ def test_lines_run_through_their_points() -> None:
 
 def test_the_reference_and_a_single_seed_have_no_band() -> None:
     lone = line(2, 1, [3, 2, 1], half=float("nan"))
-    svg = line_plot("p", X, Y, [line(1, 0, [3, 2, 1]), lone, line(3, 2, [3, 2, 1])])
+    svg = line_plot("p", Plot(X, Y), [line(1, 0, [3, 2, 1]), lone, line(3, 2, [3, 2, 1])])
     filled = re.findall(r"fill: var\(--series-(\d)\); fill-opacity: 0.16", svg)
     assert filled == ["2"]
 
@@ -58,7 +58,7 @@ def test_series_also_differ_in_their_dashes() -> None:
     assert len(set(DASHES[1:])) == SERIES
     swatches = [line_swatch(series) for series in range(1, SERIES + 1)]
     assert len({re.sub(r"--series-\d", "", swatch) for swatch in swatches}) == SERIES
-    svg = line_plot("p", X, Y, [line(s, s, [3, 2, 1]) for s in range(1, SERIES + 1)])
+    svg = line_plot("p", Plot(X, Y), [line(s, s, [3, 2, 1]) for s in range(1, SERIES + 1)])
     for series in range(2, SERIES + 1):
         (dashes,) = re.findall(r"stroke-dasharray: ([^;\"]*)", swatches[series - 1])
         assert f"stroke-dasharray: {dashes.replace(' ', ',')};" in svg
@@ -85,3 +85,9 @@ def test_labels_are_spread_as_little_as_possible(positions: list[float]) -> None
 
 def test_labels_without_room_keep_their_distance() -> None:
     assert spread_out([5.0, 5.0, 5.0], 10, 0, 10) == [0, 10, 20]
+
+
+def test_a_plot_can_be_drawn_on_again() -> None:
+    plot, lines = Plot(X, Y), [line(1, 1, [3, 2, 1])]
+    line_plot("other", plot, [line(2, 2, [1, 2, 3])], Level(2.0, "6-gram 2.000"))
+    assert line_plot("p", plot, lines) == line_plot("p", Plot(X, Y), lines)

@@ -20,7 +20,7 @@ from rnnlab.report.outcome_table import grouped, shown_ngram, summarised
 from rnnlab.report.scales import Scale, scale_for, without_outliers
 from rnnlab.report.scatter_plot import Mean, Point, marker_swatch, scatter_plot, slice_plot
 from rnnlab.report.search_section import SearchSection
-from rnnlab.report.svg_plot import SERIES
+from rnnlab.report.svg_plot import SERIES, Plot
 
 EARLY = 0.05
 """Losses of this first share of training may lie outside of the axes."""
@@ -165,15 +165,16 @@ def _illustrations(
         return []
     last = max(float(each.x[-1]) for bands, *_ in sides for each in bands.values())
     x = scale_for(x_label, [0, last], margin=0)
+    empty = [Plot(x, y) for _, y, _ in sides]
     drawn = {variant for bands, *_ in sides for variant in bands}
     illustrations = []
     for index, (title, members) in enumerate(_panels(records, drawn)):
         plots = []
-        for side, (bands, y, level) in enumerate(sides):
+        for side, (bands, _, level) in enumerate(sides):
             lines = [Line(number, variant, series, bands[variant])
                      for number, variant, series in members if variant in bands]  # fmt: skip
             if lines:
-                plots.append(line_plot(f"{name}-{index}-{side}", x, y, lines, level))
+                plots.append(line_plot(f"{name}-{index}-{side}", empty[side], lines, level))
         key = [KeyEntry(number, variant, line_swatch(series))
                for number, variant, series in members if variant in drawn]  # fmt: skip
         illustrations.append(Illustration(sentence(title), plots, key))

@@ -8,7 +8,6 @@ from markupsafe import Markup
 from matplotlib.collections import LineCollection, PolyCollection
 
 from rnnlab.report.curve_bands import Band, Values
-from rnnlab.report.scales import Scale
 from rnnlab.report.svg_plot import MIDDLE, MUTED, TEXT, Plot, series_colour
 
 LINE_WIDTH = 1.5
@@ -40,11 +39,9 @@ class Level:
     label: str
 
 
-def line_plot(
-    name: str, x: Scale, y: Scale, lines: Sequence[Line], level: Level | None = None
-) -> Markup:
-    """Draw lines into an <svg> element; `name` is unique in the page."""
-    plot = Plot(x, y)
+def line_plot(name: str, plot: Plot, lines: Sequence[Line], level: Level | None = None) -> Markup:
+    """Draw lines on an empty plot and return its <svg> element; `name` is unique in the page."""
+    x, y = plot.x, plot.y
     if level:
         plot.axes.axhline(level.value, color=MUTED, linewidth=1, dashes=(2, 2))
         left, height = plot.pixels(x.low, level.value)

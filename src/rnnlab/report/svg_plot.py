@@ -45,6 +45,7 @@ class Plot:
     """
 
     def __init__(self, x: Scale, y: Scale, height: int = HEIGHT) -> None:
+        self.x, self.y = x, y
         self._height, self._texts = height, Markup()
         self._figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, frameon=False)
         inside = (LEFT, BOTTOM, WIDTH - LEFT - RIGHT, height - TOP - BOTTOM)
@@ -67,6 +68,7 @@ class Plot:
             )
         self.text(0, height - 12, y.label, INK)
         self.text(WIDTH - RIGHT, 3, x.label, MUTED, "end")
+        self._empty = set(self.axes.get_children()), self._texts
 
     def pixels(self, x: float, y: float) -> tuple[float, float]:
         """Return the place of a point."""
@@ -80,8 +82,9 @@ class Plot:
         ).format(x, self._height - y, anchor, COLOURS[colour], words)
 
     def svg(self, name: str, label: str) -> Markup:
-        """Return the plot as an <svg> element for an HTML page.
+        """Return the plot as an <svg> element for an HTML page, and empty its axes.
 
+        They can be drawn on again: making new ones takes half of the time of a small plot.
         name: unique in the page, begins every id in the element. label: what the plot shows, for
         screen readers.
         """
@@ -97,4 +100,8 @@ class Plot:
         text = re.sub("|".join(COLOURS), lambda match: COLOURS[match[0]], text)
         opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
         drawn = Markup(" ".join(text.replace("xlink:href", "href").split()))
-        return opening.format(WIDTH, self._height, label) + drawn + self._texts + Markup("</svg>")
+        svg = opening.format(WIDTH, self._height, label) + drawn + self._texts + Markup("</svg>")
+        for artist in set(self.axes.get_children()) - self._empty[0]:
+            artist.remove()
+        self._texts = self._empty[1]
+        return svg
