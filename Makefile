@@ -4,7 +4,7 @@
 # make sanitize   run the kernels under address and thread sanitizers, and valgrind where it is
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: demo check style test sanitize clean
@@ -41,7 +41,7 @@ clean:
 
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.venv/bin/python:
+.venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "rnnlab needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv, once; this takes a minute or two."
@@ -52,12 +52,12 @@ BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h)
 SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.find_spec("rnnlab._native")' 2>/dev/null \
   || echo "native/ could not be compiled and is left out; CONTRIBUTING.md says how to see why."
 
-.venv/installed: $(BUILT_FROM) | .venv/bin/python
+.venv/installed: $(BUILT_FROM) | .venv/pyvenv.cfg
 	@$(PIP) --editable .
 	$(SAY_IF_NOT_COMPILED)
 	@touch $@
 
-.venv/installed-dev: $(BUILT_FROM) | .venv/bin/python
+.venv/installed-dev: $(BUILT_FROM) | .venv/pyvenv.cfg
 	@$(PIP) --editable '.[dev]'
 	$(SAY_IF_NOT_COMPILED)
 	@touch .venv/installed $@

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ TEMPORARY = ".tmp"
 
 CHECKSUM = "sha256"
 """The key under which a JSON object stores the checksum of its other content."""
+
+SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 LOCKED_BYTES = 1
 """How much of a lock file Windows locks, so that no other process can read or write it."""
@@ -39,13 +42,8 @@ def check_path(path: Path) -> None:
 
 def check_not_special(file: Path, error: type[RnnlabError], advice: str = "") -> None:
     """Raise `error` for a pipe or a device: reading one may wait or go on for ever."""
-    if is_special(file):
+    if file.exists() and not file.is_file() and not file.is_dir():
         raise error(f"{file} is not a regular file{advice}")
-
-
-def is_special(path: Path) -> bool:
-    """Whether the path exists but is neither a file nor a folder."""
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_atomically(file: Path, content: bytes) -> None:
@@ -242,14 +240,15 @@ def read_json(file: Path, error: type[RnnlabError] = RunDirectoryError) -> dict[
     """Read a JSON object; raise `error` if the file does not hold one or its checksum is wrong."""
     check_not_special(file, error)
     try:
-        content = json.loads(file.read_bytes())
+        text = file.read_bytes().decode("utf-8-sig")
+        content = json.loads(text)
     except OSError as failure:
         raise error(f"{file}: cannot be read: {failure.strerror}") from None
     except (ValueError, RecursionError) as failure:  # a number of 10,000 digits is a ValueError
         raise error(f"{file}: damaged, not JSON: {failure}") from None
     if not isinstance(content, dict):
         raise error(f"{file}: damaged, must hold a JSON object")
-    if not is_unicode(json.dumps(content, ensure_ascii=False)):
+    if SURROGATE_ESCAPE.search(text) and not is_unicode(json.dumps(content, ensure_ascii=False)):
         raise error(f"{file}: damaged, contains lone surrogates, which are not text")
     if not has_valid_checksum(content):
         raise error(f"{file}: damaged, its checksum does not match")

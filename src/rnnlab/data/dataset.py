@@ -101,7 +101,7 @@ def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -
 
 def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _Tokenized:
     content = io.BytesIO()
-    writer = TokenWriter(content)
+    writer = TokenWriter(content, checksum=False)
     tokenizer, splits = _tokenize(text, tokenizer, writer)
     return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, splits)
 

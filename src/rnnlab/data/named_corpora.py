@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rnnlab.data.decoding import decoded
 from rnnlab.data.texts import TextInMemory
 from rnnlab.errors import ChecksumError, CorpusError
 
@@ -84,7 +85,8 @@ class NamedCorpus:
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
         self.check(file, content)
         origin = f"found at {file}" if found else f"downloaded from {self.url}"
-        return replace(TextInMemory.read(self.name, [content], str(file), errors), origin=origin)
+        text = "".join(decoded([content], str(file), errors))
+        return TextInMemory(name=self.name, sha256=self.sha256, origin=origin, text=text)
 
 
 NAMED = {
