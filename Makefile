@@ -18,15 +18,12 @@ demo: .venv/installed
 	@echo "Everything about this run is in $(RUN); its curves: $(RUN)/curves.svg"
 	@echo "Let it write on: $(BIN)/rnnlab generate $(RUN) --prefix 'the time machine'"
 
-# Processes of one thread each: two OpenMP threads a process would wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
-
 check: style
-	OMP_NUM_THREADS=1 $(BIN)/python tests/support/affected.py -n 2
+	$(BIN)/python tests/support/affected.py -n 2
 
 test: style
 	@tests/system-packages.sh
-	$(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 style: .venv/installed-dev
 	$(BIN)/ruff check

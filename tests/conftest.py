@@ -1,16 +1,44 @@
 """Shared by all tests: a text, one trained run, the command line."""
 
+import os
 from pathlib import Path
 
 import pytest
 from command_line import Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
 
+# Set before torch is loaded. Processes of several threads each would wait for one another, and as
+# OpenMP's threads spin while they wait, tests of the kernels would take 5 times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A busy machine must not fail a property test.
 settings.register_profile("rnnlab", deadline=None)
 settings.load_profile("rnnlab")
 
 pytest_plugins = ["small_experiment"]
+
+LONGEST_FIRST = [
+    "execution/test_two_hosts.py",
+    "execution/test_experiment.py",
+    "test_experiments.py",
+    "runs/test_resume.py",
+    "execution/test_kill.py",
+    "test_signals.py",
+    "test_install.py",
+    "doctor/test_illnesses.py",
+    "execution/test_ray_cluster.py",
+    "runs/test_faults.py",
+    "test_readme.py",
+    "runs/test_saved_state.py",
+    "runs/test_resume_settings.py",
+]
+"""Files that run first, so that no process of `make test` waits at the end for one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {Path(__file__).parent / name: n for n, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")
