@@ -8,7 +8,7 @@ preprocessing.py    the text rules
 pieces.py           cutting a text in pieces elsewhere
 prepared_text.py    a corpus after its text rule: split sizes, vocabulary
 splits.py           train, validation, test
-tokenizer.py        tokenizers by name, from base_tokenizer.py, char_tokenizers.py, word_tokenizers.py
+tokenizer.py        tokenizers by name; defined in {base,char,word}_tokenizer*.py
 token_cache.py      files of ids for texts that are too large for memory
 streaming.py        which texts those are
 dataset.py          all of this together: splits and their ids
