@@ -126,7 +126,7 @@ void keep_top_k(std::vector<Candidate>& candidates, int64_t top_k) {
 }
 
 // Chooses a token from V logits, in blocks `block_step` apart: the most likely, or a draw with
-// `uniform` in [0, 1). It follows rnnlab.lm.generate.choose. Returns -1 if a logit is NaN or
+// `uniform` in [0, 1). It follows rnnlab.lm.sampling.choose. Returns -1 if a logit is NaN or
 // infinite.
 int64_t choose(const float* logits, int64_t block_step, int64_t V, double uniform,
                const Sampling& sampling, std::vector<Candidate>& candidates) {

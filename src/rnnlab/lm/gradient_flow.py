@@ -73,7 +73,7 @@ def _constant(network: Network) -> Network:
 
 
 def decay(norms: Sequence[float], steps: int = 30) -> float:
-    """Return |log10(norms[1 + steps] / norms[1])| [decades]: 0 where the gradient keeps its size.
+    """Return |log10(norms[1 + steps] / norms[1])| [decades]: 0 if the gradient keeps its size.
 
     The step from h_T to h_(T-1) is left out, because the output layer reads h_T, and only the next
     step reads h_(T-1): with small recurrent weights an LSTM loses a decade there once, however long

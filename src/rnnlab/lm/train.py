@@ -113,7 +113,6 @@ class Trainer:
         self.batches = batches
         self.settings = settings
         self.evaluate = evaluate
-        self.device = compute.device
         self.optimizer = make_optimizer(settings, model.parameters())
         self.gradients = make_training_step(model, compute)
         self.rng = np.random.default_rng(settings.seed)

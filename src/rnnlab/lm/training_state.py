@@ -62,8 +62,8 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
     for layer, parts in enumerate(trainer.carried or ()):
         tensors |= {f"carried.{layer}.{part}": value for part, value in enumerate(parts)}
     tensors["random.cpu"] = torch.get_rng_state()
-    if trainer.device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(trainer.device)
+    if trainer.compute.device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(trainer.compute.device)
     return tensors, TrainerFacts(
         counters=Counters(**{name: getattr(trainer, name) for name in Counters.model_fields}),
         best_nats=trainer.best_nats if math.isfinite(trainer.best_nats) else None,
@@ -84,8 +84,8 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         _put_optimizer(trainer, tensors)
         _put_carried(trainer, tensors)
         torch.set_rng_state(tensors["random.cpu"])
-        if trainer.device.type == "cuda" and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], trainer.device)
+        if trainer.compute.device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], trainer.compute.device)
         for name, value in facts.counters:
             setattr(trainer, name, value)
         trainer.best_nats = math.inf if facts.best_nats is None else facts.best_nats
@@ -123,7 +123,7 @@ def _put_carried(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
         return
     trainer.carried = tuple(
         tuple(
-            _shaped(carried[str(layer), str(part)], zeros).to(trainer.device)
+            _shaped(carried[str(layer), str(part)], zeros).to(trainer.compute.device)
             for part, zeros in enumerate(parts)
         )
         for layer, parts in enumerate(trainer.model.zero_state(trainer.batches.batch_size))
