@@ -1,4 +1,4 @@
-"""rnnlab's engines beside other ways to get the same work done, time_interleaved.
+"""Compare rnnlab's engines with other libraries on the same work, interleaved.
 
 The work: an LSTM with H 256, B 32, T 35, V 28 and one-hot input in float32; a whole training step
 (forward, cross entropy, backward, clipping to a norm of 1, SGD), and greedy texts of 200

@@ -19,16 +19,16 @@ settings.load_profile("rnnlab")
 pytest_plugins = ["small_experiment"]
 
 LONGEST_FIRST = [
-    "execution/test_two_hosts.py",
+    "execution/test_ray_cluster_two_hosts.py",
     "execution/test_experiment.py",
     "test_experiments.py",
     "runs/test_resume.py",
-    "execution/test_kill.py",
+    "execution/test_experiment_killed.py",
     "test_signals.py",
     "test_install.py",
-    "doctor/test_illnesses.py",
+    "doctor/test_diagnose_illnesses.py",
     "execution/test_ray_cluster.py",
-    "runs/test_faults.py",
+    "runs/test_training_faults.py",
     "test_readme.py",
     "runs/test_saved_state.py",
     "runs/test_resume_settings.py",

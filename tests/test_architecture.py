@@ -1,13 +1,15 @@
-"""The house: what may import what, what is imported when, what the sources may contain."""
+"""The architecture: what may import what and when, and what sources, tests and docs may contain."""
 
+import ast
 import re
 import subprocess
 import sys
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
-from source_tree import FILES, MODULES, imported_modules, room
+from source_tree import FILES, MODULES, SOURCE, imported_modules, room
 
 import rnnlab
 
@@ -27,10 +29,10 @@ ORDER = [
     "commands",
     "cli",
 ]
-"""Rooms, from left to right; those that stand together do not know each other."""
+"""Rooms from left to right; those on one line do not import each other."""
 PLACE = {room: place for place, rooms in enumerate(ORDER) for room in rooms.split(", ")}
 OUTSIDE = {"__init__", "__main__"}
-"""The public names and the entry point, which stand outside the order."""
+"""The public names and the entry point are outside the order."""
 LARGEST_SHARE = 0.20
 LONGEST_FILE = 330
 
@@ -103,3 +105,67 @@ def test_no_pickle_is_read_or_written() -> None:
 
 def test_no_name_says_nothing() -> None:
     assert not [f for f in FILES if re.search(r"utils?|helpers?|misc|common", f.name)]
+
+
+TESTS = Path(__file__).parent
+
+
+def is_test_of(test: Path) -> bool:
+    """Whether `lm/test_model_init.py` is named after lm/model.py, or `cells/test_cells.py` after
+    its room."""
+    folder, name = SOURCE / test.relative_to(TESTS).parent, test.stem.removeprefix("test_")
+    named = {folder.name, *(module.stem for module in folder.glob("*.py"))}
+    return any(f"{name}_".startswith(f"{module}_") for module in named)
+
+
+def test_test_files_are_named_after_the_modules_they_test() -> None:
+    """Tests that cross rooms are at the top of tests/."""
+    files = [file for file in TESTS.rglob("test_*.py") if file.parent != TESTS]
+    assert not [str(file.relative_to(TESTS)) for file in files if not is_test_of(file)]
+
+
+OWN = {"self", "cls"}
+PUBLIC_WITH_UNDERSCORE = {"_replace", "_asdict", "_fields", "_make", "_exit", "_native"}
+"""Documented names of named tuples and of os, and our own kernels."""
+NO_PUBLIC_WAY = {"_is_mkldnn_bf16_supported": "torch does not tell otherwise what oneDNN can do"}
+
+
+def private_names(file: Path) -> set[str]:
+    """Return the private names of other modules and objects that a file uses."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names: list[str | None] = []
+        if isinstance(node, ast.Attribute):
+            is_own = isinstance(node.value, ast.Name) and node.value.id in OWN
+            names = [] if is_own else [node.attr]
+        elif isinstance(node, ast.ImportFrom):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [part for alias in node.names for part in alias.name.split(".")]
+        elif isinstance(node, ast.Call):
+            names = [keyword.arg for keyword in node.keywords]
+        found |= {name for name in names if name and re.match(r"_[^_]", name)}
+    return found - PUBLIC_WITH_UNDERSCORE - set(NO_PUBLIC_WAY)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_private_names_of_others_are_used(module: str) -> None:
+    assert not private_names(MODULES[module])
+
+
+ODD_ENGLISH = re.compile(
+    r"(?<![Tt]here )\b(?:is|are) no (?!longer\b|more\b|less\b|better\b|worse\b|faster\b)\w+"
+    r"|\bbeside\b|\b1 (?:epochs|seeds|runs|steps|updates)\b"
+)
+"""Say "is not a", "next to", and "1 epoch"."""
+
+
+def test_sentences_are_plain_english() -> None:
+    root = TESTS.parent
+    files = [*FILES, *(root / "native").glob("*.*"), *root.glob("*.md"), *root.glob("docs/*.md")]
+    found = {
+        f"{file.relative_to(root)}: {match[0]}"
+        for file in files
+        for match in ODD_ENGLISH.finditer(file.read_text(encoding="utf-8"))
+    }
+    assert not found

@@ -1,4 +1,4 @@
-"""What is measured of text and weights, against models and texts whose answer is known."""
+"""Measurements of texts and weights, on models and texts whose answer is known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from rnnlab.config import ModelSettings
 from rnnlab.doctor.text_levels import text_levels
-from rnnlab.doctor.weights import LayerActivity, _Spread, weight_facts
+from rnnlab.doctor.weights import LayerActivity, _Variation, weight_facts
 from rnnlab.lm.model import LanguageModel
 
 V, H = 7, 6
@@ -77,7 +77,7 @@ def test_a_layer_without_any_change_is_dead_as_a_whole():
 
 
 def test_one_unit_that_has_run_away_does_not_make_the_others_dead():
-    spread = _Spread()
+    spread = _Variation()
     h = torch.ones(2, 40)
     h[0] += 0.1 * torch.arange(40)  # the first is dead
     h[1, 39] = 1e4

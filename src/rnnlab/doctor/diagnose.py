@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rnnlab.doctor.diagnosis import Diagnosis, Finding, NotAtHand
+from rnnlab.console import counted
+from rnnlab.doctor.diagnosis import Diagnosis, Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.doctor.history import History, read_history
 from rnnlab.doctor.rules_activity import dead_units, saturated_gates
@@ -33,7 +34,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
 }
-"""By illness. The first is asked first: of a run that diverged the curve says nothing more."""
+"""By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""
 
 
 def diagnose(run: Run | str | Path) -> Diagnosis:
@@ -46,8 +47,8 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     >>> rnnlab.diagnose("runs/small").healthy
     True
 
-    Raises UsageError if there is no run directory,
-    RunDirectoryError or ModelFolderError if a file in it is damaged.
+    Raises UsageError if there is no run directory, RunDirectoryError or ModelFolderError if a file
+    in it is damaged.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.settings
@@ -56,10 +57,10 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     try:
         model = _last_model(run, history.stopped_by)
         ids = training_data(model).splits["train"].all_ids
-    except NotAtHand as why:
+    except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
-        lost = NotAtHand(f"the training text is not at hand: {error}")
+        lost = MissingEvidence(f"the training text is not at hand: {error}")
         return examine(run.directory, Evidence(history, lost, lost))
     levels = text_levels(ids, model.tokenizer.size)
     weights = weight_facts(model.model, settings.training.seed, ids)
@@ -67,13 +68,13 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
 
 
 def examine(directory: Path, evidence: Evidence) -> Diagnosis:
-    """Ask every rule; one whose evidence is not at hand is left out with the reason."""
+    """Apply every rule; if the evidence for a rule is missing, leave it out and keep the reason."""
     findings = list[Finding]()
     looked_at, not_asked = list[str](), dict[str, str]()
     for illness, rule in RULES.items():
         try:
             finding = rule(evidence)
-        except NotAtHand as why:
+        except MissingEvidence as why:
             not_asked[illness] = str(why)
             continue
         looked_at.append(illness)
@@ -85,8 +86,9 @@ def examine(directory: Path, evidence: Evidence) -> Diagnosis:
 
 
 def describe_history(history: History) -> str:
-    """How far the run is, and what ended it."""
-    done = f"{history.steps:,} steps, {history.epochs} epochs, {history.progress:.0%} of the budget"
+    """Describe how far the run got, and what ended it."""
+    steps, epochs = counted(history.steps, "step"), counted(history.epochs, "epoch")
+    done = f"{steps}, {epochs}, {history.progress:.0%} of the budget"
     if not history.stopped_by:
         return f"{done}; no result yet: it is still going, or was killed"
     return f"{done}; ended by {history.stopped_by}"
@@ -106,13 +108,15 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
     """Load a run's last weights; after a divergence they may be NaN, which is not damage."""
     folder = run.directory / "checkpoint" / "last"
     if not (folder / "config.json").is_file():
-        raise NotAtHand(f"{folder} is gone" if stopped_by else "no checkpoint has been saved yet")
+        raise MissingEvidence(
+            f"{folder} is gone" if stopped_by else "no checkpoint has been saved yet"
+        )
     try:
         model = TextModel.load(run.directory, "last")
     except ModelFolderError as error:
         if stopped_by != "divergence":
             raise
-        raise NotAtHand(f"the last weights cannot be used: {error}") from None
+        raise MissingEvidence(f"the last weights cannot be used: {error}") from None
     if model.model.settings != run.settings.model:
         raise RunDirectoryError(
             f"{run.directory / RUN_CONFIG} was changed since: its model is not the one in {folder}"

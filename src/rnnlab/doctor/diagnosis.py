@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-class NotAtHand(Exception):
+class MissingEvidence(Exception):
     """A rule cannot be applied to this run; the message says which evidence is missing and why."""
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from rnnlab.config import Settings
-from rnnlab.doctor.diagnosis import NotAtHand
+from rnnlab.doctor.diagnosis import MissingEvidence
 from rnnlab.doctor.history import History, mean_nats
 from rnnlab.doctor.text_levels import TextLevels
 from rnnlab.doctor.weights import WeightFacts
@@ -36,8 +36,8 @@ class Evidence:
     """What is known about one run."""
 
     history: History
-    text_or_why: TextLevels | NotAtHand
-    weights_or_why: WeightFacts | NotAtHand
+    text_or_why: TextLevels | MissingEvidence
+    weights_or_why: WeightFacts | MissingEvidence
     diverged: bool = False
 
     @property
@@ -47,15 +47,15 @@ class Evidence:
 
     @property
     def text(self) -> TextLevels:
-        """What simple predictors reach; raises NotAtHand if the text is missing."""
-        if isinstance(self.text_or_why, NotAtHand):
+        """What simple predictors reach; raises MissingEvidence if the text is missing."""
+        if isinstance(self.text_or_why, MissingEvidence):
             raise self.text_or_why
         return self.text_or_why
 
     @property
     def weights(self) -> WeightFacts:
-        """What the last weights do; raises NotAtHand if they or the text are missing."""
-        if isinstance(self.weights_or_why, NotAtHand):
+        """What the last weights do; raises MissingEvidence if they or the text are missing."""
+        if isinstance(self.weights_or_why, MissingEvidence):
             raise self.weights_or_why
         return self.weights_or_why
 
@@ -66,17 +66,17 @@ class Evidence:
 
     @property
     def curve(self) -> Curve:
-        """The loss over time; raises NotAtHand if the curve is too short or the run diverged."""
+        """The loss over time; raises MissingEvidence if it is too short or the run diverged."""
         history = self.history
         if self.diverged:
-            raise NotAtHand("the run diverged")
+            raise MissingEvidence("the run diverged")
         if len(history.training) < MIN_LINES:
-            raise NotAtHand(
+            raise MissingEvidence(
                 f"the training curve has {len(history.training)} points so far; at least "
                 f"{MIN_LINES} are needed (--num-log-lines)"
             )
         if history.progress < MIN_BUDGET_SHARE:
-            raise NotAtHand(
+            raise MissingEvidence(
                 f"{history.progress:.0%} of the budget is used so far; at least "
                 f"{MIN_BUDGET_SHARE:.0%} is needed"
             )

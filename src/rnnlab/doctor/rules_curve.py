@@ -3,8 +3,9 @@
 import math
 from statistics import median
 
+from rnnlab.console import counted
 from rnnlab.doctor.advice import decays_fast, flag, lower_rate, rounded, weaker_decay
-from rnnlab.doctor.diagnosis import Finding, NotAtHand
+from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import MIN_LINES, Evidence
 from rnnlab.doctor.history import History, mean_clipped_share, mean_nats
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -50,7 +51,7 @@ def diverged(evidence: Evidence) -> Finding | None:
     """Find a loss or gradient that became NaN or infinite, or a loss that rose and stayed high."""
     history, settings = evidence.history, evidence.settings
     if not history.training and not history.stopped_by:
-        raise NotAtHand("nothing has been logged yet")
+        raise MissingEvidence("nothing has been logged yet")
     shown = _stopped(history) or _not_finite(history) or _exploded(history)
     if not shown:
         return None
@@ -93,13 +94,13 @@ def overfitting(evidence: Evidence) -> Finding | None:
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     held_out = history.held_out
     if not settings.data.split[1]:
-        raise NotAtHand("nothing was held out for validation (--split)")
+        raise MissingEvidence("nothing was held out for validation (--split)")
     if not held_out and history.progress * settings.training.num_evaluations >= 1:
-        raise NotAtHand(
+        raise MissingEvidence(
             "there is no held-out evaluation: the validation split is too short (--split)"
         )
     if len(held_out) <= LATE_EVALUATIONS:
-        raise NotAtHand(
+        raise MissingEvidence(
             f"{len(held_out)} held-out evaluations so far; at least {LATE_EVALUATIONS + 1} are "
             "needed (--num-evaluations)"
         )
@@ -146,7 +147,7 @@ def batch_too_large(evidence: Evidence) -> Finding | None:
         return None
     shown = (
         f"one batch of {data.batch_size} x {data.num_steps} tokens is {1 / batches:.0%} of the "
-        f"{tokens:,} training tokens; updates per epoch: {batches}",
+        f"{tokens:,} training tokens: {counted(batches, 'update')} per epoch",
         f"{history.steps:,} updates in all, and training nats per token were still falling: "
         f"{_quarters(evidence)}",
     )

@@ -2,7 +2,7 @@
 
 from rnnlab.config import LEARNING_RATES
 from rnnlab.doctor.advice import default_rate, flag, lower_rate, use_default_rate, weaker_decay
-from rnnlab.doctor.diagnosis import Finding, NotAtHand
+from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import Curve, Evidence
 from rnnlab.doctor.rules_curve import STILL_FALLING, clipping
 from rnnlab.doctor.rules_regularization import strong_dropouts
@@ -99,7 +99,9 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
 
 def _curve(evidence: Evidence) -> Curve:
     if evidence.history.steps < MIN_STEPS:
-        raise NotAtHand(f"{evidence.history.steps} steps so far; at least {MIN_STEPS} are needed")
+        raise MissingEvidence(
+            f"{evidence.history.steps} steps so far; at least {MIN_STEPS} are needed"
+        )
     return evidence.curve
 
 

@@ -2,7 +2,7 @@
 
 from rnnlab.config import Settings
 from rnnlab.doctor.advice import decay_share, decays_fast, flag, weaker_decay
-from rnnlab.doctor.diagnosis import Finding, NotAtHand
+from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
 
 STRONG_DROPOUT = 0.7
@@ -39,7 +39,7 @@ def _dropout(evidence: Evidence) -> list[str]:
     if not names:
         return []
     if not evidence.history.held_out:
-        raise NotAtHand("there is no held-out evaluation to compare training with")
+        raise MissingEvidence("there is no held-out evaluation to compare training with")
     held_out = min(line.nats_per_token for line in evidence.history.held_out)
     if held_out >= curve.last_quarter_nats:
         return []

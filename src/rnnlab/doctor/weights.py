@@ -1,4 +1,4 @@
-"""What the last weights of a run are, and what gates and units do while they read its text.
+"""Measure a run's last weights, and what gates and units do while they read its training text.
 
 Legend: T time steps, B batch, H hidden size.
 """
@@ -15,75 +15,77 @@ from rnnlab.lm.activations import WARM_UP, read_layer_by_layer, stretches
 from rnnlab.lm.model import LanguageModel
 
 READ_STEPS = 150
-"""Tokens of each stretch that count, after WARM_UP others: with 32 stretches 4,800 moments."""
+"""Tokens measured in each stretch, after WARM_UP others; 4,800 positions with 32 stretches."""
 
-END = 0.05
-"""An activation is at an end of its range when it is nearer to it than this share of the range:
-below 0.05 or above 0.95 for a sigmoid, beyond -0.9 or 0.9 for tanh. There the slope, and with it
-the gradient that passes, is less than a fifth of the steepest (a(1-a) = 0.0475 of 0.25). Counting
-saturated gates over a text: Karpathy, Johnson and Fei-Fei 2015, arXiv:1506.02078, section 4.2,
-there from 0.1 on."""
+END_SHARE = 0.05
+"""Share of a range within which an activation counts as being at an end: below 0.05 or above 0.95
+for a sigmoid, beyond -0.9 or 0.9 for tanh. There the slope, and so the gradient, is less than a
+fifth of its maximum (a(1-a) = 0.0475 of 0.25). Source of the count: Karpathy, Johnson and Fei-Fei
+2015, arXiv:1506.02078, section 4.2, which uses 0.1."""
 
-STILL = 0.01
-"""A unit is dead when it varies less over the text than this share of what its layer's liveliest
-do. The spread of live units differs by a factor of about ten, so a hundred leaves them alone."""
+DEAD_SPREAD = 0.01
+"""A unit is dead if its standard deviation over the text is less than this share of that of the
+most active units in its layer. Active units differ by a factor of about ten, so none of them
+counts."""
 
-LIVELIEST = 0.05
-"""Share of a layer's units, at least one, whose least spread is that measure: a few that have run
-away from all others do not make those dead."""
+MOST_ACTIVE = 0.05
+"""Share of a layer's units, at least one, that count as the most active; the lowest standard
+deviation among them is the measure, so that a few extreme units do not make all others dead."""
 
 ROUNDING = 1e-6
-"""Spread of a unit that its float32 arithmetic makes, beside the size of its h: a layer whose
-liveliest unit has no more is dead as a whole."""
+"""Standard deviation, relative to the size of h, that float32 rounding alone causes. If the most
+active units have no more, the whole layer is dead."""
 
 
 @dataclass(frozen=True)
 class GateActivity:
-    """Where one gate of one layer is, over all its units and the text."""
+    """How often one gate of one layer is at an end of its range, over all units and the text."""
 
     layer: int
     """From 1."""
     gate: Gate
     low_share: float
-    """Of activations at the low end of the range, see END."""
+    """Share of activations at the low end of the range; see END_SHARE."""
     high_share: float
 
 
 @dataclass(frozen=True)
 class LayerActivity:
-    """How many units of one layer never change."""
+    """How many units of one layer hardly change."""
 
     layer: int
     """From 1."""
     units: int
     dead: int
-    """See STILL."""
+    """See DEAD_SPREAD."""
     silent: int
-    """Those of the dead whose h is 0 all along: a relu that never fires."""
+    """Dead units whose h is always 0: a relu that never fires."""
 
 
 @dataclass(frozen=True)
 class WeightFacts:
-    """What is known of a run's last weights."""
+    """What is known about a run's last weights."""
 
     moved: float
-    """Root mean square of what was added to a weight since the start, in units of the size that
-    torch's initialisation gives it, 1/sqrt(3H). Over the recurrent layers or over the output layer,
-    whichever is more: of a large vocabulary most tokens are so rare that what belongs to them stays
-    where it is. An embedding begins at N(0, 1), beside which all movement looks small."""
+    """Root mean square of the change since the start, in units of the initial size that torch gives
+    weights, 1/sqrt(3H). It is the larger of the values for the recurrent layers and for the output
+    layer, because the output weights of rare tokens do not move. The embedding is left out: it
+    begins at N(0, 1), so that its relative change is small."""
     gates: tuple[GateActivity, ...]
     layers: tuple[LayerActivity, ...]
 
 
 def weight_facts(model: LanguageModel, seed: int, ids: Ids) -> WeightFacts:
-    """Look at a model, the seed that its weights were drawn with, and its training text (N,)."""
+    """Measure a model, given the seed of its initial weights and its training text (N,)."""
     gates, layers = _activity(model, ids)
     return WeightFacts(_moved(model, seed), gates, layers)
 
 
 def _moved(model: LanguageModel, seed: int) -> float:
-    """Draw the first weights again. A torch that draws others makes the distance large, and then
-    no rule speaks."""
+    """Compare with the initial weights, which are drawn again.
+
+    If another version of torch draws other weights, the distance is large and no rule applies.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         first = dict(LanguageModel(model.settings, model.vocabulary_size).named_parameters())
@@ -99,12 +101,12 @@ def _moved(model: LanguageModel, seed: int) -> float:
 def _activity(
     model: LanguageModel, ids: Ids
 ) -> tuple[tuple[GateActivity, ...], tuple[LayerActivity, ...]]:
-    """Read stretches of the text by the cell's own equations, dropout off."""
+    """Measure gates and units while the model reads stretches of the text, without dropout."""
     cell, length = model.recurrent.cell, min(WARM_UP + READ_STEPS, len(ids))
     windows = stretches(ids, length).to(model.output.weight.device)  # (T, B)
     gates, layers = list[GateActivity](), list[LayerActivity]()
-    counts = [[_Ends(gate) for gate in cell.gates] for _ in range(model.recurrent.num_layers)]
-    spreads = [_Spread() for _ in counts]
+    counts = [[_EndCount(gate) for gate in cell.gates] for _ in range(model.recurrent.num_layers)]
+    spreads = [_Variation() for _ in counts]
     warm_up = min(WARM_UP, length // 2)
     with torch.inference_mode():
         start = model.zero_state(windows.shape[1])
@@ -121,8 +123,8 @@ def _activity(
     return tuple(gates), tuple(layers)
 
 
-class _Ends:
-    """Counts activations at the ends of a gate's range."""
+class _EndCount:
+    """Count activations at the ends of a gate's range."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
@@ -130,7 +132,7 @@ class _Ends:
 
     def add(self, block: Tensor) -> None:
         width = self.gate.high - self.gate.low
-        margin = END * width if math.isfinite(width) else 0.0  # relu: nothing lies beyond an end
+        margin = END_SHARE * width if math.isfinite(width) else 0.0  # relu: no end to be near to
         self.low += int((block < self.gate.low + margin).sum())
         self.high += int((block > self.gate.high - margin).sum())
         self.all += block.numel()
@@ -139,8 +141,8 @@ class _Ends:
         return GateActivity(layer, self.gate, self.low / self.all, self.high / self.all)
 
 
-class _Spread:
-    """Gathers sums of h and h² by unit, and its largest size."""
+class _Variation:
+    """Sum h and h² for each unit, and keep its largest magnitude."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -156,9 +158,10 @@ class _Spread:
     def activity(self, layer: int) -> LayerActivity:
         mean = self.sum / self.count
         spread = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
-        first = max(1, int(LIVELIEST * len(spread)))
-        liveliest = float(spread.sort(descending=True).values[first - 1])
-        live = liveliest > ROUNDING * float(self.largest.max())
-        dead = spread < STILL * liveliest if live else torch.ones_like(spread, dtype=torch.bool)
+        first = max(1, int(MOST_ACTIVE * len(spread)))
+        most_active = float(spread.sort(descending=True).values[first - 1])
+        alive = most_active > ROUNDING * float(self.largest.max())
+        threshold = DEAD_SPREAD * most_active if alive else math.inf
+        dead = spread < threshold
         silent = dead & (self.largest == 0)
         return LayerActivity(layer, len(spread), int(dead.sum()), int(silent.sum()))

@@ -13,7 +13,7 @@ from rnnlab.experiments.optuna_study import JOURNAL
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.settings import ComparisonSettings, ExperimentSettings
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 EXPERIMENTS = (DOCS / "experiments.md").read_text(encoding="utf-8")
 CLUSTER = (DOCS / "cluster.md").read_text(encoding="utf-8")
 
