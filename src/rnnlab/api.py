@@ -115,12 +115,7 @@ def experiment(
 
 
 def reproduce(
-    name: str,
-    *,
-    output: str | Path = "",
-    quick: bool = False,
-    quiet: bool = True,
-    **execution: Any,
+    name: str, *, output: str | Path = "", quick: bool = False, quiet: bool = True, **execution: Any
 ) -> Records:
     """Execute an experiment that comes with rnnlab, such as "lab-report"; see `experiment`.
 

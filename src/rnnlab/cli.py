@@ -1,4 +1,4 @@
-"""The command line: which command is meant, and how each failure is told."""
+"""The command line: it finds the command, calls it and reports failures."""
 
 import argparse
 import os

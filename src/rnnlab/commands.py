@@ -51,11 +51,7 @@ def train(
     """
     settings = dict(data) | dict(model) | dict(training) | dict(machine)
     run = rnnlab.train(
-        config or None,
-        run_dir=run_dir or None,
-        resume=resume or None,
-        quiet=quiet,
-        **settings,
+        config or None, run_dir=run_dir or None, resume=resume or None, quiet=quiet, **settings
     )
     if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
         sys.exit(128 + signal.Signals[reason])
@@ -221,18 +217,5 @@ def bench(benchmark: BenchSettings, json: bool = False, plot: Text = "") -> None
         display.note(f"plot written to {plot}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command
-    for command in (
-        train,
-        generate,
-        evaluate,
-        doctor,
-        experiment,
-        reproduce,
-        report,
-        corpora,
-        engines,
-        bench,
-    )
-}
+ALL = (train, generate, evaluate, doctor, experiment, reproduce, report, corpora, engines, bench)
+COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}

@@ -31,6 +31,7 @@ from rnnlab.errors import UnavailableError, unknown
 from rnnlab.lm.compute import check_precision, choose_device
 from rnnlab.runs.environment import environment
 
+COMPARED = (D2L, *ENGINES)
 REFERENCE = "builtin"
 PEAK = "peak"
 
@@ -82,12 +83,8 @@ class _Benchmark:
         self._check()
         self.has_peak = device.type == "cpu" and why_unavailable("native", "lstm", device) is None
         self.peaks: dict[str, list[float]] = {precision: [] for precision in settings.precision}
-        self.texts = [
-            Case(cell, precision, hidden)
-            for cell, precision, hidden in product(
-                settings.cell, settings.precision, settings.hidden_size
-            )
-        ]
+        models = product(settings.cell, settings.precision, settings.hidden_size)
+        self.texts = [Case(*model) for model in models]
         self.steps = [
             replace(case, batch_size=batch, num_steps=settings.num_steps)
             for case, batch in product(self.texts, settings.batch_size)
@@ -98,18 +95,17 @@ class _Benchmark:
 
     def _check(self) -> None:
         for name in self.settings.engine:
-            if name not in (D2L, *ENGINES):
-                raise unknown("engine", name, [D2L, *ENGINES])
+            if name not in COMPARED:
+                raise unknown("engine", name, COMPARED)
             for cell in self.settings.cell:
                 if why := why_unavailable(name, cell, self.device):
                     raise UnavailableError(f"engine {name!r} cannot run here: {why}")
 
     def _names(self, case: Case) -> list[str]:
         """Return what is compared: the engines in the settings, or all that can run this cell."""
-        known = [D2L, *ENGINES]
         if self.settings.engine:
-            return [n for n in known if n in self.settings.engine or n == REFERENCE]
-        return [n for n in known if not why_unavailable(n, case.cell, self.device)]
+            return [n for n in COMPARED if n in self.settings.engine or n == REFERENCE]
+        return [n for n in COMPARED if not why_unavailable(n, case.cell, self.device)]
 
     def run(self) -> Measurement:
         machine = environment()

@@ -57,8 +57,8 @@ def bench_figure(result: Measurement) -> "Figure":
     for axes, (title, rows) in zip(grid[: len(training)], training, strict=True):
         _draw_training(axes, title, rows, result["machine"]["peak_gflops"])
     for axes, (title, rows) in zip(grid[len(training) :], generation, strict=True):
+        axes.sharex(grid[-1])
         _draw_generation(axes, title, rows)
-    _share_limits(grid[len(training) :])
     grid[len(training) - 1].set_xlabel("training speed [thousand tokens/s], median and range")
     grid[-1].set_xlabel("time to generate a character [µs], logarithmic, median and range")
     figure.supxlabel(_caption(result["machine"]), fontsize=7, x=0.01, ha="left")
@@ -112,12 +112,6 @@ def _draw_generation(axes: "Axes", title: str, rows: list[Measurement]) -> None:
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     _finish(axes, title, rows)
-
-
-def _share_limits(grid: Sequence["Axes"]) -> None:
-    limits = [axes.get_xlim() for axes in grid]
-    for axes in grid:
-        axes.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def _colours(rows: list[Measurement]) -> list[str]:

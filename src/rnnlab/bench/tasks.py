@@ -89,11 +89,9 @@ def items_per_second(task: Task, seconds: float) -> float:
 
 def training_task(name: str, case: Case, device: torch.device) -> Task:
     """Return training steps of an engine or of d2l's LSTM; items are tokens."""
-    return (
-        d2l_training_steps(case, device)
-        if name == D2L
-        else training_steps(ENGINES[name], case, device)
-    )
+    if name == D2L:
+        return d2l_training_steps(case, device)
+    return training_steps(ENGINES[name], case, device)
 
 
 def generation_task(name: str, case: Case, device: torch.device) -> Task:

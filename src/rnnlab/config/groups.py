@@ -2,13 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 from pydantic_core import PydanticKnownError
 
 from rnnlab.config.validation import SettingsGroup, format_value

@@ -8,12 +8,7 @@ from typing import Any, ClassVar, Self
 import tomli_w
 from pydantic import Field
 
-from rnnlab.config.groups import (
-    DataSettings,
-    MachineSettings,
-    ModelSettings,
-    TrainingSettings,
-)
+from rnnlab.config.groups import DataSettings, MachineSettings, ModelSettings, TrainingSettings
 from rnnlab.config.validation import SettingsGroup
 from rnnlab.errors import UsageError, suggest
 
@@ -51,10 +46,10 @@ class Settings(SettingsGroup):
         for name in values:
             if name not in names:
                 raise UsageError(f"{where}: unknown setting {name!r}{suggest(name, names)}")
-        merged = {
-            group: {**dict(getattr(self, group)), **_part(values, model)}
-            for group, model in self.groups.items()
-        }
+        merged = {}
+        for group, model in self.groups.items():
+            own = {name: value for name, value in values.items() if name in model.model_fields}
+            merged[group] = dict(getattr(self, group)) | own
         return self.from_dict(merged, where)
 
     def flat(self) -> dict[str, Any]:
@@ -100,7 +95,3 @@ def find_config(name: str) -> Path:
         f"config: {name!r} is neither a file nor a recipe{suggest(name, choices)} "
         f"(recipes: {', '.join(choices)})"
     )
-
-
-def _part(values: Mapping[str, Any], model: type[SettingsGroup]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in model.model_fields}

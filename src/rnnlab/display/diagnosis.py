@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.console import Console
 
 from rnnlab.console import PlainConsole
-from rnnlab.doctor.diagnosis import Diagnosis, Finding
+from rnnlab.doctor.diagnosis import Diagnosis
 
 
 def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
@@ -19,7 +19,9 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     console.print(f"run         {diagnosis.run}", markup=False)
     console.print(f"state       {diagnosis.state}", markup=False)
     for finding in diagnosis.findings:
-        _write_finding(finding, console)
+        console.print(f"\n{finding.title}", style="bold", markup=False)
+        _write_list("evidence", finding.evidence, console)
+        _write_list("try", finding.advice, console)
     if diagnosis.healthy:
         found = "healthy: none of these illnesses was found"
         found = found if diagnosis.looked_at else "nothing could be looked for"
@@ -29,12 +31,6 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     left_out = groupby(diagnosis.not_asked.items(), key=lambda item: item[1])
     lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
     _write_list("left out", lines, console)
-
-
-def _write_finding(finding: Finding, console: Console) -> None:
-    console.print(f"\n{finding.title}", style="bold", markup=False)
-    _write_list("evidence", finding.evidence, console)
-    _write_list("try", finding.advice, console)
 
 
 def _write_list(heading: str, lines: Sequence[str], console: Console) -> None:

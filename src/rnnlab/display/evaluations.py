@@ -24,7 +24,10 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
         f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters "
         f"predicted, weights: {first['checkpoint']}"
     )
-    table = plain_table(title, ("",), ("bits/character", "nats/token", "perplexity"))
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    for heading in ("bits/character", "nats/token", "perplexity"):
+        table.add_column(heading, justify="right", no_wrap=True)
     if first["unknown_tokens"]:
         table.caption = (
             f"{first['unknown_tokens']:,} of {first['tokens']:,} tokens are <unk>, "
@@ -40,29 +43,15 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             style="bold",
         )
     for name, baseline in first["baselines"].items():
-        row = [_baseline_name(name, baseline), f"{baseline['bits_per_character']:.3f}"]
+        if name == "ngram":
+            name = f"{baseline['order']}-gram, {baseline['smoothing']}"
+        row = [name, f"{baseline['bits_per_character']:.3f}"]
         if first["tokens"] == first["characters"]:  # otherwise the other units do not compare
             row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
         table.add_row(*row)
     return table
 
 
-def plain_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
-    """Return a table without a frame: columns of words, then columns of numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
-    for heading in words:
-        table.add_column(heading, no_wrap=True)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def number(value: float | None) -> str:
     """Format a figure of a record, in which None stands for infinite."""
     return "infinite" if value is None else f"{value:.3f}"
-
-
-def _baseline_name(name: str, baseline: dict[str, Any]) -> str:
-    if name == "ngram":
-        return f"{baseline['order']}-gram, {baseline['smoothing']}"
-    return name

@@ -32,7 +32,7 @@ class ExperimentDisplay(ExperimentWatcher):
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or PlainConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._live: Live | None = None
-        self._running: dict[str, tuple[Job, str]] = {}
+        self._running: dict[str, Job] = {}
         self._ended: Counter[str] = Counter()
         self._means: dict[str, list[float]] = {}
         self._todo = self._done = self._failed = 0
@@ -66,7 +66,7 @@ class ExperimentDisplay(ExperimentWatcher):
         """Update the table; print a line unless the run has only started."""
         job = event.job
         if event.kind == "started":
-            self._running[job.id] = (job, event.detail)
+            self._running[job.id] = job
             return
         self._running.pop(job.id, None)
         if event.kind == "elsewhere":
@@ -79,9 +79,9 @@ class ExperimentDisplay(ExperimentWatcher):
             why += self._figures(job)
         else:
             self._failed += 1
-        counted = f"[{self._done + self._failed}/{self._todo}]"
+        position = f"[{self._done + self._failed}/{self._todo}]"
         left = f", {duration(self._seconds_left())} left" if self._done < self._todo else ""
-        self.console.print(f"{counted:>9} {event.kind} {job.name}{why}{left}", markup=False)
+        self.console.print(f"{position:>9} {event.kind} {job.name}{why}{left}", markup=False)
 
     def measuring(self, what: str, fraction: float) -> None:
         """Print the progress of the timing on a terminal, otherwise one line at its start."""
@@ -116,12 +116,9 @@ class ExperimentDisplay(ExperimentWatcher):
 
     def _figures(self, job: Job) -> str:
         """Return a run's first two outcomes in words."""
-        outcome = self._store.outcome(job.id) or {"outcomes": {}}
-        words = []
-        for name in self._plan.settings.outcomes[:2]:
-            if name in outcome["outcomes"]:
-                value = outcome["outcomes"][name]
-                words.append(f"{OUTCOMES[name].label} {value:.{OUTCOMES[name].digits}f}")
+        values = (self._store.outcome(job.id) or {"outcomes": {}})["outcomes"]
+        shown = [OUTCOMES[n] for n in self._plan.settings.outcomes[:2] if n in values]
+        words = [f"{each.label} {values[each.name]:.{each.digits}f}" for each in shown]
         return f": {', '.join(words)}" if words else ""
 
     def _seconds_left(self) -> float:
@@ -133,9 +130,7 @@ class ExperimentDisplay(ExperimentWatcher):
         table.add_column("variant", no_wrap=True)
         table.add_column("done", justify="right")
         table.add_column("now", no_wrap=True)
-        running = {
-            self._variants.get(id_, job.name): job for id_, (job, _) in self._running.items()
-        }
+        running = {self._variants.get(id_, job.name): job for id_, job in self._running.items()}
         for variant in self._plan.variants:
             count, of = self._ended[variant.name], self._planned[variant.name]
             job = running.get(variant.name)

@@ -23,7 +23,21 @@ def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
     """Return the prefixes given, or the lines of a file if one is named."""
     if file and any(prefixes):
         raise UsageError("give --prefix or --prefix-file, not both")
-    return _read_lines(Path(file)) if file else prefixes or ("",)
+    if not file:
+        return prefixes or ("",)
+    try:
+        with Path(file).open("rb") as stream:
+            content = stream.read(MOST_PREFIX_BYTES + 1)
+        lines = content.decode().splitlines()
+    except OSError as error:
+        raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"prefix file {file} is not UTF-8 text: {error.reason}") from None
+    if len(content) > MOST_PREFIX_BYTES:
+        raise UsageError(f"prefix file {file} is longer than {MOST_PREFIX_BYTES:,} bytes")
+    if not lines:
+        raise UsageError(f"prefix file {file} is empty; it needs one prefix per line")
+    return lines
 
 
 def write_texts(
@@ -96,19 +110,3 @@ def _write(text: str) -> None:
     """Write generated text; on a terminal its control characters are made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
-
-
-def _read_lines(file: Path) -> list[str]:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MOST_PREFIX_BYTES + 1)
-        lines = content.decode().splitlines()
-    except OSError as error:
-        raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"prefix file {file} is not UTF-8 text: {error.reason}") from None
-    if len(content) > MOST_PREFIX_BYTES:
-        raise UsageError(f"prefix file {file} is longer than {MOST_PREFIX_BYTES:,} bytes")
-    if not lines:
-        raise UsageError(f"prefix file {file} is empty; it needs one prefix per line")
-    return lines

@@ -26,7 +26,7 @@ def check_corpora(records: Records) -> None:
     wanted = {}
     for run in records.runs:
         data = planned[run.id]
-        if not run.has_ended or all(_is_there(name, plan.origin) for name in data.corpus):
+        if not run.has_ended or all(is_text_file(_path(c, plan.origin)) for c in data.corpus):
             wanted[data.corpus, data.data_dir, data.errors] = f"variant {run.variant!r}"
     if plan.settings.search:
         data = plan.base.data
@@ -51,7 +51,3 @@ def _path(name: str, origin: Path) -> str:
     if name in NAMES or Path(name).is_absolute() or not (origin / name).is_file():
         return name
     return str((origin / name).resolve())
-
-
-def _is_there(name: str, origin: Path) -> bool:
-    return is_text_file(_path(name, origin))

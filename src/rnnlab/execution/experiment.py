@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnlab.console import counted
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.corpora import check_corpora
 from rnnlab.execution.executor import Executor, Job, RunEvent
@@ -34,7 +35,7 @@ POLL_SECONDS = 2.0
 
 
 class ExperimentWatcher:
-    """Is told how an experiment goes; this one ignores it."""
+    """Follows an experiment while it runs; these methods do nothing."""
 
     def begin(
         self, plan: Plan, store: Store, total: int, kept: Collection[str], slots: int
@@ -80,11 +81,11 @@ def run_experiment(
     if execution.executor == "local":  # the nodes of a cluster may have other texts
         check_corpora(records)
     tally = Tally(store, watcher, max(SAME_FAILURES, len(plan.variants)))
-    threads = execution.run_threads
+    kept = {run.id for run in records.runs if run.has_ended}
     try:
-        with make_executor(store, execution, threads) as executor:
+        with make_executor(store, execution) as executor:
             make_runs = _make_trials if plan.settings.search else _make_planned_runs
-            make_runs(plan, executor, threads, tally, {r.id for r in records.runs if r.has_ended})
+            make_runs(plan, executor, execution.run_threads, tally, kept)
         if plan.settings.timing and not tally.failed:
             _measure_speed(current_plan(plan, folder), store, watcher)
     except KeyboardInterrupt:
@@ -126,8 +127,9 @@ def rewrite_report(folder: str | Path) -> Path:
     return folder / "report.html"
 
 
-def make_executor(store: Store, execution: ExecutionSettings, threads: int) -> Executor:
-    """Return the executor that the settings name, for runs of `threads` threads."""
+def make_executor(store: Store, execution: ExecutionSettings) -> Executor:
+    """Return the executor that the settings name."""
+    threads = execution.run_threads
     if execution.executor == "ray":
         from rnnlab.execution.ray_cluster import RayExecutor
 
@@ -180,13 +182,12 @@ class Tally:
 
     def describe_failures(self) -> str:
         """Return an error message with the failed runs by reason."""
-        count = len(self.failed)
         reasons: dict[str, list[str]] = {}
         for event in self.failed:
             reasons.setdefault(event.last_line, []).append(event.job.name)
         stopped = "; all failed for the same reason, so no more were started"
         return (
-            f"{count} {'run' if count == 1 else 'runs'} failed and will be tried again by the same "
+            f"{counted(len(self.failed), 'run')} failed and will be tried again by the same "
             f"command; all others are kept{stopped if self._is_hopeless else ''}:\n"
             + "\n".join(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
         )

@@ -75,10 +75,8 @@ class LocalExecutor(Executor):
             process.join()
             code = process.exitcode or 0
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            detail = f"its process ended with {how}" + (
-                "; was there enough memory?" if code == -9 else ""
-            )
-            return RunEvent(job, "failed", detail)
+            doubt = "; was there enough memory?" if code == -9 else ""
+            return RunEvent(job, "failed", f"its process ended with {how}{doubt}")
         process.join()
         return RunEvent(job, kind, detail)
 

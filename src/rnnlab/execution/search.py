@@ -76,8 +76,7 @@ class Search:
         Trials that another process has left behind come first. Raises UsageError if all suggestions
         break the rules of the settings, or if runs do not measure the outcome.
         """
-        while job := self._next():
-            yield job
+        yield from iter(self._next, None)
 
     def record(self, event: RunEvent) -> None:
         """Tell the study about a run that has ended."""

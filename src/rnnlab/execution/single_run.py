@@ -40,7 +40,11 @@ def run_one(job: Job, directory: Path) -> RunEnd:
     began = perf_counter()
     found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
     flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}
-    pruning = _pruning(job)
+    pruning = None
+    if job.trial:
+        from rnnlab.execution.pruning import Pruning  # Optuna may not be installed
+
+        pruning = Pruning(job.trial, job.settings.training.num_evaluations)
     try:
         run = _train(job.settings, directory, pruning)
     except DivergenceError as error:
@@ -90,14 +94,6 @@ def _train(settings: Settings, directory: Path, pruning: "Pruning | None") -> Ru
         return train(settings, directory, stop_when=pruning, resume=directory.is_dir())
     except RunEndedError:
         return Run.open(directory)
-
-
-def _pruning(job: Job) -> "Pruning | None":
-    if job.trial is None:
-        return None
-    from rnnlab.execution.pruning import Pruning
-
-    return Pruning(job.trial, job.settings.training.num_evaluations)
 
 
 def _measure_training(run: Run) -> dict[str, Any]:

@@ -58,9 +58,7 @@ def measure(
         training_seconds = _training_seconds(each)
         for number in range(timing.rounds):
             speed = rates[f"{TRAINING}: {name}"][number]
-            outcomes = {
-                "tokens_per_second": speed, "training_seconds": training_seconds(speed),
-            }  # fmt: skip
+            outcomes = {"tokens_per_second": speed, "training_seconds": training_seconds(speed)}
             if plan.settings.phrases:
                 outcomes["prediction_seconds"] = 1 / rates[f"{PREDICTION}: {name}"][number]
             timings.append(asdict(Timing(name, number, outcomes)))

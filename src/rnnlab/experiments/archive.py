@@ -24,10 +24,7 @@ TEXTS = "texts.json"
 TIMING = "timing.json"
 ARCHIVE_FORMAT = 1
 
-CURVES = {
-    "train": ("training", "nats_per_token"),
-    "held-out": ("held_out", "bits_per_character"),
-}
+CURVES = {"train": ("training", "nats_per_token"), "held-out": ("held_out", "bits_per_character")}
 """Curve and figure of each kind of line in metrics.jsonl."""
 
 
@@ -148,6 +145,7 @@ def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) ->
         return RunRecord(run.id, run.variant, run.seed, "failed" if failure else "missing", failure)
     directory = store.directory(run.id)
     result = read_json(directory / RESULT)
+    checksums = {record["corpus_sha256"] for record in result["evaluations"]}
     return RunRecord(
         run.id,
         run.variant,
@@ -159,7 +157,7 @@ def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) ->
         _baselines(result),
         {when: [_rounded(n) for n in norms] for when, norms in outcome["gradient_flow"].items()},
         outcome["texts"],
-        _data(result),
+        {"corpus_sha256": ", ".join(sorted(checksums)), "tokens": result["data"]["tokens"]},
         read_json(directory / ENVIRONMENT),
     )
 
@@ -179,12 +177,6 @@ def _curves(directory: Path, result: Mapping[str, Any]) -> dict[str, Points]:
             point = (_rounded(line["step"] * per_step), _rounded(line[figure]))
             curves.setdefault(curve, []).append(point)
     return curves
-
-
-def _data(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the checksum of a run's text, and its length."""
-    checksums = {record["corpus_sha256"] for record in result["evaluations"]}
-    return {"corpus_sha256": ", ".join(sorted(checksums)), "tokens": result["data"]["tokens"]}
 
 
 def _rounded(value: float) -> float:

@@ -24,9 +24,8 @@ def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) 
         name: min((missing_requirement(name, settings, run) for run in runs), key=bool)
         for name in settings.outcomes
     }
-    faults = [f"outcome {name!r} needs {lack}" for name, lack in lacks.items() if lack]
-    if "outcomes" not in settings.model_fields_set:
-        faults = []
+    named = lacks if "outcomes" in settings.model_fields_set else {}
+    faults = [f"outcome {name!r} needs {lack}" for name, lack in named.items() if lack]
     if settings.search:
         name = settings.search.outcome
         if lack := missing_requirement(name, settings, runs[0]):

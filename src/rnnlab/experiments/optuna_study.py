@@ -9,7 +9,6 @@ PRUNED    a trial without a figure, or one that cannot be run (user attribute `r
 FAIL      a trial whose suggestion was cut off
 """
 
-import hashlib
 import json
 import os
 import warnings
@@ -22,7 +21,7 @@ import numpy as np
 
 from rnnlab.errors import RunDirectoryError, UnavailableError
 from rnnlab.experiments.outcomes import OUTCOMES
-from rnnlab.experiments.plan import Plan, PlannedRun, change_name, settings_id
+from rnnlab.experiments.plan import Plan, PlannedRun, change_name, settings_id, short_hash
 from rnnlab.experiments.settings import Range, SearchSettings, VariantSettings
 from rnnlab.files import drop_torn_line, locked
 
@@ -33,12 +32,7 @@ except ModuleNotFoundError:
         "search needs the package optuna; install it with pip install 'rnnlab[search]'"
     ) from None
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -252,8 +246,7 @@ def study_name(plan: Plan) -> str:
     """
     asked = search_settings(plan).model_dump(mode="json", exclude={"count", "prune"})
     base = plan.base.changed(seed=plan.settings.seeds[0])
-    text = json.dumps([asked, settings_id(base)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return short_hash([asked, settings_id(base)])
 
 
 def importances(
@@ -271,9 +264,7 @@ def importances(
         # Optuna 4 warns that this is experimental, and all versions warn about few trials.
         warnings.simplefilter("ignore")
         return optuna.importance.get_param_importances(
-            study,
-            evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
-            params=list(space),
+            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(), params=list(space)
         )
 
 
@@ -289,11 +280,11 @@ def distributions(search: SearchSettings) -> dict[str, BaseDistribution]:
 
 def _distribution(span: Range) -> BaseDistribution:
     if span.choices:
-        return CategoricalDistribution(span.choices)
+        return optuna.distributions.CategoricalDistribution(span.choices)
     low, high = span.bounds
     if span.whole:
-        return IntDistribution(int(low), int(high), log=span.log)
-    return FloatDistribution(low, high, log=span.log)
+        return optuna.distributions.IntDistribution(int(low), int(high), log=span.log)
+    return optuna.distributions.FloatDistribution(low, high, log=span.log)
 
 
 def _trial(frozen: FrozenTrial, search: SearchSettings) -> Trial:

@@ -86,6 +86,3 @@ def _left_out(records: Records, sides: dict[str, dict[int, float]], unit: Unit) 
         return f"{next(iter(causes))} ({everywhere})"
     reasons = (f"{cause} ({n})" if len(causes) > 1 else cause for cause, n in causes.items())
     return f"{causes.total()} of {len(wanted)} {unit}s left out: {'; '.join(reasons)}"
-
-
-__all__ = ["Pairs", "Unit", "find_pairs"]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -17,7 +17,6 @@ from rnnlab.experiments.feasibility import check_claims, measurable_outcomes, re
 from rnnlab.experiments.settings import (
     ClaimSettings,
     ComparisonSettings,
-    DrawSettings,
     ExperimentSettings,
     Range,
     VariantSettings,
@@ -73,7 +72,7 @@ class Plan:
         timing = asked.timing.model_dump(mode="json") if asked.timing else None
         prediction = [asked.phrase_length, *asked.phrases] if asked.phrases else []
         return {
-            variant.name: _short_hash(
+            variant.name: short_hash(
                 [settings_id(self.variant_settings(variant.name)), timing, prediction]
             )
             for variant in self.variants
@@ -93,10 +92,11 @@ def settings_id(settings: Settings) -> str:
         for name, value in settings.flat().items()
         if name not in NOT_IN_THE_ID and value != defaults[name]
     }
-    return _short_hash(asked)
+    return short_hash(asked)
 
 
-def _short_hash(value: object) -> str:
+def short_hash(value: object) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of a value's JSON."""
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -149,24 +149,24 @@ def _base(values: Mapping[str, Any]) -> Settings:
 def _check_seeds(base: Settings, settings: ExperimentSettings) -> None:
     if "seed" in settings.base:
         raise UsageError("base: seed belongs in seeds, which every variant is run with")
-    training = base.training
-    changes = [variant.change for variant in settings.variant] + [dict(settings.grid or {})]
+    changes = [base.training.model_dump(exclude_defaults=True), settings.grid or {}]
+    changes += [variant.change for variant in settings.variant]
     budgets = ("num_epochs", "max_tokens", "max_seconds")
-    if not (training.num_epochs or training.max_tokens or training.max_seconds) and not any(
-        name in change for name in budgets for change in changes
-    ):
+    if not any(name in change for name in budgets for change in changes):
         raise UsageError(f"base: no budget per run; set one of {', '.join(budgets)}")
 
 
 def _variants(settings: ExperimentSettings) -> tuple[VariantSettings, ...]:
     if settings.grid is not None:
-        names = list(settings.grid)
-        changes = [
-            dict(zip(names, values, strict=True)) for values in product(*settings.grid.values())
-        ]
+        grid = settings.grid
+        changes = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     elif settings.random is not None:
-        drawn = {change_name(change): change for change in _draws(settings.random)}
-        changes = list(drawn.values())  # the same draw twice is one variant
+        rng, space = np.random.default_rng(settings.random.seed), settings.random.settings
+        drawn = [
+            {name: _draw(rng, span) for name, span in space.items()}
+            for _ in range(settings.random.count)
+        ]
+        changes = list({change_name(change): change for change in drawn}.values())  # each once
     else:
         changes = []
     named = tuple(VariantSettings(name=change_name(c), change=c) for c in changes)
@@ -180,12 +180,6 @@ def change_name(change: Mapping[str, Any]) -> str:
     """Name a variant by what it changes: `cell=gru, hidden_size=128`."""
     shown = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in change.values())
     return ", ".join(f"{name}={value}" for name, value in zip(change, shown, strict=True))
-
-
-def _draws(draws: DrawSettings) -> Iterator[dict[str, Any]]:
-    rng = np.random.default_rng(draws.seed)
-    for _ in range(draws.count):
-        yield {name: _draw(rng, span) for name, span in draws.settings.items()}
 
 
 def _draw(rng: np.random.Generator, span: Range) -> Any:

@@ -8,8 +8,6 @@ from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.settings import TOLERANT, ComparisonSettings
 from rnnlab.experiments.statistics import LEVEL, POWER
 
-OPPOSITE = {"lower": "higher", "higher": "lower"}
-
 LARGEST_DETECTABLE = 1000.0
 """A detectable difference above this is shown as `more than 1,000`."""
 
@@ -103,7 +101,7 @@ def _conclusion(result: ComparisonResult) -> str:
         return f"{_direction(result)} by more than {_margin(settings)}, contrary to the claim"
     if settings.has_margin:
         return f"not {_statement(settings)}, contrary to the claim"
-    return f"{OPPOSITE[expect]}, contrary to the claim"
+    return f"{_direction(result)}, contrary to the claim"
 
 
 def _not_shown(result: ComparisonResult) -> str:
