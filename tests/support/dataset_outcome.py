@@ -1,0 +1,38 @@
+"""Datasets as plain data, to compare what was read into memory with what was streamed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rnnlab.config import DataSettings
+from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.errors import RnnlabError
+
+ALL = replace(STREAMING, from_bytes=0)
+"""Every text is streamed, however short."""
+
+
+def outcome(data: DataSettings, streaming: Streaming | None) -> Any:
+    """All that a dataset is, or its error."""
+    try:
+        return outcome_of(load_dataset(data, streaming=streaming or STREAMING))
+    except RnnlabError as error:
+        return type(error), str(error)
+
+
+def outcome_of(found: Dataset) -> dict[str, Any]:
+    source = found.corpus
+    return {
+        "source": (source.name, source.sha256, source.origin),
+        "tokenizer": found.tokenizer.to_json(),
+        "splits": {
+            name: (part.characters, part.all_ids.tolist()) for name, part in found.splits.items()
+        },
+    }
+
+
+def read(tmp_path: Path, content: bytes, streaming: Streaming = ALL, **values: Any) -> Dataset:
+    file = tmp_path / "text.txt"
+    file.write_bytes(content)
+    return load_dataset(DataSettings(corpus=(str(file),), **values), streaming=streaming)
