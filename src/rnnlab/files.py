@@ -172,10 +172,11 @@ def claimed(file: Path) -> Iterator[str]:
     descriptor, is_ours = _lock(file, wait=False)
     try:
         if is_ours:
-            with suppress(OSError), file.open("r+b") as stream:  # not in a pipe
-                stream.seek(LOCKED_BYTES)
-                stream.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-                stream.truncate()
+            if file.is_file():  # not a pipe
+                with file.open("r+b") as stream:
+                    stream.seek(LOCKED_BYTES)
+                    stream.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+                    stream.truncate()
             yield ""
         else:
             yield _lock_holder(descriptor)
