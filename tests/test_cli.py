@@ -10,7 +10,8 @@ from command_line import TINY, Cli, made_up_text
 from safetensors.numpy import load_file
 
 from rnnlab.cli import COMMANDS
-from rnnlab.config import RECIPES, Settings
+from rnnlab.config import Settings
+from rnnlab.config.settings import RECIPES
 from rnnlab.engines import choose_engine
 
 

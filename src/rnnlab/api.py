@@ -12,7 +12,6 @@ from rnnlab.config import BenchSettings, ComputeSettings
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.errors import UsageError
 from rnnlab.experiments.folder import find_shipped, open_folder
-from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.lm.text_model import TextModel
@@ -108,10 +107,8 @@ def experiment(
     Returns all that the report is made of. Raises UsageError for a file that is wrong,
     RunDirectoryError at the end if runs failed.
     """
-    asked = ExecutionSettings.from_dict(execution, "experiment")
-    plan, folder = open_folder(Path(file), str(output), quick=quick)
-    command = f"rnnlab experiment {file}{' --quick' if quick else ''}"
-    return _execute(plan, folder, asked, command, quiet=quiet)
+    command = f"experiment {file}"
+    return _execute(Path(file), str(output), command, execution, quick=quick, quiet=quiet)
 
 
 def reproduce(
@@ -121,21 +118,21 @@ def reproduce(
 
     output: folder for runs and report; default: experiments/NAME, with `quick` its subfolder quick.
     """
-    asked = ExecutionSettings.from_dict(execution, "reproduce")
     default = Path("experiments", name.replace("-", "_"), "quick" if quick else "")
-    plan, folder = open_folder(find_shipped(name), str(output or default), quick=quick)
-    command = f"rnnlab reproduce {name}{' --quick' if quick else ''}"
-    return _execute(plan, folder, asked, command, quiet=quiet)
+    file, folder, command = find_shipped(name), str(output or default), f"reproduce {name}"
+    return _execute(file, folder, command, execution, quick=quick, quiet=quiet)
 
 
 def _execute(
-    plan: Plan, folder: Path, execution: ExecutionSettings, command: str, *, quiet: bool
+    file: Path, output: str, command: str, execution: dict[str, Any], *, quick: bool, quiet: bool
 ) -> Records:
-    """Import what experiments need, such as scipy and matplotlib, only now."""
-    from rnnlab.display.experiment import ExperimentDisplay
+    from rnnlab.display.experiment import ExperimentDisplay  # imports scipy and matplotlib
     from rnnlab.execution.experiment import run_experiment
 
-    return run_experiment(plan, folder, execution, ExperimentDisplay(quiet=quiet), command)
+    settings = ExecutionSettings.from_dict(execution, command.partition(" ")[0])
+    plan, folder = open_folder(file, output, quick=quick)
+    again = f"rnnlab {command}{' --quick' if quick else ''}"
+    return run_experiment(plan, folder, settings, ExperimentDisplay(quiet=quiet), again)
 
 
 def benchmark(watch: BenchWatcher | None = None, **settings: Any) -> Measurement:

@@ -36,10 +36,7 @@ REGISTRY = tyro.constructors.ConstructorRegistry()
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0, 1 for a failure, 2 for wrong usage.
-
-    As in shells, Ctrl-C gives 130 and SIGTERM 143.
-    """
+    """Run one command and exit: 0, 1 if it failed, 2 for wrong usage, 130 and 143 for signals."""
     args = list(sys.argv[1:] if args is None else args)
     end_on_signals()
     try:

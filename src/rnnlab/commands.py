@@ -126,7 +126,7 @@ def doctor(run: tyro.conf.Positional[Path], json: bool = False) -> None:
         run: run directory: finished, interrupted or still in training
         json: print one JSON object instead of words
     """
-    from rnnlab.display.diagnosis import write_diagnosis
+    from rnnlab.display.output import write_diagnosis
 
     write_diagnosis(rnnlab.diagnose(run), as_json=json)
 

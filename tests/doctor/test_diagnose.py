@@ -10,7 +10,7 @@ from command_line import Cli
 from safetensors.numpy import load_file, save_file
 
 import rnnlab
-from rnnlab.display.diagnosis import write_diagnosis
+from rnnlab.display.output import write_diagnosis
 from rnnlab.doctor import (
     advice,
     evidence,

@@ -19,14 +19,13 @@ from rnnlab.config.groups import (
     TrainingSettings,
     check_context,
 )
-from rnnlab.config.settings import RECIPES, Settings, find_config, read_toml
+from rnnlab.config.settings import Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
 
 __all__ = [
     "CONTEXTS",
     "DEFAULT_SECONDS",
     "LEARNING_RATES",
-    "RECIPES",
     "BenchSettings",
     "ComputeSettings",
     "DataSettings",

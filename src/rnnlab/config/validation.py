@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -28,9 +28,6 @@ class SettingsGroup(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-    groups: ClassVar[dict[str, type["SettingsGroup"]]] = {}
-    """Parts that messages do not name, because setting names are unique over all of them."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "") -> Self:

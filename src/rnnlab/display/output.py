@@ -3,13 +3,17 @@
 import json
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import get_args
+
+from rich.console import Console
 
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
 from rnnlab.data.named_corpora import CorpusEntry
 from rnnlab.display.evaluations import evaluation_tables
+from rnnlab.doctor.diagnosis import Diagnosis
 from rnnlab.engines import EngineEntry
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Evaluation
@@ -73,6 +77,29 @@ def write_evaluations(
         console.print(table)
 
 
+def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
+    """Print a diagnosis in words or as one JSON object."""
+    if as_json:
+        print(json.dumps(diagnosis.to_dict(), indent=2))
+        return
+    console = PlainConsole(highlight=False, soft_wrap=True)
+    console.print(f"run         {diagnosis.run}", markup=False)
+    console.print(f"state       {diagnosis.state}", markup=False)
+    for finding in diagnosis.findings:
+        console.print(f"\n{finding.title}", style="bold", markup=False)
+        _write_list("evidence", finding.evidence, console)
+        _write_list("try", finding.advice, console)
+    if diagnosis.healthy:
+        found = "healthy: none of these illnesses was found"
+        found = found if diagnosis.looked_at else "nothing could be looked for"
+        console.print(f"\n{found}", style="bold")
+    console.print()
+    _write_list("looked for", [", ".join(diagnosis.looked_at) or "nothing"], console)
+    left_out = groupby(diagnosis.not_asked.items(), key=lambda item: item[1])
+    lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
+    _write_list("left out", lines, console)
+
+
 def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
     """Print the named corpora, and where each is or how to get it."""
     console = PlainConsole(highlight=False, soft_wrap=True)
@@ -83,7 +110,7 @@ def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
             where = [f"not here; downloaded when used, from {corpus.url}"]
             where = [f"found at {corpus.file}"] if corpus.file else where
         else:
-            title = f"{corpus.title}, always at hand"
+            title = f"{corpus.title}, always available"
             checksum, where = f"{corpus.sha256} (differs between versions of Python)", []
         size = f"{corpus.size_bytes:,} bytes, {corpus.licence}"
         for line in (title, size, f"SHA-256 {checksum}", *where):
@@ -104,6 +131,11 @@ def write_engines(engines: Sequence[EngineEntry]) -> None:
     chosen = {precision: e.name for e in engines for precision in e.chosen_for}
     named = (f"{chosen[precision]} for {precision}" for precision in get_args(Precision))
     print(f"{'auto':<10}{', '.join(named)}")
+
+
+def _write_list(heading: str, lines: Sequence[str], console: Console) -> None:
+    for number, line in enumerate(lines):
+        console.print(f"{'' if number else heading:<12}{line}", markup=False)
 
 
 def _write(text: str) -> None:

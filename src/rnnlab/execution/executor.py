@@ -1,10 +1,11 @@
 """What all executors have in common: they take jobs, make runs of them, and report events."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from rnnlab.config import Settings
 from rnnlab.execution.corpora import resolve_corpora
@@ -70,7 +71,7 @@ class RunEvent:
         return self.kind in ("finished", "diverged", "pruned")
 
 
-class Executor(ABC):
+class Executor(AbstractContextManager["Executor"]):
     """Makes runs, several at once.
 
     Each run becomes a directory of the store exactly once. A run that is cut off has no outcome in
@@ -87,9 +88,6 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """End the runs in progress, and release all resources."""
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

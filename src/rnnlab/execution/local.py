@@ -110,12 +110,11 @@ def claim_and_run(job: Job, store: Store) -> tuple[EventKind, str]:
         with store.claim(job.id) as is_ours:
             if not is_ours:
                 return "elsewhere", ""
-            if ended := store.ended(job.id):
-                return ended.status, ended.reason
-            directory = store.directory(job.id)
-            if not can_resume(job, directory):
-                store.remove_run(job.id)
-            ended = run_one(job, directory)
+            if not (ended := store.ended(job.id)):
+                directory = store.directory(job.id)
+                if not can_resume(job, directory):
+                    store.remove_run(job.id)
+                ended = run_one(job, directory)
             return ended.status, ended.reason
     except RnnlabError as error:
         return "failed", str(error)

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -37,14 +37,6 @@ PATIENCE = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_gcs_server_request_time
 tries again for minutes."""
 
 
-@dataclass
-class Task:
-    """A run that Ray is making, and the claim that this process holds on it."""
-
-    job: Job
-    claim: ExitStack
-
-
 class RayExecutor(Executor):
     """The nodes of a Ray cluster.
 
@@ -66,7 +58,7 @@ class RayExecutor(Executor):
         self._ray = connect(address, workers * threads)
         self._run_job = self._ray.remote(num_returns="streaming", max_retries=MAX_RETRIES)(run_job)
         self._nodes: list[dict[str, float]] = []
-        self._tasks: dict[Any, Task] = {}
+        self._running: dict[Any, tuple[Job, ExitStack]] = {}  # with the claims that are held
         self._texts: dict[Path, Any] = {}
         self._unfit = ""  # why a node cannot run this rnnlab
         self._count_slots()
@@ -83,8 +75,8 @@ class RayExecutor(Executor):
         """
         more, self._unfit = True, ""
         try:
-            while more or self._tasks:
-                while more and len(self._tasks) < self.slots:
+            while more or self._running:
+                while more and len(self._running) < self.slots:
                     job = next(jobs, None)
                     if job is None:
                         more = False
@@ -96,10 +88,10 @@ class RayExecutor(Executor):
             if self._unfit:
                 raise UnavailableError(self._unfit)
         finally:
-            for stream, task in self._tasks.items():
+            for stream, (_, claim) in self._running.items():
                 self._ray.cancel(stream, force=True)
-                task.claim.close()
-            self._tasks.clear()
+                claim.close()
+            self._running.clear()
 
     def _start(self, job: Job) -> RunEvent | None:
         """Submit a run to Ray; return an event instead if there is nothing to run."""
@@ -117,7 +109,7 @@ class RayExecutor(Executor):
                 job = replace(job, settings=job.settings.changed(data_dir=data_dir))
             function = self._run_job.options(**self._resources(job))
             stream = function.remote(VERSION, job, self.store.folder.resolve(), texts)
-            self._tasks[stream] = Task(job, claim.pop_all())
+            self._running[stream] = (job, claim.pop_all())
         except (RnnlabError, OSError) as error:
             return RunEvent(job, "failed", str(error))
         finally:
@@ -132,21 +124,18 @@ class RayExecutor(Executor):
 
     def _resources(self, job: Job) -> dict[str, float]:
         """Return what Ray is to reserve, at most what a node has: Ray would wait for more."""
-
-        def most(what: str) -> float:
-            return max((node.get(what, 0) for node in self._nodes), default=0)
-
         machine = job.settings.machine
-        return {
-            "num_cpus": max(1, min(machine.threads, most("CPU"))),
-            "num_gpus": min(machine.device == "cuda", most("GPU")),
-        }
+        cpus, gpus = (
+            max((node.get(what, 0) for node in self._nodes), default=0) for what in ("CPU", "GPU")
+        )
+        needs_gpu = machine.device == "cuda"
+        return {"num_cpus": max(1, min(machine.threads, cpus)), "num_gpus": min(needs_gpu, gpus)}
 
     def _wait_for_events(self) -> Iterator[RunEvent]:
         """Wait a while for events of the runs in progress."""
-        if not self._tasks:
+        if not self._running:
             return
-        ready, _ = self._ray.wait(list(self._tasks), timeout=POLL_SECONDS)
+        ready, _ = self._ray.wait(list(self._running), timeout=POLL_SECONDS)
         errors = self._ray.exceptions
         for stream in ready:
             try:
@@ -160,17 +149,17 @@ class RayExecutor(Executor):
             if isinstance(message, RemoteResult):
                 yield self._end(stream, message)
             else:
-                yield RunEvent(self._tasks[stream].job, "started", message)
+                yield RunEvent(self._running[stream][0], "started", message)
 
     def _end(self, stream: Any, result: RemoteResult) -> RunEvent:
-        task = self._tasks.pop(stream)
-        with task.claim:
+        job, claim = self._running.pop(stream)
+        with claim:
             try:
                 if result.files:
-                    store_run(self.store, task.job.id, result.files)
+                    store_run(self.store, job.id, result.files)
             except OSError as error:
                 result = RemoteResult("failed", f"{error.filename}: {error.strerror}", {})
-        return RunEvent(task.job, result.kind, result.detail)
+        return RunEvent(job, result.kind, result.detail)
 
     def _count_slots(self) -> None:
         """Ask which nodes there are now, and count the runs that they have CPUs for."""
@@ -223,8 +212,8 @@ def connect(address: str, cpus: int = 0) -> ModuleType:
         ) from None
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if not address:
-        options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-        options |= {"num_cpus": cpus or None}
+        options |= {"include_dashboard": False, "num_cpus": cpus or None}
+        options |= {"object_store_memory": OBJECT_STORE_BYTES}
     try:
         ray.init(address or "local", **options)
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:

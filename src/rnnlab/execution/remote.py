@@ -96,22 +96,16 @@ def unpack_texts(
     Returns settings that name the written files, and a table of paths: from those here to those of
     the machine that sent the texts, longer ones first.
     """
-    corpus = []
-    paths = {}
-    named = here / "named"
-    for number, name in enumerate(settings.data.corpus):
-        if (text := texts.get(name)) is None:
-            corpus.append(name)
-            continue
-        if name in NAMED:
-            file = named / f"{name}.txt"
-            corpus.append(name)
-        else:
-            file = here / str(number) / text.file.name
-            corpus.append(str(file))
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(text.content)
-        paths[str(file)] = str(text.file)
+    corpus = list(settings.data.corpus)
+    paths, named = {}, here / "named"
+    for number, name in enumerate(corpus):
+        if text := texts.get(name):
+            is_named = name in NAMED
+            file = named / f"{name}.txt" if is_named else here / str(number) / text.file.name
+            corpus[number] = name if is_named else str(file)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(text.content)
+            paths[str(file)] = str(text.file)
     if not named.is_dir():
         return settings.changed(corpus=tuple(corpus)), paths
     paths[str(named)] = settings.data.data_dir

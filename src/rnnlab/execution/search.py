@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.config.validation import check_value
@@ -30,7 +30,7 @@ POLL_SECONDS = 0.02
 """Time between attempts to lock the search."""
 
 
-class Search:
+class Search(AbstractContextManager["Search"]):
     """The trials of a plan's search, shared by all processes that work on one folder.
 
     The next step for a trial follows from the journal and the store alone, so a process may end or
@@ -57,9 +57,6 @@ class Search:
         make_folder(store.folder)
         self.study = Study(plan, store.folder)
         self._claims: dict[int, ExitStack] = {}
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -147,25 +144,22 @@ class Search:
                 continue
             run = trial.run(self.plan)
             if run.id not in seen and self._claim(trial.number):
-                return self._job(trial, run)
+                job = Job.of(run, self.plan, self.threads)
+                if not (self.settings.prune and self.settings.outcome in PRUNABLE):
+                    return job
+                link = TrialLink(self.study.journal, self.study.name, trial.number)
+                return replace(job, trial=link)
             seen.add(run.id)
         return None
 
     def _claim(self, number: int) -> bool:
         if number in self._claims:
             return False
-        claim = ExitStack()
-        if not claim.enter_context(self.store.claim(f"search-{self.study.name}-{number}")):
-            claim.close()
-            return False
-        self._claims[number] = claim
-        return True
-
-    def _job(self, trial: Trial, run: PlannedRun) -> Job:
-        job = Job.of(run, self.plan, self.threads)
-        if not (self.settings.prune and self.settings.outcome in PRUNABLE):
-            return job
-        return replace(job, trial=TrialLink(self.study.journal, self.study.name, trial.number))
+        with ExitStack() as claim:
+            is_ours = claim.enter_context(self.store.claim(f"search-{self.study.name}-{number}"))
+            if is_ours:
+                self._claims[number] = claim.pop_all()
+        return is_ours
 
     def _ask(self) -> None:
         """Add a trial whose settings follow the rules."""

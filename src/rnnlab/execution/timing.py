@@ -7,6 +7,7 @@ round measures each variant once, so that a change in the machine's speed affect
 import math
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import count
 
 import numpy as np
 
@@ -45,12 +46,10 @@ def measure(
     if plan.settings.phrases:
         tasks |= {f"{PREDICTION}: {name}": _texts(each, plan) for name, each in ready.items()}
     measurements = len(tasks) * (timing.rounds + 1)
-    done = 0
+    done = count()
 
     def report_progress(name: str, number: int) -> None:
-        nonlocal done
-        watch(f"{name}, {f'round {number}' if number else 'warming up'}", done / measurements)
-        done += 1
+        watch(f"{name}, {f'round {number}' if number else 'warming up'}", next(done) / measurements)
 
     rates = time_interleaved(tasks, timing.rounds, timing.seconds, report_progress)
     timings = []

@@ -30,14 +30,11 @@ CURVES = {"train": ("training", "nats_per_token"), "held-out": ("held_out", "bit
 
 @dataclass(frozen=True)
 class Archive:
-    """Content of records.json."""
+    """Content of records.json: runs by id, `command` and `looks` as in `Records`."""
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
-    """By id."""
     command: str = ""
-    """See `Records.command`."""
     looks: list[int] = field(default_factory=list)
-    """See `Records.looks`."""
 
 
 def collect_records(plan: Plan, folder: Path, command: str = "") -> Records:
@@ -115,15 +112,11 @@ def read_archive(folder: Path) -> Archive:
                 f"reads format {ARCHIVE_FORMAT}. The file is kept as it is"
             )
         texts = read_json(folder / TEXTS) if (folder / TEXTS).is_file() else {}
-        runs = [RunRecord(**run) for run in content["runs"]]
-        return Archive(
-            {
-                run.id: replace(run, curves=_pairs(run.curves), texts=texts.get(run.id, run.texts))
-                for run in runs
-            },
-            content["command"],
-            content["looks"],
-        )
+        runs = {}
+        for run in (RunRecord(**values) for values in content["runs"]):
+            curves = {name: [(x, y) for x, y in points] for name, points in run.curves.items()}
+            runs[run.id] = replace(run, curves=curves, texts=texts.get(run.id, run.texts))
+        return Archive(runs, content["command"], content["looks"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{file}: damaged, not as an experiment writes it; {advice}"
@@ -192,8 +185,3 @@ def _baselines(result: Mapping[str, Any]) -> dict[str, float]:
         f"{baseline['order']}-gram" if name == "ngram" else name: baseline["bits_per_character"]
         for name, baseline in chosen.items()
     }
-
-
-def _pairs(curves: Mapping[str, Points]) -> dict[str, Points]:
-    """Turn JSON's lists back into pairs."""
-    return {name: [(x, y) for x, y in points] for name, points in curves.items()}

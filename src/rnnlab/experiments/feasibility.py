@@ -53,10 +53,7 @@ def missing_requirement(outcome: str, settings: ExperimentSettings, run: Setting
 
 
 def check_claims(settings: ExperimentSettings, by_variant: Mapping[str, Settings]) -> None:
-    """Raise UsageError for comparisons that cannot be made.
-
-    by_variant: all settings of each variant.
-    """
+    """Raise UsageError for comparisons that cannot be made; `by_variant` has all settings."""
     faults = [
         f"claim {i}, comparison {j}: {fault}"
         for i, claim in enumerate(settings.claim, 1)

@@ -79,18 +79,14 @@ class Study:
         """Begin the study, or join it."""
         self.settings = search_settings(plan)
         self.journal = (folder / JOURNAL).resolve()
+        self.name = study_name(plan)
         self._storage = open_journal(self.journal)
         self._study = optuna.create_study(
-            study_name=study_name(plan),
+            study_name=self.name,
             storage=self._storage,
             direction=direction(self.settings),
             load_if_exists=True,
         )
-
-    @property
-    def name(self) -> str:
-        """See `study_name`."""
-        return self._study.study_name
 
     def trials(self) -> list[Trial]:
         """Return all trials in their order."""

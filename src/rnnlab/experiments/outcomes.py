@@ -16,10 +16,10 @@ class Outcome:
     name: str
     label: str
     """For tables and axes, with the unit."""
-    scale: Literal["difference", "ratio"]
+    scale: Literal["difference", "ratio"] = "difference"
     """Two values are compared by a - b, or by a / b; then logarithms are averaged."""
-    better: Literal["lower", "higher"]
-    digits: int
+    better: Literal["lower", "higher"] = "lower"
+    digits: int = 3
     """Decimals in tables."""
     timed: bool = False
     """Measured by the clock; taken from the timing rounds if an experiment has them."""
@@ -49,37 +49,25 @@ class Outcome:
 OUTCOMES: dict[str, Outcome] = {
     outcome.name: outcome
     for outcome in (
-        Outcome(
-            "held_out_bits_per_character", "held-out bits/character, last weights",
-            "difference", "lower", 3,
-        ),
-        Outcome(
-            "best_held_out_bits_per_character", "held-out bits/character, best weights",
-            "difference", "lower", 3,
-        ),
-        Outcome(
-            "validation_bits_per_character", "validation bits/character, best moment",
-            "difference", "lower", 3,
-        ),
+        Outcome("held_out_bits_per_character", "held-out bits/character, last weights"),
+        Outcome("best_held_out_bits_per_character", "held-out bits/character, best weights"),
+        Outcome("validation_bits_per_character", "validation bits/character, best moment"),
         Outcome(
             "overfitting_bits_per_character",
             "overfitting: rise of held-out bits/character from its lowest to the end",
-            "difference", "lower", 3,
         ),
-        Outcome("training_perplexity", "training perplexity", "ratio", "lower", 3),
+        Outcome("training_perplexity", "training perplexity", "ratio"),
         Outcome("tokens_per_second", "tokens/s", "ratio", "higher", 0, timed=True),
         Outcome("training_seconds", "training [s]", "ratio", "lower", 1, timed=True),
         Outcome("prediction_seconds", "prediction [s]", "ratio", "lower", 4, timed=True),
         Outcome(
-            "initial_gradient_decay", "gradient over 30 steps, at initialisation [decades]",
-            "difference", "lower", 2,
+            "initial_gradient_decay",
+            "gradient over 30 steps, at initialisation [decades]",
+            digits=2,
         ),
-        Outcome(
-            "gradient_decay", "gradient over 30 steps, after training [decades]",
-            "difference", "lower", 2,
-        ),
+        Outcome("gradient_decay", "gradient over 30 steps, after training [decades]", digits=2),
     )
-}  # fmt: skip
+}
 """By name. held-out: of the test split, or of the validation split if there is no test split, with
 carried context. validation: the lowest of the evaluations during training; settings may be chosen
 by this one.

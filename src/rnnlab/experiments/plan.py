@@ -197,10 +197,7 @@ def _draw(rng: np.random.Generator, span: Range) -> Any:
 def _settings_by_variant(
     base: Settings, variants: Iterable[VariantSettings]
 ) -> dict[str, Settings]:
-    """Return all settings of each variant.
-
-    Raises UsageError, with each error once, and if two variants are the same.
-    """
+    """Return all settings of each variant; raise UsageError for faults and duplicates."""
     by_variant: dict[str, Settings] = {}
     faults: dict[str, str] = {}
     for variant in variants:
@@ -227,10 +224,7 @@ def _settings_by_variant(
 def _default_claims(
     settings: ExperimentSettings, by_variant: Mapping[str, Settings]
 ) -> tuple[ClaimSettings, ...]:
-    """Return the claims of a file without any: each variant against the reference.
-
-    They compare the first outcome, and leave out variants that cannot be compared.
-    """
+    """Compare the first outcome of each variant with the reference's, where that is possible."""
     reference = settings.reference or next(iter(by_variant), "")
     comparisons = (
         ComparisonSettings(variant=name, against=reference, outcome=settings.outcomes[0])

@@ -254,11 +254,8 @@ class ExperimentSettings(SettingsGroup):
             raise ValueError("question is empty; say what the experiment is to find out")
         if not self.seeds:
             raise ValueError("seeds must be a number of at least 1, or a list of seeds")
-        kinds = {
-            "variant": bool(self.variant), "grid": self.grid is not None,
-            "random": self.random is not None, "search": self.search is not None,
-        }  # fmt: skip
-        given = [name for name, is_given in kinds.items() if is_given]
+        kinds = ("variant", "grid", "random", "search")
+        given = [name for name in kinds if getattr(self, name) not in (None, ())]
         if len(given) != 1:
             raise ValueError(
                 "an experiment needs exactly one of [[variant]], [grid], [random] and [search], "
@@ -277,10 +274,8 @@ class ExperimentSettings(SettingsGroup):
                 for at, value in enumerate(listed):
                     if value in listed[:at]:
                         raise ValueError(f"grid: {name} has {value!r} twice")
-        for what, values in (
-            ("variant", [variant.name for variant in self.variant]),
-            ("seed", list(self.seeds)),
-        ):
+        names = tuple(variant.name for variant in self.variant)
+        for what, values in (("variant", names), ("seed", self.seeds)):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} occurs twice")
