@@ -307,7 +307,7 @@ def test_an_unknown_config_names_the_recipes(name: str, suggestion: str, recipes
 
 
 def test_every_recipe_that_ships_is_found_and_loads() -> None:
-    names = [file.stem for file in config.RECIPES.iterdir() if file.suffix == ".toml"]
+    names = [file.stem for file in config.settings.RECIPES.iterdir() if file.suffix == ".toml"]
     assert names
     for name in names:
         assert Settings.from_toml(find_config(name)) != Settings(), name

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rnnlab.bench.benchmark import Measurement
 from rnnlab.bench.tasks import Case
 from rnnlab.errors import UsageError
 
@@ -22,7 +23,6 @@ WIDTH = 7.5
 BAR_HEIGHT, FACET_HEIGHT, MARGIN_HEIGHT = 0.24, 0.5, 0.9
 """In inches; a facet is this much higher than its bars."""
 
-Measurement = dict[str, Any]
 Facet = tuple[str, list[Measurement]]
 
 

@@ -17,7 +17,6 @@ from rnnlab.config.groups import (
     ModelSettings,
     Precision,
     TrainingSettings,
-    check_context,
 )
 from rnnlab.config.settings import Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
@@ -36,7 +35,6 @@ __all__ = [
     "Settings",
     "SettingsGroup",
     "TrainingSettings",
-    "check_context",
     "find_config",
     "read_toml",
 ]

@@ -9,13 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from rnnlab.data.decoding import chunks
-from rnnlab.data.named_corpora import (
-    NAMED,
-    NAMES,
-    PYTHON_REFERENCE,
-    load_default,
-    python_reference,
-)
+from rnnlab.data.named_corpora import NAMED, NAMES, PYTHON_REFERENCE, load_default, python_reference
 from rnnlab.data.streaming import STREAMING, Streaming
 from rnnlab.data.texts import Source, TextFile, TextInMemory
 from rnnlab.errors import CorpusError, UsageError, suggest

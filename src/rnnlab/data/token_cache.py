@@ -18,15 +18,7 @@ import numpy.typing as npt
 
 from rnnlab.data.base_tokenizer import smallest_type
 from rnnlab.errors import CorpusError
-from rnnlab.files import (
-    CHECKSUM,
-    TEMPORARY,
-    locked,
-    read_json,
-    replacing,
-    sealed,
-    write_atomically,
-)
+from rnnlab.files import CHECKSUM, TEMPORARY, locked, read_json, replacing, sealed, write_atomically
 
 IDS = "ids"
 """Key in KEY.json of what is known about KEY.ids."""

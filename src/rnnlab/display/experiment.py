@@ -146,9 +146,7 @@ class ExperimentDisplay(ExperimentWatcher):
         """Return the progress of a run on this machine, from the last line of its metrics."""
         file = self._store.directory(job.id) / METRICS
         try:
-            with file.open("rb") as stream:
-                stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
-                lines = stream.read().splitlines()
+            lines = file.read_bytes()[-TAIL_BYTES:].splitlines()
         except OSError:
             return "started"
         for line in reversed(lines):

@@ -216,10 +216,8 @@ def _make_trials(
     """Make the trials of a search except those in `kept`, by the ids of their runs."""
     from rnnlab.execution.search import Search  # Optuna may not be installed
 
-    store, search = tally.store, plan.settings.search
-    assert search is not None
-    with Search(plan, store, threads) as trials:
-        tally.watcher.begin(plan, store, search.count, kept, executor.slots)
+    with Search(plan, tally.store, threads) as trials:
+        tally.watcher.begin(plan, tally.store, trials.settings.count, kept, executor.slots)
         for event in executor.run(tally.until_hopeless(trials.jobs())):
             trials.record(event)
             tally.record(event)

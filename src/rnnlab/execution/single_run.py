@@ -108,18 +108,14 @@ def _measure_training(run: Run) -> dict[str, Any]:
 
 def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]:
     """Return all outcomes of a finished run."""
-    result = run.result
     outcomes = _measure_training(run)
     ready = prepare(run.settings)
     last = TextModel.load(run.directory, "last", run.settings.machine)
     split = next((name for name in ("test", "validation") if name in ready.dataset.splits), None)
     if split:
-        best = next(
-            record
-            for record in result["evaluations"]
-            if record["split"] == split and record["context"] == "carried"
-        )
-        outcomes["best_held_out_bits_per_character"] = best["bits_per_character"]
+        evaluations = {(each["split"], each["context"]): each for each in run.result["evaluations"]}
+        best = evaluations[split, "carried"]["bits_per_character"]
+        outcomes["best_held_out_bits_per_character"] = best
         score = last.score(ready.dataset.splits[split].text)
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]

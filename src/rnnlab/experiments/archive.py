@@ -53,14 +53,9 @@ def collect_records(plan: Plan, folder: Path, command: str = "") -> Records:
     ids = measured.get("ids", {})
     current = {name for name, timing_id in plan.timing_ids.items() if ids.get(name) == timing_id}
     timings = [Timing(**each) for each in measured.get("timings", [])]
-    return Records(
-        plan,
-        runs,
-        [each for each in timings if each.variant in current],
-        measured.get("environment", {}),
-        command or archive.command,
-        looks,
-    )
+    timings = [timing for timing in timings if timing.variant in current]
+    environment = measured.get("environment", {})
+    return Records(plan, runs, timings, environment, command or archive.command, looks)
 
 
 def current_plan(plan: Plan, folder: Path) -> Plan:

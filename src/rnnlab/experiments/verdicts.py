@@ -53,13 +53,8 @@ def judge_claims(records: Records) -> list[ClaimVerdict]:
     pairs = [find_pairs(records, comparison) for comparison in comparisons]
     tests = [_test(c, p) for c, p in zip(comparisons, pairs, strict=True)]
     p_values = [test.p for test in tests]
-    corrected = zip(holm(p_values), holm_levels(p_values, LEVEL), strict=True)
-    compared = {
-        c: _compare(c, found, test, adjusted, level)
-        for c, found, test, (adjusted, level) in zip(
-            comparisons, pairs, tests, corrected, strict=True
-        )
-    }
+    rows = zip(comparisons, pairs, tests, holm(p_values), holm_levels(p_values, LEVEL), strict=True)
+    compared = {row[0]: _compare(*row) for row in rows}
     return [
         ClaimVerdict(
             claim.text or default_claim_text(claim.comparison[0]),

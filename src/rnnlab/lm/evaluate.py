@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rnnlab.config import check_context
+from rnnlab.config.groups import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
