@@ -1,7 +1,7 @@
-# make demo   set everything up, train a small model on a real book, let it write
-# make check  style, types and the tests that a change touches, in less than a minute
-# make test   set everything up, check style and types, run all tests
-# make sanitize   run the kernels under address and thread sanitizers, and valgrind where it is
+# make demo       set everything up, train a small model on a real book, let it write
+# make check      style, types and the tests that a change touches, in less than a minute
+# make test       set everything up, check style and types, run all tests
+# make sanitize   run the kernels under address and thread sanitizers, and valgrind if installed
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -44,7 +44,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 	@echo "Setting up .venv, once; this takes a minute or two."
 	@$(PYTHON) -m venv .venv
 
-# native/ is compiled where that is possible; everything else works without it.
+# native/ is compiled if possible; everything else works without it.
 BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h)
 SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.find_spec("rnnlab._native")' 2>/dev/null \
   || echo "native/ could not be compiled and is left out; CONTRIBUTING.md says how to see why."

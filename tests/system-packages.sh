@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beside Python packages: a browser, and the command `ip` for test hosts.
+# Installs what the tests need besides Python packages: a browser, and `ip` for simulated hosts.
 set -eu
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"

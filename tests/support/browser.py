@@ -1,4 +1,4 @@
-"""A real browser, for tests of what a page does rather than of what it says."""
+"""A real browser, to test how a page behaves."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ ARGUMENTS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, or the one that playwright has installed; without a window."""
+    """Start the system's Chromium, or the one that playwright installed, without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=ARGUMENTS

@@ -1,4 +1,4 @@
-"""Texts and bytes cut into pieces at any places."""
+"""Texts and bytes cut into pieces at arbitrary places."""
 
 from typing import TypeVar
 
@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 Cut = TypeVar("Cut", str, bytes)
 
-# Dense in what a cut could spoil: line ends, spaces, words, letters that look at their neighbours,
-# characters of one to four bytes, marks that combine.
+# Full of what a cut could damage: line ends, spaces, words, letters that depend on their neighbours,
+# characters of one to four bytes, combining marks.
 DENSE = st.text(st.sampled_from("abAΣσ.' \n\r\t,\x85é€😀\u0301\u200f\u2028\ufeff"), max_size=60)
 TEXT = DENSE | st.text(max_size=60)
 
 
 def pieces(whole: Cut, at: set[int]) -> list[Cut]:
-    """Cut at some positions; those outside are taken around."""
+    """Cut at some positions, taken modulo the length."""
     ends = sorted(i % (len(whole) + 1) for i in at)
     return [whole[a:b] for a, b in zip([0, *ends], [*ends, len(whole)], strict=True)]
 

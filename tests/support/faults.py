@@ -1,4 +1,4 @@
-"""A disk that fails, or a machine that stops, at one of the moments when a file changes."""
+"""A disk that fails, or a machine that stops, at one of the changes to files."""
 
 import builtins
 import errno
@@ -17,15 +17,15 @@ KINDS: tuple[Kind, ...] = ("ENOSPC", "EIO", "short write", "crash", "power failu
 
 
 class Crash(BaseException):
-    """Nothing runs any more; no `except Exception` sees it."""
+    """The machine has stopped; `except Exception` does not catch it."""
 
 
 class FaultyDisk:
-    """Counts all that changes a file below `folder`, and lets number `at` fail.
+    """Count all changes to files below `folder`, and let number `at` fail.
 
     A short write leaves half of the bytes and then reports a full disk. After a crash nothing below
-    `folder` changes, whatever a `finally` tries. A power failure is a crash, after which `settle`
-    takes away what need not be on the disk.
+    `folder` changes, whatever a `finally` tries. A power failure is a crash after which `settle`
+    removes what may not have reached the disk.
     """
 
     def __init__(self, folder: Path, kind: Kind, at: int, patch: pytest.MonkeyPatch) -> None:
@@ -34,9 +34,9 @@ class FaultyDisk:
         self.crashed = False
         self.power = PowerFailure(folder)
         self.renamed: list[str] = []
-        """Names of files that were put in place whole, and their folders not flushed."""
+        """Files that were put in place whole, but whose folders are not flushed yet."""
         self.safe: list[str] = []
-        """The others, in the order in which they were put in place."""
+        """Files whose folders are flushed, in the order in which they were put in place."""
         self.real_open = io.open
         for module in (io, builtins):
             patch.setattr(module, "open", self.open)
@@ -44,7 +44,7 @@ class FaultyDisk:
             patch.setattr(os, name, self.wrapped(name, getattr(os, name)))
 
     def tick(self, half: Callable[[], None] = lambda: None) -> None:
-        """Count; fail where it is time. `half`: do the half of it."""
+        """Count a change, and fail if it is number `at`; `half` makes half of the change."""
         if self.crashed:
             raise Crash
         self.count += 1
@@ -82,7 +82,7 @@ class FaultyDisk:
         return call
 
     def settle(self) -> None:
-        """Let happen what the fault does to what is on the disk; call it with the patch undone."""
+        """Apply the fault to what is on the disk; call this after the patch is undone."""
         if self.kind == "power failure":
             self.power.strike(random.Random(self.at))
         self.power.close()
@@ -95,7 +95,7 @@ class FaultyDisk:
 
 
 class FaultyFile:
-    """A file that is written to."""
+    """A file whose writes may fail."""
 
     def __init__(self, disk: FaultyDisk, file: Any) -> None:
         self._disk, self._file = disk, file

@@ -1,12 +1,12 @@
-"""Arbitrary input to all that reads files: nothing but rnnlab's own errors may come out.
+"""Give arbitrary input to everything that reads files: only rnnlab's own errors may be raised.
 
     pip install atheris
     python tests/support/fuzz.py TARGET [SECONDS]
 
 TARGET: settings, tokenizers, model, state or corpus.
 
-Coverage-guided (libFuzzer by atheris). Stops at the first finding, and says what input led to it.
-What was found before is in `tests/` as a test of its own.
+Coverage-guided, with libFuzzer by atheris. It stops at the first failure and prints its input. Each
+earlier finding is a test in `tests/`.
 """
 
 import json
@@ -52,10 +52,10 @@ def settings(data: bytes) -> None:
 
 
 def tokenizers(data: bytes) -> None:
-    """What was encoded is decoded again; a tokenizer read back is the same."""
+    """Decoding inverts encoding; a tokenizer that was saved and read is the same."""
     draw = atheris.FuzzedDataProvider(data)
     kind = draw.PickValueInList(["char", "byte", "word", "bpe"])
-    # What is learned from was read as UTF-8; JSON would join two surrogates to one character.
+    # Training text is read as UTF-8; JSON would join two surrogates into one character.
     learned = draw.ConsumeUnicodeNoSurrogates(draw.ConsumeIntInRange(0, 200))
     text = draw.ConsumeUnicode(400)
     if kind == "bpe" and not learned.strip():

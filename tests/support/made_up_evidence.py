@@ -1,4 +1,4 @@
-"""Evidence for the doctor's rules, as of a run in which nothing is wrong unless it is asked for."""
+"""Evidence for the doctor's rules: a healthy run, unless arguments say otherwise."""
 
 from rnnlab.config import Settings
 from rnnlab.doctor.evidence import Evidence

@@ -1,4 +1,4 @@
-"""A model on the compiled kernels, and the same by the textbook in float64 through autograd."""
+"""A model on the compiled kernels, and by the textbook in float64 with autograd as the oracle."""
 
 from copy import deepcopy
 
@@ -95,7 +95,7 @@ def assert_same_state(state, wanted, tolerance=TOLERANCE):
 
 
 def assert_same_gradients(model, exact, tolerance=TOLERANCE):
-    """Relative to each gradient, or where it vanishes beside the others, to all of them."""
+    """Relative to each gradient, or to all of them if it is very small."""
     wanted = gradients_of(exact)
     floor = 1e-3 * max(gradient.norm().item() for gradient in wanted)
     for gradient, right in zip(gradients_of(model), wanted, strict=True):

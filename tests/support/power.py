@@ -1,4 +1,4 @@
-"""What of a folder is left when the power fails: what was flushed, and of the rest some."""
+"""What is left of a folder after a power failure: what was flushed, and a part of the rest."""
 
 import os
 import random
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class PowerFailure:
-    """Follows what below `root` is flushed; `root`, and what it has at first, is on the disk.
+    """Record what is flushed below `root`; what is there at the start is on the disk.
 
-    An inode's content is certain as it was at its last fsync: of a file its bytes (none before the
-    first), of a folder its names and what they stand for. What has changed since may be on the disk
-    or not, each file and each folder for itself.
+    After a power failure, an inode may have the content of its last fsync: a file its bytes (none
+    before the first fsync), a folder its names and their inodes. Or it has its newest content. The
+    two are drawn for each file and each folder separately.
     """
 
     def __init__(self, root: Path) -> None:
@@ -20,22 +20,22 @@ class PowerFailure:
         self._files: dict[int, bytes] = {}
         self._folders: dict[int, dict[str, int]] = {}
         self._held: dict[int, int] = {}
-        """A descriptor by inode, so that no other file gets its number."""
+        """An open descriptor for each inode, so that its number is not used again."""
         self._note(self._hold(root), deep=True)
 
     def flushed(self, descriptor: int) -> None:
-        """Note that fsync was called."""
+        """Record that fsync was called."""
         self._note(self._hold(Path(f"/proc/self/fd/{descriptor}")))
 
     def strike(self, chance: random.Random) -> None:
-        """Leave in the folder what is on the disk."""
+        """Replace the folder by what is on the disk."""
         after = self.root.with_name(f"{self.root.name}-after")
         self._write(self._hold(self.root), after, chance)
         shutil.rmtree(self.root)
         after.rename(self.root)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all descriptors."""
         for descriptor in self._held.values():
             os.close(descriptor)
 
@@ -51,7 +51,7 @@ class PowerFailure:
             path.write_bytes(content)
 
     def _hold(self, path: Path) -> int:
-        """Keep what is there; returns its inode."""
+        """Keep the file or folder open; return its inode."""
         descriptor = os.open(path, os.O_RDONLY)
         number = os.fstat(descriptor).st_ino
         if self._held.setdefault(number, descriptor) != descriptor:

@@ -1,4 +1,4 @@
-"""The one line that bad input is answered with."""
+"""Check the one-line error that bad input gets."""
 
 from pathlib import Path
 from subprocess import CompletedProcess

@@ -68,7 +68,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("batch too large for the text",),
     ),
 }  # fmt: skip
-"""By what is wrong with it: the settings, and the illnesses that it really has."""
+"""For each description: the settings, and the illnesses that the run really has."""
 
 HEALTHY: dict[str, dict[str, Any]] = {
     "lstm, adamw": {},
@@ -89,4 +89,4 @@ HEALTHY: dict[str, dict[str, Any]] = {
     },
     "words, sgd": {"tokenizer": "word", "optimizer": "sgd"},
 }  # fmt: skip
-"""Over cells, engines, optimizers, schedules and tokenizers."""
+"""Various cells, engines, optimizers, schedules and tokenizers."""
