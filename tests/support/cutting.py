@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 Cut = TypeVar("Cut", str, bytes)
 
-# Full of what a cut could damage: line ends, spaces, words, letters that depend on their neighbours,
+# Full of what a cut could damage: line ends, spaces, words, letters that depend on others nearby,
 # characters of one to four bytes, combining marks.
 DENSE = st.text(st.sampled_from("abAΣσ.' \n\r\t,\x85é€😀\u0301\u200f\u2028\ufeff"), max_size=60)
 TEXT = DENSE | st.text(max_size=60)
