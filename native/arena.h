@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <new>
 #include <vector>
 
@@ -21,9 +22,8 @@ class Arena {
   T* take(int64_t count) {
     const size_t bytes = (static_cast<size_t>(count > 0 ? count : 1) * sizeof(T) + 63) / 64 * 64;
     if (chunks_.empty() || used_ + bytes > chunks_.back().size) grow(bytes);
-    char* place = chunks_.back().memory + used_;
     used_ += bytes;
-    return reinterpret_cast<T*>(place);
+    return reinterpret_cast<T*>(chunks_.back().memory + used_ - bytes);
   }
 
   // Releases all pieces. If they needed several chunks, replaces them by one large chunk.
@@ -44,7 +44,7 @@ class Arena {
   };
 
   void grow(size_t bytes) {
-    const size_t least = 1 << 20, size = bytes > least ? bytes : least;
+    const size_t size = std::max(bytes, size_t{1} << 20);
     void* memory = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!memory) throw std::bad_alloc();
     chunks_.push_back({static_cast<char*>(memory), size});
@@ -54,7 +54,6 @@ class Arena {
   void release() {
     for (const Chunk& chunk : chunks_) free(chunk.memory);
     chunks_.clear();
-    used_ = 0;
   }
 
   std::vector<Chunk> chunks_;

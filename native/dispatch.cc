@@ -1,21 +1,19 @@
-// Finds the kernels that this build contains and this processor can run.
-#include "kernels.h"
+#include "layer.h"
 
 namespace rnnlab {
 
 #ifdef RNNLAB_HAS_AVX512BF16  // missing if the compiler is too old
-namespace avx512bf16 { extern const Kernels kernels; }
+namespace avx512bf16 { Kernels kernels(); }
 #endif
 #ifdef RNNLAB_X86
-namespace avx512 { extern const Kernels kernels; }
-namespace avx2 { extern const Kernels kernels; }
+namespace avx512 { Kernels kernels(); }
+namespace avx2 { Kernels kernels(); }
 #endif
-namespace portable { extern const Kernels kernels; }
+namespace portable { Kernels kernels(); }
 
-const Kernels* const* available_kernels(int* count) {
-  static const Kernels* found[4];
-  static const int number = [] {
-    int n = 0;
+const std::vector<Kernels>& available_kernels() {
+  static const std::vector<Kernels> found = [] {
+    std::vector<Kernels> found;
 #ifdef RNNLAB_X86
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -23,15 +21,14 @@ const Kernels* const* available_kernels(int* count) {
                         __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #ifdef RNNLAB_HAS_AVX512BF16
-    if (avx512 && __builtin_cpu_supports("avx512bf16")) found[n++] = &avx512bf16::kernels;
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) found.push_back(avx512bf16::kernels());
 #endif
-    if (avx512) found[n++] = &avx512::kernels;
-    if (avx2) found[n++] = &avx2::kernels;
+    if (avx512) found.push_back(avx512::kernels());
+    if (avx2) found.push_back(avx2::kernels());
 #endif
-    found[n++] = &portable::kernels;
-    return n;
+    found.push_back(portable::kernels());
+    return found;
   }();
-  *count = number;
   return found;
 }
 

@@ -35,7 +35,7 @@ RNNLAB_INLINE int64_t mask_index(int64_t block, int64_t rows, int64_t row, int l
 }
 
 template <class P>
-void gather_as(const float* table, const int32_t* ids, int64_t rows, int64_t C, Dropout dropout,
+void gather(const float* table, const int32_t* ids, int64_t rows, int64_t C, Dropout dropout,
                Operand dst, Worker& worker) {
   const Mask mask(dropout);
   const Range mine = worker.share(rows, 2);
@@ -56,7 +56,7 @@ void gather_as(const float* table, const int32_t* ids, int64_t rows, int64_t C, 
 }
 
 template <class P>
-void drop_as(Operand src, int64_t rows, int64_t n_blocks, Dropout dropout, Operand dst,
+void drop(Operand src, int64_t rows, int64_t n_blocks, Dropout dropout, Operand dst,
              Worker& worker) {
   const auto* in = static_cast<const typename P::T*>(src.plain);
   const Mask mask(dropout);
@@ -73,7 +73,7 @@ void drop_as(Operand src, int64_t rows, int64_t n_blocks, Dropout dropout, Opera
 }
 
 template <class P>
-void scatter_as(Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks, int64_t entries,
+void scatter(Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks, int64_t entries,
                 Blocked table, Worker& worker) {
   using T = typename P::T;
   // Additions to the same entry of a block wait for each other, so some blocks are interleaved.
@@ -85,30 +85,24 @@ void scatter_as(Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks,
     for (int64_t m = 0; m < n; ++m)
       memset(first + m * table.stride * kBlock, 0, entries * kBlock * sizeof(float));
     const T* from = static_cast<const T*>(src.paired) + at(j, 0, src.stride);
-    for (int64_t r = 0; r + 1 < rows; r += 2) {
-      float* even_entry = first + ids[r] * kBlock;
-      float* odd_entry = first + ids[r + 1] * kBlock;
+    for (int64_t r = 0; r < rows; r += 2) {
+      const int count = r + 1 < rows ? 2 : 1;  // the row after an odd number of rows is not used
+      float* entries_of[2] = {first + ids[r] * kBlock, first + ids[r + count - 1] * kBlock};
       for (int64_t m = 0; m < n; ++m)
         for (int part = 0; part < kParts; ++part) {
           F x[2];
           load_pair<P>(from + at(m, r, src.stride) + part_of_pair<P>(part), &x[0], &x[1]);
-          const int64_t place = m * table.stride * kBlock + part * W;
-          store(even_entry + place, load(even_entry + place) + x[0]);
-          store(odd_entry + place, load(odd_entry + place) + x[1]);
+          for (int odd = 0; odd < count; ++odd) {
+            float* place = entries_of[odd] + m * table.stride * kBlock + part * W;
+            store(place, load(place) + x[odd]);
+          }
         }
     }
-    if (P::pair == 1 && rows % 2)
-      for (int64_t m = 0; m < n; ++m)
-        for (int part = 0; part < kParts; ++part) {
-          float* entry = first + (m * table.stride + ids[rows - 1]) * kBlock + part * W;
-          const T* last = from + at(m, rows - 1, src.stride) + part * W;
-          store(entry, load(entry) + load_plain<P>(last));
-        }
   }
 }
 
 template <class P>
-void column_sums_as(Operand src, int64_t rows, Axis axis, float* dst, Worker& worker) {
+void column_sums(Operand src, int64_t rows, Axis axis, float* dst, Worker& worker) {
   using T = typename P::T;
   const Range mine = worker.share(axis_blocks(axis));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
@@ -116,28 +110,17 @@ void column_sums_as(Operand src, int64_t rows, Axis axis, float* dst, Worker& wo
     const int64_t g = j % axis.gates, first = j / axis.gates * kBlock;
     for (int part = 0; part < kParts; ++part) {
       F sum[2] = {};
-      int64_t r = 0;
-      for (; r + 1 < rows; r += 2) {
+      for (int64_t r = 0; r < rows; r += 2) {
         F x[2];
         load_pair<P>(from + r * kBlock + part_of_pair<P>(part), &x[0], &x[1]);
-        sum[0] += x[0], sum[1] += x[1];
+        sum[0] += x[0];
+        if (r + 1 < rows) sum[1] += x[1];
       }
-      if constexpr (P::pair == 1)
-        if (r < rows) sum[0] += load(from + r * kBlock + part * W);
       const F all = sum[0] + sum[1];
       for (int lane = 0; lane < W && first + part * W + lane < axis.size; ++lane)
         dst[g * axis.size + first + part * W + lane] = all[lane];
     }
   }
-}
-
-}  // namespace
-
-void gather(Precision precision, const float* table, const int32_t* ids, int64_t rows, int64_t C,
-            Dropout dropout, Operand dst, Worker& worker) {
-  in_precision(precision, [&](auto p) {
-    gather_as<decltype(p)>(table, ids, rows, C, dropout, dst, worker);
-  });
 }
 
 void pack_bias(const float* one, const float* two, int64_t two_gates, Axis axis, float padding,
@@ -165,12 +148,6 @@ void add_bias(Blocked x, int64_t rows, int64_t n_blocks, const float* bias, Work
       }
 }
 
-void drop(Precision precision, Operand src, int64_t rows, int64_t n_blocks, Dropout dropout,
-          Operand dst, Worker& worker) {
-  in_precision(precision,
-               [&](auto p) { drop_as<decltype(p)>(src, rows, n_blocks, dropout, dst, worker); });
-}
-
 void drop_gradient(Blocked x, int64_t rows, int64_t n_blocks, Dropout dropout, Worker& worker) {
   const Mask mask(dropout);
   const Range mine = worker.share(rows);
@@ -194,13 +171,6 @@ void drop_weights(const float* src, float* dst, int64_t n, Dropout dropout, Work
   }
 }
 
-void scatter(Precision precision, Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks,
-             int64_t entries, Blocked table, Worker& worker) {
-  in_precision(precision, [&](auto p) {
-    scatter_as<decltype(p)>(src, ids, rows, n_blocks, entries, table, worker);
-  });
-}
-
 void scatter_rows(Blocked src, const int32_t* ids, int64_t rows, int64_t C, float* table,
                   Worker& worker) {
   const Range mine = worker.share(blocks(C));
@@ -210,12 +180,6 @@ void scatter_rows(Blocked src, const int32_t* ids, int64_t rows, int64_t C, floa
       const float* from = src.data + at(j, r, src.stride);
       for (int64_t lane = 0; lane < lanes_of(C, j); ++lane) entry[lane] += from[lane];
     }
-}
-
-void column_sums(Precision precision, Operand src, int64_t rows, Axis axis, float* dst,
-                 Worker& worker) {
-  in_precision(precision,
-               [&](auto p) { column_sums_as<decltype(p)>(src, rows, axis, dst, worker); });
 }
 
 void square_sums(const float* x, int64_t n, double* chunks, Worker& worker) {
@@ -233,6 +197,21 @@ void square_sums(const float* x, int64_t n, double* chunks, Worker& worker) {
     for (; i < size; ++i) total += (double)x[begin + i] * x[begin + i];
     chunks[chunk] = total;
   }
+}
+
+}  // namespace
+
+void add_elementwise_kernels(Kernels& table) {
+  table.gather = RNNLAB_BY_PRECISION(gather);
+  table.pack_bias = pack_bias;
+  table.add_bias = add_bias;
+  table.scatter = RNNLAB_BY_PRECISION(scatter);
+  table.scatter_rows = scatter_rows;
+  table.column_sums = RNNLAB_BY_PRECISION(column_sums);
+  table.drop = RNNLAB_BY_PRECISION(drop);
+  table.drop_gradient = drop_gradient;
+  table.drop_weights = drop_weights;
+  table.square_sums = square_sums;
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

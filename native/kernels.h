@@ -1,13 +1,12 @@
 // The kernels' interface: every pointer with its shape and its owner.
 //
-// The same source files are compiled once per instruction set; each compilation fills one table of
-// `Kernels`. All tables compute the same results in the same memory layout, so the code that calls
-// them does not depend on the instruction set.
+// The same source files are compiled once per instruction set, each time into a table `Kernels`.
+// All tables compute the same results in the same layout, so callers need not know which one runs.
 //
-// Letters: T time steps, B sequences of a batch, H hidden size, G gates of a cell, V vocabulary size.
+// Letters: T time steps, B sequences of a batch, H hidden size, G gates of a cell, V vocabulary.
 //
-// THE BLOCKED LAYOUT. A matrix of R rows and C columns is cut into blocks of 16 columns. The rows of
-// a block are stored one after the other:
+// THE BLOCKED LAYOUT. A matrix of R rows and C columns is cut into blocks of 16 columns. The rows
+// of a block are stored one after the other:
 //
 //     element (r, c)  at  [c / 16][r][c % 16]          block j starts at j * stride * 16
 //
@@ -23,7 +22,7 @@
 // multiplies pairs of bfloat16 (vdpbf16ps), an operand that is read along its rows is stored
 // `paired`: [c / 16][r / 2][c % 16][r % 2], with an even number of rows. An operand that is read
 // along its columns is stored `plain`: [c / 16][r][c % 16], where neighbours already form pairs.
-// Otherwise both forms are the same array of float32, rounded to bfloat16 if that precision is used.
+// Otherwise both forms are the same float32 array, rounded to bfloat16 in that precision.
 //
 // Kernels allocate no memory. All memory belongs to the caller and is aligned to 64 bytes, except
 // arrays in torch's layout, which need no alignment.
@@ -43,8 +42,8 @@ constexpr int64_t kBlock = 16;  // columns of a block
 static inline int64_t blocks(int64_t columns) { return (columns + kBlock - 1) / kBlock; }
 static inline int64_t even(int64_t rows) { return rows + rows % 2; }
 
-// Rows between the starts of two blocks: an odd multiple of 16, so that the same row of neighbouring
-// blocks never falls on the same cache sets.
+// Rows between the starts of two blocks: an odd multiple of 16, so that the same row of
+// neighbouring blocks never falls on the same cache sets.
 static inline int64_t row_stride(int64_t rows) {
   const int64_t sixteens = (rows + 15) / 16;
   return 16 * (sixteens + (sixteens % 2 == 0));
@@ -93,14 +92,12 @@ struct Forward {
   Blocked projection;        // columns gated (G, H): W_ih x + biases, in row ids[t * B + b], or
   const int32_t* ids;        //   in row t * B + b if ids is null
   const float* bias_hn;      // GRU: blocked bias of W_hn h, [H / 16][16]; otherwise unused
-  Operand h;                 // h_t is in rows (t + 1) * B + b. The caller fills h_(begin - 1), the
-                             //   kernel writes the others. `paired` may be null.
-  Blocked h32;               // h in float32: h_t is in rows (t + 1) * h32_step + b. If h32_step is
-  int64_t h32_step;          //   0, only the latest h is kept. In float32 it is h, with step B.
+  Operand h;                 // h_t in rows (t + 1) * B + b, h_(begin - 1) is given; paired or null
+  Blocked h32;               // h_t in float32, in rows (t + 1) * h32_step + b. The step is B, or 0
+  int64_t h32_step;          //   if only the latest h is kept. In float32 it is h itself.
   float* c;                  // LSTM: c_t at [t + 1][H / 16][B][16]; c_step is 1, or 0 if only the
   int64_t c_step;            //   latest c is kept
-  void* stash;               // [t][H / 16][stash arrays][B][16] in the operand's type, or null if
-                             //   no backward follows
+  void* stash;               // [t][H / 16][stash arrays][B][16] in the operand's type; null: none
 };
 
 // Backward through one layer, from the arrays that Forward left. Every h and c must have been kept.
@@ -172,8 +169,7 @@ struct CellKernels {
   void (*backward)(Precision, const Backward&, Worker&);
 };
 
-// All workers of a team call a kernel, and each does its share. Kernels do not wait at their end;
-// `forward` and `backward` wait after each time step if the workers share sequences.
+// All workers of a team call a kernel, and each does its share. A kernel does not wait at its end.
 struct Kernels {
   const char* isa;
   bool paired_bfloat16;  // bfloat16 operands are pairs (otherwise rounded float32)
@@ -227,8 +223,5 @@ struct Kernels {
   double (*bare_multiply_adds)(Precision, int64_t steps);
 };
 constexpr int64_t kNormChunk = 16384;
-
-// The tables that this build contains and this processor can run, the fastest first.
-const Kernels* const* available_kernels(int* count);
 
 }  // namespace rnnlab

@@ -32,8 +32,7 @@ Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, Aren
   if (cell_.separate_inputs) bias_hn_ = arena.take<float>(units * kBlock);
   if (shape.I) {
     input_weights_ = backend.take_packed(arena, columns, blocks(shape.I) * kBlock);
-    projection_.stride = row_stride(rows());
-    projection_.data = arena.take<float>(columns * projection_.stride * kBlock);
+    projection_ = take_blocked(arena, columns, rows());
   }
   h_ = backend.take_operand(arena, units, rows() + batch_, keep ? Read::both : Read::plain);
   if (backend.precision == Precision::float32) {
@@ -42,8 +41,7 @@ Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, Aren
   } else {
     const bool all = outputs == Outputs::float32_too || (keep && shape.cell != CellKind::lstm);
     h32_step_ = all ? batch_ : 0;
-    h32_.stride = row_stride(all ? rows() + batch_ : batch_);
-    h32_.data = arena.take<float>(units * h32_.stride * kBlock);
+    h32_ = take_blocked(arena, units, all ? rows() + batch_ : batch_);
   }
   c_step_ = keep ? 1 : 0;
   if (cell_.has_c) c_ = arena.take<float>((steps + 1) * units * batch_ * kBlock);
@@ -62,13 +60,13 @@ void Layer::take_backward(Arena& arena) {
   if (shape_.I) input_weights_t_ = backend_.take_packed(arena, blocks(shape_.I), columns * kBlock);
 }
 
-void pack_input_bias(const Kernels& kernels, CellShape cell, int64_t H, const LayerWeights& w,
+void pack_input_bias(const Kernels& kernels, CellShape cell, int64_t H, const LayerArrays& w,
                      float* bias, Worker& worker) {
   const int64_t summed = cell.separate_inputs ? cell.gates - 1 : cell.gates;
   kernels.pack_bias(w.bias_ih, w.bias_hh, summed, {cell.gates, H, 1}, 0.0f, bias, worker);
 }
 
-void Layer::prepare(const LayerWeights& w, Worker& worker) const {
+void Layer::prepare(const LayerArrays& w, Worker& worker) const {
   const Kernels& k = *backend_.kernels;
   const Precision precision = backend_.precision;
   const int64_t H = shape_.H, I = shape_.I;
@@ -83,10 +81,14 @@ void Layer::prepare(const LayerWeights& w, Worker& worker) const {
     k.pack(precision, w.weight_ih, gates(I), inputs, input_weights_t_, 0, worker);
 }
 
-// Writes (B, H) to the rows of a time step, or zeros if `src` is null: a batch of no sequences is
-// padding only.
+// Writes (B, H) to the rows of a time step, or zeros if `src` is null: no sequences, only padding.
 void Layer::set_rows(Precision precision, const float* src, Operand dst, Worker& worker) const {
   backend_.kernels->block(precision, src, 1, src ? shape_.B : 0, batch_, shape_.H, dst, worker);
+}
+
+void Layer::get_rows(Blocked src, float* dst, Worker& worker) const {
+  if (src.data && dst)
+    backend_.kernels->unblock(src, 1, shape_.B, batch_, shape_.H, dst, worker);
 }
 
 void Layer::set_state(const float* h, const float* c, Worker& worker) const {
@@ -97,12 +99,8 @@ void Layer::set_state(const float* h, const float* c, Worker& worker) const {
 }
 
 void Layer::get_state(int64_t t, float* h, float* c, Worker& worker) const {
-  const Kernels& k = *backend_.kernels;
-  const int64_t H = shape_.H;
-  if (h) k.unblock(h32_.from_row(t * h32_step_), 1, shape_.B, batch_, H, h, worker);
-  if (c && c_)
-    k.unblock({c_ + t * c_step_ * blocks(H) * batch_ * kBlock, batch_}, 1, shape_.B, batch_, H, c,
-              worker);
+  get_rows(h32_.from_row(t * h32_step_), h, worker);
+  if (c_) get_rows({c_ + t * c_step_ * blocks(shape_.H) * batch_ * kBlock, batch_}, c, worker);
 }
 
 void Layer::carry_state(int64_t steps, Worker& worker) const {
@@ -124,38 +122,22 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
               worker);
     worker.wait();
   }
-  Forward f{};
-  f.begin = begin, f.end = end, f.B = batch_, f.H = shape_.H;
-  f.weights = weights_;
-  f.projection = input.ids ? input.table : projection_;
-  f.ids = input.ids;
-  f.bias_hn = bias_hn_;
-  f.h = h_;
-  f.h32 = h32_, f.h32_step = h32_step_;
-  f.c = c_, f.c_step = c_step_;
-  f.stash = stash_;
+  const Forward f{begin, end, batch_, shape_.H, weights_, input.ids ? input.table : projection_,
+                  input.ids, bias_hn_, h_, h32_, h32_step_, c_, c_step_, stash_};
   k.cells[static_cast<int>(shape_.cell)]->forward(backend_.precision, f, worker);
   worker.wait();
 }
 
 void Layer::backward(const LayerInput& input, Blocked d_outputs, const float* d_h,
-                     const float* d_c, const LayerGradients& gradients, Worker& worker) const {
+                     const float* d_c, const LayerArrays& gradients, Worker& worker) const {
   const Kernels& k = *backend_.kernels;
   const Precision precision = backend_.precision;
   const int64_t H = shape_.H, I = shape_.I;
   set_rows(Precision::float32, d_h, {dh_, nullptr, batch_}, worker);
   if (dc_) set_rows(Precision::float32, d_c, {dc_, nullptr, batch_}, worker);
   worker.wait();
-  Backward f{};
-  f.T = shape_.T, f.B = batch_, f.H = H;
-  f.weights = weights_t_;
-  f.h32 = h32_;
-  f.c = c_;
-  f.stash = stash_;
-  f.d_outputs = d_outputs;
-  f.dh = dh_, f.dc = dc_;
-  f.dg = dg_;
-  if (cell_.separate_inputs) f.dgx = dgx_;
+  const Backward f{shape_.T, batch_, H, weights_t_, h32_, c_, stash_, d_outputs, dh_, dc_, dg_,
+                   cell_.separate_inputs ? dgx_ : Operand()};
   k.cells[static_cast<int>(shape_.cell)]->backward(precision, f, worker);
   worker.wait();
   k.outer_product(precision, {dg_, gates(H), h_, H, rows(), gradients.weight_hh}, worker);
@@ -175,9 +157,8 @@ void Layer::input_gradient(Blocked dx, Worker& worker) const {
 }
 
 void Layer::state_gradient(float* h, float* c, Worker& worker) const {
-  const Kernels& k = *backend_.kernels;
-  if (h) k.unblock({dh_, batch_}, 1, shape_.B, batch_, shape_.H, h, worker);
-  if (c && dc_) k.unblock({dc_, batch_}, 1, shape_.B, batch_, shape_.H, c, worker);
+  get_rows({dh_, batch_}, h, worker);
+  get_rows({dc_, batch_}, c, worker);
 }
 
 Operand Layer::outputs() const { return backend_.from_row(h_, batch_); }

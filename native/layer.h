@@ -9,12 +9,12 @@
 
 namespace rnnlab {
 
-// What a pass prepares for.
+// The kernels that this build contains and this processor can run, the fastest first.
+const std::vector<Kernels>& available_kernels();
+
 enum class Pass { forward_only, with_backward };
-// How a product reads an operand: `plain` only, or `paired` too.
-enum class Read { plain, both };
-// Which outputs a layer keeps: operands, or float32 as well.
-enum class Outputs { operands, float32_too };
+enum class Read { plain, both };  // how products read an operand
+enum class Outputs { operands, float32_too };  // what a layer keeps of its outputs
 
 // The kernels of one instruction set, and the precision of their operands.
 struct Backend {
@@ -36,15 +36,11 @@ struct Backend {
   Operand from_row(Operand, int64_t row) const;
 };
 
-// torch's names, shapes and layout; all owned by the caller.
-struct LayerWeights {
-  const float* weight_ih;  // (G * H, I)
-  const float* weight_hh;  // (G * H, H)
-  const float* bias_ih;    // (G * H,)
-  const float* bias_hh;    // (G * H,)
-};
-struct LayerGradients {
-  float *weight_ih, *weight_hh, *bias_ih, *bias_hh;
+// The weights of a layer, or their gradients, with torch's names, shapes and layout.
+struct LayerArrays {
+  float* weight_ih;  // (G * H, I)
+  float* weight_hh;  // (G * H, H)
+  float *bias_ih, *bias_hh;  // (G * H,)
 };
 
 struct LayerShape {
@@ -60,8 +56,13 @@ struct LayerInput {
   Operand x;                     // rows t * row_batch + b
 };
 
+inline Blocked take_blocked(Arena& arena, int64_t n_blocks, int64_t rows) {
+  const int64_t stride = row_stride(rows);
+  return {arena.take<float>(n_blocks * stride * kBlock), stride};
+}
+
 // The biases that are added once a token: [gated (G, H)][16].
-void pack_input_bias(const Kernels&, CellShape, int64_t H, const LayerWeights&, float* bias,
+void pack_input_bias(const Kernels&, CellShape, int64_t H, const LayerArrays&, float* bias,
                      Worker&);
 
 class Layer {
@@ -69,7 +70,7 @@ class Layer {
   Layer(Backend, LayerShape, Pass, Outputs, Arena&);
 
   // Packs the weights. With weight dropout, `weight_hh` is a masked copy of the caller's.
-  void prepare(const LayerWeights&, Worker&) const;
+  void prepare(const LayerArrays&, Worker&) const;
   // The state before time step 0, (B, H) in torch's layout; null means zeros.
   void set_state(const float* h, const float* c, Worker&) const;
   // The state after time step t - 1.
@@ -79,9 +80,9 @@ class Layer {
   void carry_state(int64_t steps, Worker&) const;
 
   // d_outputs: rows t * row_batch + b, or null. d_h, d_c: (B, H) gradient of the last state, or
-  // null. Writes all of LayerGradients, except weight_ih if the input is token ids.
+  // null. Writes all gradients, except that of weight_ih if the input is token ids.
   void backward(const LayerInput&, Blocked d_outputs, const float* d_h, const float* d_c,
-                const LayerGradients&, Worker&) const;
+                const LayerArrays&, Worker&) const;
   // After backward: dL/dx, and the gradient of the initial state, (B, H).
   void input_gradient(Blocked dx, Worker&) const;
   void state_gradient(float* h, float* c, Worker&) const;
@@ -96,6 +97,7 @@ class Layer {
  private:
   Axis gates(int64_t step) const { return {cell_.gates, shape_.H, step}; }
   void set_rows(Precision, const float* src, Operand dst, Worker&) const;
+  void get_rows(Blocked src, float* dst, Worker&) const;
   void take_backward(Arena&);
 
   Backend backend_;

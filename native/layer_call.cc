@@ -1,20 +1,12 @@
 #include "layer_call.h"
 
 namespace rnnlab {
-namespace {
-
-// The layer itself reads token ids from a table, so it has no input of its own.
-LayerShape without_dense_input(LayerShape shape, InputKind input) {
-  if (input == InputKind::token_ids) shape.I = 0;
-  return shape;
-}
-
-}  // namespace
-
 LayerCall::LayerCall(Backend backend, LayerShape shape, InputKind input, Pass pass, int threads)
     : backend_(backend), shape_(shape), threads_(threads),
-      layer_(backend, without_dense_input(shape, input), pass, Outputs::float32_too, arena_) {
-  const int64_t rows = layer_.rows(), stride = row_stride(rows);
+      layer_(backend,
+             {shape.cell, shape.T, shape.B, shape.H, input == InputKind::floats ? shape.I : 0},
+             pass, Outputs::float32_too, arena_) {
+  const int64_t rows = layer_.rows();
   const bool keep = pass == Pass::with_backward;
   if (input == InputKind::token_ids) {
     ids_ = arena_.take<int32_t>(rows);
@@ -23,24 +15,24 @@ LayerCall::LayerCall(Backend backend, LayerShape shape, InputKind input, Pass pa
   } else {
     input_.x =
         backend.take_operand(arena_, blocks(shape.I), rows, keep ? Read::both : Read::plain);
-    if (keep) dx_ = {arena_.take<float>(blocks(shape.I) * stride * kBlock), stride};
+    if (keep) dx_ = take_blocked(arena_, blocks(shape.I), rows);
   }
-  if (keep) d_outputs_ = {arena_.take<float>(blocks(shape.H) * stride * kBlock), stride};
+  if (keep) d_outputs_ = take_blocked(arena_, blocks(shape.H), rows);
 }
 
-void LayerCall::forward(const LayerWeights& weights, const float* x, const int64_t* ids,
-                        const float* h, const float* c, float* outputs, float* last_h,
-                        float* last_c) {
+void LayerCall::forward(const LayerArrays& weights, const void* inputs, const float* h,
+                        const float* c, float* outputs, float* last_h, float* last_c) {
   const Kernels& k = *backend_.kernels;
   const int64_t T = shape_.T, B = shape_.B, H = shape_.H, I = shape_.I, batch = layer_.row_batch();
-  if (table_) copy_ids(ids, T, B, batch, I, ids_);
+  if (table_) copy_ids(static_cast<const int64_t*>(inputs), T, B, batch, I, ids_);
   run_team(threads_, [&](Worker& worker) {
     layer_.prepare(weights, worker);
     layer_.set_state(h, c, worker);
     if (table_) {
       table_->project(weights, nullptr, worker);
     } else {
-      k.block(backend_.precision, x, T, B, batch, I, input_.x, worker);
+      k.block(backend_.precision, static_cast<const float*>(inputs), T, B, batch, I, input_.x,
+              worker);
       worker.wait();
     }
     layer_.forward(input_, 0, T, worker);
@@ -50,7 +42,7 @@ void LayerCall::forward(const LayerWeights& weights, const float* x, const int64
 }
 
 void LayerCall::backward(const float* d_outputs, const float* d_h, const float* d_c,
-                         const LayerGradients& gradients, float* dx, float* d_h0, float* d_c0) {
+                         const LayerArrays& gradients, float* dx, float* d_h0, float* d_c0) {
   const Kernels& k = *backend_.kernels;
   const int64_t T = shape_.T, B = shape_.B, H = shape_.H, I = shape_.I, batch = layer_.row_batch();
   run_team(threads_, [&](Worker& worker) {

@@ -15,15 +15,15 @@ class LayerCall {
   // rows of that size.
   LayerCall(Backend, LayerShape, InputKind, Pass, int threads);
 
-  // x: (T, B, I), or ids: (T, B); the other is null. h, c: (B, H). Writes outputs (T, B, H) and the
+  // inputs: float (T, B, I), or int64_t ids (T, B). h, c: (B, H). Writes outputs (T, B, H) and the
   // last state. Throws std::out_of_range if an id is not below I.
-  void forward(const LayerWeights&, const float* x, const int64_t* ids, const float* h,
-               const float* c, float* outputs, float* last_h, float* last_c);
+  void forward(const LayerArrays&, const void* inputs, const float* h, const float* c,
+               float* outputs, float* last_h, float* last_c);
 
-  // Reads the gradients of the outputs and of the last state (each may be null). Writes those of the
-  // weights, of x (unless dx is null) and of the initial state.
+  // From the gradients of the outputs and of the last state (each may be null) to those of the
+  // weights, of float inputs (dx, may be null) and of the initial state.
   void backward(const float* d_outputs, const float* d_h, const float* d_c,
-                const LayerGradients&, float* dx, float* d_h0, float* d_c0);
+                const LayerArrays&, float* dx, float* d_h0, float* d_c0);
 
  private:
   Backend backend_;

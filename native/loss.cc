@@ -47,7 +47,7 @@ RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
   return {top, total(sum)};
 }
 
-// d_logits of rows r .. r + n - 1 from exponentials x, whose target entries are reduced by their sum.
+// d_logits of rows r .. r + n - 1, from exponentials x minus their sum at the target.
 template <class P>
 RNNLAB_INLINE void store_d_logits(const Loss& l, const float* x, int64_t x_block, int64_t r,
                                   int64_t n, const float* factors) {
@@ -62,7 +62,7 @@ RNNLAB_INLINE void store_d_logits(const Loss& l, const float* x, int64_t x_block
 }
 
 template <class P>
-void loss_as(const Loss& l, Worker& worker) {
+void loss(const Loss& l, Worker& worker) {
   using T = typename P::T;
   const int64_t v_blocks = blocks(l.V), weight_block = l.k_blocks * kBlock * kBlock;
   constexpr int64_t x_block = kLossRows * kBlock;
@@ -91,8 +91,6 @@ void loss_as(const Loss& l, Worker& worker) {
 
 }  // namespace
 
-void loss(Precision precision, const Loss& l, Worker& worker) {
-  in_precision(precision, [&](auto p) { loss_as<decltype(p)>(l, worker); });
-}
+void add_loss_kernel(Kernels& table) { table.loss = RNNLAB_BY_PRECISION(loss); }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

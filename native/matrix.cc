@@ -37,7 +37,7 @@ RNNLAB_INLINE void read_square(const float* src, Run rows, Run columns, float (&
 }
 
 template <class P>
-void pack_as(const float* src, Axis k, Axis n, void* dst, int64_t stride, Worker& worker) {
+void pack(const float* src, Axis k, Axis n, void* dst, int64_t stride, Worker& worker) {
   using T = typename P::T;
   const int64_t k_blocks = axis_blocks(k);
   const bool whole_blocks = stride == 0;
@@ -59,7 +59,7 @@ void pack_as(const float* src, Axis k, Axis n, void* dst, int64_t stride, Worker
 }
 
 template <class P>
-void block_as(const float* src, int64_t time, int64_t B, int64_t row_batch, int64_t C, Operand dst,
+void block(const float* src, int64_t time, int64_t B, int64_t row_batch, int64_t C, Operand dst,
               Worker& worker) {
   const int64_t rows = time * row_batch;
   const Range mine = worker.share(rows, 2);
@@ -77,7 +77,7 @@ void block_as(const float* src, int64_t time, int64_t B, int64_t row_batch, int6
 }
 
 template <class P>
-void product_as(const Product& p, Worker& worker) {
+void product(const Product& p, Worker& worker) {
   using T = typename P::T;
   const bool by_rows = p.rows >= 16 * worker.count;
   const Range rows = by_rows ? worker.share(p.rows, 2) : Range{0, p.rows};
@@ -140,7 +140,7 @@ RNNLAB_INLINE void outer_block(const OuterProduct& p, int64_t m, int64_t j, int6
 }
 
 template <class P>
-void outer_product_as(const OuterProduct& p, Worker& worker) {
+void outer_product(const OuterProduct& p, Worker& worker) {
   const int64_t m_blocks = axis_blocks(p.m), n_blocks = blocks(p.n);
   const bool by_m = m_blocks >= n_blocks;
   const Range ms = by_m ? worker.share(m_blocks) : Range{0, m_blocks};
@@ -159,13 +159,6 @@ void outer_product_as(const OuterProduct& p, Worker& worker) {
   }
 }
 
-}  // namespace
-
-void pack(Precision precision, const float* src, Axis k, Axis n, void* dst, int64_t stride,
-          Worker& worker) {
-  in_precision(precision, [&](auto p) { pack_as<decltype(p)>(src, k, n, dst, stride, worker); });
-}
-
 void unpack(Blocked src, Axis k, Axis n, float* dst, Worker& worker) {
   const Range mine = worker.share(axis_blocks(n));
   for (int64_t j = mine.begin; j < mine.end; ++j) {
@@ -180,12 +173,6 @@ void unpack(Blocked src, Axis k, Axis n, float* dst, Worker& worker) {
   }
 }
 
-void block(Precision precision, const float* src, int64_t T, int64_t B, int64_t row_batch,
-           int64_t C, Operand dst, Worker& worker) {
-  in_precision(precision,
-               [&](auto p) { block_as<decltype(p)>(src, T, B, row_batch, C, dst, worker); });
-}
-
 void unblock(Blocked src, int64_t T, int64_t B, int64_t row_batch, int64_t C, float* dst,
              Worker& worker) {
   const Range mine = worker.share(T * B);
@@ -195,14 +182,6 @@ void unblock(Blocked src, int64_t T, int64_t B, int64_t row_batch, int64_t C, fl
       memcpy(dst + row * C + j * kBlock, src.data + (j * src.stride + from) * kBlock,
              lanes_of(C, j) * sizeof(float));
   }
-}
-
-void product(Precision precision, const Product& product, Worker& worker) {
-  in_precision(precision, [&](auto p) { product_as<decltype(p)>(product, worker); });
-}
-
-void outer_product(Precision precision, const OuterProduct& product, Worker& worker) {
-  in_precision(precision, [&](auto p) { outer_product_as<decltype(p)>(product, worker); });
 }
 
 // Hides the value of a register from the compiler, so that it cannot simplify what follows.
@@ -220,33 +199,37 @@ RNNLAB_INLINE void opaque(Vector& x) {
 double bare_multiply_adds(Precision precision, int64_t steps) {
   constexpr int sums = 12;  // enough to hide the latency, and they fit into 16 registers
   F sum[sums];
-  // Different values, so that the compiler cannot merge the sums.
-  for (int i = 0; i < sums; ++i) sum[i] = fill(static_cast<float>(i));
+  for (int i = 0; i < sums; ++i) sum[i] = fill(float(i));  // different: they cannot be merged
+  const bool pairs = precision == Precision::bfloat16 && BFloat16::pair == 2;
 #ifdef __AVX512BF16__
-  if (precision == Precision::bfloat16) {
-    __m512bh x = (__m512bh)_mm512_set1_epi16(0x3f80);
-    for (int64_t n = 0; n < steps; ++n) {
-      RNNLAB_UNROLL
-      for (int i = 0; i < sums; ++i) sum[i] = (F)_mm512_dpbf16_ps((__m512)sum[i], x, x);
-      opaque(x);
-    }
-  } else
+  __m512bh x = (__m512bh)_mm512_set1_epi16(0x3f80);
+  for (int64_t n = 0; pairs && n < steps; ++n) {
+    RNNLAB_UNROLL
+    for (int i = 0; i < sums; ++i) sum[i] = (F)_mm512_dpbf16_ps((__m512)sum[i], x, x);
+    opaque(x);
+  }
 #endif
-  {
-    F x = fill(0.5f);
-    for (int64_t n = 0; n < steps; ++n) {
-      RNNLAB_UNROLL
-      for (int i = 0; i < sums; ++i) sum[i] = sum[i] * x + x;
-      opaque(x);
-    }
+  F y = fill(0.5f);
+  for (int64_t n = 0; !pairs && n < steps; ++n) {
+    RNNLAB_UNROLL
+    for (int i = 0; i < sums; ++i) sum[i] = sum[i] * y + y;
+    opaque(y);
   }
   volatile float sink = 0;
   for (int i = 0; i < sums; ++i) sink = sink + sum[i][0];
-#ifdef __AVX512BF16__
-  if (precision == Precision::bfloat16) return 4.0 * W * sums * steps;
-#endif
-  (void)precision;
-  return 2.0 * W * sums * steps;
+  return (pairs ? 4.0 : 2.0) * W * sums * steps;
+}
+
+}  // namespace
+
+void add_matrix_kernels(Kernels& table) {
+  table.pack = RNNLAB_BY_PRECISION(pack);
+  table.unpack = unpack;
+  table.block = RNNLAB_BY_PRECISION(block);
+  table.unblock = unblock;
+  table.product = RNNLAB_BY_PRECISION(product);
+  table.outer_product = RNNLAB_BY_PRECISION(outer_product);
+  table.bare_multiply_adds = bare_multiply_adds;
 }
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -38,8 +38,8 @@ static RNNLAB_INLINE void multiply(const typename P::T* a, int64_t a_block,
                                    const typename P::T* b, int64_t b_block, int64_t count,
                                    F (&sum)[MR][NB][kParts]) {
   constexpr int steps = walk == Walk::columns ? kBlock / P::pair : 1;
-  constexpr int row = walk == Walk::columns ? kBlock : P::pair;  // from a row of the tile to the next
-  constexpr int column = walk == Walk::columns ? P::pair : 0;    // from a step to the next
+  constexpr int row = walk == Walk::columns ? kBlock : P::pair;  // between rows of the tile
+  constexpr int column = walk == Walk::columns ? P::pair : 0;    // between steps
   constexpr int line = kBlock * P::pair;                         // 16 columns of B, one step
   for (int64_t n = 0; n < count; ++n) {
     RNNLAB_UNROLL

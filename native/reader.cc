@@ -8,9 +8,10 @@
 
 namespace rnnlab {
 
-Reader::Reader(Backend backend, NetworkShape shape, const NetworkWeights& weights, int64_t B,
+Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights, int64_t B,
                int64_t T, int threads)
     : backend_(backend), shape_(shape), B_(B), threads_(threads) {
+  const Kernels& k = *backend.kernels;
   const int64_t L = shape.layers, H = shape.hidden, V = shape.vocabulary, E = shape.embedding;
   ids_ = arena_.take<int32_t>((T + 1) * B);
   targets_ = arena_.take<int32_t>(T * B);
@@ -18,13 +19,12 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkWeights& weight
   output_weights_ = backend.take_packed(arena_, blocks(V), blocks(H) * kBlock);
   output_bias_ = arena_.take<float>(blocks(V) * kBlock);
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
-  logits_.stride = row_stride(B);
-  logits_.data = arena_.take<float>(blocks(V) * logits_.stride * kBlock);
+  logits_ = take_blocked(arena_, blocks(V), B);
   inputs_.resize(L);
   layers_.reserve(L);
   // Projecting each entry of the vocabulary pays if at least as many tokens follow.
   if (E == 0 || V <= T * B) {
-    table_.emplace(*backend.kernels, shape.cell, H, V, E, Pass::forward_only, arena_);
+    table_.emplace(k, shape.cell, H, V, E, Pass::forward_only, arena_);
     inputs_[0] = table_->input(ids_);
   } else {
     embedding_ = arena_.take<float>(V * E);
@@ -35,37 +35,23 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkWeights& weight
     layers_.emplace_back(backend, layer, Pass::forward_only, Outputs::operands, arena_);
     if (l) inputs_[l].x = layers_[l - 1].outputs();
   }
-  run_team(threads, [&](Worker& worker) { pack_weights(weights, worker); });
-}
-
-void Reader::pack_weights(const NetworkWeights& weights, Worker& worker) {
-  const Kernels& k = *backend_.kernels;
-  const int64_t H = shape_.hidden, V = shape_.vocabulary, E = shape_.embedding;
-  for (size_t l = 0; l < layers_.size(); ++l) {
-    layers_[l].prepare(weights.layers[l], worker);
-    layers_[l].set_state(nullptr, nullptr, worker);
-  }
-  k.pack(backend_.precision, weights.output_weight, {1, H, 1}, {1, V, H}, output_weights_, 0,
-         worker);
-  k.pack_bias(weights.output_bias, nullptr, 0, {1, V, 1}, -INFINITY, output_bias_, worker);
-  if (embedding_) {
+  run_team(threads, [&](Worker& worker) {
+    for (int64_t l = 0; l < L; ++l) layers_[l].prepare(weights.layers[l], worker);
+    k.pack(backend.precision, weights.output_weight, {1, H, 1}, {1, V, H}, output_weights_, 0,
+           worker);
+    k.pack_bias(weights.output_bias, nullptr, 0, {1, V, 1}, -INFINITY, output_bias_, worker);
+    if (table_) return table_->project(weights.layers[0], weights.embedding, worker);
     const Range mine = worker.share(V * E);
     memcpy(embedding_ + mine.begin, weights.embedding + mine.begin,
            (mine.end - mine.begin) * sizeof(float));
-  }
-  if (table_) table_->project(weights.layers[0], weights.embedding, worker);
-}
-
-void Reader::set_state(const NetworkState& state) {
-  run_team(1, [&](Worker& worker) {
-    for (size_t l = 0; l < layers_.size(); ++l)
-      layers_[l].set_state(state.h[l], state.c[l], worker);
   });
+  reset();
 }
 
-void Reader::reset_state() {
-  const std::vector<float*> zeros(layers_.size(), nullptr);
-  set_state({zeros, zeros});
+void Reader::reset() {
+  run_team(1, [&](Worker& worker) {
+    for (const Layer& layer : layers_) layer.set_state(nullptr, nullptr, worker);
+  });
 }
 
 // Time steps begin .. end - 1 of all layers.
@@ -95,16 +81,6 @@ double Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps) 
   double total = 0;
   for (int64_t r = 0; r < rows; ++r) total += nats_[r];
   return total;
-}
-
-// The output layer after time step t.
-void Reader::next_logits(int64_t t, Worker& worker) {
-  const Operand features = backend_.from_row(layers_.back().outputs(), t * B_);
-  backend_.kernels->product(backend_.precision,
-                            {features, B_, output_weights_, blocks(shape_.hidden),
-                             blocks(shape_.vocabulary), output_bias_, logits_},
-                            worker);
-  worker.wait();
 }
 
 namespace {
@@ -184,7 +160,12 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
     if (first_written) read(0, first_written, worker);
     for (int64_t t = first_written; t < steps; ++t) {
       read(t, t + 1, worker);
-      next_logits(t, worker);
+      backend_.kernels->product(backend_.precision,
+                                {backend_.from_row(layers_.back().outputs(), t * B_), B_,
+                                 output_weights_, blocks(shape_.hidden), blocks(V), output_bias_,
+                                 logits_},
+                                worker);
+      worker.wait();
       const Range mine = worker.share(B_);
       for (int64_t b = mine.begin; b < mine.end; ++b) {
         const int64_t place = (t + 1) * B_ + b;

@@ -19,24 +19,21 @@ struct Sampling {
 // Reads B sequences, at most T time steps in one call. The weights are packed once.
 class Reader {
  public:
-  Reader(Backend, NetworkShape, const NetworkWeights&, int64_t B, int64_t T, int threads);
+  Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int threads);
 
-  void set_state(const NetworkState&);
-  void reset_state();  // to zeros
+  void reset();  // to a state of zeros, which is also the first one
 
   // Sum of -ln p over (steps, B) targets; the state is carried to the next call.
   double score(const int64_t* ids, const int64_t* targets, int64_t steps);
 
-  // Reads ids (steps + 1, B) except the last row. Chooses and writes the tokens from ids[1] on that
-  // are not `known` (steps + 1, B), with `uniforms` (steps + 1, B) in [0, 1) for the draws. The state
-  // is carried to the next call. Returns false if a logit was NaN or infinite.
+  // Reads ids except the last row. Chooses and writes the tokens from ids[1] on that are not known,
+  // with uniforms in [0, 1) for the draws; all are (steps + 1, B). The state is carried to the
+  // next call. Returns false if a logit was NaN or infinite.
   bool generate(int64_t* ids, const bool* known, const double* uniforms, int64_t steps,
                 const Sampling&);
 
  private:
-  void pack_weights(const NetworkWeights&, Worker&);
   void read(int64_t begin, int64_t end, Worker&);
-  void next_logits(int64_t t, Worker&);
 
   Backend backend_;
   NetworkShape shape_;

@@ -1,6 +1,5 @@
 // A layer over time, for any cell: which worker computes what, the product with the recurrent
-// weights, and the loops over rows and units. The arithmetic of each cell is in lstm.cc, gru.cc and
-// rnn.cc.
+// weights, the loops over rows and units. lstm.cc, gru.cc and rnn.cc have the arithmetic of a cell.
 //
 // Workers share a layer in one of two ways. By sequences: each runs all T time steps of its rows of
 // the batch and never waits. By units: each computes some units of all rows, and all wait for each
@@ -81,45 +80,36 @@ struct GateTile {
 };
 
 // The site of row r and the first units of block j at time step t; later rows follow, 16 elements
-// each.
+// each. Prefetches n rows of it, which arrive while the product is computed.
 template <class P, class Cell>
 static RNNLAB_INLINE ForwardSite<P> forward_site(const Forward& f, int64_t t, int64_t r, int64_t j,
-                                                 float* sums) {
-  constexpr int G = Cell::shape.gates;
-  const int64_t unit_blocks = blocks(f.H);
-  auto* stash = static_cast<typename P::T*>(f.stash);
+                                                 int64_t n, float* sums) {
+  using T = typename P::T;
+  constexpr int G = Cell::shape.gates, stashed = Cell::shape.stash;
+  const int64_t unit_blocks = blocks(f.H), row = t * f.B + r;
+  T* stash = static_cast<T*>(f.stash);
   ForwardSite<P> site;
   site.sums = sums;
-  site.x = f.projection.data + at(j * G, f.ids ? 0 : t * f.B + r, f.projection.stride);
+  site.x = f.projection.data + at(j * G, f.ids ? 0 : row, f.projection.stride);
   site.x_gate = f.projection.stride * kBlock;
   site.bias_hn = f.bias_hn + j * kBlock;
   site.h_before = f.h32.data + at(j, t * f.h32_step + r, f.h32.stride);
   site.c_before = f.c + at(t * f.c_step * unit_blocks + j, r, f.B);
   site.c = f.c + at((t + 1) * f.c_step * unit_blocks + j, r, f.B);
-  site.stash =
-      stash ? stash + ((t * unit_blocks + j) * Cell::shape.stash * f.B + r) * kBlock : nullptr;
+  site.stash = stash ? stash + ((t * unit_blocks + j) * stashed * f.B + r) * kBlock : nullptr;
   site.stash_array = f.B * kBlock;
-  return site;
-}
-
-// Prefetches what the n rows of a site will read and write, while the product is computed.
-template <class P, class Cell>
-static RNNLAB_INLINE void prefetch_forward(const Forward& f, const ForwardSite<P>& site, int64_t t,
-                                           int64_t r, int64_t j, int64_t n) {
-  using T = typename P::T;
-  const int64_t row = t * f.B + r;
   for (int64_t i = 0; i < n; ++i) {
-    for (int g = 0; g < Cell::shape.gates; ++g)
+    for (int g = 0; g < G; ++g)
       fetch(site.x + g * site.x_gate + (f.ids ? f.ids[row + i] : i) * kBlock);
     if (f.c) fetch(site.c_before + i * kBlock), fetch_to_write(site.c + i * kBlock);
     if (P::pair == 2 && i % 2 == 1) continue;  // two rows share a line
-    if (site.stash)
-      for (int a = 0; a < Cell::shape.stash; ++a)
-        fetch_to_write(site.stash + a * site.stash_array + i * kBlock);
+    for (int a = 0; stash && a < stashed; ++a)
+      fetch_to_write(site.stash + a * site.stash_array + i * kBlock);
     const int64_t place = at(j, row + f.B + i, f.h.stride);
     fetch_to_write(static_cast<T*>(f.h.plain) + place);
     if (P::pair == 2 && f.h.paired) fetch_to_write(static_cast<T*>(f.h.paired) + place);
   }
+  return site;
 }
 
 // W_hh h for n rows from r on and all gates of the unit blocks u .. u + units - 1, into a tile.
@@ -192,10 +182,8 @@ static void run_forward(const Forward& f, Worker& worker) {
       const int64_t units = left < Tile::unit_blocks ? left : Tile::unit_blocks;
       for (int64_t r = mine.rows.begin; r < mine.rows.end; r += step) {
         const int64_t n = step < mine.rows.end - r ? step : mine.rows.end - r;
-        for (int64_t v = 0; v < units; ++v) {
-          sites[v] = forward_site<P, Cell>(f, t, r, u + v, tile + v * Tile::G * kBlock);
-          prefetch_forward<P, Cell>(f, sites[v], t, r, u + v, n);
-        }
+        for (int64_t v = 0; v < units; ++v)
+          sites[v] = forward_site<P, Cell>(f, t, r, u + v, n, tile + v * Tile::G * kBlock);
         gate_sums<P, Cell>(f, t, r, n, u, units, tile);
         for (int64_t v = 0; v < units; ++v) apply_cell<P, Cell>(f, sites[v], t, r, u + v, n);
       }
@@ -303,16 +291,8 @@ static void run_backward(const Backward& f, Worker& worker) {
 }
 
 template <class Cell>
-static void forward(Precision precision, const Forward& f, Worker& worker) {
-  in_precision(precision, [&](auto p) { run_forward<decltype(p), Cell>(f, worker); });
-}
-
-template <class Cell>
-static void backward(Precision precision, const Backward& f, Worker& worker) {
-  in_precision(precision, [&](auto p) { run_backward<decltype(p), Cell>(f, worker); });
-}
-
-template <class Cell>
-constexpr CellKernels cell_kernels{forward<Cell>, backward<Cell>};
+constexpr CellKernels cell_kernels{
+    ByPrecision<run_forward<Float32, Cell>, run_forward<BFloat16, Cell>>::run,
+    ByPrecision<run_backward<Float32, Cell>, run_backward<BFloat16, Cell>>::run};
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -38,25 +40,16 @@ static RNNLAB_INLINE void fetch_to_write(const void* p) { __builtin_prefetch(p, 
 static RNNLAB_INLINE F fill(float x) { return F{} + x; }
 
 // The lesser, or the greater, of a bound and x; NaN stays NaN.
-static RNNLAB_INLINE F at_most(float bound, F x) {
 #if defined(__AVX512F__)
-  return (F)_mm512_min_ps((__m512)fill(bound), (__m512)x);
+static RNNLAB_INLINE F at_most(float b, F x) { return _mm512_min_ps(fill(b), x); }
+static RNNLAB_INLINE F at_least(float b, F x) { return _mm512_max_ps(fill(b), x); }
 #elif defined(__AVX2__)
-  return (F)_mm256_min_ps((__m256)fill(bound), (__m256)x);
+static RNNLAB_INLINE F at_most(float b, F x) { return _mm256_min_ps(fill(b), x); }
+static RNNLAB_INLINE F at_least(float b, F x) { return _mm256_max_ps(fill(b), x); }
 #else
-  return x > bound ? fill(bound) : x;
+static RNNLAB_INLINE F at_most(float b, F x) { return x > b ? fill(b) : x; }
+static RNNLAB_INLINE F at_least(float b, F x) { return x < b ? fill(b) : x; }
 #endif
-}
-
-static RNNLAB_INLINE F at_least(float bound, F x) {
-#if defined(__AVX512F__)
-  return (F)_mm512_max_ps((__m512)fill(bound), (__m512)x);
-#elif defined(__AVX2__)
-  return (F)_mm256_max_ps((__m256)fill(bound), (__m256)x);
-#else
-  return x < bound ? fill(bound) : x;
-#endif
-}
 
 // 1 / x, for x and 1 / x normal. AVX-512 estimates it to 14 bits and does one step of Newton's
 // method, which is much faster than a division.
@@ -84,17 +77,8 @@ static RNNLAB_INLINE U rounded_bits(F x) {
 #endif
 
 #ifdef RNNLAB_SHUFFLES
-template <int... lane>
-struct Lanes {};
-template <int n, int... lane>
-struct FirstLanes : FirstLanes<n - 1, n - 1, lane...> {};
-template <int... lane>
-struct FirstLanes<0, lane...> {
-  using type = Lanes<lane...>;
-};
-
 template <int d, int... k>
-static RNNLAB_INLINE void exchange(F& a, F& b, Lanes<k...>) {
+static RNNLAB_INLINE void exchange(F& a, F& b, std::integer_sequence<int, k...>) {
   const F low = __builtin_shufflevector(a, b, (k & d ? W + (k ^ d) : k)...);
   const F high = __builtin_shufflevector(a, b, (k & d ? W + k : (k | d))...);
   a = low, b = high;
@@ -105,7 +89,7 @@ static RNNLAB_INLINE void transpose(F (&x)[W]) {
   if constexpr (d > 0) {
     RNNLAB_UNROLL
     for (int i = 0; i < W; ++i)
-      if (!(i & d)) exchange<d>(x[i], x[i | d], typename FirstLanes<W>::type());
+      if (!(i & d)) exchange<d>(x[i], x[i | d], std::make_integer_sequence<int, W>());
     transpose<d / 2>(x);
   }
 }
@@ -128,27 +112,28 @@ struct Float32 {
   static RNNLAB_INLINE F rounded(F x) { return x; }
 };
 
-#ifdef __AVX512BF16__
 struct BFloat16 {
+#ifdef __AVX512BF16__
   using T = uint16_t;
   static constexpr int pair = 2;
-  static constexpr bool rounds = true;
-  static RNNLAB_INLINE F rounded(F x) { return (F)rounded_bits(x); }
-};
 #else
-struct BFloat16 {
   using T = float;
   static constexpr int pair = 1;
+#endif
   static constexpr bool rounds = true;
   static RNNLAB_INLINE F rounded(F x) { return (F)rounded_bits(x); }
 };
-#endif
 
-// Calls function(P()) with the class P of a precision.
-template <class Function>
-static RNNLAB_INLINE void in_precision(Precision precision, Function function) {
-  precision == Precision::float32 ? function(Float32()) : function(BFloat16());
-}
+// Makes one kernel of a function template's instances for both precisions, see RNNLAB_BY_PRECISION.
+template <auto float32, auto bfloat16>
+struct ByPrecision;
+template <class... A, void (*float32)(A...), void (*bfloat16)(A...)>
+struct ByPrecision<float32, bfloat16> {
+  static void run(Precision precision, A... arguments) {
+    precision == Precision::float32 ? float32(arguments...) : bfloat16(arguments...);
+  }
+};
+#define RNNLAB_BY_PRECISION(function) ByPrecision<function<Float32>, function<BFloat16>>::run
 
 // W neighbours of a plain operand, as they are stored.
 template <class P>
@@ -165,8 +150,7 @@ static RNNLAB_INLINE auto packed(F x) {
 
 template <class P>
 static RNNLAB_INLINE void store_plain(typename P::T* p, F x) {
-  const auto value = packed<P>(x);
-  *reinterpret_cast<decltype(packed<P>(x))*>(p) = value;
+  *reinterpret_cast<decltype(packed<P>(x))*>(p) = packed<P>(x);
 }
 
 template <class P>

@@ -30,50 +30,35 @@ void Barrier::wait() {
     return;
   }
   for (int spins = 0; __atomic_load_n(&phase_, __ATOMIC_ACQUIRE) == phase; ++spins) {
-    if (spins < kSpins) {
+    if (spins < kSpins)
       relax();
-    } else {
+    else
       sched_yield();
-    }
   }
 }
 
-#ifdef RNNLAB_STD_THREADS
-
 void run_team(int threads, void (*function)(void*, Worker&), void* context) {
-  Barrier barrier(threads);
+  Barrier barrier(threads > 1 ? threads : 1);
+  Worker first{0, threads > 1 ? threads : 1, &barrier};
+  if (threads <= 1) return function(context, first);
+#ifdef RNNLAB_STD_THREADS
   std::vector<std::thread> others;
-  for (int index = 1; index < threads; ++index) {
+  for (int index = 1; index < threads; ++index)
     others.emplace_back([=, &barrier] {
       Worker worker{index, threads, &barrier};
       function(context, worker);
     });
-  }
-  Worker worker{0, threads, &barrier};
-  function(context, worker);
+  function(context, first);
   for (auto& thread : others) thread.join();
-}
-
 #else
-
-void run_team(int threads, void (*function)(void*, Worker&), void* context) {
-  if (threads <= 1) {
-    Barrier barrier(1);
-    Worker worker{0, 1, &barrier};
-    function(context, worker);
-    return;
-  }
-  Barrier* barrier = nullptr;
 #pragma omp parallel num_threads(threads)
   {
 #pragma omp single
-    barrier = new Barrier(omp_get_num_threads());  // may be fewer than asked for
-    Worker worker{omp_get_thread_num(), omp_get_num_threads(), barrier};
+    barrier = Barrier(omp_get_num_threads());  // may be fewer than requested
+    Worker worker{omp_get_thread_num(), omp_get_num_threads(), &barrier};
     function(context, worker);
   }
-  delete barrier;
-}
-
 #endif
+}
 
 }  // namespace rnnlab

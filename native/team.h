@@ -21,8 +21,8 @@ struct Range {
   int64_t begin, end;
 };
 
-// Always inlined: source files compiled for different instruction sets include this header, and the
-// linker must not have to choose between several compiled copies of a function.
+// Always inlined, so that the linker does not have to choose between copies of a function that were
+// compiled for different instruction sets.
 #define RNNLAB_INLINE __attribute__((always_inline)) inline
 
 struct Worker {

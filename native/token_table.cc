@@ -25,19 +25,15 @@ TokenTable::TokenTable(const Kernels& kernels, CellKind cell, int64_t H, int64_t
       columns_(cell_.gates * blocks(H)) {
   const Backend backend{&kernels, kTablePrecision};
   const bool keep = pass == Pass::with_backward;
-  const auto take = [&](int64_t n_blocks) {
-    const int64_t stride = row_stride(V);
-    return Blocked{arena.take<float>(n_blocks * stride * kBlock), stride};
-  };
-  table_ = take(columns_);
+  table_ = take_blocked(arena, columns_, V);
   bias_ = arena.take<float>(columns_ * kBlock);
-  if (keep) d_table_ = take(columns_);
+  if (keep) d_table_ = take_blocked(arena, columns_, V);
   if (!E) return;
   entries_ = backend.take_operand(arena, blocks(E), V, Read::both);
   weights_ = backend.take_packed(arena, columns_, blocks(E) * kBlock);
   if (!keep) return;
   weights_t_ = backend.take_packed(arena, blocks(E), columns_ * kBlock);
-  d_entries_ = take(blocks(E));
+  d_entries_ = take_blocked(arena, blocks(E), V);
 }
 
 LayerInput TokenTable::input(const int32_t* ids) const {
@@ -46,7 +42,7 @@ LayerInput TokenTable::input(const int32_t* ids) const {
   return input;
 }
 
-void TokenTable::project(const LayerWeights& w, const float* embedding, Worker& worker) const {
+void TokenTable::project(const LayerArrays& w, const float* embedding, Worker& worker) const {
   const Axis entry{1, E_ ? E_ : V_, 1};
   pack_input_bias(kernels_, cell_, H_, w, bias_, worker);
   if (E_) {

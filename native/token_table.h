@@ -22,9 +22,9 @@ class TokenTable {
   LayerInput input(const int32_t* ids) const;
 
   // embedding: (V, E), or null with one-hot rows. Waits for all workers at its end.
-  void project(const LayerWeights&, const float* embedding, Worker&) const;
+  void project(const LayerArrays&, const float* embedding, Worker&) const;
 
-  // From the gradient of W_ih x + b_ih, whose rows have the order of ids: overwrites the gradient of
+  // From the gradient of W_ih x + b_ih, with rows in the order of ids. Overwrites the gradient of
   // weight_ih, and adds to that of the embedding (null with one-hot rows).
   void gradient(const Backend&, const Operand& d_gates, const int32_t* ids, int64_t rows,
                 float* weight_ih, float* embedding, Worker&) const;

@@ -1,5 +1,4 @@
-// A training step of a whole language model in one call: one team of threads goes from the token ids
-// to the clipped gradients.
+// A training step of a whole language model: one call from the token ids to the clipped gradients.
 #pragma once
 
 #include "arena.h"
@@ -33,9 +32,9 @@ class TrainingStep {
  public:
   TrainingStep(Backend backend, NetworkShape shape) : backend_(backend), shape_(shape) {}
 
-  // Forward, loss, backward and clipping. Overwrites the gradients, and the state with the one after
-  // the batch. Throws std::out_of_range if an id is not in the vocabulary.
-  StepResult run(const NetworkWeights&, const NetworkGradients&, Batch, const NetworkState&,
+  // Forward, loss, backward, clipping. Overwrites the gradients; the state becomes that after the
+  // batch. Throws std::out_of_range if an id is not in the vocabulary.
+  StepResult run(const NetworkArrays&, const NetworkArrays&, Batch, const NetworkState&,
                  StepOptions);
 
  private:

@@ -1,7 +1,7 @@
-// Runs all kernels without Python, under a sanitizer or valgrind: training steps, readers and layers
-// of all cells, in both precisions, with shapes that are no multiples of a vector. Checks that
-// results are finite, that the number of threads changes no bit, that all instruction sets agree
-// except for rounding, and gradients against central differences.
+// Runs all kernels without Python, under a sanitizer or valgrind: training steps, readers and
+// layers of all cells, in both precisions, with shapes that are not multiples of a vector. Checks
+// that results are finite, that the number of threads changes no bit, that all instruction sets
+// agree except for rounding, and gradients against central differences.
 //
 //   kernels_test [--threads N] [--quick] [INSTRUCTION_SET ...]
 //
@@ -212,8 +212,8 @@ void reading(const Levels& levels, int threads, Amount amount) {
         Reading one;
         for (int count = 1; count <= threads; ++count) {
           running = in_words("reader", level, cell, precision, c.H, count);
-          Reader reader({level, precision}, model.shape, model.network_weights(), c.B, c.T, count);
-          reader.set_state(model.network_state(model.state));
+          Reader reader({level, precision}, model.shape, model.network(model.weights), c.B, c.T,
+                        count);
           Reading found = read(reader, c, ids.get(), known.get(), uniforms.get());
           check(isfinite(found.score), "score");
           if (count == 1) one = found;
@@ -259,10 +259,10 @@ Outcome run_layer(const LayerModel& m, Backend backend, InputKind input, Pass pa
   const auto add_c = [&, B = B, H = H, cell = cell] { return has_c(cell) ? add(B * H) : nullptr; };
   float *outputs = add(T * B * H), *last_h = add(B * H), *last_c = add_c();
   call.forward({m.w_ih.get(), m.w_hh.get(), m.b_ih.get(), m.b_hh.get()},
-               tokens ? nullptr : m.x.get(), tokens ? m.ids.get() : nullptr, m.h.get(),
+               tokens ? static_cast<const void*>(m.ids.get()) : m.x.get(), m.h.get(),
                m.c_or_null(m.c), outputs, last_h, last_c);
   if (pass == Pass::forward_only) return found;
-  const LayerGradients g{add(m.rows * I), add(m.rows * H), add(m.rows), add(m.rows)};
+  const LayerArrays g{add(m.rows * I), add(m.rows * H), add(m.rows), add(m.rows)};
   float* dx = tokens ? nullptr : add(T * B * I);
   float *d_h0 = add(B * H), *d_c0 = add_c();
   for (int again = 0; again < 2; ++again)
@@ -316,7 +316,7 @@ void refusals(const Kernels* level) {
   auto ids = random_ids<int64_t>(12, 7);
   const Batch batch{ids.get(), ids.get(), 4, 3};
   TrainingStep training({level, Precision::float32}, model.shape);
-  Reader reader({level, Precision::float32}, model.shape, model.network_weights(), 3, 4, 2);
+  Reader reader({level, Precision::float32}, model.shape, model.network(model.weights), 3, 4, 2);
   const auto train = [&] {
     restore(model);
     return step(training, model, batch, none, 0, 2).result.nats;
@@ -336,7 +336,7 @@ void refusals(const Kernels* level) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int threads = 4, count;
+  int threads = 4;
   Amount amount = Amount::all;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
@@ -347,11 +347,10 @@ int main(int argc, char** argv) {
     else
       names.emplace_back(argv[i]);
   }
-  const Kernels* const* available = available_kernels(&count);
   Levels levels;
-  for (int i = 0; i < count; ++i)
-    if (names.empty() || std::count(names.begin(), names.end(), available[i]->isa))
-      levels.push_back(available[i]);
+  for (const Kernels& kernels : available_kernels())
+    if (names.empty() || std::count(names.begin(), names.end(), kernels.isa))
+      levels.push_back(&kernels);
   if (levels.empty() || (!names.empty() && levels.size() != names.size())) {
     printf("an instruction set that was named does not run here\n");
     return 2;

@@ -1,5 +1,5 @@
-// What kernels_test works with: counted checks, arrays without spare memory at their end, a model with
-// random weights, and one training step of it.
+// What kernels_test works with: counted checks, arrays without spare memory at their end, a model
+// with random weights, and one training step of it.
 #pragma once
 
 #include <math.h>
@@ -89,38 +89,25 @@ struct Model {
     const float bound = 1 / sqrtf(H);
     std::vector<int64_t> sizes{V * E};
     for (int64_t l = 0; l < s.layers; ++l)
-      sizes.insert(sizes.end(), {G * H * (l ? H : E ? E : V), G * H * H, G * H, G * H});
+      sizes.insert(sizes.end(), {G * H * s.input_size(l), G * H * H, G * H, G * H});
     sizes.insert(sizes.end(), {V * H, V});
     for (int64_t n : sizes) weights.push_back(random(n, bound)), gradients.emplace_back(n);
     for (int64_t l = 0; l < s.layers; ++l)
       for (int part = 0; part < 2; ++part) state.push_back(random(B * H, 1));
   }
 
-  NetworkWeights network_weights() const { return network<NetworkWeights>(weights); }
-  NetworkGradients network_gradients() const { return network<NetworkGradients>(gradients); }
-  // h and c, or null, of each layer, from arrays that alternate between them.
-  NetworkState network_state(const std::vector<Floats>& arrays) const {
-    NetworkState state;
-    for (size_t i = 0; i < 2 * static_cast<size_t>(shape.layers); i += 2) {
-      state.h.push_back(arrays[i].get());
-      state.c.push_back(has_c(shape.cell) ? arrays[i + 1].get() : nullptr);
-    }
-    return state;
+  NetworkArrays network(const std::vector<Floats>& arrays) const {
+    const size_t last = arrays.size() - 2;
+    const Floats& embedding = arrays[tying == Embedding::tied ? last : 0];
+    NetworkArrays n{shape.embedding ? embedding.get() : nullptr, {}, arrays[last].get(),
+                    arrays[last + 1].get()};
+    for (size_t i = 1; i < last; i += 4)
+      n.layers.push_back({arrays[i].get(), arrays[i + 1].get(), arrays[i + 2].get(),
+                          arrays[i + 3].get()});
+    return n;
   }
   bool used(size_t parameter) const {
     return parameter > 0 || (shape.embedding && tying == Embedding::own);
-  }
-
- private:
-  template <class Network>
-  Network network(const std::vector<Floats>& arrays) const {
-    const size_t last = arrays.size() - 2;
-    Network n{shape.embedding ? arrays[tying == Embedding::tied ? last : 0].get() : nullptr, {}, arrays[last].get(),
-              arrays[last + 1].get()};
-    for (int64_t l = 0; l < shape.layers; ++l)
-      n.layers.push_back({arrays[1 + 4 * l].get(), arrays[2 + 4 * l].get(),
-                          arrays[3 + 4 * l].get(), arrays[4 + 4 * l].get()});
-    return n;
   }
 };
 
@@ -137,9 +124,13 @@ inline Outcome step(TrainingStep& training, Model& model, Batch batch, Dropouts 
     outcome.arrays.emplace_back(part.size);
     memcpy(outcome.arrays.back().get(), part.get(), part.size * sizeof(float));
   }
-  outcome.result = training.run(model.network_weights(), model.network_gradients(), batch,
-                                model.network_state(outcome.arrays),
-                                {dropouts, 77, clip_norm, threads});
+  NetworkState state;
+  for (size_t i = 0; i < outcome.arrays.size(); i += 2) {
+    state.h.push_back(outcome.arrays[i].get());
+    state.c.push_back(has_c(model.shape.cell) ? outcome.arrays[i + 1].get() : nullptr);
+  }
+  outcome.result = training.run(model.network(model.weights), model.network(model.gradients), batch,
+                                state, {dropouts, 77, clip_norm, threads});
   for (size_t i = 0; i < model.gradients.size(); ++i)
     if (model.used(i)) outcome.arrays.push_back(std::move(model.gradients[i]));
   return outcome;

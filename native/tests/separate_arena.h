@@ -1,5 +1,5 @@
-// Included first in every file of kernels_test: an Arena that allocates each piece separately, so that
-// a sanitizer sees an access beyond a piece and a read before the first write.
+// Included first in every file of kernels_test: an Arena that allocates each piece separately, so
+// that a sanitizer sees an access beyond a piece and a read before the first write.
 #pragma once
 
 #define Arena ArenaOfChunks

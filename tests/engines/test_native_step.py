@@ -167,7 +167,7 @@ def test_parameters_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"^output_bias must be \(7,\), not \(6,\)$"):
         NATIVE.training_step(network._replace(output_bias=network.output_bias[:6]), "float32")
     narrow = network.layers[0]._replace(weight_hh=network.layers[0].weight_hh[:, :7].contiguous())
-    with pytest.raises(ValueError, match=r"^weight_hh_l0 must be \(32, 8\), not \(32, 7\)$"):
+    with pytest.raises(ValueError, match=r"^weight_hh must be \(32, 8\), not \(32, 7\)$"):
         NATIVE.training_step(network._replace(layers=(narrow,)), "float32")
     turned = network.output_weight.T.contiguous().T
     with pytest.raises(

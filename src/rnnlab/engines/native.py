@@ -51,8 +51,7 @@ class Native(Engine):
         float32, IndexError if an id is not below I.
         """
         autocast = torch.is_autocast_enabled("cpu")
-        if inputs.is_floating_point():
-            inputs = inputs.float()
+        inputs = inputs.float() if inputs.is_floating_point() else inputs.long()
         outputs, *last = _Layer.apply(  # type: ignore[no-untyped-call]
             cell.name, "bfloat16" if autocast else "float32", inputs, *weights, *state
         )
@@ -83,16 +82,13 @@ class _Layer(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         arrays = [as_array(tensor.contiguous(), "tensors") for tensor in tensors]
         weights, state = arrays[:4], arrays[4:]
-        floats = inputs.is_floating_point()
         outputs = torch.empty(*inputs.shape[:2], weights[1].shape[-1])
         last = [torch.empty(part.shape) for part in state]
         keep = any(ctx.needs_input_grad)
         call = kernels().LayerCall(
             instruction_set(), precision, cell, weights,
-            as_array(inputs.contiguous(), "inputs") if floats else None,
-            None if floats else inputs.numpy(),
-            state, outputs.numpy(), [part.numpy() for part in last],
-            keep, torch.get_num_threads(),
+            inputs.detach().contiguous().numpy(), state,
+            outputs.numpy(), [part.numpy() for part in last], keep, torch.get_num_threads(),
         )  # fmt: skip
         if keep:
             ctx.call, ctx.inputs_shape = call, inputs.shape

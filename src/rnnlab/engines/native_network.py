@@ -90,7 +90,7 @@ class NativeReader:
 
     def reset(self) -> None:
         """See `Reader.reset`."""
-        self.reader.reset_state()
+        self.reader.reset()
 
     def score(self, ids: Ids, targets: Ids) -> float:
         """See `Reader.score`.
