@@ -29,7 +29,7 @@ class Settings(SettingsGroup):
         "training": TrainingSettings,
         "machine": MachineSettings,
     }
-    """Messages do not name them, because setting names are unique over all of them."""
+    """Messages leave them out, because setting names are unique over all of them."""
 
     @classmethod
     def names(cls) -> list[str]:
