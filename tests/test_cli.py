@@ -294,7 +294,7 @@ def test_without_the_training_text_baselines_are_left_out_with_a_notice(
     other.write_text(made_up_text(10))
     done = cli("evaluate", run, "--text", str(other))
     assert done.returncode == 0
-    assert "baselines left out, the training text is not at hand" in done.stderr
+    assert "baselines left out, the training text is not available" in done.stderr
     assert "has changed since training" in done.stderr
     assert cli("evaluate", run).returncode == 1
 

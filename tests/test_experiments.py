@@ -82,7 +82,7 @@ def test_rows_figures_phrases_and_claims_are_those_of_the_report(plan: Plan) -> 
 
 
 def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
-    """All of it at its smallest, on a text that is always at hand."""
+    """All of it at its smallest, on a text that is always available."""
     content = read_toml(find_shipped("lab-report"))
     content["phrase_length"] = 5
     content["base"] |= {"corpus": "python-reference", "num_evaluations": 1, "sample_length": 0}

@@ -11,11 +11,11 @@ import pytest
 
 from rnnlab.errors import CorpusError, RunDirectoryError
 from rnnlab.files import (
-    claimed,
     drop_torn_line,
     read_json,
     sealed,
     truncate_log,
+    try_lock,
     write_atomically,
     write_json,
 )
@@ -103,7 +103,7 @@ def test_a_log_is_truncated_to_its_size_or_to_its_whole_lines(tmp_path, size, le
 HOLDING = """
 import sys
 from pathlib import Path
-from rnnlab.files import claimed, locked
+from rnnlab.files import try_lock, locked
 with {how}(Path(sys.argv[1])) as holder:
     print(holder or "", flush=True)
     sys.stdin.read()
@@ -120,20 +120,20 @@ def hold(file: Path, how: str) -> "subprocess.Popen[str]":
 def test_a_lock_names_its_holder_and_is_free_when_that_is_killed(tmp_path):
     file = tmp_path / "lock"
     host = os.uname().nodename
-    with hold(file, "claimed") as holding:
+    with hold(file, "try_lock") as holding:
         assert holding.stdout.readline() == "\n"
-        with claimed(file) as holder:
+        with try_lock(file) as holder:
             assert holder == f"process {holding.pid} on {host}"
         with hold(file, "locked") as waiting:
             holding.kill()
             assert waiting.stdout.readline() == "\n", "waited until the lock was free"
-            with claimed(file) as holder:
+            with try_lock(file) as holder:
                 assert holder
             waiting.kill()
             waiting.wait()
-    with claimed(file) as holder:
+    with try_lock(file) as holder:
         assert holder == ""
-        with claimed(file) as other:
+        with try_lock(file) as other:
             assert other == f"process {os.getpid()} on {host}"
 
 
@@ -146,6 +146,6 @@ def test_the_holder_in_a_lock_file_of_an_older_version_is_read(tmp_path):
             ("", "another process"),
         ):
             file.write_text(content)
-            with claimed(file) as holder:
+            with try_lock(file) as holder:
                 assert holder == expected
         holding.kill()

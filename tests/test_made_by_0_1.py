@@ -64,7 +64,7 @@ def test_runs_are_diagnosed(cli: Cli) -> None:
     for name in ("finished", "stopped"):
         done = cli("doctor", str(HERE / name), "--json")
         assert done.returncode == 0, done.stderr
-        assert "the training text is not at hand" in done.stdout
+        assert "the training text is not available" in done.stdout
 
 
 def test_an_interrupted_run_is_resumed(cli: Cli, old: Path) -> None:

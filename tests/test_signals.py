@@ -41,7 +41,7 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(
     send_twice(process, sign)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (128 + sign, "")
-    again = "          now the held-out text is measured; Ctrl-C again leaves that out\n"
+    again = "          evaluating the held-out text; Ctrl-C again skips it\n"
     assert (
         f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
         f"{again if evaluations else ''}" in printed

@@ -48,7 +48,7 @@ def test_a_pipe_can_be_read_as_a_text_once(cli: Cli, tmp_path: Path) -> None:
     told = cli("evaluate", run)
     assert told.returncode == 1
     assert told.stderr == (
-        f"rnnlab: error: the model's own text is not at hand: {pipe} is not a regular file; give "
+        f"rnnlab: error: the model's own text is not available: {pipe} is not a regular file; give "
         "another with --text\n"
     )
     text = tmp_path / "text.txt"
@@ -165,5 +165,5 @@ def test_weights_that_give_nan_are_an_error(
     done = cli(command, str(folder))
     assert done.returncode == 1
     assert done.stderr.endswith(
-        "rnnlab: error: the model's output is NaN or infinite; its weights are beyond use\n"
+        "rnnlab: error: the model's output is NaN or infinite; its weights are unusable\n"
     )

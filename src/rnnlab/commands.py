@@ -159,7 +159,7 @@ def reproduce(
     quick: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Run an experiment that comes with rnnlab: reported next to measured.
+    """Run an experiment that comes with rnnlab, and compare reported and measured figures.
 
     Args:
         name: name of the experiment: lab-report

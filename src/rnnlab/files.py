@@ -164,7 +164,7 @@ def locked(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def claimed(file: Path) -> Iterator[str]:
+def try_lock(file: Path) -> Iterator[str]:
     """Take the lock of a lock file if it is free, as `locked` does, and hold it in the block.
 
     Yield "" if this process has the lock, otherwise who has it: "process 12 on host".

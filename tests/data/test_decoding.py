@@ -26,8 +26,8 @@ def expected(content: bytes, errors: str) -> str:
     """The text, or the message of the error, by decoding the whole at once."""
     if errors == "strict" and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return (
-            "a book is UTF-16 text, not UTF-8, by its first two bytes; convert it: iconv -f "
-            "UTF-16 -t UTF-8 OLD > NEW"
+            "a book is UTF-16 text, not UTF-8 (it begins with a byte order mark); convert it: "
+            "iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )
     if errors == "strict" and b"\0" in content:
         offset = content.index(b"\0")
@@ -65,7 +65,7 @@ def test_bytes_in_pieces_are_decoded_like_the_whole(
         (b"x" * 65_535 + b"\xf0\x9f\x98", "not UTF-8 text: byte 0xf0 at offset 65535;"),
         (b"\xff" + b"x" * 70_000 + b"\0", "not text: NUL byte at offset 70001;"),
         ("abc".encode("utf-16-le"), "not text: NUL byte at offset 1;"),
-        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8, by its first two bytes;"),
+        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 (it begins with a byte order mark);"),
         (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8, by its first two"),
     ],
     ids=[

@@ -119,7 +119,8 @@ def test_torn_settings_are_refused(copy: Path) -> None:
     """Otherwise a learning rate that nobody set would be judged."""
     file = copy / "config.toml"
     file.write_text(file.read_text().partition("learning_rate")[0])
-    message = f"{file}: damaged, it has no learning_rate; delete it to have it written anew from"
+    advice = "delete it, and --resume will write it again from"
+    message = f"{file}: damaged, it has no learning_rate; {advice}"
     with pytest.raises(RunDirectoryError, match=re.escape(message)):
         rnnlab.diagnose(copy)
 
@@ -151,7 +152,7 @@ def test_without_its_text_a_run_is_judged_by_its_log_alone(copy: Path) -> None:
     diagnosis = rnnlab.diagnose(copy)
     assert diagnosis.not_asked.keys() == NEED_TEXT
     (why,) = set(diagnosis.not_asked.values())
-    assert why.startswith("the training text is not at hand: corpus 'gone.txt' is neither")
+    assert why.startswith("the training text is not available: corpus 'gone.txt' is neither")
 
 
 def test_nan_weights_of_a_diverged_run_are_not_damage(copy: Path) -> None:

@@ -174,7 +174,7 @@ def test_builtin_refuses_a_state_that_its_kernels_would_read_beyond(name, shape)
 def test_auto_takes_native_where_its_level_is_fast(monkeypatch, level, precision):
     monkeypatch.setenv("RNNLAB_ISA", level)
     engine, reason = choose_engine("auto", "lstm", CPU, precision)
-    if precision in native_kernels.FAST.get(level, ()):
+    if precision in native_kernels.FASTER_THAN_TORCH.get(level, ()):
         assert engine is ENGINES["native"]
         assert reason == f"auto: the fastest on {level} in {precision}"
     else:

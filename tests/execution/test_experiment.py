@@ -171,7 +171,7 @@ def test_a_stopped_experiment_keeps_the_runs_that_have_ended(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + sign
     assert err == f"rnnlab: error: interrupted by {sign.name}\n"
-    assert "runs left; the same command makes them" in out
+    assert "runs left; the same command continues with them" in out
     assert "finished" in (file.parent / "report.md").read_text(encoding="utf-8")
 
 

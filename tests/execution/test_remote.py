@@ -1,4 +1,4 @@
-"""Runs without store and texts at hand, in temporary folders of this machine."""
+"""Runs without store and texts, in temporary folders of this machine."""
 
 import errno
 import json

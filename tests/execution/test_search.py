@@ -120,8 +120,8 @@ def test_an_outcome_that_runs_do_not_measure_is_refused(
     job = next(search.jobs())
     with pytest.raises(
         UsageError,
-        match="^search: these runs do not measure outcome 'training_perplexity', as "
-        rf"{job.id} shows \(choices: {BEST}, tokens_per_second\)$",
+        match="^search: outcome 'training_perplexity' is not measured by these runs, for example "
+        rf"{job.id} \(choices: {BEST}, tokens_per_second\)$",
     ):
         search.record(make_up(job, search.store, 1.0))
 

@@ -279,7 +279,7 @@ def test_a_value_that_is_not_a_table_is_refused_with_and_without_quick(make: Any
     [
         ({"corpus": "auto"}, "base: corpus = 'auto' depends on the machine"),
         ({"num_epochs": 0}, "base: no budget per run; set one of num_epochs, max_tokens"),
-        ({"seed": 3}, "base: seed belongs in seeds"),
+        ({"seed": 3}, "base: set seeds at the top of the file, not seed"),
         ({"config": "lab-reprt"}, "config: 'lab-reprt' is neither a file nor a recipe"),
         ({"config": 3}, "base: config must be text, not 3"),
     ],

@@ -15,7 +15,7 @@ from rnnlab.engines import ENGINES, Engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lm import train
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.stepping import AutogradStep
+from rnnlab.lm.fallback import FallbackTrainingStep
 from rnnlab.lm.train import Milestone, Step, Trainer
 
 ENGINE = ENGINES["builtin"]
@@ -109,7 +109,7 @@ def test_gradient_of_a_batch_equals_backpropagation_by_hand(make_model):
     trainer = trainer_of(model)
     inputs, targets = next(trainer.batches.epoch(np.random.default_rng(1))[1])
     h0 = torch.randn(B, 8, dtype=torch.float64)
-    AutogradStep(model, Compute(ENGINE)).loss(inputs, targets, ((h0,),))[0].backward()
+    FallbackTrainingStep(model, Compute(ENGINE)).loss(inputs, targets, ((h0,),))[0].backward()
     W, R, b, d, U, c = (p.detach().numpy() for p in model.parameters())
     h, p, d_logits = [h0.numpy()], [], []
     for t in range(T):

@@ -232,7 +232,7 @@ def test_a_run_that_patience_ended_needs_more_patience_to_resume(
         resumed(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path} has ended: no new best in 1 evaluation; give a larger --patience to go on, "
-        "or 0 for no such end"
+        "or 0 to disable early stopping"
     )
     assert "resumed   from step" in resumed(tmp_path, patience=0)
 

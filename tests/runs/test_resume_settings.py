@@ -38,12 +38,12 @@ def test_a_setting_that_an_earlier_version_lacked_counts_as_its_default(stopped:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_size": 64}, "hidden_size cannot change when training goes on: {0} began with 32, "
-         "config.toml or the command line says 64 (can change: num_epochs, "),
-        ({"seed": 3}, "seed cannot change when training goes on: {0} began with 0, "
+        ({"hidden_size": 64}, "hidden_size cannot be changed when resuming: {0} was started with "
+         "32, config.toml or the command line says 64 (can change: num_epochs, "),
+        ({"seed": 3}, "seed cannot be changed when resuming: {0} was started with 0, "
          "config.toml or the command line says 3 (can change: "),
-        ({"split": (0.5, 0.25, 0.25)}, "split cannot change when training goes on: {0} began with "
-         "0.9 0.05 0.05, config.toml or the command line says 0.5 0.25 0.25 (can change: "),
+        ({"split": (0.5, 0.25, 0.25)}, "split cannot be changed when resuming: {0} was started "
+         "with 0.9 0.05 0.05, config.toml or the command line says 0.5 0.25 0.25 (can change: "),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_change_are_refused(
@@ -159,6 +159,6 @@ def test_torn_settings_are_refused(
     config.write_text(before + (found if "=" in found else ""))
     done = cli("train", "--resume", str(run), "--num-epochs", "5")
     assert done.stderr == (
-        f"rnnlab: error: {config}: {fault}; delete it to have it written anew from the training "
-        "state\n"
+        f"rnnlab: error: {config}: {fault}; delete it, and --resume will write it again from the "
+        "training state\n"
     )

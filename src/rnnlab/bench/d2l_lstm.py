@@ -1,4 +1,4 @@
-"""The LSTM from scratch of the lab report and of d2l, as a student types it; timed like an engine.
+"""The LSTM from scratch of the lab report and of d2l, written out; benchmarked with the engines.
 
 Source: Zhang et al., Dive into Deep Learning (d2l), section 10.1: one matrix per gate, one-hot
 rows, a Python loop over time. Training step, clipping and greedy prediction are those of the book,

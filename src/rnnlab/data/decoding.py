@@ -81,6 +81,6 @@ def _refuse_utf_16(head: bytes, origin: str) -> None:
     """Raise CorpusError with a better message if bytes that are not UTF-8 begin like UTF-16."""
     if head in UTF_16:
         raise CorpusError(
-            f"{origin} is UTF-16 text, not UTF-8, by its first two bytes; convert it: "
+            f"{origin} is UTF-16 text, not UTF-8 (it begins with a byte order mark); convert it: "
             "iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )

@@ -59,13 +59,13 @@ class NamedCorpus:
 
     def _check_download(self, file: str, action: str, pooch: object) -> str:
         try:
-            self.check(Path(file), Path(file).read_bytes())
+            self.check_sha256(Path(file), Path(file).read_bytes())
         except ChecksumError:
             Path(file).unlink()
             raise
         return file
 
-    def check(self, file: Path, content: bytes) -> None:
+    def check_sha256(self, file: Path, content: bytes) -> None:
         """Raise ChecksumError unless `content` is the text that the name promises."""
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
@@ -83,7 +83,7 @@ class NamedCorpus:
             content = file.read_bytes()
         except OSError as error:
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
-        self.check(file, content)
+        self.check_sha256(file, content)
         origin = f"found at {file}" if found else f"downloaded from {self.url}"
         text = "".join(decoded([content], str(file), errors))
         return TextInMemory(name=self.name, sha256=self.sha256, origin=origin, text=text)

@@ -88,13 +88,13 @@ class ExperimentDisplay(ExperimentWatcher):
         if self.console.is_terminal:
             self.console.print(f"timing    {fraction:4.0%} {what}", end="\r", markup=False)
         elif fraction == 0:
-            self.console.print("timing    all variants in turns; leave the machine alone")
+            self.console.print("timing    all variants in turns; do not use the machine meanwhile")
 
     def interrupted(self) -> None:
         """Print how many runs are left."""
         self.end()
         left = counted(self._todo - self._done, "run")
-        self.console.print(f"stopped   {left} left; the same command makes them")
+        self.console.print(f"stopped   {left} left; the same command continues with them")
 
     def end(self) -> None:
         """Remove the live table."""

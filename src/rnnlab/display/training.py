@@ -174,7 +174,7 @@ class TrainingDisplay(Watcher):
                 f"          go on with rnnlab train --resume {self._directory}{more}", markup=False
             )
             if training["stopped_by"] == "SIGINT" and self._has_held_out:
-                show("          now the held-out text is measured; Ctrl-C again leaves that out")
+                show("          evaluating the held-out text; Ctrl-C again skips it")
         self._told = time.perf_counter()
 
     def end(self, error: BaseException | None) -> None:

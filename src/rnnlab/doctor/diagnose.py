@@ -41,7 +41,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
 
     The run may be finished, interrupted, or still going. Rules about gates and units read the
-    training text with the last weights; if text or weights are not at hand, those rules are left
+    training text with the last weights; if text or weights are not available, those rules are left
     out and the diagnosis says why.
 
     >>> rnnlab.diagnose("runs/small").healthy
@@ -60,7 +60,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
-        lost = MissingEvidence(f"the training text is not at hand: {error}")
+        lost = MissingEvidence(f"the training text is not available: {error}")
         return examine(run.directory, Evidence(history, lost, lost))
     levels = text_levels(ids, model.tokenizer.size)
     weights = weight_facts(model.model, settings.training.seed, ids)

@@ -18,7 +18,7 @@ ISA_VARIABLE = "RNNLAB_ISA"
 """Environment variable that names the instruction set to use."""
 REBUILD = "RNNLAB_REQUIRE_NATIVE=1 pip install --verbose --no-deps --force-reinstall ."
 
-FAST = {
+FASTER_THAN_TORCH = {
     "avx512bf16": ("float32", "bfloat16"),
     "avx512": ("float32",),
     "avx2": ("float32",),

@@ -131,7 +131,7 @@ class Search(AbstractContextManager["Search"]):
         outcomes: dict[str, float | None] = content["outcomes"]
         if (name := self.settings.outcome) not in outcomes:
             raise UsageError(
-                f"search: these runs do not measure outcome {name!r}, as {run.id} shows "
+                f"search: outcome {name!r} is not measured by these runs, for example {run.id} "
                 f"(choices: {', '.join(outcomes)})"
             )
         return outcomes[name]

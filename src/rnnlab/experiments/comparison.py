@@ -1,4 +1,4 @@
-"""What a comparison and a claim came to: their verdicts and the numbers behind them."""
+"""Results of comparisons and claims: their verdicts and the numbers behind them."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -148,7 +148,7 @@ def _base(values: Mapping[str, Any]) -> Settings:
 
 def _check_seeds(base: Settings, settings: ExperimentSettings) -> None:
     if "seed" in settings.base:
-        raise UsageError("base: seed belongs in seeds, which every variant is run with")
+        raise UsageError("base: set seeds at the top of the file, not seed")
     changes = [base.training.model_dump(exclude_defaults=True), settings.grid or {}]
     changes += [variant.change for variant in settings.variant]
     budgets = ("num_epochs", "max_tokens", "max_seconds")

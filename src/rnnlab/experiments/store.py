@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from rnnlab.errors import RunDirectoryError
-from rnnlab.files import claimed, make_folder, read_json, write_atomically
+from rnnlab.files import make_folder, read_json, try_lock, write_atomically
 
 OUTCOME = "outcome.json"
 OUTCOME_FORMAT = 1
@@ -86,7 +86,7 @@ class Store:
         """Try to claim a run for this process; yields False if another process has claimed it."""
         locks = self.folder / "runs" / ".locks"
         make_folder(locks)
-        with claimed(locks / run_id) as owner:
+        with try_lock(locks / run_id) as owner:
             yield not owner
 
     def remove_run(self, run_id: str) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.lm.evaluate import ShareCallback, unwatched
+from rnnlab.lm.evaluate import ShareCallback, bits_per_character, unwatched
 from rnnlab.lm.ngram import SMOOTHINGS, NGram
 
 MAX_ORDER = 8
@@ -83,7 +83,7 @@ class Baselines:
         return {
             name: {
                 "nats_per_character": value,
-                "bits_per_character": value / math.log(2),
+                "bits_per_character": bits_per_character(value, 1),
                 "perplexity": math.exp(value),
                 "train_characters": len(self.train),
                 **details.get(name, {}),

@@ -16,8 +16,8 @@ from rnnlab.config.groups import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.fallback import make_reader
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.stepping import make_reader
 
 ShareCallback = Callable[[float], None]
 """Called with the share of work done so far; an exception from it ends the work."""
@@ -54,6 +54,11 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields, ready for JSON."""
         return asdict(self)
+
+
+def bits_per_character(nats: float, characters: int) -> float:
+    """Return the bits in all nats of a text, divided by its number of characters."""
+    return nats / math.log(2) / characters
 
 
 def perplexity(nats_per_token: float) -> float:

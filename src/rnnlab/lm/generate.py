@@ -15,9 +15,9 @@ from torch import Tensor
 from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.fallback import make_reader
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 from rnnlab.lm.sampling import IMPOSSIBLE, not_finite
-from rnnlab.lm.stepping import make_reader
 
 PIECE_TOKENS = 256
 """Longest piece that an engine's own reader writes in one call."""

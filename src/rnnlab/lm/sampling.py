@@ -55,4 +55,4 @@ def choose(
 
 def not_finite() -> DivergenceError:
     """Return the error for a model whose output is NaN or infinite."""
-    return DivergenceError("the model's output is NaN or infinite; its weights are beyond use")
+    return DivergenceError("the model's output is NaN or infinite; its weights are unusable")

@@ -15,7 +15,7 @@ from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import CorpusError
 from rnnlab.lm import checkpoint
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.evaluate import ShareCallback, total_nats, unwatched
+from rnnlab.lm.evaluate import ShareCallback, bits_per_character, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.sampling import not_finite
@@ -34,7 +34,7 @@ class Score:
     @property
     def bits_per_character(self) -> float:
         """The nats in bits, divided by the characters that the tokens stand for."""
-        return self.nats / math.log(2) / self.characters
+        return bits_per_character(self.nats, self.characters)
 
 
 @dataclass

@@ -19,10 +19,10 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, perplexity
+from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
-from rnnlab.lm.stepping import make_training_step
 
 NO_NEW_BEST = "no new best in"
 """Start of the stop reason when `patience` ends a run."""

@@ -32,7 +32,7 @@ def evaluate(
     texts: corpora by name or path ("-": standard input), each evaluated on its own; without any,
     the held-out splits of the corpus that the model was trained on, or `splits` of it.
     baselines: also measure simple methods that learn from the model's training split; if that text
-    is not at hand, they are left out with a notice.
+    is not available, they are left out with a notice.
     watch: called with what is being measured, and the share that is done.
 
     >>> records, notices = rnnlab.evaluate("runs/small", splits=["test"], contexts=["carried"])
@@ -54,9 +54,9 @@ def evaluate(
         except RnnlabError as error:
             if not texts:
                 raise type(error)(
-                    f"the model's own text is not at hand: {error}; give another with --text"
+                    f"the model's own text is not available: {error}; give another with --text"
                 ) from None
-            notices.append(f"baselines left out, the training text is not at hand: {error}")
+            notices.append(f"baselines left out, the training text is not available: {error}")
     learned = dataset_baselines(dataset) if dataset and baselines else None
     records: list[Evaluation] = []
     if dataset and not texts:
@@ -82,7 +82,7 @@ def evaluate(
 def training_data(model: TextModel) -> Dataset:
     """Load the corpus that a model was trained on, split as it was then.
 
-    Raises CorpusError or UsageError if it is not at hand, ChecksumError if it has changed.
+    Raises CorpusError or UsageError if it is not available, ChecksumError if it has changed.
     """
     settings = DataSettings.from_dict(model.about["data"])
     check_readable_again(settings.corpus)

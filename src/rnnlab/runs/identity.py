@@ -67,7 +67,7 @@ def check_same_run(was: RunIdentity, now: RunIdentity, directory: Path) -> None:
         name = kept[0]
         before, after = changed[name]
         raise UsageError(
-            f"{name} cannot change when training goes on: {directory} began with "
+            f"{name} cannot be changed when resuming: {directory} was started with "
             f"{format_value(before)}, {RUN_CONFIG} or the command line says {format_value(after)} "
             f"(can change: {', '.join(CHANGEABLE)})"
         )

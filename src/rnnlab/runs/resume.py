@@ -28,7 +28,7 @@ from rnnlab.runs.writer import RunWriter
 MOVE_AWAY = "; move it away to go on without it"
 """Advice for a damaged log."""
 
-WRITTEN_ANEW = "delete it to have it written anew from the training state"
+WRITTEN_ANEW = "delete it, and --resume will write it again from the training state"
 """Advice for a damaged `RUN_CONFIG`."""
 
 
@@ -136,7 +136,7 @@ def _check_not_ended(writer: RunWriter) -> None:
     if trainer.is_out_of_patience:
         raise RunEndedError(
             f"{ended}: {NO_NEW_BEST} {counted(trainer.since_best, 'evaluation')}; give a larger "
-            "--patience to go on, or 0 for no such end"
+            "--patience to go on, or 0 to disable early stopping"
         )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
-from rnnlab.files import TEMPORARY, check_path, claimed, make_folder, read_json
+from rnnlab.files import TEMPORARY, check_path, make_folder, read_json, try_lock
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.curves import draw_curves
 from rnnlab.runs.files import (
@@ -117,7 +117,7 @@ def _is_bare(directory: Path) -> bool:
 
 
 @contextmanager
-def owned(directory: Path, way_out: str = ELSEWHERE) -> Iterator[None]:
+def lock_run_directory(directory: Path, way_out: str = ELSEWHERE) -> Iterator[None]:
     """Lock a run directory for the block, so that no other process writes it.
 
     Raises RunDirectoryError if another process has the lock, or if the directory cannot be written;
@@ -125,7 +125,7 @@ def owned(directory: Path, way_out: str = ELSEWHERE) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            owner = stack.enter_context(claimed(directory / LOCK))
+            owner = stack.enter_context(try_lock(directory / LOCK))
         except OSError as error:
             raise _unwritable(directory, error, way_out) from None
         if owner:

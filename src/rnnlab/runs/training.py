@@ -19,7 +19,7 @@ from rnnlab.runs.files import state_files
 from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
 from rnnlab.runs.resume import mend_settings, restore, settings_to_resume
-from rnnlab.runs.run import Run, check_new, make_directory, owned
+from rnnlab.runs.run import Run, check_new, lock_run_directory, make_directory
 from rnnlab.runs.saved_state import SavedState, newest_state
 from rnnlab.runs.watcher import Watcher, Watchers
 from rnnlab.runs.writer import RunWriter
@@ -72,7 +72,7 @@ def _new_run(
         check_new(Path(directory))
     ready = prepare(settings, watchers.reading)
     path = make_directory(directory, ready.settings)
-    with owned(path):
+    with lock_run_directory(path):
         check_new(path)  # again: another process may have begun there meanwhile
         writer = RunWriter(path, ready, watchers.line)
         with watchers, _saying_what_is_kept(writer):
@@ -86,7 +86,7 @@ def _resume_run(
 ) -> Run:
     """Train on from the newest state of a run directory."""
     before = settings_to_resume(path)
-    with owned(path, "make it writable, or go on in a copy"):
+    with lock_run_directory(path, "make it writable, or go on in a copy"):
         state = newest_state(path)
         mend_settings(path, state, before)
         ready = _prepare_again(settings, before, state, path, watchers)

@@ -128,8 +128,8 @@ class _Feed:
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
             notice(
-                f"mirror {self._name!r} was left behind: it had not taken everything "
-                f"{PATIENCE:g} s after the end; {self._directory} has it all"
+                f"mirror {self._name!r} timed out {PATIENCE:g} s after the end and may be "
+                f"incomplete; {self._directory} is complete"
             )
 
     def _work(self) -> None:

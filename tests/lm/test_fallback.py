@@ -10,7 +10,7 @@ from rnnlab.config import TrainingSettings
 from rnnlab.data.batches import RandomBatches, SequentialBatches
 from rnnlab.engines import ENGINES
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.stepping import SteppingReader
+from rnnlab.lm.fallback import FallbackReader
 from rnnlab.lm.train import Step, Trainer
 
 BUILTIN = ENGINES["builtin"]
@@ -19,7 +19,7 @@ FREE = {"temperature": 0, "top_k": 0, "top_p": 1.0, "forbidden": -1}
 
 
 def test_the_state_is_carried_from_call_to_call_until_a_reset(make_model):
-    reader = SteppingReader(make_model(dropout=0.5), Compute(BUILTIN), 3)
+    reader = FallbackReader(make_model(dropout=0.5), Compute(BUILTIN), 3)
     whole = reader.score(IDS[:-1], IDS[1:])
     reader.reset()
     halves = reader.score(IDS[:5], IDS[1:6]) + reader.score(IDS[5:-1], IDS[6:])
@@ -32,7 +32,7 @@ def test_tokens_known_to_all_rows_are_read_in_one_call_and_kept(make_model):
     model.register_forward_hook(lambda _model, inputs, _out: lengths.append(len(inputs[0])))
     ids, known = IDS.copy(), np.ones(IDS.shape, np.bool_)
     known[5:8, 1] = known[11, 2] = False
-    assert SteppingReader(model, Compute(BUILTIN), 3).write(ids, known, np.zeros(ids.shape), **FREE)
+    assert FallbackReader(model, Compute(BUILTIN), 3).write(ids, known, np.zeros(ids.shape), **FREE)
     assert lengths == [5, 1, 1, 4]
     assert (ids[known] == IDS[known]).all()
 

@@ -24,18 +24,18 @@ from rnnlab.lm.sampling import choose
 
 
 def make_reader(model: LanguageModel, compute: Compute, batch_size: int, num_steps: int) -> Reader:
-    """Return the engine's own reader of B sequences, or a `SteppingReader`."""
+    """Return the engine's own reader of B sequences, or a `FallbackReader`."""
     own = compute.engine.reader(model.network(), batch_size, num_steps, compute.precision)
-    return own or SteppingReader(model, compute, batch_size)
+    return own or FallbackReader(model, compute, batch_size)
 
 
 def make_training_step(model: LanguageModel, compute: Compute) -> TrainingStep:
-    """Return the engine's own training step, or an `AutogradStep`."""
+    """Return the engine's own training step, or an `FallbackTrainingStep`."""
     own = compute.engine.training_step(model.network(), compute.precision)
-    return own or AutogradStep(model, compute)
+    return own or FallbackTrainingStep(model, compute)
 
 
-class SteppingReader:
+class FallbackReader:
     """See `Reader`. Dropout is off during a call; between calls the caller's torch modes hold."""
 
     num_steps = sys.maxsize
@@ -79,7 +79,7 @@ class SteppingReader:
         return logits
 
 
-class AutogradStep:
+class FallbackTrainingStep:
     """See `TrainingStep`."""
 
     def __init__(self, model: LanguageModel, compute: Compute) -> None:
