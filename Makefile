@@ -45,7 +45,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 	@$(PYTHON) -m venv .venv
 
 # native/ is compiled if possible; everything else works without it.
-BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h)
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h native/*.cmake)
 SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.find_spec("rnnlab._native")' 2>/dev/null \
   || echo "native/ could not be compiled and is left out; CONTRIBUTING.md says how to see why."
 
