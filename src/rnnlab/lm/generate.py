@@ -64,11 +64,9 @@ def generate_ids(
             raise not_finite()
         if read >= shortest and time.perf_counter() - began < PIECE_SECONDS:
             growing = 2 * size
-        for position in range(max(read + 1, shortest), read + size + 1):
-            yield [
-                None if is_known else int(token)
-                for token, is_known in zip(ids[position], known[position], strict=True)
-            ]
+        written = slice(max(read + 1, shortest), read + size + 1)
+        for tokens, fixed in zip(ids[written].tolist(), known[written].tolist(), strict=True):
+            yield [None if f else token for token, f in zip(tokens, fixed, strict=True)]
         read += size
 
 
