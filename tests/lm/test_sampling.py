@@ -43,7 +43,7 @@ def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
 def test_frequencies_match_the_exact_distribution(options):
     logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
     rows = torch.tensor([logits]).expand(draws, -1)
-    uniforms = np.random.default_rng(0).random(draws)
+    uniforms = np.random.default_rng(0).random(draws).tolist()
     found = np.bincount(choose(rows, uniforms, **options), minlength=6) / draws
     p = exact_distribution(logits, **options)
     assert np.all(np.abs(found - p) <= 4.5 * np.sqrt(p * (1 - p) / draws))  # 0 where p is 0 or 1
@@ -59,7 +59,7 @@ def test_frequencies_match_the_exact_distribution(options):
     seed=st.integers(0, 99),
 )
 def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, forbidden, seed):
-    uniforms = np.random.default_rng(seed).random(8)
+    uniforms = np.random.default_rng(seed).random(8).tolist()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "forbidden": forbidden}
     picks = choose(torch.tensor([logits]).expand(8, -1), uniforms, **options)
     left = [x for i, x in enumerate(logits) if i != forbidden]

@@ -59,15 +59,18 @@ class FallbackReader:
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
     ) -> bool:
         """See `Reader.write`; raises DivergenceError instead of returning False."""
+        is_known, numbers = known.tolist(), uniforms.tolist()  # lists: quicker to go through
         position, last = 0, len(ids) - 1
         while position < last:
             begin, position = position, position + 1
-            while position < last and known[position].all():  # what only is read is one call
+            while position < last and all(is_known[position]):  # only read: one call
                 position += 1
             logits = self._logits(ids[begin:position])[-1]  # (B, V)
-            if rows := np.flatnonzero(~known[position]).tolist():
-                chosen = logits[rows].float().cpu()
-                ids[position, rows] = choose(chosen, uniforms[position, rows], **choice)
+            if rows := [row for row, fixed in enumerate(is_known[position]) if not fixed]:
+                own = [numbers[position][row] for row in rows]
+                chosen = choose(logits[rows].float().cpu(), own, **choice)
+                for row, token in zip(rows, chosen, strict=True):
+                    ids[position, row] = token
         return True
 
     def _logits(self, ids: Ids) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.errors import DivergenceError
@@ -15,7 +14,7 @@ IMPOSSIBLE = float("-inf")
 
 def choose(
     logits: Tensor,
-    uniforms: Sequence[float] | NDArray[np.float64],
+    uniforms: Sequence[float],
     *,
     temperature: float = 1.0,
     top_k: int = 0,
