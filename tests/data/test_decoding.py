@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_bytes_in_pieces_are_decoded_like_the_whole(
         (b"\xff" + b"x" * 70_000 + b"\0", "not text: NUL byte at offset 70001;"),
         ("abc".encode("utf-16-le"), "not text: NUL byte at offset 1;"),
         ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 (it begins with a byte order mark);"),
-        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8, by its first two"),
+        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8 (it begins with"),
     ],
     ids=[
         "later chunk",
@@ -83,7 +84,7 @@ def test_offsets_count_from_the_start_of_the_file(
 ) -> None:
     file = tmp_path / "book.txt"
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=f"^a book is {message}"):
+    with pytest.raises(CorpusError, match=f"^a book is {re.escape(message)}"):
         list(decoded(chunks(file, 65_536), "a book", "strict"))
 
 
