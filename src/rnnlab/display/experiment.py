@@ -34,7 +34,6 @@ class ExperimentDisplay(ExperimentWatcher):
         self._live: Live | None = None
         self._running: dict[str, Job] = {}
         self._ended: Counter[str] = Counter()
-        self._means: dict[str, list[float]] = {}
         self._todo = self._done = self._failed = 0
         self._began = time.perf_counter()
 

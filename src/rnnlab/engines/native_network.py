@@ -74,10 +74,6 @@ class NativeTrainingStep:
             self.addresses = addresses
 
 
-def _copy(part: Tensor) -> Tensor:
-    return torch.empty(part.shape).copy_(part)
-
-
 class NativeReader:
     """See `Reader`. The kernels pack a copy of the weights when it is made."""
 
