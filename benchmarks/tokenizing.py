@@ -63,7 +63,7 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
     from rnnlab.config import DataSettings
     from rnnlab.data.dataset import load_dataset
     from rnnlab.data.pieces import PieceReader
-    from rnnlab.data.streaming import STREAMING, Streaming
+    from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
     from rnnlab.data.texts import TextFile
     from rnnlab.data.token_cache import TokenWriter
     from rnnlab.data.tokenizer import Tokenizer, train_tokenizer
@@ -72,7 +72,7 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
     settings = DataSettings(corpus=(str(file),), tokenizer=kind)
 
     def opened() -> TextFile:
-        return TextFile.open(str(file), "strict", STREAMING.chunk_bytes)
+        return TextFile.open(str(file), "strict", STREAMING_LIMITS.chunk_bytes)
 
     pieces = opened().pieces
     characters = sum(map(len, pieces()))
@@ -95,8 +95,8 @@ def measure(file: Path, kind: str, cache: Path) -> dict[str, float]:
         "count": lambda: sum(map(len, pieces())),
         "vocabulary": train,
         "ids": write,
-        "all": lambda: load_dataset(settings, streaming=Streaming(from_bytes=0)),
-        "again": lambda: load_dataset(settings, streaming=Streaming(from_bytes=0)),
+        "all": lambda: load_dataset(settings, limits=StreamingLimits(from_bytes=0)),
+        "again": lambda: load_dataset(settings, limits=StreamingLimits(from_bytes=0)),
     }
     size = file.stat().st_size / MB
     return {part: size / seconds(work) for part, work in works.items()}

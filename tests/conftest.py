@@ -30,7 +30,7 @@ LONGEST_FIRST = [
     "execution/test_ray_cluster.py",
     "runs/test_training_faults.py",
     "test_readme.py",
-    "runs/test_saved_state.py",
+    "runs/test_state_saver.py",
     "runs/test_resume_settings.py",
 ]
 """Files that run first, so that no process of `make test` waits at the end for one of them."""

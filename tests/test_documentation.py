@@ -8,10 +8,11 @@ import pytest
 
 from rnnlab.execution.ray_cluster import ENVIRONMENT, MAX_RETRIES, PATIENCE
 from rnnlab.experiments.archive import ARCHIVE, TEXTS, TIMING
+from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.folder import FILE
 from rnnlab.experiments.optuna_study import JOURNAL
 from rnnlab.experiments.outcomes import OUTCOMES
-from rnnlab.experiments.settings import ComparisonSettings, ExperimentSettings
+from rnnlab.experiments.settings import ExperimentSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXPERIMENTS = (DOCS / "experiments.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from rnnlab.experiments.plan import read_plan
 from rnnlab.experiments.store import Store
 from rnnlab.runs.files import state_files
 from rnnlab.runs.run import Run
-from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_saver import newest_state
 
 HERE = Path(__file__).parent / "made_by_0_1"
 TEXT = HERE / "fable.txt"

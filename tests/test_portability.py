@@ -66,11 +66,11 @@ import pooch
 from pathlib import Path
 from rnnlab.config import DataSettings
 from rnnlab.data.dataset import load_dataset
-from rnnlab.data.streaming import Streaming
+from rnnlab.data.streaming_limits import StreamingLimits
 pooch.os_cache = lambda name: Path(sys.argv[2])
 data = DataSettings(corpus=(sys.argv[1],))
 for _ in range(2):
-    print(len(load_dataset(data, streaming=Streaming(from_bytes=0)).splits["train"].all_ids))
+    print(len(load_dataset(data, limits=StreamingLimits(from_bytes=0)).splits["train"].all_ids))
 """
     text = tmp_path / "text.txt"
     text.write_text("so it goes " * 100)

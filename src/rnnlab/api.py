@@ -43,7 +43,7 @@ def train(
     Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
     trained, DivergenceError if the loss becomes NaN or infinite.
     """
-    asked = starting_settings(config, run_dir, resume).changed("train", **settings)
+    asked = starting_settings(config, run_dir, resume).with_changes("train", **settings)
     with TrainingDisplay(quiet=quiet) as display:
         return training.train(asked, resume or run_dir, [display], resume=resume is not None)
 

@@ -128,14 +128,14 @@ def test_the_constructor_raises_pydantics_error_and_from_dict_a_usage_error() ->
 
 def test_changed_returns_a_copy_and_keeps_the_rest() -> None:
     before = Settings.from_flat({"hidden_size": 8, "seed": 3})
-    after = before.changed(seed=4)
+    after = before.with_changes(seed=4)
     assert (after.model.hidden_size, after.training.seed) == (8, 4)
     assert before.training.seed == 3
 
 
 def test_changed_checks_the_rules_over_old_and_new_values() -> None:
     with pytest.raises(UsageError, match=r"^retry: forget_bias needs cell = 'lstm'; 'gru' has no"):
-        Settings.from_flat({"forget_bias": 1.0}).changed("retry", cell="gru")
+        Settings.from_flat({"forget_bias": 1.0}).with_changes("retry", cell="gru")
 
 
 SPLIT_RULE = (

@@ -2,9 +2,9 @@ import re
 from pathlib import Path
 
 import pytest
-from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_pieces import CUTS, TEXT, pieces
 
 from rnnlab.data.decoding import chunks, decoded
 from rnnlab.errors import CorpusError

@@ -1,6 +1,6 @@
-from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_pieces import CUTS, TEXT, pieces
 
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader, recut
 

@@ -3,9 +3,9 @@ import re
 import sys
 
 import pytest
-from cutting import CUTS, TEXT, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_pieces import CUTS, TEXT, pieces
 
 from rnnlab.data.preprocessing import LONGEST_RUN, RULES, preprocess, preprocess_pieces
 

@@ -12,7 +12,7 @@ from dataset_outcome import ALL, outcome_of, read
 
 from rnnlab.config import DataSettings
 from rnnlab.data.dataset import load_dataset
-from rnnlab.data.streaming import STREAMING
+from rnnlab.data.streaming_limits import STREAMING_LIMITS
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.errors import CorpusError
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_small_files_leave_no_trace(tmp_path: Path, cache: Path) -> None:
-    assert STREAMING.from_bytes == 32 * 2**20
+    assert STREAMING_LIMITS.from_bytes == 32 * 2**20
     file = tmp_path / "text.txt"
     file.write_text("ab" * 50)
     data = DataSettings(corpus=(str(file),))
     for limit, made in ((101, False), (100, True)):
-        load_dataset(data, streaming=replace(STREAMING, from_bytes=limit))
+        load_dataset(data, limits=replace(STREAMING_LIMITS, from_bytes=limit))
         assert cache.exists() == made
 
 
@@ -118,12 +118,12 @@ import pooch
 from pathlib import Path
 from rnnlab.config import DataSettings
 from rnnlab.data.dataset import load_dataset
-from rnnlab.data.streaming import Streaming
+from rnnlab.data.streaming_limits import StreamingLimits
 pooch.os_cache = lambda name: Path(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 data = DataSettings(corpus=(sys.argv[1],), tokenizer="word", split=(1, 0, 0))
-found = load_dataset(data, streaming=Streaming(0, 1000, 100))
+found = load_dataset(data, limits=StreamingLimits(0, 1000, 100))
 (entry,) = Path(sys.argv[2], "tokens").glob("*.ids")
 print(hashlib.sha256(found.splits["train"].all_ids.tobytes()).hexdigest(), entry.stat().st_ino)
 """

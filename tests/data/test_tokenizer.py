@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 import tokenizers
-from cutting import CUTS, DENSE, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_pieces import CUTS, DENSE, pieces
 
 from rnnlab.config import DataSettings
 from rnnlab.data import word_tokenizers

@@ -15,7 +15,7 @@ from rnnlab.runs.training import train
 def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=200)
-    settings = Settings().changed(
+    settings = Settings().with_changes(
         corpus=str(text_file), hidden_size=16, embedding_size=4, batch_size=4, num_steps=10,
         num_epochs=3, num_evaluations=2,
     )  # fmt: skip

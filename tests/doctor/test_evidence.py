@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from rnnlab.config import ModelSettings
+from rnnlab.doctor.activity import LayerActivity, _Variation, weight_facts
 from rnnlab.doctor.text_levels import text_levels
-from rnnlab.doctor.weights import LayerActivity, _Variation, weight_facts
 from rnnlab.lm.model import LanguageModel
 
 V, H = 7, 6

@@ -4,8 +4,8 @@ import pytest
 from made_up_evidence import evidence
 
 from rnnlab.cells import CELLS
+from rnnlab.doctor.activity import GateActivity, LayerActivity
 from rnnlab.doctor.rules_activity import dead_units, saturated_gates
-from rnnlab.doctor.weights import GateActivity, LayerActivity
 
 
 def gate(place, low, high, cell="lstm"):

@@ -84,7 +84,7 @@ def test_advice_includes_the_flags_that_the_settings_require():
     assert stuck_at_unigram(still).advice[0] == (
         "--optimizer adamw --no-nesterov --momentum 0 (now sgd): with --learning-rate 0.003"
     )
-    still.settings.changed(optimizer="adamw", nesterov=False, momentum=0)
+    still.settings.with_changes(optimizer="adamw", nesterov=False, momentum=0)
 
 
 def test_momentum_makes_steps_longer():

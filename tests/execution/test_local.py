@@ -60,9 +60,9 @@ def test_a_diverged_run_has_an_outcome_and_a_failed_run_has_none(make: Any, tmp_
     plan, store = make(seeds=1), Store(tmp_path)
     good, other = jobs_of(plan)
     diverging = replace(
-        other, settings=good.settings.changed(optimizer="sgd", learning_rate=1e30, clip_norm=0)
+        other, settings=good.settings.with_changes(optimizer="sgd", learning_rate=1e30, clip_norm=0)
     )
-    missing = replace(good, id="gone", settings=good.settings.changed(corpus="nowhere.txt"))
+    missing = replace(good, id="gone", settings=good.settings.with_changes(corpus="nowhere.txt"))
     events = {
         event.job.id: event
         for event in LocalExecutor(store, 1).run(iter([diverging, missing, good]))
@@ -80,7 +80,7 @@ def test_a_diverged_run_has_an_outcome_and_a_failed_run_has_none(make: Any, tmp_
 def test_a_killed_worker_fails_only_its_own_run(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     long, short = jobs_of(plan)
-    long = replace(long, settings=long.settings.changed(num_epochs=10**6))
+    long = replace(long, settings=long.settings.with_changes(num_epochs=10**6))
     executor = LocalExecutor(store, 1)
     kinds = []
     for event in executor.run(iter([long, short])):
@@ -98,7 +98,7 @@ def test_a_killed_worker_fails_only_its_own_run(make: Any, tmp_path: Path) -> No
 def test_closing_the_iterator_ends_the_workers(make: Any, tmp_path: Path) -> None:
     plan, store = make(seeds=1), Store(tmp_path)
     endless = [
-        replace(job, settings=job.settings.changed(num_epochs=10**6)) for job in jobs_of(plan)
+        replace(job, settings=job.settings.with_changes(num_epochs=10**6)) for job in jobs_of(plan)
     ]
     executor = LocalExecutor(store, 2)
     events = executor.run(iter(endless))

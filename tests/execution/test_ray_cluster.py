@@ -59,7 +59,7 @@ def jobs_of(plan: Plan) -> list[Job]:
 
 
 def endless(job: Job) -> Job:
-    return replace(job, settings=job.settings.changed(num_epochs=10**6))
+    return replace(job, settings=job.settings.with_changes(num_epochs=10**6))
 
 
 def kinds(events: list[RunEvent], job: Job) -> list[str]:
@@ -145,8 +145,8 @@ def test_a_diverged_run_has_an_outcome_and_a_failed_run_has_none(
     make: Any, executor: RayExecutor, address: str
 ) -> None:
     good, other = jobs_of(make(seeds=1))
-    wild = good.settings.changed(optimizer="sgd", learning_rate=1e30, clip_norm=0)
-    missing = replace(good, id="gone", settings=good.settings.changed(corpus="nowhere.txt"))
+    wild = good.settings.with_changes(optimizer="sgd", learning_rate=1e30, clip_norm=0)
+    missing = replace(good, id="gone", settings=good.settings.with_changes(corpus="nowhere.txt"))
     diverging = replace(other, settings=wild)
     events = list(executor.run(iter([diverging, missing, good])))
     ends = {event.job.id: event for event in events if event.kind != "started"}

@@ -45,12 +45,14 @@ def test_a_run_from_sent_texts_equals_a_run_from_files(
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "story.txt").write_bytes(story)
-    here = job.settings.changed(corpus=(str(text_file), "story"), data_dir=str(tmp_path / "data"))
+    here = job.settings.with_changes(
+        corpus=(str(text_file), "story"), data_dir=str(tmp_path / "data")
+    )
     store = Store(tmp_path / "here")
     assert claim_and_run(replace(job, settings=here), store) == ("finished", "")
 
     pets = str(AWAY / "pets.txt")
-    there = job.settings.changed(corpus=(pets, "story"), data_dir=str(AWAY / "data"))
+    there = job.settings.with_changes(corpus=(pets, "story"), data_dir=str(AWAY / "data"))
     texts = {
         pets: Text(Path(pets), text_file.read_bytes()),
         "story": Text(AWAY / "data" / "story.txt", story),
@@ -85,14 +87,14 @@ def test_a_run_from_sent_texts_equals_a_run_from_files(
 
 def test_errors_about_a_text_name_the_path_it_was_sent_from(job: Job, story: bytes) -> None:
     file = Path("/nowhere/empty.txt")
-    broken = replace(job, settings=job.settings.changed(corpus=str(file)))
+    broken = replace(job, settings=job.settings.with_changes(corpus=str(file)))
     answer = run_remotely(broken, {str(file): Text(file, b"")}, AWAY, "192.0.2.7")
     assert answer.kind == "failed"
     assert answer.detail == ("file /nowhere/empty.txt is empty; a corpus needs text (on 192.0.2.7)")
     assert not answer.files
 
     file = Path("/nowhere/story.txt")
-    broken = replace(job, settings=job.settings.changed(corpus="story"))
+    broken = replace(job, settings=job.settings.with_changes(corpus="story"))
     answer = run_remotely(broken, {"story": Text(file, story[1:])}, AWAY, "192.0.2.7")
     assert answer.detail.startswith(f"corpus 'story': wrong checksum of {file}: SHA-256 is ")
 
@@ -100,7 +102,7 @@ def test_errors_about_a_text_name_the_path_it_was_sent_from(job: Job, story: byt
 def test_a_diverged_run_is_sent_back_and_a_trial_needs_its_journal(
     job: Job, tmp_path: Path
 ) -> None:
-    settings = job.settings.changed(optimizer="sgd", learning_rate=1e30, clip_norm=0)
+    settings = job.settings.with_changes(optimizer="sgd", learning_rate=1e30, clip_norm=0)
     trial = TrialLink(tmp_path / "no.journal", "study", 0)
     answer = run_remotely(replace(job, settings=settings, trial=trial), {}, AWAY, "192.0.2.7")
     assert answer.kind == "diverged"
@@ -127,12 +129,12 @@ def test_texts_that_are_not_files_are_not_sent(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pets.txt").write_text("pets")
     (tmp_path / "python-reference").write_text("not that one")
-    settings = make().base.changed(
+    settings = make().base.with_changes(
         corpus=("pets.txt", "story", "python-reference", "nowhere.txt", "-")
     )
     assert find_texts(settings.data) == {"pets.txt": tmp_path / "pets.txt"}
     (tmp_path / "story.txt").write_bytes(story)
-    settings = settings.changed(data_dir=".")
+    settings = settings.with_changes(data_dir=".")
     assert find_texts(settings.data)["story"] == tmp_path / "story.txt"
 
 

@@ -32,7 +32,7 @@ def test_jobs_are_those_of_the_plan(content: dict[str, Any], tmp_path: Path) -> 
     (trial,) = read_trials(plan, tmp_path)
     run = trial.run(plan)
     assert job.id == run.id
-    assert job.settings == run.settings.changed(threads=3)
+    assert job.settings == run.settings.with_changes(threads=3)
     assert job.settings.training.seed == 4
     assert job.phrases == ("The",)
     assert job.trial is not None

@@ -66,11 +66,11 @@ def test_without_claims_every_variant_is_compared_with_the_reference(make: Any) 
 
 
 def test_the_id_does_not_depend_on_where_a_run_is_computed() -> None:
-    base = Settings().changed(corpus="timemachine", num_epochs=1)
-    same = base.changed(threads=7, data_dir="/elsewhere", device="cpu")
+    base = Settings().with_changes(corpus="timemachine", num_epochs=1)
+    same = base.with_changes(threads=7, data_dir="/elsewhere", device="cpu")
     assert settings_id(same) == settings_id(base)
     others = [
-        base.changed(**change)
+        base.with_changes(**change)
         for change in ({"seed": 1}, {"cell": "gru"}, {"engine": "textbook"}, {"num_epochs": 2})
     ]
     assert len({settings_id(each) for each in [base, *others]}) == 5
@@ -78,8 +78,8 @@ def test_the_id_does_not_depend_on_where_a_run_is_computed() -> None:
 
 def test_the_id_does_not_depend_on_settings_with_default_values() -> None:
     """A setting that a later version adds must not change the ids of finished runs."""
-    base = Settings().changed(num_epochs=1)
-    assert settings_id(base) == settings_id(base.changed(dropout=0.0, cell="lstm"))
+    base = Settings().with_changes(num_epochs=1)
+    assert settings_id(base) == settings_id(base.with_changes(dropout=0.0, cell="lstm"))
 
 
 @given(
@@ -89,7 +89,9 @@ def test_the_id_does_not_depend_on_settings_with_default_values() -> None:
 )
 def test_the_id_does_not_depend_on_the_order_of_settings(change: dict[str, int]) -> None:
     backwards = dict(reversed(change.items()))
-    assert settings_id(Settings().changed(**change)) == settings_id(Settings().changed(**backwards))
+    assert settings_id(Settings().with_changes(**change)) == settings_id(
+        Settings().with_changes(**backwards)
+    )
 
 
 def test_names_of_changes() -> None:

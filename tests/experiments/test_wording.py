@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from made_up_comparisons import BITS, PERPLEXITY, compare, plan, records
 
+from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.comparison import ComparisonResult
 from rnnlab.experiments.records import Records, Timing
-from rnnlab.experiments.settings import ComparisonSettings
 from rnnlab.experiments.verdicts import judge_claims
 from rnnlab.experiments.wording import default_claim_text, describe_comparison
 

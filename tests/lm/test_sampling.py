@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.errors import DivergenceError
-from rnnlab.lm.sampling import choose
+from rnnlab.lm.sampling import choose_tokens
 
 
 def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
@@ -44,7 +44,7 @@ def test_frequencies_match_the_exact_distribution(options):
     logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
     rows = torch.tensor([logits]).expand(draws, -1)
     uniforms = np.random.default_rng(0).random(draws).tolist()
-    found = np.bincount(choose(rows, uniforms, **options), minlength=6) / draws
+    found = np.bincount(choose_tokens(rows, uniforms, **options), minlength=6) / draws
     p = exact_distribution(logits, **options)
     assert np.all(np.abs(found - p) <= 4.5 * np.sqrt(p * (1 - p) / draws))  # 0 where p is 0 or 1
 
@@ -61,7 +61,7 @@ def test_frequencies_match_the_exact_distribution(options):
 def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, forbidden, seed):
     uniforms = np.random.default_rng(seed).random(8).tolist()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "forbidden": forbidden}
-    picks = choose(torch.tensor([logits]).expand(8, -1), uniforms, **options)
+    picks = choose_tokens(torch.tensor([logits]).expand(8, -1), uniforms, **options)
     left = [x for i, x in enumerate(logits) if i != forbidden]
     top = max(left)
     for pick in picks:
@@ -83,4 +83,4 @@ def test_logits_that_are_nan_are_refused():
     logits = torch.tensor([[0.0, float("nan"), 1.0]])
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergenceError, match="the model's output is NaN"):
-            choose(logits, [0.5], temperature=temperature)
+            choose_tokens(logits, [0.5], temperature=temperature)

@@ -16,7 +16,7 @@ from rnnlab.runs.files import read_metrics
 @pytest.fixture(scope="module")
 def small(text_file: Path) -> Settings:
     """A run that takes a second and saves a state after every step."""
-    return Settings().changed(
+    return Settings().with_changes(
         corpus=str(text_file), hidden_size=12, embedding_size=4, batch_size=4, num_steps=10,
         corpus_limit=2500, num_epochs=2, num_evaluations=5, num_log_lines=7, sample_length=20,
         dropout=0.2, threads=1, checkpoint_seconds=0,
@@ -27,7 +27,7 @@ def small(text_file: Path) -> Settings:
 def stopped(small: Settings, tmp_path: Path) -> Path:
     """A run that Ctrl-C ended early."""
     directory = tmp_path / "stopped"
-    process = start(small.changed(num_epochs=2000, num_log_lines=2000), directory)
+    process = start(small.with_changes(num_epochs=2000, num_log_lines=2000), directory)
     while len(read_metrics(directory)) < 3:
         assert process.is_alive()
         time.sleep(0.01)

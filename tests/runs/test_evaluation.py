@@ -9,7 +9,7 @@ import torch
 from rnnlab.config import DataSettings, ModelSettings
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.prepared_text import read_beginning
-from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.engines import ENGINES
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Evaluation
@@ -19,7 +19,7 @@ from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
 
 WORDS = "the time traveller for so it will be convenient to speak of him "
 TEXT = "".join(WORDS[i % 60 :] + f"{i}\n" for i in range(200))
-FEW = Streaming(0, 100, evaluated_characters=300, end_characters=1000)
+FEW = StreamingLimits(0, 100, evaluated_characters=300, end_characters=1000)
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +27,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
 
 
-def evaluated(tmp_path: Path, text: str, streaming: Streaming, **split: object) -> list[Evaluation]:
+def evaluated(
+    tmp_path: Path, text: str, limits: StreamingLimits, **split: object
+) -> list[Evaluation]:
     file = tmp_path / "text.txt"
     file.write_text(text)
-    dataset = load_dataset(DataSettings(corpus=(str(file),), **split), streaming=streaming)
+    dataset = load_dataset(DataSettings(corpus=(str(file),), **split), limits=limits)
     torch.manual_seed(0)
     network = LanguageModel(ModelSettings(hidden_size=8), dataset.tokenizer.size)
     model = TextModel(network, dataset.tokenizer, "none", Compute(ENGINES["builtin"]))
@@ -51,7 +53,10 @@ def test_only_the_beginning_of_a_long_split_is_evaluated(tmp_path: Path) -> None
     train = TEXT[: sizes[0]]
     start = TEXT[sizes[0] :]
     short = evaluated(
-        tmp_path, train + start[:300] + start[400:700], STREAMING, split=(len(train), 300, 300)
+        tmp_path,
+        train + start[:300] + start[400:700],
+        STREAMING_LIMITS,
+        split=(len(train), 300, 300),
     )
     assert {record.split_characters for record in short} == {300}
     for one, other in zip(long, short, strict=True):

@@ -14,7 +14,7 @@ def test_without_a_file_settings_start_from_the_defaults() -> None:
 def test_a_file_overrides_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("hidden_size = 8\n")
-    assert starting_settings(file) == Settings().changed(hidden_size=8)
+    assert starting_settings(file) == Settings().with_changes(hidden_size=8)
 
 
 def test_a_resumed_run_overrides_the_defaults(trained: tuple[Path, str]) -> None:

@@ -58,7 +58,7 @@ def test_kill_at_any_moment(small: Settings, tmp_path: Path) -> None:
     expected: dict[str, tuple[dict[str, str], float]] = {}
     killed = 0
     for number, change in zip(range(KILLS), cycle(combinations()), strict=False):
-        settings, name = small.changed(**change), " ".join(change.values())
+        settings, name = small.with_changes(**change), " ".join(change.values())
         if name not in expected:
             undisturbed = tmp_path / name
             began = time.monotonic()
@@ -109,7 +109,7 @@ def test_a_run_that_ctrl_c_ended_is_resumed_with_another_budget(
     assert "the bits may differ" not in shown
     assert (training["resumed_at"], training["stopped_by"]) == ([step], "budget")
     other = stopped.with_name("whole")
-    assert ended_well(start(small.changed(**change), other))
+    assert ended_well(start(small.with_changes(**change), other))
     last = "checkpoint/last/model.safetensors"
     assert fingerprint(stopped)[last] == fingerprint(other)[last]
 
@@ -201,7 +201,7 @@ def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path:
             if event.is_best:
                 raise GivingUp
 
-    rarely, directory = small.changed(checkpoint_seconds=1000), tmp_path / "run"
+    rarely, directory = small.with_changes(checkpoint_seconds=1000), tmp_path / "run"
     best = directory / "checkpoint" / "best"
     with pytest.raises(GivingUp):
         train(rarely, directory, [GivesUp(at_best=True)])
@@ -211,7 +211,7 @@ def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path:
     assert not best.exists()
     train(rarely, directory, resume=True)
     kept = (best / "model.safetensors").read_bytes()
-    longer = rarely.changed(num_epochs=4)
+    longer = rarely.with_changes(num_epochs=4)
     with pytest.raises(GivingUp):
         train(longer, directory, [GivesUp(at_best=True)], resume=True)
     assert (best / "model.safetensors").read_bytes() != kept
@@ -225,7 +225,7 @@ def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path:
 def test_a_run_that_patience_ended_needs_more_patience_to_resume(
     small: Settings, tmp_path: Path
 ) -> None:
-    impatient = small.changed(learning_rate=3.0, patience=1, num_evaluations=40, num_epochs=30)
+    impatient = small.with_changes(learning_rate=3.0, patience=1, num_evaluations=40, num_epochs=30)
     assert ended_well(start(impatient, tmp_path))
     assert read_json(tmp_path / "result.json")["training"]["stopped_by"].startswith("no new best")
     with pytest.raises(RunEndedError) as caught:
@@ -240,6 +240,6 @@ def test_a_run_that_patience_ended_needs_more_patience_to_resume(
 def test_a_finished_run_without_held_out_text_is_not_resumed(
     small: Settings, tmp_path: Path
 ) -> None:
-    assert ended_well(start(small.changed(split=(1.0, 0.0, 0.0)), tmp_path))
+    assert ended_well(start(small.with_changes(split=(1.0, 0.0, 0.0)), tmp_path))
     with pytest.raises(RunEndedError, match="its budget of num_epochs = 2 is used up"):
         resumed(tmp_path)

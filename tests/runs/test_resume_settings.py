@@ -16,7 +16,7 @@ from rnnlab.files import read_json
 from rnnlab.runs.files import state_files
 from rnnlab.runs.identity import RunIdentity, check_same_run
 from rnnlab.runs.run import Run
-from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 
 
@@ -72,7 +72,7 @@ def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(
 ) -> None:
     text, directory = tmp_path / "text.txt", tmp_path / "run"
     text.write_bytes(text_file.read_bytes())
-    assert ended_well(start(small.changed(corpus=str(text)), directory))
+    assert ended_well(start(small.with_changes(corpus=str(text)), directory))
     text.write_text(text.read_text() + "More.\n")
     with pytest.raises(ChecksumError) as caught:
         resumed(directory, num_epochs=3)
@@ -97,7 +97,7 @@ def test_a_relative_path_means_the_same_text_when_resumed_elsewhere(
     """A run may be resumed in another working directory."""
     monkeypatch.chdir(text_file.parent)
     directory = tmp_path / "run"
-    train(small.changed(corpus=text_file.name), directory)
+    train(small.with_changes(corpus=text_file.name), directory)
     before = read_json(directory / "result.json")["evaluations"]
     (directory / "result.json").unlink()  # as if killed before the end
     resumed(directory)

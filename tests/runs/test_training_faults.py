@@ -14,7 +14,7 @@ from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, RunEndedError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.run import Run
-from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 
 FAULTS = int(os.environ.get("RNNLAB_FAULTS", "32"))
@@ -24,7 +24,7 @@ FAULTS = int(os.environ.get("RNNLAB_FAULTS", "32"))
 @pytest.fixture(scope="module")
 def small(text_file: Path) -> Settings:
     """Seven steps, a state after each."""
-    return Settings().changed(
+    return Settings().with_changes(
         corpus=str(text_file), hidden_size=8, embedding_size=4, batch_size=4, num_steps=10,
         corpus_limit=400, split=(0.8, 0.2, 0), max_tokens=280, num_evaluations=3, num_log_lines=4,
         sample_length=5, threads=1, checkpoint_seconds=0,
@@ -78,8 +78,8 @@ def test_a_fault_at_any_moment_of_a_resumed_run_loses_nothing(
 ) -> None:
     """What the run had before it was resumed is not lost either."""
     begun = tmp_path / "begun" / "run"
-    train(small.changed(max_tokens=160), begun)
-    longer = Run.open(begun).settings.changed(max_tokens=280)
+    train(small.with_changes(max_tokens=160), begun)
+    longer = Run.open(begun).settings.with_changes(max_tokens=280)
 
     def go_on(folder: Path) -> None:
         with suppress(RunEndedError):  # it was the very last step that failed

@@ -63,7 +63,7 @@ class Recorder(Watcher):
 
 @pytest.fixture
 def short(small: Settings) -> Settings:
-    return small.changed(num_epochs=1, num_evaluations=2)
+    return small.with_changes(num_epochs=1, num_evaluations=2)
 
 
 ENDING = ["milestone", "trained", "measuring", "end"]
@@ -74,7 +74,7 @@ def test_watchers_are_told_in_order_what_has_been_written(short: Settings, tmp_p
     train(short, tmp_path / "run", [new])
     assert new.summary() == ["begin", "step", "milestone", "step", *ENDING]
     assert new.calls.count("line") == len(read_metrics(tmp_path / "run"))
-    train(short.changed(num_epochs=2), tmp_path / "run", [resumed], resume=True)
+    train(short.with_changes(num_epochs=2), tmp_path / "run", [resumed], resume=True)
     assert resumed.summary() == ["begin", "resumed", "step", *ENDING]
 
 
@@ -93,7 +93,7 @@ def test_watchers_are_told_by_what_a_run_was_ended(short: Settings, tmp_path: Pa
 def test_a_run_that_does_not_begin_is_not_begun(short: Settings, tmp_path: Path) -> None:
     recorder, ended = Recorder(), Recorder()
     with pytest.raises(UsageError):
-        train(short.changed(corpus=str(tmp_path / "lost.txt")), tmp_path / "run", [recorder])
+        train(short.with_changes(corpus=str(tmp_path / "lost.txt")), tmp_path / "run", [recorder])
     assert recorder.calls == []
     train(short, tmp_path / "run")
     with pytest.raises(RunEndedError):

@@ -6,17 +6,17 @@ from typing import Any
 
 from rnnlab.config import DataSettings
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.errors import RnnlabError
 
-ALL = replace(STREAMING, from_bytes=0)
+ALL = replace(STREAMING_LIMITS, from_bytes=0)
 """Every text is streamed, however short."""
 
 
-def outcome(data: DataSettings, streaming: Streaming | None) -> Any:
+def outcome(data: DataSettings, limits: StreamingLimits | None) -> Any:
     """All that a dataset is, or its error."""
     try:
-        return outcome_of(load_dataset(data, streaming=streaming or STREAMING))
+        return outcome_of(load_dataset(data, limits=limits or STREAMING_LIMITS))
     except RnnlabError as error:
         return type(error), str(error)
 
@@ -32,7 +32,7 @@ def outcome_of(found: Dataset) -> dict[str, Any]:
     }
 
 
-def read(tmp_path: Path, content: bytes, streaming: Streaming = ALL, **values: Any) -> Dataset:
+def read(tmp_path: Path, content: bytes, limits: StreamingLimits = ALL, **values: Any) -> Dataset:
     file = tmp_path / "text.txt"
     file.write_bytes(content)
-    return load_dataset(DataSettings(corpus=(str(file),), **values), streaming=streaming)
+    return load_dataset(DataSettings(corpus=(str(file),), **values), limits=limits)

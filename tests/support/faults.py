@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from power import PowerFailure
+from power_failure import PowerFailure
 
 Kind = Literal["ENOSPC", "EIO", "short write", "crash", "power failure"]
 KINDS: tuple[Kind, ...] = ("ENOSPC", "EIO", "short write", "crash", "power failure")

@@ -28,12 +28,12 @@ with atheris.instrument_imports(include=["rnnlab"]):
     from rnnlab.errors import RnnlabError
     from rnnlab.experiments.plan import read_plan
     from rnnlab.files import sealed
-    from rnnlab.lm.checkpoint import load_model, save_model
     from rnnlab.lm.model import LanguageModel
+    from rnnlab.lm.model_folder import load_model, save_model
     from rnnlab.lm.tensor_file import read_tensors, write_tensors
     from rnnlab.runs.files import state_files
     from rnnlab.runs.run import Run
-    from rnnlab.runs.saved_state import newest_state
+    from rnnlab.runs.state_saver import newest_state
     from rnnlab.runs.training import train
 
 FOLDER = Path(tempfile.mkdtemp(prefix="rnnlab-fuzz-"))
@@ -106,7 +106,7 @@ def state(data: bytes) -> None:
     if not SOUND:
         text = FOLDER / "text.txt"
         text.write_text(made_up_text(40))
-        asked = Settings().changed(
+        asked = Settings().with_changes(
             corpus=str(text), hidden_size=4, embedding_size=2, batch_size=2, num_steps=5,
             max_tokens=30, num_evaluations=0, sample_length=0, threads=1,
         )  # fmt: skip

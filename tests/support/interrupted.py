@@ -77,7 +77,7 @@ def resumed(directory: Path, **changes: Any) -> str:
     from rnnlab.runs.training import train
 
     shown = io.StringIO()
-    settings = Run.open(directory).settings.changed(**changes)
+    settings = Run.open(directory).settings.with_changes(**changes)
     display = TrainingDisplay(console=Console(file=shown, width=500))
     train(settings, directory, [display], resume=True)
     return shown.getvalue()

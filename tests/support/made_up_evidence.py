@@ -1,10 +1,10 @@
 """Evidence for the doctor's rules: a healthy run, unless arguments say otherwise."""
 
 from rnnlab.config import Settings
+from rnnlab.doctor.activity import WeightFacts
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.doctor.history import HeldOutLine, History, TrainLine
 from rnnlab.doctor.text_levels import TextLevels
-from rnnlab.doctor.weights import WeightFacts
 
 FALLING = tuple(3 - 0.05 * n for n in range(40))
 
@@ -32,7 +32,7 @@ def evidence(
         for n, value in enumerate(nats, start=1)
     )
     evaluations = tuple(HeldOutLine(100 * n, value) for n, value in enumerate(held_out, start=1))
-    asked = Settings().changed(**settings)
+    asked = Settings().with_changes(**settings)
     history = History(asked, lines, evaluations, stopped_by, 50, tokens)
     facts = WeightFacts(moved, tuple(gates), tuple(layers))
     return Evidence(history, TextLevels(tokens, unigram, gain), facts)

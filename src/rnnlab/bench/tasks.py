@@ -51,7 +51,7 @@ class Case:
     @property
     def settings(self) -> Settings:
         """Settings of a model with one layer and one-hot input, trained by SGD."""
-        return Settings().changed(
+        return Settings().with_changes(
             cell=self.cell, hidden_size=self.hidden_size, input="one-hot",
             optimizer="sgd", learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM,
         )  # fmt: skip

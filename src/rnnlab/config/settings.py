@@ -39,9 +39,9 @@ class Settings(SettingsGroup):
     @classmethod
     def from_flat(cls, values: Mapping[str, Any], where: str = "settings") -> Self:
         """Build from one flat mapping; raise UsageError, each line beginning with `where`."""
-        return cls().changed(where, **values)
+        return cls().with_changes(where, **values)
 
-    def changed(self, where: str = "settings", /, **values: Any) -> Self:
+    def with_changes(self, where: str = "settings", /, **values: Any) -> Self:
         """Return a copy with some settings replaced; all rules are checked again."""
         names = self.names()
         for name in values:

@@ -10,7 +10,7 @@ prepared_text.py    a corpus after its text rule: split sizes, vocabulary
 splits.py           train, validation, test
 tokenizer.py        tokenizers by name; defined in {base,char,word}_tokenizer*.py
 token_cache.py      files of ids for texts that are too large for memory
-streaming.py        which texts those are
+streaming_limits.py which texts those are, and how much of them is kept
 dataset.py          all of this together: splits and their ids
 batches.py          ids become batches
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rnnlab.data.decoding import chunks
 from rnnlab.data.named_corpora import NAMED, NAMES, PYTHON_REFERENCE, load_default, python_reference
-from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.data.texts import Source, TextFile, TextInMemory
 from rnnlab.errors import CorpusError, UsageError, suggest
 from rnnlab.files import check_not_special
@@ -57,20 +57,20 @@ def open_corpus(
     names: Sequence[str],
     data_dir: str = "",
     errors: str = "strict",
-    streaming: Streaming = STREAMING,
+    limits: StreamingLimits = STREAMING_LIMITS,
 ) -> Corpus:
     """Open a corpus: `auto`, a named one, a text file, `-` (standard input), or several of these.
 
-    If the files are large together (`streaming.from_bytes`), they are only read for their
+    If the files are large together (`limits.from_bytes`), they are only read for their
     checksums here, and decoded when the pieces are read. Everything else is read into memory.
 
     Raises UsageError for a name that is neither known nor a file, CorpusError for a text that
     cannot be read, ChecksumError for a named corpus with another content.
     """
     files = [name for name in names if is_text_file(name)]
-    is_long = sum(Path(name).stat().st_size for name in files) >= streaming.from_bytes
+    is_long = sum(Path(name).stat().st_size for name in files) >= limits.from_bytes
     parts = tuple(
-        TextFile.open(name, errors, streaming.chunk_bytes)
+        TextFile.open(name, errors, limits.chunk_bytes)
         if is_long and name in files
         else _load(name, data_dir, errors)
         for name in names

@@ -23,7 +23,12 @@ from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
 from rnnlab.data.prepared_text import PreparedText
 from rnnlab.data.splits import SPLITS, Split
-from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming, no_progress
+from rnnlab.data.streaming_limits import (
+    STREAMING_LIMITS,
+    ProgressCallback,
+    StreamingLimits,
+    no_progress,
+)
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
@@ -65,7 +70,7 @@ class _Tokenized:
 def load_dataset(
     settings: DataSettings,
     tokenizer: Tokenizer | None = None,
-    streaming: Streaming = STREAMING,
+    limits: StreamingLimits = STREAMING_LIMITS,
     watch: ProgressCallback = no_progress,
 ) -> Dataset:
     """Read, preprocess, split and tokenize the text that `settings` name.
@@ -74,10 +79,10 @@ def load_dataset(
     minutes. Raises as `open_corpus` does, and CorpusError if the training split is too short or
     the ids of a long text cannot be written to the cache.
     """
-    corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, streaming)
+    corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
     text = PreparedText(corpus, settings, watch)
     if corpus.is_long:
-        tokenized = _tokenized_in_cache(text, settings, tokenizer, streaming)
+        tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
     else:
         tokenized = _tokenized_in_memory(text, tokenizer)
     splits, start = {}, 0
@@ -107,19 +112,19 @@ def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _To
 
 
 def _tokenized_in_cache(
-    text: PreparedText, settings: DataSettings, tokenizer: Tokenizer | None, streaming: Streaming
+    text: PreparedText, settings: DataSettings, tokenizer: Tokenizer | None, limits: StreamingLimits
 ) -> _Tokenized:
     def make(writer: TokenWriter) -> dict[str, Any]:
-        used, splits = _tokenize(text, tokenizer, writer, streaming)
+        used, splits = _tokenize(text, tokenizer, writer, limits)
         return {"tokenizer": used.to_json(), "splits": splits}
 
     folder = cache_folder() / "tokens"
-    key = _key(text, settings, streaming, None)
+    key = _key(text, settings, limits, None)
     if tokenizer:
         # Usually the one that was trained on this text with these settings.
         known = token_cache.find(folder, key)
         if not known or known.content["tokenizer"] != tokenizer.to_json():
-            key = _key(text, settings, streaming, tokenizer)
+            key = _key(text, settings, limits, tokenizer)
     entry = token_cache.find_or_make(folder, key, make)
     used = tokenizer or tokenizer_from_json(entry.content["tokenizer"])
     return _Tokenized(entry.ids, used, entry.content["splits"])
@@ -129,11 +134,11 @@ def _tokenize(
     text: PreparedText,
     tokenizer: Tokenizer | None,
     writer: TokenWriter,
-    streaming: Streaming | None = None,
+    limits: StreamingLimits | None = None,
 ) -> tuple[Tokenizer, dict[str, dict[str, Any]]]:
     """Write the ids of all splits; return the tokenizer and what else is kept of each split.
 
-    streaming: how much of the characters is kept; without it, all of them.
+    limits: how much of the characters is kept; without it, all of them.
     """
     sizes = text.split_sizes()
     tokenizer = tokenizer or text.train_tokenizer(sizes["train"])
@@ -141,9 +146,9 @@ def _tokenize(
     reader, splits = PieceReader(text.limited("tokenizing")), {}
     for name, size in sizes.items():
         kept, before = BeginningAndEnd(), writer.tokens
-        if streaming:
-            last = streaming.end_characters if name == "train" else 0
-            kept = BeginningAndEnd(streaming.evaluated_characters, last)
+        if limits:
+            last = limits.end_characters if name == "train" else 0
+            kept = BeginningAndEnd(limits.evaluated_characters, last)
         for ids in tokenizer.encode_pieces(kept.passing(reader.take(size))):
             writer.write(ids)
         splits[name] = {
@@ -159,7 +164,7 @@ def _tokenize(
 
 
 def _key(
-    text: PreparedText, settings: DataSettings, streaming: Streaming, tokenizer: Tokenizer | None
+    text: PreparedText, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
 ) -> str:
     """A hash of everything that the ids, and what is stored along with them, depend on."""
     ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps"}
@@ -173,7 +178,7 @@ def _key(
             "corpus": text.corpus.source.sha256,
             "data": settings.model_dump(mode="json", exclude=ignored),
             "tokenizer": tokenizer and tokenizer.to_json(),
-            "characters": [streaming.evaluated_characters, streaming.end_characters],
+            "characters": [limits.evaluated_characters, limits.end_characters],
             "versions": [unicodedata.unidata_version, tokenizers.__version__],
         }
     )

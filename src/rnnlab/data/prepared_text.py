@@ -8,7 +8,7 @@ from rnnlab.data.corpus import Corpus, open_corpus
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
 from rnnlab.data.preprocessing import preprocess_pieces
 from rnnlab.data.splits import split_sizes
-from rnnlab.data.streaming import STREAMING, ProgressCallback, Streaming
+from rnnlab.data.streaming_limits import STREAMING_LIMITS, ProgressCallback, StreamingLimits
 from rnnlab.data.texts import Source
 from rnnlab.data.tokenizer import Tokenizer, first_tokens, train_usable_tokenizer
 from rnnlab.errors import CorpusError
@@ -70,14 +70,14 @@ class PreparedText:
 
 
 def read_beginning(
-    name: str, errors: str, rule: str, streaming: Streaming = STREAMING
+    name: str, errors: str, rule: str, limits: StreamingLimits = STREAMING_LIMITS
 ) -> tuple[Source, str, int]:
     """Read a text and apply a text rule.
 
     Returns its source, the text (of a long one only the beginning, which is what is evaluated), and
     the number of characters of all of it. Raises as `open_corpus` does.
     """
-    corpus = open_corpus([name], errors=errors, streaming=streaming)
-    kept = BeginningAndEnd(streaming.evaluated_characters) if corpus.is_long else BeginningAndEnd()
+    corpus = open_corpus([name], errors=errors, limits=limits)
+    kept = BeginningAndEnd(limits.evaluated_characters) if corpus.is_long else BeginningAndEnd()
     characters = sum(map(len, kept.passing(preprocess_pieces(corpus.pieces(), rule))))
     return corpus.source, kept.beginning(), characters

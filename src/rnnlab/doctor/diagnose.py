@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnlab.console import counted
+from rnnlab.doctor.activity import weight_facts
 from rnnlab.doctor.diagnosis import Diagnosis, Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.doctor.history import History, read_history
@@ -14,14 +15,13 @@ from rnnlab.doctor.rules_curve import batch_too_large, clipping, diverged, overf
 from rnnlab.doctor.rules_learning import learning_rate_too_low, stuck_at_unigram
 from rnnlab.doctor.rules_regularization import regularization_too_strong
 from rnnlab.doctor.text_levels import text_levels
-from rnnlab.doctor.weights import weight_facts
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.evaluation import training_data
 from rnnlab.runs.files import RUN_CONFIG
 from rnnlab.runs.resume import check_settings
 from rnnlab.runs.run import Run
-from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_saver import newest_state
 
 RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "diverged": diverged,

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from rnnlab.config import Settings
+from rnnlab.doctor.activity import WeightFacts
 from rnnlab.doctor.diagnosis import MissingEvidence
 from rnnlab.doctor.history import History, mean_nats
 from rnnlab.doctor.text_levels import TextLevels
-from rnnlab.doctor.weights import WeightFacts
 
 MIN_BUDGET_SHARE = 0.25
 """Share of the budget before which a lack of progress is not a sign of illness."""

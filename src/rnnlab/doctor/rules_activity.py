@@ -1,10 +1,10 @@
 """Illnesses that show when the last weights read the text: saturated gates, dead units."""
 
 from rnnlab.config import Settings
+from rnnlab.doctor.activity import GateActivity, LayerActivity
 from rnnlab.doctor.advice import flag, lower_rate, weaker_decay
 from rnnlab.doctor.diagnosis import Finding
 from rnnlab.doctor.evidence import Evidence
-from rnnlab.doctor.weights import GateActivity, LayerActivity
 
 SATURATED_SHARE = 0.9
 """Share of a gate's activations at the ends of its range, over all units and the whole text. In a

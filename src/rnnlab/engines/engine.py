@@ -72,7 +72,7 @@ class Reader(Protocol):
     ) -> bool:
         """Read all but the last row of ids (T + 1, B), and fill in the tokens that are not `known`.
 
-        The first row must be known. Each token is chosen as by `rnnlab.lm.sampling.choose`, with
+        The first row must be known. Each token is chosen as by `lm.sampling.choose_tokens`, with
         the number at its place in `uniforms`; choice: temperature, top_k, top_p, forbidden (-1:
         none). The state is carried on. Returns False if the model's output is NaN or infinite.
         """

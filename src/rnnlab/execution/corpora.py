@@ -12,7 +12,7 @@ from rnnlab.experiments.records import Records
 
 def resolve_corpora(settings: Settings, origin: Path) -> Settings:
     """Make paths of corpora absolute that are relative to the folder of the experiment's file."""
-    return settings.changed(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
+    return settings.with_changes(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
 
 
 def check_corpora(records: Records) -> None:

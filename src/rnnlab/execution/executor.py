@@ -43,7 +43,7 @@ class Job:
         """Return the job of a planned run; `threads` is used if its settings give none."""
         settings = resolve_corpora(run.settings, plan.origin)
         if not settings.machine.threads:
-            settings = settings.changed(threads=threads)
+            settings = settings.with_changes(threads=threads)
         asked = plan.settings
         return cls(
             run.id, f"{run.variant}, seed {run.seed}", settings,

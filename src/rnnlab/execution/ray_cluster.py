@@ -106,7 +106,7 @@ class RayExecutor(Executor):
             texts = {name: self._send(file) for name, file in find_texts(data).items()}
             if data.data_dir:
                 data_dir = str(Path(data.data_dir).resolve())
-                job = replace(job, settings=job.settings.changed(data_dir=data_dir))
+                job = replace(job, settings=job.settings.with_changes(data_dir=data_dir))
             function = self._run_job.options(**self._resources(job))
             stream = function.remote(VERSION, job, self.store.folder.resolve(), texts)
             self._running[stream] = (job, claim.pop_all())

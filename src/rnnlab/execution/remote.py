@@ -107,9 +107,9 @@ def unpack_texts(
             file.write_bytes(text.content)
             paths[str(file)] = str(text.file)
     if not named.is_dir():
-        return settings.changed(corpus=tuple(corpus)), paths
+        return settings.with_changes(corpus=tuple(corpus)), paths
     paths[str(named)] = settings.data.data_dir
-    return settings.changed(corpus=tuple(corpus), data_dir=str(named)), paths
+    return settings.with_changes(corpus=tuple(corpus), data_dir=str(named)), paths
 
 
 def pack_run(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:

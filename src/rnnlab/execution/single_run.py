@@ -20,7 +20,7 @@ from rnnlab.runs.files import state_folder
 from rnnlab.runs.identity import BUILT_WITH
 from rnnlab.runs.preparation import prepare
 from rnnlab.runs.run import Run
-from rnnlab.runs.saved_state import newest_state
+from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 from rnnlab.signals import INTERRUPTS
 

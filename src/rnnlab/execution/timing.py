@@ -36,9 +36,9 @@ def measure(
     for variant in plan.variants:
         # The speed does not depend on the learning rate, and training does not diverge at this one.
         settings = resolve_corpora(plan.variant_settings(variant.name), plan.origin)
-        settings = settings.changed(learning_rate=1e-6)
+        settings = settings.with_changes(learning_rate=1e-6)
         if timing.threads:
-            settings = settings.changed(threads=timing.threads)
+            settings = settings.with_changes(threads=timing.threads)
         ready[variant.name] = prepare(settings)
     tasks: dict[str, Task] = {
         f"{TRAINING}: {name}": each.trainer.steps_without_end() for name, each in ready.items()

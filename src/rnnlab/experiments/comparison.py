@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.pairing import Unit
-from rnnlab.experiments.settings import ComparisonSettings
 
 Verdict = Literal["supported", "contradicted", "not shown"]
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from rnnlab.config import Settings
 from rnnlab.errors import UsageError, unknown
-from rnnlab.experiments.settings import ComparisonSettings, ExperimentSettings
+from rnnlab.experiments.claims import ComparisonSettings
+from rnnlab.experiments.settings import ExperimentSettings
 
 TEXT_SETTINGS = ("corpus", "corpus_limit", "preprocessing", "split")
 """Settings that decide which text is held out."""

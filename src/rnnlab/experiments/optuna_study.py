@@ -68,7 +68,7 @@ class Trial:
     def run(self, plan: Plan) -> PlannedRun:
         """Return the run of this trial; raises UsageError if its settings are inconsistent."""
         seed = plan.settings.seeds[0]
-        settings = plan.base.changed(f"trial {self.number}", **self.change, seed=seed)
+        settings = plan.base.with_changes(f"trial {self.number}", **self.change, seed=seed)
         return PlannedRun(change_name(self.change), seed, settings)
 
 
@@ -241,7 +241,7 @@ def study_name(plan: Plan) -> str:
     in the same journal.
     """
     asked = search_settings(plan).model_dump(mode="json", exclude={"count", "prune"})
-    base = plan.base.changed(seed=plan.settings.seeds[0])
+    base = plan.base.with_changes(seed=plan.settings.seeds[0])
     return short_hash([asked, settings_id(base)])
 
 

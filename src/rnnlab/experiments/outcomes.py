@@ -1,9 +1,11 @@
 """The outcomes that an experiment can measure, each defined once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from rnnlab.errors import unknown
 
 LARGEST_LOGARITHM = 709.0
 """The exponential function of more than this overflows."""
@@ -76,3 +78,10 @@ decay: |log10(norm of dL_T/dh_(T-31) / norm of dL_T/dh_(T-1))|, 0 if the gradien
 nor explodes on its way back through 30 time steps. The step from h_T to h_(T-1) is left out: the
 output layer reads h_T, and only the next time step reads h_(T-1).
 """
+
+
+def check_outcomes(names: Iterable[str]) -> None:
+    """Raise ValueError for an outcome that does not exist."""
+    for name in names:
+        if name not in OUTCOMES:
+            raise ValueError(str(unknown("outcome", name, OUTCOMES)))

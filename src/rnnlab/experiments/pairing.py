@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.settings import ComparisonSettings
 
 Unit = Literal["seed", "round"]
 """By which figures are paired."""

@@ -13,15 +13,9 @@ import numpy as np
 
 from rnnlab.config import Settings, find_config, read_toml
 from rnnlab.errors import UsageError, unknown
+from rnnlab.experiments.claims import ClaimSettings, ComparisonSettings
 from rnnlab.experiments.feasibility import check_claims, measurable_outcomes, reason_not_comparable
-from rnnlab.experiments.settings import (
-    ClaimSettings,
-    ComparisonSettings,
-    ExperimentSettings,
-    Range,
-    VariantSettings,
-    apply_quick,
-)
+from rnnlab.experiments.settings import ExperimentSettings, Range, VariantSettings, apply_quick
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
 """Settings that decide where a run is computed or shown, not its result."""
@@ -63,7 +57,7 @@ class Plan:
     def variant_settings(self, name: str, seed: int = 0) -> Settings:
         """Return all settings of a variant's run."""
         change = next(v.change for v in self.variants if v.name == name)
-        return self.base.changed(f"variant {name!r}", **change, seed=seed)
+        return self.base.with_changes(f"variant {name!r}", **change, seed=seed)
 
     @property
     def timing_ids(self) -> dict[str, str]:
@@ -126,7 +120,7 @@ def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     if settings.quick:
         make_plan(apply_quick(content), name, f"{where}: quick")
     runs = tuple(
-        PlannedRun(variant, seed, run.changed(seed=seed))
+        PlannedRun(variant, seed, run.with_changes(seed=seed))
         for seed in settings.seeds
         for variant, run in by_variant.items()
     )
@@ -140,7 +134,7 @@ def _base(values: Mapping[str, Any]) -> Settings:
     if not isinstance(config, str):
         raise UsageError(f"base: config must be text, not {config!r}")
     start = Settings.from_toml(find_config(config)) if config else Settings()
-    base = start.changed("base", **values)
+    base = start.with_changes("base", **values)
     if base.data.corpus == ("auto",):
         raise UsageError("base: corpus = 'auto' depends on the machine; name a corpus")
     return base
@@ -205,7 +199,7 @@ def _settings_by_variant(
         if variant.name in by_variant:
             raise UsageError(f"{where} occurs twice")
         try:
-            by_variant[variant.name] = base.changed(where, **variant.change)
+            by_variant[variant.name] = base.with_changes(where, **variant.change)
         except UsageError as error:
             for line in str(error).splitlines():
                 faults.setdefault(line.removeprefix(where), line)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from rnnlab.experiments.claims import TOLERANT, ComparisonSettings
 from rnnlab.experiments.comparison import ClaimVerdict, ComparisonResult, Verdict
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.pairing import Pairs, find_pairs
 from rnnlab.experiments.records import Records
-from rnnlab.experiments.settings import TOLERANT, ComparisonSettings
 from rnnlab.experiments.statistics import (
     LEVEL,
     Estimate,

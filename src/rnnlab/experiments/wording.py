@@ -3,9 +3,9 @@
 import math
 from typing import Literal
 
+from rnnlab.experiments.claims import TOLERANT, ComparisonSettings
 from rnnlab.experiments.comparison import ComparisonResult
 from rnnlab.experiments.outcomes import OUTCOMES, Outcome
-from rnnlab.experiments.settings import TOLERANT, ComparisonSettings
 from rnnlab.experiments.statistics import LEVEL, POWER
 
 LARGEST_DETECTABLE = 1000.0

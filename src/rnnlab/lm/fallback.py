@@ -6,7 +6,6 @@ classes here do the same work, so that nothing else depends on what an engine br
 Legend: T time steps, B batch, V vocabulary size.
 """
 
-import math
 import sys
 from typing import Any
 
@@ -20,7 +19,8 @@ from rnnlab.engines import Reader, TrainingStep
 from rnnlab.engines.engine import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
-from rnnlab.lm.sampling import choose
+from rnnlab.lm.optimizers import clip_gradients
+from rnnlab.lm.sampling import choose_tokens
 
 
 def make_reader(model: LanguageModel, compute: Compute, batch_size: int, num_steps: int) -> Reader:
@@ -68,7 +68,7 @@ class FallbackReader:
             logits = self._logits(ids[begin:position])[-1]  # (B, V)
             if rows := [row for row, fixed in enumerate(is_known[position]) if not fixed]:
                 own = [numbers[position][row] for row in rows]
-                chosen = choose(logits[rows].float().cpu(), own, **choice)
+                chosen = choose_tokens(logits[rows].float().cpu(), own, **choice)
                 for row, token in zip(rows, chosen, strict=True):
                     ids[position, row] = token
         return True
@@ -95,8 +95,8 @@ class FallbackTrainingStep:
         loss, state = self.loss(ids, targets, state)
         self.model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip_norm or math.inf)
-        return loss.item(), norm.item(), detached(state)
+        norm = clip_gradients(self.model.parameters(), clip_norm)
+        return loss.item(), norm, detached(state)
 
     def loss(self, ids: Ids, targets: Ids, state: ModelState) -> tuple[Tensor, ModelState]:
         """Return the mean cross entropy in nats over a batch (T, B), and the state after it."""

@@ -17,7 +17,7 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
-from rnnlab.lm.sampling import IMPOSSIBLE, not_finite
+from rnnlab.lm.sampling import IMPOSSIBLE, draw_uniforms, not_finite
 
 PIECE_TOKENS = 256
 """Longest piece that an engine's own reader writes in one call."""
@@ -84,8 +84,7 @@ def _page(
         ids[: len(prefix), row] = prefix
         known[written, row] = False
         if settings.temperature:
-            stream = np.random.default_rng((settings.seed, row))
-            uniforms[written, row] = stream.random(settings.length)
+            uniforms[written, row] = draw_uniforms(settings.seed, row, settings.length)
     return ids, known, uniforms
 
 

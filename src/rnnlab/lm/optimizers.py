@@ -1,8 +1,9 @@
-"""torch's optimizers by name."""
+"""torch's optimizers by name, and the clipping of gradients."""
 
+import math
 from collections.abc import Callable, Iterable
 
-from torch import Tensor, optim
+from torch import Tensor, nn, optim
 
 from rnnlab.config import LEARNING_RATES, TrainingSettings
 
@@ -42,3 +43,11 @@ def make_optimizer(settings: TrainingSettings, parameters: Iterable[Tensor]) -> 
     """Return the optimizer that `settings` name."""
     maker = OPTIMIZERS[settings.optimizer]
     return maker(list(parameters), settings, peak_learning_rate(settings))
+
+
+def clip_gradients(parameters: Iterable[Tensor], clip_norm: float) -> float:
+    """Scale all gradients by clip_norm / norm if their common L2 norm is larger; 0: never.
+
+    Returns the norm before clipping. Source: Pascanu et al. 2013, arXiv:1211.5063, section 3.2.
+    """
+    return nn.utils.clip_grad_norm_(parameters, clip_norm or math.inf).item()

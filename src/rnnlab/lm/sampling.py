@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.errors import DivergenceError
@@ -12,7 +13,7 @@ IMPOSSIBLE = float("-inf")
 """The logit, or the log probability, of a token that is never chosen."""
 
 
-def choose(
+def choose_tokens(
     logits: Tensor,
     uniforms: Sequence[float],
     *,
@@ -50,6 +51,11 @@ def choose(
         for row, uniform in zip(cumulated, uniforms, strict=True)
     ]
     return [int(order[row, pick]) for row, pick in enumerate(picks)]
+
+
+def draw_uniforms(seed: int, row: int, count: int) -> NDArray[np.float64]:
+    """Return `count` random numbers in [0, 1) for one text; each row has a generator of its own."""
+    return np.random.default_rng((seed, row)).random(count)
 
 
 def not_finite() -> DivergenceError:

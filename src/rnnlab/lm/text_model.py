@@ -13,7 +13,7 @@ from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import CorpusError
-from rnnlab.lm import checkpoint
+from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, bits_per_character, total_nats, unwatched
 from rnnlab.lm.generate import beam_search, generate_ids
@@ -60,17 +60,17 @@ class TextModel:
         if this machine lacks the engine, device or precision.
         """
         machine = machine or ComputeSettings()
-        folder, found = checkpoint.find_model(Path(path), which)
-        model, tokenizer, about = checkpoint.load_model(folder)
+        folder, found = model_folder.find_model(Path(path), which)
+        model, tokenizer, about = model_folder.load_model(folder)
         compute = Compute.choose(machine, model.settings.cell)
-        rule = checkpoint.settings_in(
+        rule = model_folder.settings_in(
             about, "data", DataSettings, folder / MODEL_CONFIG
         ).preprocessing
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Write a model folder, which `load` reads; `weights` replace the model's own if given."""
-        checkpoint.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
+        model_folder.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
 
     def checkpoint_notices(self, asked: str) -> list[str]:
         """Return a notice if the weights are not from the checkpoint asked for."""

@@ -87,7 +87,7 @@ def search_section(records: Records) -> SearchSection | None:
 
 
 def _best_settings(base: Settings, change: dict[str, Any], seed: int) -> list[str]:
-    settings = base.changed("best trial", **change, seed=seed).flat()
+    settings = base.with_changes("best trial", **change, seed=seed).flat()
     default = Settings().flat()
     changed = {name: value for name, value in settings.items() if value != default[name]}
     return tomli_w.dumps(changed).splitlines()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rnnlab.lm.checkpoint import save_weights
+from rnnlab.lm.model_folder import save_weights
 from rnnlab.lm.text_model import TextModel
 
 BEST = "best."

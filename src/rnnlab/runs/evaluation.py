@@ -8,7 +8,7 @@ from rnnlab.config import CONTEXTS, DataSettings
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.prepared_text import read_beginning
-from rnnlab.data.streaming import ProgressCallback, no_progress
+from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.errors import ChecksumError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity

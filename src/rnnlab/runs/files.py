@@ -19,7 +19,7 @@ LOCK = ".lock"
 
 
 def state_folder(directory: Path) -> Path:
-    """Return the folder of a run's training states; see `rnnlab.runs.saved_state`."""
+    """Return the folder of a run's training states; see `rnnlab.runs.state_saver`."""
     return directory / "checkpoint" / "state"
 
 

@@ -9,7 +9,7 @@ import torch
 from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming import ProgressCallback, no_progress
+from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
@@ -55,7 +55,7 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
 def _located(settings: Settings) -> Settings:
     """Make paths absolute: training may be resumed in another working directory."""
     data = settings.data
-    return settings.changed(
+    return settings.with_changes(
         corpus=tuple(str(Path(c).resolve()) if is_text_file(c) else c for c in data.corpus),
         data_dir=str(Path(data.data_dir).resolve()) if data.data_dir else "",
     )
@@ -68,7 +68,7 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
     if corpus == ("auto",):
         corpus = (dataset.corpus.name,)
     no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
-    return settings.changed(
+    return settings.with_changes(
         corpus=corpus,
         learning_rate=peak_learning_rate(training),
         max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,

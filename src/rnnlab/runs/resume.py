@@ -22,7 +22,7 @@ from rnnlab.runs.files import (
     state_files,
 )
 from rnnlab.runs.identity import check_same_run, why_bits_may_differ
-from rnnlab.runs.saved_state import SavedState, foreign_state, newest_state
+from rnnlab.runs.state_saver import SavedState, foreign_state, newest_state
 from rnnlab.runs.writer import RunWriter
 
 MOVE_AWAY = "; move it away to go on without it"

@@ -15,12 +15,13 @@ from rnnlab.errors import (
     as_out_of_memory,
 )
 from rnnlab.lm.train import Step
+from rnnlab.runs.directory import check_new, lock_run_directory, make_directory
 from rnnlab.runs.files import state_files
 from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
 from rnnlab.runs.resume import mend_settings, restore, settings_to_resume
-from rnnlab.runs.run import Run, check_new, lock_run_directory, make_directory
-from rnnlab.runs.saved_state import SavedState, newest_state
+from rnnlab.runs.run import Run
+from rnnlab.runs.state_saver import SavedState, newest_state
 from rnnlab.runs.watcher import Watcher, Watchers
 from rnnlab.runs.writer import RunWriter
 from rnnlab.signals import stopping_on_signals

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rnnlab.config import CONTEXTS
-from rnnlab.data.streaming import ProgressCallback
+from rnnlab.data.streaming_limits import ProgressCallback
 from rnnlab.errors import DivergenceError
 from rnnlab.files import appending, flushed_size, remove_leftovers, write_atomically, write_json
 from rnnlab.lm.evaluate import Evaluation
@@ -19,7 +19,7 @@ from rnnlab.runs.files import ENVIRONMENT, RESULT, RUN_CONFIG, SAMPLES
 from rnnlab.runs.identity import identify
 from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.preparation import Prepared
-from rnnlab.runs.saved_state import StateFacts, StateSaver, Tensors
+from rnnlab.runs.state_saver import StateFacts, StateSaver, Tensors
 from rnnlab.runs.watcher import Line
 
 RESULT_FORMAT = 1

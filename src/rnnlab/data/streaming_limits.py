@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Streaming:
+class StreamingLimits:
     """When and how a text is streamed: read in pieces, its ids kept in a file that is mapped."""
 
     from_bytes: int = 2**25
@@ -21,7 +21,7 @@ class Streaming:
     """How much of the end of the training split is kept, for simple methods to learn from."""
 
 
-STREAMING = Streaming()
+STREAMING_LIMITS = StreamingLimits()
 
 ProgressCallback = Callable[[str, float], None]
 """Called with what is being done, such as "tokenizing", and the share that is done."""

@@ -13,7 +13,7 @@ from command_line import Cli
 from interrupted import ended_well, fingerprint, resumed, start
 
 from rnnlab.config import Settings
-from rnnlab.data.streaming import ProgressCallback
+from rnnlab.data.streaming_limits import ProgressCallback
 from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 from rnnlab.lm.text_model import TextModel
@@ -21,7 +21,7 @@ from rnnlab.lm.train import Step
 from rnnlab.runs import training
 from rnnlab.runs.files import read_metrics, state_files
 from rnnlab.runs.preparation import Prepared, prepare
-from rnnlab.runs.saved_state import StateFacts, StateSaver, newest_state
+from rnnlab.runs.state_saver import StateFacts, StateSaver, newest_state
 from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
@@ -90,7 +90,7 @@ def test_the_second_of_two_new_runs_in_one_directory_is_refused(
 
 def test_a_directory_in_use_is_refused(cli: Cli, small: Settings, tmp_path: Path) -> None:
     directory = tmp_path / "run"
-    process = start(small.changed(num_epochs=1000), directory)
+    process = start(small.with_changes(num_epochs=1000), directory)
     while not state_files(directory):
         time.sleep(0.01)
     host = os.uname().nodename
@@ -225,9 +225,9 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
 ) -> None:
     """If saving is slow, it is done less often than asked."""
     clock = [0.0]
-    monkeypatch.setattr("rnnlab.runs.saved_state.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("rnnlab.runs.state_saver.time.perf_counter", lambda: clock[0])
     monkeypatch.setattr(
-        "rnnlab.runs.saved_state.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
+        "rnnlab.runs.state_saver.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
     )
     states = StateSaver(tmp_path, 30)
     states.make_folder()

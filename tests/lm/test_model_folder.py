@@ -19,8 +19,8 @@ from rnnlab.config import ModelSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.files import sealed, write_json
-from rnnlab.lm.checkpoint import find_model, load_model, save_model
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.model_folder import find_model, load_model, save_model
 
 TEXT = "über the sea,\nthe naïve 🙂 sea\n" * 3
 TOKENIZERS = {

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pooch
 import pytest
-from cutting import TEXT
 from dataset_outcome import ALL, outcome, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_pieces import TEXT
 
 from rnnlab.config import DataSettings
 from rnnlab.data.corpus import open_corpus
 from rnnlab.data.dataset import load_dataset
-from rnnlab.data.streaming import STREAMING, Streaming
+from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.data.texts import TextFile
 from rnnlab.data.tokenizer import BpeTokenizer
 from rnnlab.errors import CorpusError, RnnlabError, UsageError
@@ -197,11 +197,11 @@ def test_in_memory_and_streamed_a_text_gives_what_one_string_gives(
             vocabulary=vocabulary, corpus_limit=limit, min_frequency=frequency, bpe_size=290,
             split=cut,
         )  # fmt: skip
-        streaming = Streaming(0, chunk, evaluated_characters=7, end_characters=11)
+        limits = StreamingLimits(0, chunk, evaluated_characters=7, end_characters=11)
         wanted = expected(files, data)
         assert outcome(data, None) == wanted
-        assert outcome(data, streaming) == wanted
-        assert outcome(data, streaming) == wanted  # from the cache, unless it is an error
+        assert outcome(data, limits) == wanted
+        assert outcome(data, limits) == wanted  # from the cache, unless it is an error
         assert not list(Path(folder).rglob("*.tmp"))
 
 
@@ -228,7 +228,7 @@ def test_nul_is_kept_and_broken_bytes_are_replaced(tmp_path: Path) -> None:
 
 def test_the_beginning_and_end_of_a_long_split_are_kept(tmp_path: Path) -> None:
     text = "".join(f"{number:05d}\n" for number in range(1000))
-    few = Streaming(0, 16, evaluated_characters=102, end_characters=200)
+    few = StreamingLimits(0, 16, evaluated_characters=102, end_characters=200)
     found = read(tmp_path, text.encode(), few, split=(0.5, 0.48, 0.02), tokenizer="word")
     start = 0
     for name, size in (("train", 3000), ("validation", 2880), ("test", 120)):
@@ -264,7 +264,7 @@ def test_progress_is_reported_while_a_long_text_is_read(
     def watch(purpose: str, share: float) -> None:
         told.append((purpose, share))
 
-    load_dataset(data, streaming=replace(ALL, chunk_bytes=100), watch=watch)
+    load_dataset(data, limits=replace(ALL, chunk_bytes=100), watch=watch)
     assert list(dict.fromkeys(purpose for purpose, _ in told)) == purposes
     for purpose in purposes:
         shares = [share for of, share in told if of == purpose]
@@ -272,12 +272,12 @@ def test_progress_is_reported_while_a_long_text_is_read(
         assert len(shares) >= 10
         assert 0.85 < shares[-1] <= 1, "the last piece is not read if the splits end before it"
     told.clear()
-    load_dataset(data, streaming=replace(ALL, chunk_bytes=100), watch=watch)
+    load_dataset(data, limits=replace(ALL, chunk_bytes=100), watch=watch)
     assert not told, "the ids are in the cache"
 
 
 def test_the_end_that_is_kept_is_what_baselines_learn_from() -> None:
-    assert STREAMING.end_characters == MAX_TRAIN_CHARACTERS
+    assert STREAMING_LIMITS.end_characters == MAX_TRAIN_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -328,14 +328,14 @@ def test_the_checksum_is_the_same_in_memory_and_streamed(count: int, tmp_path: P
         Path(file).write_text(f"text {file}")
     sums = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
     joined = sums[0] if count == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-    for streaming in (STREAMING, ALL):
-        assert open_corpus(files, streaming=streaming).source.sha256 == joined
+    for limits in (STREAMING_LIMITS, ALL):
+        assert open_corpus(files, limits=limits).source.sha256 == joined
 
 
 def test_a_missing_file_is_an_error() -> None:
     for names in (["gone.txt"], [__file__, "gone.txt"]):
         with pytest.raises(RnnlabError) as caught:
-            load_dataset(DataSettings(corpus=tuple(names)), streaming=ALL)
+            load_dataset(DataSettings(corpus=tuple(names)), limits=ALL)
         assert str(caught.value).startswith(
             "corpus 'gone.txt' is neither a named corpus nor a file"
         )
