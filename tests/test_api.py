@@ -153,3 +153,19 @@ def test_corpora_and_engines_are_listed(tmp_path: Path) -> None:
     assert engines["builtin"].fault == ""
     precisions = [precision for entry in engines.values() for precision in entry.chosen_for]
     assert sorted(precisions) == ["bfloat16", "float32"]
+
+
+def test_one_name_is_enough_where_a_list_is_taken(
+    trained: tuple[Path, str], text_file: Path, tmp_path: Path
+) -> None:
+    """A text is never taken for a list of its letters, and a path is a name."""
+    model = rnnlab.load(trained[0])
+    listed, _ = rnnlab.evaluate(model, [str(text_file)], contexts=["carried"], baselines=False)
+    for text in (str(text_file), text_file, [text_file]):
+        assert rnnlab.evaluate(model, text, contexts="carried", baselines=False)[0] == listed
+    records, _ = rnnlab.evaluate(model, splits="test", contexts="carried", baselines=False)
+    assert [(record.split, record.context) for record in records] == [("test", "carried")]
+    with pytest.raises(UsageError, match="errors = 'replace' has no effect without texts"):
+        rnnlab.evaluate(model, errors="replace")
+    run = rnnlab.train(corpus=text_file, **TINY, run_dir=tmp_path / "run", quiet=True)
+    assert run.settings.data.corpus == (str(text_file),)

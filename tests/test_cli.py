@@ -214,7 +214,7 @@ def test_several_prefixes_from_a_file_are_continued_in_order(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "prefixes.txt"
-    file.write_text("The cat\nThe dog sees\nA\n")
+    file.write_text("\ufeffThe cat\nThe dog sees\nA\n", encoding="utf-8")  # marked as on Windows
     args = ["generate", str(trained[0]), "--length", "10", "--temperature", "0"]
     together = cli(*args, "--prefix-file", str(file)).stdout
     alone = "".join(cli(*args, "--prefix", p).stdout for p in ["The cat", "The dog sees", "A"])
@@ -339,3 +339,39 @@ def test_bench_prints_one_json_object(cli: Cli) -> None:
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_loads(recipe: Path) -> None:
     assert Settings.from_toml(recipe) != Settings()
+
+
+def test_text_files_need_no_flag(
+    cli: Cli, trained: tuple[Path, str], text_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = cli("train", str(text_file), *TINY, "--num-epochs", "1", "--run-dir", str(run))
+    assert done.returncode == 0, done.stderr
+    assert f"corpus    {text_file} (" in done.stdout
+    measured = cli("evaluate", str(run), str(text_file), "--no-baselines")
+    assert measured.stdout == cli(
+        "evaluate", str(run), "--text", str(text_file), "--no-baselines"
+    ).stdout  # fmt: skip
+    for flags, name in ((["train"], "corpus"), (["evaluate", str(run)], "text")):
+        both = cli(*flags, str(text_file), f"--{name}", "python-reference")
+        assert both.returncode == 2
+        assert f"give the text files alone or with --{name}, not both" in both.stderr
+
+
+def test_a_text_that_moved_is_found_with_corpus(cli: Cli, text_file: Path, tmp_path: Path) -> None:
+    run, text, moved = tmp_path / "run", tmp_path / "pets.txt", tmp_path / "moved.txt"
+    text.write_bytes(text_file.read_bytes())
+    assert (
+        cli("train", str(text), *TINY, "--num-epochs", "1", "--run-dir", str(run)).returncode == 0
+    )
+    before = json.loads(cli("doctor", str(run), "--json").stdout)
+    assert before["not_asked"] == {}
+    text.rename(moved)
+    left_out = json.loads(cli("doctor", str(run), "--json").stdout)["not_asked"].values()
+    assert all("if it has moved, say where it is with --corpus" in why for why in left_out)
+    assert json.loads(cli("doctor", str(run), "--corpus", str(moved), "--json").stdout) == before
+    assert "say where it is with --corpus" in cli("evaluate", str(run)).stderr
+    assert cli("evaluate", str(run), "--corpus", str(moved)).returncode == 0
+    moved.write_text("another text, not the one of the run\n" * 300)
+    changed = cli("evaluate", str(run), "--corpus", str(moved))
+    assert (changed.returncode, "has changed since training" in changed.stderr) == (1, True)

@@ -48,8 +48,8 @@ def test_a_pipe_can_be_read_as_a_text_once(cli: Cli, tmp_path: Path) -> None:
     told = cli("evaluate", run)
     assert told.returncode == 1
     assert told.stderr == (
-        f"rnnlab: error: the model's own text is not available: {pipe} is not a regular file; give "
-        "another with --text\n"
+        f"rnnlab: error: the model's own text is not available: {pipe} is not a regular file; if "
+        "it has moved, say where it is with --corpus, or evaluate another text with --text\n"
     )
     text = tmp_path / "text.txt"
     text.write_text(made_up_text(100))

@@ -22,7 +22,9 @@ from rnnlab.config import (
     ModelSettings,
     TrainingSettings,
 )
+from rnnlab.errors import UsageError
 from rnnlab.experiments.settings import ExecutionSettings
+from rnnlab.runs.precedence import starting_settings
 from rnnlab.signals import INTERRUPTS
 
 Checkpoint = Literal["best", "last"]
@@ -36,6 +38,7 @@ def train(
     model: ModelSettings,
     training: TrainingSettings,
     machine: MachineSettings,
+    files: tyro.conf.Positional[tuple[str, ...]] = (),
     config: Text = "",
     run_dir: Text = "",
     resume: Text = "",
@@ -44,12 +47,18 @@ def train(
     """Train a language model on text.
 
     Args:
+        files: text files to train on, one after another; the same as --corpus
         config: settings file (TOML) or name of a recipe; flags override it
         run_dir: new directory for everything the run writes; default: numbered, under runs/
         resume: run directory to continue, with its own settings; flags override some of them
         quiet: print nothing but errors
     """
     settings = dict(data) | dict(model) | dict(training) | dict(machine)
+    if files:
+        start = starting_settings(config or None, run_dir or None, resume or None)
+        if data.corpus != start.data.corpus:
+            raise UsageError("give the text files alone or with --corpus, not both")
+        settings["corpus"] = files
     run = rnnlab.train(
         config or None, run_dir=run_dir or None, resume=resume or None, quiet=quiet, **settings
     )
@@ -82,53 +91,66 @@ def generate(
 def evaluate(
     model: tyro.conf.Positional[Path],
     machine: ComputeSettings,
+    files: tyro.conf.Positional[tuple[str, ...]] = (),
     text: Annotated[tuple[str, ...], OPTIONAL] = (),
     split: Annotated[tuple[Split, ...], OPTIONAL] = (),
     context: tuple[str, ...] = CONTEXTS,
     errors: Literal["strict", "replace"] = "strict",
     baselines: bool = True,
     checkpoint: Checkpoint = "best",
+    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
     json: bool = False,
 ) -> None:
     """Measure how well a model predicts a text, next to simple baselines.
 
     Args:
         model: run directory or model folder
+        files: text files to measure; the same as --text
         text: text files, named corpora or - for standard input; default: the model's held-out text
         split: parts of the model's own corpus, instead of --text
         context: what the model has read before a token: carried, or windows:N from a zero state
         errors: bytes that are not UTF-8: strict stops, replace reads them as U+FFFD
         baselines: also measure n-gram, xz and others; needs the model's training text
         checkpoint: of a run directory: best on the validation split, or last
+        corpus: where the model's own corpus is now, if it has moved
         json: print one JSON object instead of a table
     """
     from rnnlab.display.output import write_evaluations
     from rnnlab.display.training import TrainingDisplay
 
+    if files and text:
+        raise UsageError("give the text files alone or with --text, not both")
+
     with TrainingDisplay.on_standard_error() as display:
         records, notices = rnnlab.evaluate(
             rnnlab.load(model, checkpoint, **dict(machine)),
-            text,
+            files or text,
             splits=split,
             contexts=context,
             baselines=baselines,
             errors=errors,
             checkpoint=checkpoint,
+            corpus=corpus,
             watch=display.measuring,
         )
     write_evaluations(records, notices, as_json=json)
 
 
-def doctor(run: tyro.conf.Positional[Path], json: bool = False) -> None:
+def doctor(
+    run: tyro.conf.Positional[Path],
+    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    json: bool = False,
+) -> None:
     """Say what is wrong with a run, what shows it, and what to try.
 
     Args:
         run: run directory: finished, interrupted or still in training
+        corpus: where the training text is now, if it has moved; - for standard input
         json: print one JSON object instead of words
     """
     from rnnlab.display.output import write_diagnosis
 
-    write_diagnosis(rnnlab.diagnose(run), as_json=json)
+    write_diagnosis(rnnlab.diagnose(run, corpus), as_json=json)
 
 
 def experiment(

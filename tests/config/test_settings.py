@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rnnlab import config
-from rnnlab.config import GenerationSettings, Settings, find_config
+from rnnlab.config import BenchSettings, GenerationSettings, Settings, find_config
 from rnnlab.errors import UsageError
 
 
@@ -311,3 +311,42 @@ def test_every_recipe_that_ships_is_found_and_loads() -> None:
     assert names
     for name in names:
         assert Settings.from_toml(find_config(name)) != Settings(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "taken"),
+    [
+        ("corpus", "a.txt", ("a.txt",)),
+        ("corpus", Path("a.txt"), ("a.txt",)),
+        ("corpus", [Path("a.txt"), "b.txt"], ("a.txt", "b.txt")),
+        ("data_dir", Path("texts"), "texts"),
+        ("mirror", "mlflow", ("mlflow",)),
+    ],
+)
+def test_one_value_for_a_list_and_paths_for_text(name: str, given: object, taken: object) -> None:
+    assert Settings.from_flat({name: given}).flat()[name] == taken
+
+
+def test_one_value_is_enough_for_each_list_of_a_benchmark() -> None:
+    one = BenchSettings.from_dict(
+        {"cell": "gru", "engine": "native", "hidden_size": 8, "batch_size": 2}
+    )
+    assert (one.cell, one.engine, one.hidden_size, one.batch_size) == (
+        ("gru",), ("native",), (8,), (2,),
+    )  # fmt: skip
+
+
+def test_a_byte_order_mark_in_a_settings_file(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    file = tmp_path / "my.toml"
+    file.write_bytes(b"\xef\xbb\xbfhidden_size = 8\n")
+    assert Settings.from_toml(file).model.hidden_size == 8
+
+
+def test_a_text_given_as_a_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "story.txt"
+    file.write_text("Once upon a time")
+    with pytest.raises(
+        UsageError, match=r"story\.txt: not TOML: .*; a text to train on is given as"
+    ):
+        Settings.from_toml(file)

@@ -1,4 +1,10 @@
+import bz2
+import gzip
+import io
+import lzma
 import re
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,8 +33,7 @@ def expected(content: bytes, errors: str) -> str:
     """The text, or the message of the error, by decoding the whole at once."""
     if errors == "strict" and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return (
-            "a book is UTF-16 text, not UTF-8 (it begins with a byte order mark); convert it: "
-            "iconv -f UTF-16 -t UTF-8 OLD > NEW"
+            "a book is UTF-16 text, not UTF-8 text; convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"
         )
     if errors == "strict" and b"\0" in content:
         offset = content.index(b"\0")
@@ -66,8 +71,8 @@ def test_bytes_in_pieces_are_decoded_like_the_whole(
         (b"x" * 65_535 + b"\xf0\x9f\x98", "not UTF-8 text: byte 0xf0 at offset 65535;"),
         (b"\xff" + b"x" * 70_000 + b"\0", "not text: NUL byte at offset 70001;"),
         ("abc".encode("utf-16-le"), "not text: NUL byte at offset 1;"),
-        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 (it begins with a byte order mark);"),
-        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8 (it begins with"),
+        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 text; convert it: iconv"),
+        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8 text; convert it"),
     ],
     ids=[
         "later chunk",
@@ -86,6 +91,38 @@ def test_offsets_count_from_the_start_of_the_file(
     file.write_bytes(content)
     with pytest.raises(CorpusError, match=f"^a book is {re.escape(message)}"):
         list(decoded(chunks(file, 65_536), "a book", "strict"))
+
+
+def zipped(names: Sequence[str]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<text>a story</text>")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"a story"), "gzip data, not UTF-8 text; unpack it first: gunzip -k FILE"),
+        (bz2.compress(b"a story"), "bzip2 data, not UTF-8 text; unpack it first: bunzip2 -k FILE"),
+        (lzma.compress(b"a story"), "xz data, not UTF-8 text; unpack it first: unxz -k FILE"),
+        (
+            zipped(["[Content_Types].xml", "word/document.xml"]),
+            "a zip archive, as .docx, .odt, .xlsx and .epub files are, not UTF-8 text; unpack it "
+            "(unzip FILE), or open the document and save it as plain text in UTF-8",
+        ),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF, not UTF-8 text; take its text out first"),
+        ("a".encode("utf-32"), "UTF-32 text, not UTF-8 text; convert it: iconv -f UTF-32"),
+    ],
+    ids=["gzip", "bzip2", "xz", "docx", "pdf", "UTF-32"],
+)
+def test_a_known_format_is_named_with_the_way_to_its_text(content: bytes, message: str) -> None:
+    """Also if the first chunk holds nothing but the beginning of its mark."""
+    for cuts in (set[int](), {1}, {1, 2, 3, 4}):
+        with pytest.raises(CorpusError, match=f"^a book is {re.escape(message)}") as refused:
+            list(decoded(pieces(content, cuts), "a book", "strict"))
+        assert "--errors replace" not in str(refused.value)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

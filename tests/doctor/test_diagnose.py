@@ -12,13 +12,13 @@ from safetensors.numpy import load_file, save_file
 import rnnlab
 from rnnlab.display.output import write_diagnosis
 from rnnlab.doctor import (
+    activity,
     advice,
     evidence,
     rules_activity,
     rules_curve,
     rules_learning,
     rules_regularization,
-    weights,
 )
 from rnnlab.doctor.diagnose import RULES
 from rnnlab.doctor.diagnosis import Diagnosis, Finding
@@ -244,11 +244,11 @@ def test_the_page_names_every_illness_in_the_order_of_the_rules() -> None:
         ("stuck at the unigram level", f"model gains {rules_learning.WORTH_READING:.0%}"),
         ("clipping every step", f"{rules_curve.EVERY_STEP:.0%} of the steps in the second half"),
         ("saturated gates", f"{rules_activity.SATURATED_SHARE:.0%} of a gate's activations"),
-        ("saturated gates", f"within {weights.END_SHARE:.0%} of an end of its range"),
+        ("saturated gates", f"within {activity.END_SHARE:.0%} of an end of its range"),
         ("saturated gates", f"below {rules_activity.MEMORIZED_SHARE:.0%} of the unigram level"),
         ("dead units", f"{rules_activity.DEAD_SHARE:.0%} of a layer's units vary"),
-        ("dead units", f"less than {weights.DEAD_SPREAD:.0%} of what the most active"),
-        ("dead units", f"most active {weights.MOST_ACTIVE:.0%}"),
+        ("dead units", f"less than {activity.DEAD_SPREAD:.0%} of what the most active"),
+        ("dead units", f"most active {activity.MOST_ACTIVE:.0%}"),
         ("overfitting", f"the last {rules_curve.LATE_EVALUATIONS} held-out evaluations"),
         ("overfitting", f"all {rules_curve.RISE:.0%} above"),
         ("regularization too strong", f"above {rules_regularization.STRONG_DROPOUT} while"),

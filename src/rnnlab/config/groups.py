@@ -1,5 +1,6 @@
 """Every setting, defined once: name, type, default, range, unit, one line of help."""
 
+import os
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
@@ -19,8 +20,24 @@ CONTEXTS = ("carried", "windows:256")
 """The context rules of an evaluation if none are given."""
 
 
+def _as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    """Take a single value for a list of one, and a path for its text."""
+    if isinstance(value, str | os.PathLike):
+        value = (value,)
+    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else value
+
+
+OneOrMore = BeforeValidator(_as_tuple)
+"""For lists of text: a single value is a list of one."""
+
+OneOrMoreSizes = Annotated[
+    tuple[PositiveInt, ...],
+    BeforeValidator(lambda value: (value,) if type(value) is int else value),
+]
 
 
 def _not_empty(value: str) -> str:
@@ -43,15 +60,15 @@ Context = Annotated[str, AfterValidator(check_context)]
 class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
-    corpus: Annotated[
-        tuple[Annotated[str, AfterValidator(_not_empty)], ...], BeforeValidator(_as_tuple)
-    ] = Field(
+    corpus: Annotated[tuple[Annotated[str, AfterValidator(_not_empty)], ...], OneOrMore] = Field(
         ("auto",),
         min_length=1,
         description="named corpus (see `rnnlab corpora`), text files, - for standard input, or "
         "auto: timemachine, or python-reference if that is not available",
     )
-    data_dir: str = Field("", description="folder searched first for named corpora")
+    data_dir: Annotated[str, BeforeValidator(_as_text)] = Field(
+        "", description="folder searched first for named corpora"
+    )
     errors: Literal["strict", "replace"] = Field(
         "strict", description="bytes that are not UTF-8: strict stops, replace reads them as U+FFFD"
     )
@@ -231,8 +248,8 @@ class MachineSettings(ComputeSettings):
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="time between saved training states, 0: after every step [s]"
     )
-    mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], BeforeValidator(_as_tuple)] = (
-        Field((), description="also show training live in tensorboard, mlflow or both")
+    mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], OneOrMore] = Field(
+        (), description="also show training live in tensorboard, mlflow or both"
     )
 
 
@@ -260,23 +277,21 @@ class GenerationSettings(SettingsGroup):
 class BenchSettings(SettingsGroup):
     """What is measured: every combination of the settings below."""
 
-    cell: tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...] = Field(
+    cell: Annotated[tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...], OneOrMore] = Field(
         ("lstm",), min_length=1, description="recurrent cells"
     )
-    engine: tuple[str, ...] = Field(
+    engine: Annotated[tuple[str, ...], OneOrMore] = Field(
         (),
         description="engines, or literal (the lab report's written-out LSTM); default: all that "
         "run here; builtin is always measured as the reference",
     )
-    precision: tuple[Precision, ...] = Field(
+    precision: Annotated[tuple[Precision, ...], OneOrMore] = Field(
         ("float32",), min_length=1, description="number formats"
     )
-    hidden_size: tuple[PositiveInt, ...] = Field(
+    hidden_size: OneOrMoreSizes = Field(
         (256,), min_length=1, description="hidden units per layer, H"
     )
-    batch_size: tuple[PositiveInt, ...] = Field(
-        (32,), min_length=1, description="sequences per batch, B"
-    )
+    batch_size: OneOrMoreSizes = Field((32,), min_length=1, description="sequences per batch, B")
     num_steps: int = Field(35, ge=1, description="length of each sequence, T [tokens]")
     rounds: int = Field(
         7, ge=1, description="measurements of each variant, after one for warming up"

@@ -72,16 +72,21 @@ class Settings(SettingsGroup):
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file; raise UsageError if it cannot be read or is not TOML."""
+    """Read a TOML file, with or without a byte order mark.
+
+    Raises UsageError if it cannot be read or is not TOML.
+    """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not TOML: the file is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
         rule = str(error).partition("; use sys.")[0]  # advice for Python programmers
-        raise UsageError(f"{file}: not TOML: {rule}") from None
+        is_text = file.suffix not in (".toml", "")
+        hint = "; a text to train on is given as corpus" if is_text else ""
+        raise UsageError(f"{file}: not TOML: {rule}{hint}") from None
 
 
 def find_config(name: str) -> Path:

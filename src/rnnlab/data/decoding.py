@@ -12,8 +12,36 @@ from rnnlab.errors import CorpusError
 
 BYTE_ORDER_MARK = "\ufeff"
 
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""The first bytes of UTF-16 text; valid UTF-8 cannot begin like this."""
+UNPACK = "unpack it first: {} FILE"
+SAVE_AS_TEXT = "save it as plain text in UTF-8"
+
+KNOWN_FORMATS = {
+    codecs.BOM_UTF32_LE: ("UTF-32 text", "convert it: iconv -f UTF-32 -t UTF-8 OLD > NEW"),
+    codecs.BOM_UTF32_BE: ("UTF-32 text", "convert it: iconv -f UTF-32 -t UTF-8 OLD > NEW"),
+    codecs.BOM_UTF16_LE: ("UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
+    codecs.BOM_UTF16_BE: ("UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
+    b"\x1f\x8b": ("gzip data", UNPACK.format("gunzip -k")),
+    b"BZh": ("bzip2 data", UNPACK.format("bunzip2 -k")),
+    b"\xfd7zXZ\0": ("xz data", UNPACK.format("unxz -k")),
+    b"\x28\xb5\x2f\xfd": ("zstandard data", UNPACK.format("unzstd")),
+    b"7z\xbc\xaf\x27\x1c": ("a 7-Zip archive", UNPACK.format("7z x")),
+    b"PK\x03\x04": (
+        "a zip archive, as .docx, .odt, .xlsx and .epub files are",
+        f"unpack it (unzip FILE), or open the document and {SAVE_AS_TEXT}",
+    ),
+    b"\xd0\xcf\x11\xe0": (
+        "an old Office document (.doc, .xls)", f"open it and {SAVE_AS_TEXT}"
+    ),
+    b"%PDF-": ("a PDF", "take its text out first: pdftotext FILE"),
+    b"\x89PNG": ("a PNG image", "a corpus needs text"),
+    b"\xff\xd8\xff": ("a JPEG image", "a corpus needs text"),
+    b"SQLite format 3\0": ("an SQLite database", "export its text to a file in UTF-8"),
+    b"PAR1": ("a Parquet file", "export its text to a file in UTF-8"),
+}  # fmt: skip
+"""Files that are not UTF-8 text, by their first bytes: what they are, and what to do. UTF-32 comes
+before UTF-16, whose mark is a part of its own."""
+
+HEAD_BYTES = max(map(len, KNOWN_FORMATS))
 
 
 def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -> Iterator[bytes]:
@@ -39,10 +67,11 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
     read, begun, empty = 0, False, True
-    head = b""
-    steps = chain(((chunk, False) for chunk in content), [(b"", True)])
+    rest_of_content = iter(content)
+    first = _first_bytes(rest_of_content)
+    head = first[:HEAD_BYTES]
+    steps = chain([(first, False)], ((chunk, False) for chunk in rest_of_content), [(b"", True)])
     for chunk, is_end in steps:
-        head += chunk[: 2 - len(head)]
         if errors == "strict":
             _refuse_nul(chunk, read, origin, head)
         start = read - len(decoder.getstate()[0])  # the last chunk may have ended in a character
@@ -51,10 +80,9 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
             text = decoder.decode(chunk, is_end)
         except UnicodeDecodeError as error:
             for rest, _ in steps:
-                head += rest[: 2 - len(head)]
                 _refuse_nul(rest, read, origin, head)
                 read += len(rest)
-            _refuse_utf_16(head, origin)
+            _refuse_known_format(head, origin)
             raise CorpusError(
                 f"{origin} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
                 f"{start + error.start}; convert it, or use --errors replace"
@@ -68,19 +96,27 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
         raise CorpusError(f"{origin} is empty; a corpus needs text")
 
 
+def _first_bytes(content: Iterator[bytes]) -> bytes:
+    """Take the first chunks, until they hold the mark of any known format."""
+    first = b""
+    for chunk in content:
+        first += chunk
+        if len(first) >= HEAD_BYTES:
+            break
+    return first
+
+
 def _refuse_nul(chunk: bytes, offset: int, origin: str, head: bytes) -> None:
     if (nul := chunk.find(b"\0")) >= 0:
-        _refuse_utf_16(head, origin)
+        _refuse_known_format(head, origin)
         raise CorpusError(
             f"{origin} is not text: NUL byte at offset {offset + nul}; "
             "use --errors replace to read it anyway"
         )
 
 
-def _refuse_utf_16(head: bytes, origin: str) -> None:
-    """Raise CorpusError with a better message if bytes that are not UTF-8 begin like UTF-16."""
-    if head in UTF_16:
-        raise CorpusError(
-            f"{origin} is UTF-16 text, not UTF-8 (it begins with a byte order mark); convert it: "
-            "iconv -f UTF-16 -t UTF-8 OLD > NEW"
-        )
+def _refuse_known_format(head: bytes, origin: str) -> None:
+    """Raise CorpusError with a better message if bytes that are not text begin like a format."""
+    for mark, (what, advice) in KNOWN_FORMATS.items():
+        if head.startswith(mark):
+            raise CorpusError(f"{origin} is {what}, not UTF-8 text; {advice}")

@@ -32,7 +32,7 @@ def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
     try:
         with Path(file).open("rb") as stream:
             content = stream.read(MOST_PREFIX_BYTES + 1)
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"prefix file {file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -17,7 +17,7 @@ from rnnlab.doctor.rules_regularization import regularization_too_strong
 from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
-from rnnlab.runs.evaluation import training_data
+from rnnlab.runs.evaluation import Names, as_list, training_data
 from rnnlab.runs.files import RUN_CONFIG
 from rnnlab.runs.resume import check_settings
 from rnnlab.runs.run import Run
@@ -37,12 +37,14 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
 """By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""
 
 
-def diagnose(run: Run | str | Path) -> Diagnosis:
+def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
     """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
 
     The run may be finished, interrupted, or still going. Rules about gates and units read the
     training text with the last weights; if text or weights are not available, those rules are left
     out and the diagnosis says why.
+
+    corpus: where the training text is now, if it has moved; its checksum must be the same.
 
     >>> rnnlab.diagnose("runs/small").healthy
     True
@@ -56,11 +58,14 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, history.stopped_by)
-        ids = training_data(model).splits["train"].all_ids
+        ids = training_data(model, as_list(corpus)).splits["train"].all_ids
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
-        lost = MissingEvidence(f"the training text is not available: {error}")
+        lost = MissingEvidence(
+            f"the training text is not available: {error}; if it has moved, say where it is with "
+            "--corpus"
+        )
         return examine(run.directory, Evidence(history, lost, lost))
     levels = text_levels(ids, model.tokenizer.size)
     weights = weight_facts(model.model, settings.training.seed, ids)

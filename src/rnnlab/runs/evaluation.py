@@ -1,5 +1,6 @@
 """Evaluation records: a model's score on a text, next to what simple methods reach on it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,25 +15,32 @@ from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
 
+Names = str | Path | Sequence[str | Path]
+"""One name or several."""
+
 
 def evaluate(
     model: TextModel | str | Path,
-    texts: Sequence[str] = (),
+    texts: Names = (),
     *,
-    splits: Sequence[str] = (),
-    contexts: Sequence[str] = CONTEXTS,
+    splits: Names = (),
+    contexts: Names = CONTEXTS,
     baselines: bool = True,
     errors: str = "strict",
     checkpoint: str = "best",
+    corpus: Names = (),
     watch: ProgressCallback = no_progress,
 ) -> tuple[list[Evaluation], list[str]]:
     """Measure how well a model predicts text; return the records, and notices for people.
 
     model: a loaded model, a run directory or a model folder.
     texts: corpora by name or path ("-": standard input), each evaluated on its own; without any,
-    the held-out splits of the corpus that the model was trained on, or `splits` of it.
+    the held-out splits of the corpus that the model was trained on, or `splits` of it. One name
+    may be given without a list; so may one split, context or corpus.
     baselines: also measure simple methods that learn from the model's training split; if that text
     is not available, they are left out with a notice.
+    errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
+    corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.
 
     >>> records, notices = rnnlab.evaluate("runs/small", splits=["test"], contexts=["carried"])
@@ -41,8 +49,11 @@ def evaluate(
 
     Raises UsageError for a split that does not exist, CorpusError if a text cannot be read.
     """
+    texts, splits, contexts, corpus = map(as_list, (texts, splits, contexts, corpus))
     if texts and splits:
         raise UsageError("give texts or splits of the model's own corpus, not both")
+    if errors != "strict" and not texts:
+        raise UsageError(f"errors = {errors!r} has no effect without texts to evaluate")
     if not isinstance(model, TextModel):
         model = TextModel.load(model, checkpoint)
     notices = model.checkpoint_notices(checkpoint)
@@ -50,11 +61,12 @@ def evaluate(
     dataset = None
     if baselines or not texts:
         try:
-            dataset = training_data(model)
+            dataset = training_data(model, corpus)
         except RnnlabError as error:
             if not texts:
                 raise type(error)(
-                    f"the model's own text is not available: {error}; give another with --text"
+                    f"the model's own text is not available: {error}; if it has moved, say where "
+                    "it is with --corpus, or evaluate another text with --text"
                 ) from None
             notices.append(f"baselines left out, the training text is not available: {error}")
     learned = dataset_baselines(dataset) if dataset and baselines else None
@@ -69,23 +81,33 @@ def evaluate(
             checkpoint=checkpoint, baselines=learned, watch=watch,
         )  # fmt: skip
     for name in texts:
-        corpus, text, characters = read_beginning(name, errors, model.preprocessing)
-        notices += _truncation_notices(corpus.name, len(text), characters)
+        source, text, characters = read_beginning(name, errors, model.preprocessing)
+        notices += _truncation_notices(source.name, len(text), characters)
         records += evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
-            corpus=corpus.name, corpus_sha256=corpus.sha256,
+            corpus=source.name, corpus_sha256=source.sha256,
             checkpoint=checkpoint, baselines=learned, watch=watch,
         )  # fmt: skip
     return records, notices
 
 
-def training_data(model: TextModel) -> Dataset:
+def as_list(names: Names) -> list[str]:
+    """Return names as a list, also a single one."""
+    return [os.fspath(n) for n in ([names] if isinstance(names, str | os.PathLike) else names)]
+
+
+def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
     """Load the corpus that a model was trained on, split as it was then.
+
+    corpus: where it is now, if it has moved.
 
     Raises CorpusError or UsageError if it is not available, ChecksumError if it has changed.
     """
     settings = DataSettings.from_dict(model.about["data"])
-    check_readable_again(settings.corpus)
+    if corpus:
+        settings = settings.model_copy(update={"corpus": tuple(corpus)})
+    else:
+        check_readable_again(settings.corpus)
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
