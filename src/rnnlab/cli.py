@@ -4,8 +4,8 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 import tyro
@@ -15,7 +15,7 @@ from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructType
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, OPTIONAL, train
 from rnnlab.config import Settings, SettingsGroup
-from rnnlab.console import visible
+from rnnlab.console import make_streams_take_all_text, plain_streams, visible
 from rnnlab.errors import RnnlabError, TerminatedError, as_out_of_memory, unknown
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.signals import die_on_signals, end_on_signals
@@ -38,6 +38,7 @@ REGISTRY = tyro.constructors.ConstructorRegistry()
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0, 1 if it failed, 2 for wrong usage, 130 and 143 for signals."""
     args = list(sys.argv[1:] if args is None else args)
+    make_streams_take_all_text()
     end_on_signals()
     try:
         run_command(args)
@@ -68,19 +69,31 @@ def run_command(args: Sequence[str]) -> None:
     elif name in ("--help", "-h"):
         print(overview(), end="")
     elif name in COMMANDS:
-        command = COMMANDS[name]
-        if command is train:
-            command = partial(train, **dict(default_settings(args[1:])))
-        tyro.cli(
-            command,
-            prog=f"rnnlab {name}",
-            args=args[1:],
-            config=(tyro.conf.OmitArgPrefixes,),  # a flag is a setting's name, without its group
-            registry=REGISTRY,
-        )
+        command = deferred(COMMANDS[name])
+        if COMMANDS[name] is train:
+            command = partial(command, **dict(default_settings(args[1:])))
+        with plain_streams():  # tyro pads the lines of its help
+            call = tyro.cli(
+                command,
+                prog=f"rnnlab {name}",
+                args=args[1:],
+                config=(tyro.conf.OmitArgPrefixes,),  # a flag is a setting's name, not its group's
+                registry=REGISTRY,
+            )
+        call()
     else:
         kind = "option" if name.startswith("-") else "command"
         raise unknown(kind, name, ["--help", "--version"] if kind == "option" else COMMANDS)
+
+
+def deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """Return a function with the parameters of a command that returns the call to be made."""
+
+    @wraps(command)
+    def call(*args: Any, **options: Any) -> Callable[[], None]:
+        return partial(command, *args, **options)
+
+    return call
 
 
 def overview() -> str:

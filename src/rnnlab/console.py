@@ -1,9 +1,18 @@
-"""Print for people: on a terminal, no text may act as a command to it."""
+"""Print for people: no text may act as a command to a terminal, and every stream can take it.
 
+A stream's encoding may lack what is printed: ISO-8859-1 has no blocks and no Greek. `UNENCODABLE`
+names the rule for that, and everything that is printed goes through it.
+"""
+
+import codecs
 import errno
+import io
 import os
+import re
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import IO, Any, cast
 
 from rich.console import Console
 
@@ -14,6 +23,44 @@ CONTROLS = {
 }
 """Control characters, and what is shown in their place: U+241B for ESC."""
 
+BLOCKS = " ▁▂▃▄▅▆▇█"
+"""Columns of 0 to 8 eighths of a line."""
+
+STAND_INS = {
+    **{chr(code): "+" for code in range(0x2500, 0x2580)},  # corners and crossings of boxes
+    **dict.fromkeys("─━┄┅┈┉╌╍═╴╶╸╺╼╾", "-"),
+    **dict.fromkeys("│┃┆┇┊┋╎╏║╵╷╹╻╽╿", "|"),
+    **dict(zip(BLOCKS[1:], "__..::##", strict=True)),
+    **{chr(0x2400 + code): f"^{chr(code ^ 0x40)}" for code in [*range(0x20)]},
+    "\u2421": "^?",
+    "µ": "u", "×": "x", "÷": "/", "±": "+-", "−": "-", "…": "...", "⁷": "^7", "¹": "^1", "⁴": "4",
+}  # fmt: skip
+"""What is written in place of rnnlab's own symbols in an encoding that lacks them."""
+
+UNENCODABLE = "rnnlab.stand-in"
+"""Name of the error handler of encodings: a stand-in, or a backslash escape such as \\u03b1."""
+
+
+def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    first = error.object[error.start]
+    if first in STAND_INS:
+        return STAND_INS[first], error.start + 1
+    one = UnicodeEncodeError(
+        error.encoding, error.object, error.start, error.start + 1, error.reason
+    )
+    return codecs.backslashreplace_errors(one)
+
+
+codecs.register_error(UNENCODABLE, _stand_in)
+
+
+def printable(text: str, stream: IO[str]) -> str:
+    """Return a text in which everything that the stream's encoding lacks is replaced or escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, UNENCODABLE).decode(encoding)
+
 
 def visible(text: str) -> str:
     """Replace control characters, so that a terminal shows the text and does not obey it."""
@@ -22,7 +69,7 @@ def visible(text: str) -> str:
 
 def notice(text: str) -> None:
     """Print a note for people to standard error; it is neither an error nor output."""
-    print(f"rnnlab: note: {visible(text)}", file=sys.stderr)
+    print(printable(f"rnnlab: note: {visible(text)}", sys.stderr), file=sys.stderr)
 
 
 def counted(count: int, what: str) -> str:
@@ -30,8 +77,57 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
+def make_streams_take_all_text() -> None:
+    """Let standard output and standard error replace or escape what their encodings lack."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=UNENCODABLE)
+
+
+class PlainStream:
+    """A stream that can take all text; without a terminal, no line ends in spaces."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._spaces = ""
+        """Not written yet: they may be the last of their line."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; spaces at the end of a line are kept only on a terminal."""
+        size = len(text)
+        if not self._stream.isatty():
+            text = re.sub(r"[ \t]+(?=\n)", "", self._spaces + text)
+            kept = text.rstrip(" \t")
+            text, self._spaces = kept, text[len(kept) :]
+        self._stream.write(printable(text, self._stream))
+        return size
+
+
+@contextmanager
+def plain_streams() -> Iterator[None]:
+    """Let everything that is printed in this context go through a `PlainStream`."""
+    out, err = (cast(IO[str], PlainStream(stream)) for stream in (sys.stdout, sys.stderr))
+    with redirect_stdout(out), redirect_stderr(err):
+        yield
+
+
 class PlainConsole(Console):
-    """A rich console that shows control characters and reports a closed pipe to its caller."""
+    """A rich console that shows control characters and reports a closed pipe to its caller.
+
+    Boxes and bars are of ASCII if the stream's encoding is not a Unicode one.
+    """
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream, see `PlainStream`."""
+        return cast(IO[str], PlainStream(super().file))
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        self._file = stream
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does, with control characters made visible."""

@@ -39,11 +39,11 @@ def made_up_text(sentences: int, seed: int = 0) -> str:
 
 
 def run_rnnlab(
-    *args: str, cwd: str | Path = ".", input: str = ""
+    *args: str, cwd: str | Path = ".", input: str = "", encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in this process, which has imported torch, and put back what it changes here.
 
-    Returns what `start_rnnlab` would; files stand in for the pipes.
+    Returns what `start_rnnlab` would; files in `encoding` stand in for the pipes.
     """
     import torch
 
@@ -53,8 +53,8 @@ def run_rnnlab(
     threads = torch.get_num_threads()
     stdin = io.TextIOWrapper(io.BytesIO(input.encode()), encoding="utf-8")
     with (
-        TemporaryFile("w+", encoding="utf-8") as stdout,
-        TemporaryFile("w+", encoding="utf-8") as stderr,
+        TemporaryFile("w+", encoding=encoding, errors="strict") as stdout,
+        TemporaryFile("w+", encoding=encoding, errors="strict") as stderr,
         patch.dict(os.environ, COLUMNS="100"),
         patch.object(sys, "stdin", stdin),
         redirect_stdout(stdout),

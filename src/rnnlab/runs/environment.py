@@ -47,7 +47,7 @@ def cpu_name() -> str:
     """Return the processor's name, as far as the system tells it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -65,7 +65,7 @@ def _commit() -> str | None:
             return None
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=source.parent, capture_output=True, timeout=5, check=False, text=True,
+            cwd=source.parent, capture_output=True, timeout=5, check=False, encoding="utf-8",
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
