@@ -65,6 +65,51 @@ def test_an_outcome_that_some_variant_has_is_a_column(make: Any) -> None:
         make(grid=None, variant=variants, claim=[{"comparison": [comparison]}])
 
 
+@pytest.mark.parametrize("outcome", ["training_perplexity", "tokens_per_second", "gradient_decay"])
+@pytest.mark.parametrize("change", [{"tokenizer": "word"}, {"tokenizer": "bpe"}])
+def test_figures_per_token_of_different_tokens_are_not_compared(
+    make: Any, change: dict[str, Any], outcome: str
+) -> None:
+    variants = [{"name": "A"}, {"name": "B", "change": change}]
+    comparison = {"variant": "A", "against": "B", "outcome": outcome}
+    plan = {"grid": None, "variant": variants, "gradient_flow": True}
+    with pytest.raises(UsageError) as caught:
+        make(**plan, claim=[{"comparison": [comparison]}])
+    assert str(caught.value) == (
+        "experiment.toml: claim 1, comparison 1: 'A' and 'B' are measured in different units "
+        "(tokenizer)"
+    )
+    assert not make(**plan, outcomes=[outcome]).claims
+    per_character = {**comparison, "outcome": "held_out_bits_per_character"}
+    assert make(**plan, claim=[{"comparison": [per_character]}])
+
+
+def test_perplexities_of_different_vocabularies_are_not_compared(make: Any) -> None:
+    changes = {"tokenizer": "word", "min_frequency": 2}
+    variants = [
+        {"name": "A", "change": {"tokenizer": "word"}},
+        {"name": "B", "change": changes},
+    ]
+    compared = {"variant": "A", "against": "B"}
+    with pytest.raises(UsageError, match=r"in different units \(min_frequency\)"):
+        make(
+            grid=None, variant=variants,
+            claim=[{"comparison": [{**compared, "outcome": "training_perplexity"}]}],
+        )  # fmt: skip
+    speed = [{"comparison": [{**compared, "outcome": "tokens_per_second"}]}]
+    assert make(grid=None, variant=variants, claim=speed)
+
+
+def test_a_search_over_tokenizers_compares_bits_per_character_only(make: Any) -> None:
+    search = {"settings": {"tokenizer": {"choices": ["char", "word"]}}}
+    assert make(grid=None, search=search, seeds=1)
+    with pytest.raises(UsageError) as caught:
+        make(grid=None, search={**search, "outcome": "training_perplexity"}, seeds=1)
+    assert str(caught.value) == (
+        "experiment.toml: search: training_perplexity is not comparable between values of tokenizer"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -80,7 +125,7 @@ def test_figures_of_different_texts_are_not_compared(
 ) -> None:
     variants = [{"name": "A"}, {"name": "B", "change": change}]
     comparison = {"variant": "A", "against": "B", "outcome": "overfitting_bits_per_character"}
-    claim = [{"comparison": [{**comparison, "outcome": "tokens_per_second"}, comparison]}]
+    claim = [{"comparison": [{**comparison, "outcome": "training_seconds"}, comparison]}]
     assert len(make(grid=None, variant=variants).claims) == (not named)
     if not named:
         assert make(grid=None, variant=variants, claim=claim)

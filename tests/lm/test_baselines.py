@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from rnnlab.data.spelling import CharacterSpelling
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.lm import baselines
 from rnnlab.lm.baselines import Baselines
@@ -41,10 +42,11 @@ def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
 
 def test_uniform_is_the_logarithm_of_the_vocabulary_with_unk() -> None:
     assert bits("abcabca", "ab" * 7)["uniform"] == pytest.approx(2)  # a b c <unk>
-    assert bits(TRAIN, "??")["uniform"] == pytest.approx(math.log2(len(set(TRAIN)) + 1))
+    spelling = CharacterSpelling(TRAIN, excluded=True).nats("?") / math.log(2)
+    assert bits(TRAIN, "??")["uniform"] == pytest.approx(math.log2(len(set(TRAIN)) + 1) + spelling)
 
 
-def test_unigram_is_the_discounted_frequency_of_every_character_but_the_first() -> None:
+def test_unigram_is_the_discounted_frequency_of_every_character_and_the_code_for_others() -> None:
     counts = Counter(TRAIN)
     once, twice = (sum(n == k for n in counts.values()) for k in (1, 2))
     d = once / (once + 2 * twice) if once else 0.5
@@ -54,8 +56,9 @@ def test_unigram_is_the_discounted_frequency_of_every_character_but_the_first() 
         return max(counts[character] - d, 0) / size + d * kinds / size / (kinds + 1)
 
     text = HELD_OUT + "É"
-    expected = -sum(math.log2(p(c)) for c in text[1:]) / (len(text) - 1)
-    assert bits(TRAIN, text)["unigram"] == pytest.approx(expected)
+    code = math.log2(kinds + 1) - sum(math.log2(p(c)) for c in text[1:])
+    code += CharacterSpelling(TRAIN, excluded=True).nats("É") / math.log(2)
+    assert bits(TRAIN, text)["unigram"] == pytest.approx(code / len(text))
 
 
 @pytest.mark.parametrize("name", ["xz", "bzip2"])
@@ -102,9 +105,8 @@ def test_the_ngram_scores_under_the_order_and_smoothing_that_it_names() -> None:
     model = NGram(tokenizer.encode(TRAIN), tokenizer.size, record["order"])
     nats = model.nats(tokenizer.encode(HELD_OUT), record["smoothing"])
     assert record["order"] > 1
-    assert record["bits_per_character"] == pytest.approx(
-        nats[-1] / math.log(2) / (len(HELD_OUT) - 1)
-    )
+    code = nats[-1] + math.log(tokenizer.size)
+    assert record["bits_per_character"] == pytest.approx(code / math.log(2) / len(HELD_OUT))
 
 
 def test_the_validation_text_decides_the_order_and_the_scored_text_does_not() -> None:
@@ -132,7 +134,6 @@ def test_nothing_is_learned_from_the_scored_text() -> None:
 
 
 def test_a_text_is_scored_from_itself_alone() -> None:
-    """The first character is given, so two texts cost more than their parts only at the seam."""
     model = Baselines(TRAIN, HELD_OUT)
     one, other = model.score("the")["ngram"], model.score("the mat")["ngram"]
     assert one["bits_per_character"] * 2 < other["bits_per_character"] * 6

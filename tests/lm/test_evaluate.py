@@ -129,7 +129,8 @@ def test_record_becomes_json_with_all_its_fields():
     record = Evaluation(
         corpus="c", corpus_sha256="0" * 64, split="test", split_characters=9,
         context="carried", tokens=9,
-        characters=8, unknown_tokens=1, nats_per_token=1.0, bits_per_character=2.0,
+        characters=8, unknown_tokens=1, unknown_characters=2, first_nats=1.0, spelling_nats=9.0,
+        nats_per_token=1.0, bits_per_character=2.0,
         perplexity=math.e, checkpoint="best", baselines={"xz": {"bits_per_character": 3.0}},
     )  # fmt: skip
     assert json.loads(json.dumps(record.to_dict())) == vars(record)

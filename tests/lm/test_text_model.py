@@ -1,13 +1,13 @@
 """A model with its rule and tokenizer: prefixes, notices, texts, scores."""
 
+import itertools
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
@@ -15,7 +15,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
 from rnnlab.files import sealed, write_json
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.text_model import TextModel, scored_characters
+from rnnlab.lm.text_model import TextModel
 
 TEXT = "the time machine by h g wells\nthe naïve 🙂 time traveller\n" * 4
 TOKENIZERS = {
@@ -182,46 +182,57 @@ def test_nothing_is_unknown_to_bytes(make, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "tokens", "characters", "unknown"),
+    ("kind", "text", "tokens", "unknown"),
     [
-        ("char", "the XXL time", 11, 11, 3),
-        ("char", "Xy", 1, 1, 0),
-        ("byte", "naïve", 5, 4, 0),
-        ("word", "the new time zzz", 3, 13, 2),
-        ("word", "zzz time", 1, 5, 0),
+        ("char", "the XXL time", 11, {"X": 2, "L": 1}),
+        ("char", "Xy", 1, {"X": 1}),
+        ("byte", "naïve", 5, {}),
+        ("word", "the new time zzz", 3, {" new": 1, " zzz": 1}),
+        ("word", "zzz time zzz", 2, {"zzz": 1, " zzz": 1}),
+        ("bpe", "🙃🙃", 5, {}),
     ],
 )
-def test_score_counts_targets_their_characters_and_unknowns(
-    make, kind, text, tokens, characters, unknown
-):
+def test_a_score_counts_targets_characters_and_unknowns(make, kind, text, tokens, unknown):
     score = make(kind).score(text)
-    assert (score.tokens, score.characters) == (tokens, characters)
-    assert score.unknown_tokens == unknown
-
-
-@pytest.mark.parametrize("text", ["the time machine", "time", "🙃🙃"])
-def test_score_of_bpe_leaves_out_the_characters_of_the_first_token(make, text):
-    model = make("bpe")
-    ids = model.tokenizer.encode(text)
-    first = model.tokenizer.decode(ids[:1])
-    score = model.score(text)
-    assert score.tokens == len(ids) - 1
-    assert score.characters == len(text) - (1 if "\ufffd" in first else len(first))
-    assert score.unknown_tokens == 0
+    assert (score.tokens, score.characters) == (tokens, len(text))
+    assert score.charges.unknown_tokens == sum(unknown.values())
+    assert score.charges.unknown_characters == sum(len(part) * n for part, n in unknown.items())
 
 
 @each_kind
-@settings(deadline=None, max_examples=60)
-@given(text=st.text(st.sampled_from("the naïve🙂\n X.") | st.characters(codec="utf-8"), min_size=2))
-def test_characters_scored_are_all_but_those_of_the_first_token(kind, text):
-    tokenizer = TOKENIZERS[kind]
-    ids = tokenizer.encode(text)
-    assume(len(ids) > 1 and len(tokenizer.decode(ids[:1])) < len(text))
-    first = text[: len(text) - scored_characters(tokenizer, text)]
-    if tokenizer.unknown_id is None:
-        assert len(first) == len(tokenizer.decode(ids[:1]))  # U+FFFD for an opened character
-    else:
-        assert tokenizer.encode(first).tolist() == ids[:1].tolist()
+def test_bits_per_character_are_the_whole_code_over_all_characters(make, kind):
+    model = make(kind)
+    score = model.score("the ZZ time ÄÄ")
+    spelling = sum(
+        n * model.tokenizer.spelling_nats(part)
+        for part, n in model.tokenizer.unknown_parts("the ZZ time ÄÄ").items()
+    )
+    assert (spelling > 0) == (kind in ("char", "word"))
+    code = score.nats + math.log(model.tokenizer.size) + spelling
+    assert score.bits_per_character == pytest.approx(code / math.log(2) / 14)
+
+
+def test_a_score_applies_the_text_rule(make):
+    model = make("char")
+    model.preprocessing = "letters"
+    assert model.score("The  TIME;\n") == model.score("the time")
+
+
+def test_the_codes_of_all_texts_of_one_length_have_a_probability_of_one(make):
+    """Kraft's equality: no shorter code for all texts exists, and this one can be decoded."""
+    model = make("char")
+    spelled = [chr(point) for point in range(0x110000) if chr(point) not in TEXT]
+    known = model.tokenizer.characters
+    rare = model.tokenizer.spelling_nats
+    total = 0.0
+    for first, second in itertools.product((*known, None), repeat=2):
+        # One character stands for all unknown ones: their spellings sum to 1.
+        pair = (first or spelled[0]) + (second or spelled[0])
+        nats = model.score(pair).bits_per_character * math.log(2) * 2
+        nats -= sum(rare(spelled[0]) for each in (first, second) if each is None)
+        total += math.exp(-nats)
+    assert total == pytest.approx(1, abs=1e-5)
+    assert sum(math.exp(-rare(each)) for each in spelled) == pytest.approx(1)
 
 
 @each_kind

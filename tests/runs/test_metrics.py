@@ -45,14 +45,19 @@ def test_the_last_steps_get_a_line_at_the_end(tmp_path: Path, dataset: Dataset) 
     assert [line["step"] for line in read_metrics(tmp_path)] == [50, 69]
 
 
-def test_held_out_bits_are_per_scored_character(tmp_path: Path, dataset: Dataset) -> None:
+def test_held_out_bits_are_those_of_a_code_for_all_of_the_text(
+    tmp_path: Path, dataset: Dataset
+) -> None:
     log = MetricsLog(tmp_path, dataset, TrainingSettings())
     log.held_out(Milestone(7, 2.0, is_best=True))
     (line,) = read_metrics(tmp_path)
     split = dataset.splits["validation"]
-    first = len(dataset.tokenizer.decode(split.ids[:1]))
-    expected = 2.0 * (len(split.ids) - 1) / math.log(2) / (len(split.text) - first)
-    assert line["bits_per_character"] == pytest.approx(expected)
+    code = 2.0 * (len(split.ids) - 1) + math.log(dataset.tokenizer.size)
+    code += sum(
+        n * dataset.tokenizer.spelling_nats(part)
+        for part, n in dataset.tokenizer.unknown_parts(split.text).items()
+    )
+    assert line["bits_per_character"] == pytest.approx(code / math.log(2) / len(split.text))
     assert (line["kind"], line["step"], line["is_best"]) == ("held-out", 7, True)
 
 

@@ -5,9 +5,11 @@ shape (N,). What is not in the vocabulary becomes `unknown_id` (char, word); byt
 any text.
 """
 
+import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,17 @@ UNKNOWN_ID = 0
 
 REPLACEMENT = "\ufffd"
 """The character that stands for what cannot be decoded."""
+
+
+class Charges(NamedTuple):
+    """What a code for a text pays in addition to the tokens that a model predicts."""
+
+    first_nats: float
+    """For the first token, which nothing predicts: ln V."""
+    spelling_nats: float
+    """For the spelling of all unknown tokens; see `rnnlab.data.spelling`."""
+    unknown_tokens: int
+    unknown_characters: int
 
 
 class Tokenizer(ABC):
@@ -50,13 +63,23 @@ class Tokenizer(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return what `tokenizer_from_json` needs."""
 
-    @abstractmethod
-    def first_length(self, text: str) -> int:
-        """Return how many characters the first token of a non-empty `text` stands for."""
+    def unknown_parts(self, text: str) -> Counter[str]:
+        """Count the tokens of `text` that are not in the vocabulary, in the order of the text."""
+        return Counter()
 
-    @abstractmethod
-    def unknown_parts(self, text: str) -> list[str]:
-        """Return the parts of `text` that are not in the vocabulary, each once, in order."""
+    def spelling_nats(self, part: str) -> float:
+        """Return the length of the code for a token that is not in the vocabulary."""
+        raise KeyError(part)
+
+    def charges(self, text: str) -> Charges:
+        """Return what a code for a non-empty text pays besides the predicted tokens."""
+        parts = self.unknown_parts(text)
+        return Charges(
+            first_nats=math.log(self.size),
+            spelling_nats=sum(n * self.spelling_nats(part) for part, n in parts.items()),
+            unknown_tokens=parts.total(),
+            unknown_characters=sum(n * len(part) for part, n in parts.items()),
+        )
 
     @classmethod
     def settled(cls, text: str) -> int:

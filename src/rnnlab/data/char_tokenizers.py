@@ -2,7 +2,9 @@
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from rnnlab.data.base_tokenizer import (
     smallest_type,
 )
 from rnnlab.data.pieces import as_pieces
+from rnnlab.data.spelling import CharacterSpelling
 
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Surrogates that do not stand for an undecodable byte (PEP 383)."""
@@ -73,13 +76,18 @@ class CharTokenizer(Tokenizer):
         """Return the characters in the order of their ids."""
         return {"type": self.kind, "characters": self.characters}
 
-    def first_length(self, text: str) -> int:
-        """Return 1."""
-        return 1
+    def unknown_parts(self, text: str) -> Counter[str]:
+        """Count the characters that are not in the vocabulary."""
+        known = set(self.characters)
+        return Counter({c: n for c, n in Counter(text).items() if c not in known})
 
-    def unknown_parts(self, text: str) -> list[str]:
-        """Return the characters that are not in the vocabulary."""
-        return list(dict.fromkeys(c for c in text if c not in self.characters))
+    def spelling_nats(self, part: str) -> float:
+        """Return the length of the code for an unknown character."""
+        return self._spelling.nats(part)
+
+    @cached_property
+    def _spelling(self) -> CharacterSpelling:
+        return CharacterSpelling(self.characters, excluded=True)
 
 
 class ByteTokenizer(Tokenizer):
@@ -112,14 +120,6 @@ class ByteTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         """Return nothing but the type."""
         return {"type": self.kind}
-
-    def first_length(self, text: str) -> int:
-        """Return 1: the first byte is a character or begins one."""
-        return 1
-
-    def unknown_parts(self, text: str) -> list[str]:
-        """Return an empty list: all text can be encoded."""
-        return []
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:

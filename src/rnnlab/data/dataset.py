@@ -34,7 +34,7 @@ from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import CorpusError
 
-FORMAT = 2
+FORMAT = 3
 """Must be raised by one whenever the same settings lead to other ids than before."""
 
 

@@ -56,10 +56,12 @@ def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
         case "byte":
             return ByteTokenizer()
         case "word":
-            words = _checked(content, "words", list)
-            if not all(isinstance(word, str) for word in words):
+            words, rare = (
+                _checked({"rare": [], **content}, key, list) for key in ("words", "rare")
+            )
+            if not all(isinstance(word, str) for word in words + rare):
                 raise ValueError("words must all be text")
-            return WordTokenizer(words)
+            return WordTokenizer(words, rare)
         case "bpe":
             return BpeTokenizer.from_str(_checked(content, "tokenizers", str))
         case other:

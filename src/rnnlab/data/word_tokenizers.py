@@ -1,9 +1,11 @@
 """The two tokenizers whose tokens are runs of characters: words and byte-pair encoding."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -13,6 +15,7 @@ from tokenizers.decoders import DecodeStream
 
 from rnnlab.data.base_tokenizer import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
 from rnnlab.data.pieces import PieceReader, as_pieces, recut
+from rnnlab.data.spelling import WordSpelling
 from rnnlab.errors import CorpusError
 
 LONGEST_WORD = 65_536
@@ -23,6 +26,9 @@ LONGEST_RUN = 8_192
 
 MOST_WORDS, MOST_WORD_CHARACTERS = 2_000_000, 100_000_000
 """How many different words are counted; bounds memory to a few hundred MB."""
+
+MOST_RARE, LONGEST_RARE = 2**14, 64
+"""How many words the spelling of unknown ones is learned from, and how long they may be."""
 
 LEARNED_CHARACTERS = 2**25
 """How much of the beginning of a text bpe learns from; bounds time and memory."""
@@ -53,8 +59,10 @@ class WordTokenizer(Tokenizer):
     unknown_id = UNKNOWN_ID
     pattern = re.compile(rf" ?\w{{1,{LONGEST_WORD}}}| ?[^\w\s]|\s")
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], rare: Sequence[str] = ()) -> None:
+        """Rare: words that the spelling of others is learned from; without any, `words`."""
         self.words = list(words)
+        self.rare = list(rare)
         self._ids = {word: i for i, word in enumerate(self.words, start=1)}
 
     @classmethod
@@ -75,7 +83,7 @@ class WordTokenizer(Tokenizer):
                     "byte or char"
                 )
         kept = [word for word, count in counts.items() if count >= min_frequency]
-        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+        return cls(sorted(kept, key=lambda word: (-counts[word], word)), _rare_words(counts))
 
     @property
     def size(self) -> int:
@@ -92,8 +100,8 @@ class WordTokenizer(Tokenizer):
         return "".join(self.words[i - 1] if i else UNKNOWN for i in checked(ids, self.size))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the words in the order of their ids."""
-        return {"type": self.kind, "words": self.words}
+        """Return the words in the order of their ids, and those that spelling is learned from."""
+        return {"type": self.kind, "words": self.words} | ({"rare": self.rare} if self.rare else {})
 
     @classmethod
     def settled(cls, text: str) -> int:
@@ -122,14 +130,17 @@ class WordTokenizer(Tokenizer):
             if limit <= 0:
                 return
 
-    def first_length(self, text: str) -> int:
-        """Return the length of the first word."""
-        match = self.pattern.match(text)
-        return len(match.group()) if match else 0
+    def unknown_parts(self, text: str) -> Counter[str]:
+        """Count the words and punctuation marks that are not in the vocabulary."""
+        return Counter(word for word in self.pattern.findall(text) if word not in self._ids)
 
-    def unknown_parts(self, text: str) -> list[str]:
-        """Return the words that are not in the vocabulary."""
-        return list(dict.fromkeys(w for w in self.pattern.findall(text) if w not in self._ids))
+    def spelling_nats(self, part: str) -> float:
+        """Return the length of the code for an unknown word."""
+        return self._spelling.nats(part)
+
+    @cached_property
+    def _spelling(self) -> WordSpelling:
+        return WordSpelling(self.rare or self.words)
 
 
 class BpeTokenizer(Tokenizer):
@@ -220,14 +231,12 @@ class BpeTokenizer(Tokenizer):
         run = len(_runs(text.splitlines(keepends=True)[-1])[-1])
         return len(text) - run + (run - 1) // LONGEST_RUN * LONGEST_RUN
 
-    def first_length(self, text: str) -> int:
-        """Return where the first token ends; a character that it only begins counts fully."""
-        start, end = self._model.encode(_lines(text)[0]).offsets[0]
-        return max(1, end - start)
 
-    def unknown_parts(self, text: str) -> list[str]:
-        """Return an empty list: all text can be encoded."""
-        return []
+def _rare_words(counts: Counter[str]) -> list[str]:
+    """Return up to MOST_RARE of the words that occur least often, evenly over the alphabet."""
+    fewest = min(counts.values(), default=0)
+    rare = sorted(w for w, n in counts.items() if n == fewest and len(w) <= LONGEST_RARE)
+    return rare[:: max(1, math.ceil(len(rare) / MOST_RARE))]
 
 
 def _lines(text: str) -> list[str]:

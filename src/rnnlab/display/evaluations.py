@@ -8,6 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from rnnlab.console import visible
+from rnnlab.lm.evaluate import bits_per_character
 
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
@@ -21,17 +22,19 @@ def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
 def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     first = records[0]
     title = (
-        f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters "
-        f"predicted, weights: {first['checkpoint']}"
+        f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters, "
+        f"weights: {first['checkpoint']}"
     )
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
     for heading in ("bits/character", "nats/token", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     if first["unknown_tokens"]:
+        share = first["unknown_characters"] / first["characters"]
+        spelling = bits_per_character(first["spelling_nats"], first["characters"])
         table.caption = (
-            f"{first['unknown_tokens']:,} of {first['tokens']:,} tokens are <unk>, "
-            "whose spelling is not predicted; this flatters the model"
+            f"<unk> stands for {share:.1%} of the characters; spelling them takes "
+            f"{spelling:.3f} of the bits/character"
         )
         table.caption_justify = "left"
     for record in records:
@@ -46,7 +49,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
         if name == "ngram":
             name = f"{baseline['order']}-gram, {baseline['smoothing']}"
         row = [name, f"{baseline['bits_per_character']:.3f}"]
-        if first["tokens"] == first["characters"]:  # otherwise the other units do not compare
+        if first["tokens"] + 1 == first["characters"]:  # otherwise the other units do not compare
             row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
         table.add_row(*row)
     return table

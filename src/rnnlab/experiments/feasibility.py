@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from rnnlab.config import Settings
+from rnnlab.config import DataSettings, Settings
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.settings import ExperimentSettings
 
 TEXT_SETTINGS = ("corpus", "corpus_limit", "preprocessing", "split")
 """Settings that decide which text is held out."""
+
+TOKEN_SETTINGS = ("tokenizer", "bpe_size")
+"""Settings that decide what a token is."""
 
 HELD_OUT = (
     "held_out_bits_per_character",
@@ -17,6 +20,20 @@ HELD_OUT = (
     "overfitting_bits_per_character",
 )
 """Outcomes that are measured on the held-out text."""
+
+DECISIVE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(HELD_OUT, TEXT_SETTINGS),
+    "training_perplexity": (
+        *TOKEN_SETTINGS, "min_frequency", "vocabulary", "corpus", "preprocessing",
+    ),
+    "tokens_per_second": TOKEN_SETTINGS,
+    "prediction_seconds": TOKEN_SETTINGS,
+    "initial_gradient_decay": TOKEN_SETTINGS,
+    "gradient_decay": TOKEN_SETTINGS,
+}  # fmt: skip
+"""Settings that must be equal for an outcome to be compared. Bits per character need the same text
+and compare all tokenizers. Figures per token need the same tokens, and perplexity also the same
+vocabulary."""
 
 
 def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) -> tuple[str, ...]:
@@ -31,6 +48,8 @@ def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) 
         name = settings.search.outcome
         if lack := missing_requirement(name, settings, runs[0]):
             faults.append(f"search: outcome {name!r} needs {lack}")
+        if varied := [key for key in DECISIVE.get(name, ()) if key in settings.search.settings]:
+            faults.append(f"search: {name} is not comparable between values of {', '.join(varied)}")
     if faults:
         raise UsageError("\n".join(faults))
     return tuple(name for name, lack in lacks.items() if not lack)
@@ -79,13 +98,17 @@ def reason_not_comparable(
     for name in names:
         if lack := missing_requirement(outcome, settings, by_variant[name]):
             return f"outcome {outcome!r} needs {lack}"
-    if outcome in HELD_OUT and len(names) == 2:
+    if len(names) == 2:
         one, other = (by_variant[name].data for name in names)
-        # corpus_limit counts tokens.
-        decisive = (*TEXT_SETTINGS, "tokenizer") if one.corpus_limit else TEXT_SETTINGS
-        if differ := [name for name in decisive if getattr(one, name) != getattr(other, name)]:
-            return (
-                f"{names[0]!r} and {names[1]!r} are measured on different texts "
-                f"({', '.join(differ)})"
-            )
+        if differ := decisive_differences(outcome, one, other):
+            how = "on different texts" if outcome in HELD_OUT else "in different units"
+            return f"{names[0]!r} and {names[1]!r} are measured {how} ({', '.join(differ)})"
     return ""
+
+
+def decisive_differences(outcome: str, one: DataSettings, other: DataSettings) -> list[str]:
+    """Return the settings because of which an outcome of two runs is not comparable."""
+    decisive = DECISIVE.get(outcome, ())
+    if one.corpus_limit and outcome in HELD_OUT:
+        decisive = (*decisive, *TOKEN_SETTINGS)  # the limit counts tokens
+    return [name for name in decisive if getattr(one, name) != getattr(other, name)]

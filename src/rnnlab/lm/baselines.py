@@ -62,20 +62,23 @@ class Baselines:
     def score(self, text: str, progress: ShareCallback = unwatched) -> dict[str, dict[str, Any]]:
         """Measure each baseline on `text`, which must have at least two characters.
 
-        All figures are per character, whatever tokens the language model predicts. The uniform,
-        unigram and n-gram models predict every character but the first, from those before it in
-        `text`. A compressor is charged size(train + text) - size(train) for all of `text`, and is
-        left out if `text` is shorter than MIN_COMPRESSED_CHARACTERS.
+        All figures are per character, whatever tokens the language model predicts, and all are
+        lengths of a code for all of `text`. The uniform, unigram and n-gram models predict every
+        character from those before it; the first one and unknown ones are charged as for a language
+        model over characters, see `Tokenizer.charges`. A compressor is charged size(train + text) -
+        size(train), and is left out if `text` is shorter than MIN_COMPRESSED_CHARACTERS.
         """
         progress(0.0)
         ids = self.tokenizer.encode(text)
         smoothing, order = self.choice
         progress(0.3)
-        nats = {
-            "uniform": math.log(self.tokenizer.size),
-            "unigram": self.ngram.nats(ids, "absolute")[0] / (len(ids) - 1),
-            "ngram": self.ngram.nats(ids, smoothing)[order - 1] / (len(ids) - 1),
+        first, spelling, *_ = self.tokenizer.charges(text)
+        predicted = {
+            "uniform": (len(ids) - 1) * math.log(self.tokenizer.size),
+            "unigram": self.ngram.nats(ids, "absolute")[0],
+            "ngram": self.ngram.nats(ids, smoothing)[order - 1],
         }
+        nats = {name: (value + first + spelling) / len(ids) for name, value in predicted.items()}
         for name in COMPRESSORS if len(text) >= MIN_COMPRESSED_CHARACTERS else ():
             progress(0.6)
             nats[name] = 8 * self._added_bytes(name, text) * math.log(2) / len(text)

@@ -1,10 +1,14 @@
 """How well a model predicts a text, recorded together with how it was measured.
 
-A text of N tokens has N-1 targets: the first token is given, every other token is predicted once.
-The context rule says what the model has read before each target:
+A text of N tokens has N-1 targets: every token but the first is predicted once. The context rule
+says what the model has read before each target:
 
 carried    the state starts at zero and is carried through the whole text;
 windows:W  the text is cut into windows of W targets, and each starts from a zero state.
+
+Nats per token and perplexity are those of the targets. Bits per character are the length of a code
+for all of the text, divided by its characters: -ln p of the targets, ln V for the first token, and
+the spelling of unknown tokens (`rnnlab.data.spelling`). So they can be compared between tokenizers.
 """
 
 import math
@@ -39,9 +43,15 @@ class Evaluation:
     tokens: int
     """Targets predicted."""
     characters: int
-    """Characters that the targets stand for."""
+    """Of all tokens."""
     unknown_tokens: int
-    """Targets that are <unk>. Their spelling is not predicted, so many of them flatter a model."""
+    """Tokens that are <unk>, the first included."""
+    unknown_characters: int
+    """Characters that they stand for."""
+    first_nats: float
+    """Length of the code for the first token."""
+    spelling_nats: float
+    """Length of the code for what the unknown tokens stand for."""
     nats_per_token: float
     bits_per_character: float
     perplexity: float

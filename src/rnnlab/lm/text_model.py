@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
+from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import CorpusError
@@ -24,17 +24,21 @@ from rnnlab.lm.tensor_file import MODEL_CONFIG
 
 @dataclass
 class Score:
-    """How likely a model finds a text."""
+    """How likely a model finds a text, and the length of the code for all of it."""
 
     nats: float
+    """-ln p of the targets."""
     tokens: int
+    """Targets: all tokens but the first."""
     characters: int
-    unknown_tokens: int
+    charges: Charges
+    """What else the code consists of."""
 
     @property
     def bits_per_character(self) -> float:
-        """The nats in bits, divided by the characters that the tokens stand for."""
-        return bits_per_character(self.nats, self.characters)
+        """The length of the code in bits, divided by the characters of the text."""
+        nats = self.nats + self.charges.first_nats + self.charges.spelling_nats
+        return bits_per_character(nats, self.characters)
 
 
 @dataclass
@@ -131,7 +135,7 @@ class TextModel:
             notices.append(f"empty prefix: the model starts after {shown!r}")
             return "", start, notices
         if missing := self.tokenizer.unknown_parts(text):
-            names = ", ".join(repr(part) for part in missing[:5])
+            names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
         return text, self.tokenizer.encode(text), notices
@@ -139,24 +143,24 @@ class TextModel:
     def score(
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
     ) -> Score:
-        """Measure -ln p of a text to which the text rule is already applied; see `lm.evaluate`.
+        """Measure -ln p of a text under the model's text rule; see `lm.evaluate`.
 
         Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN.
         """
+        return self.score_prepared(preprocess(text, self.preprocessing), context, progress)
+
+    def score_prepared(
+        self, text: str, context: str = "carried", progress: ShareCallback = unwatched
+    ) -> Score:
+        """As `score`, for a text to which the text rule is already applied."""
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
         nats = total_nats(self.model, self.compute, ids, context, progress)
         if math.isnan(nats):
             raise not_finite()
-        unknown = int(np.count_nonzero(ids[1:] == self.tokenizer.unknown_id))
-        return Score(nats, len(ids) - 1, scored_characters(self.tokenizer, text), unknown)
+        return Score(nats, len(ids) - 1, len(text), self.tokenizer.charges(text))
 
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""
         return f"{self.tokenizer!r}, engine {self.compute.engine.name}\n{self.model!r}"
-
-
-def scored_characters(tokenizer: Tokenizer, text: str) -> int:
-    """Count the characters after the first token, which is given and not predicted."""
-    return max(1, len(text) - tokenizer.first_length(text))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rnnlab.experiments.feasibility import decisive_differences
 from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import VariantSettings
@@ -114,9 +115,13 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     p <= LEVEL / (number of others and of columns): that bounds the chance of any false mark in the
     table by LEVEL, though the best is chosen from among many (Bonferroni). A variant that lacks
     figures is not marked. If another has too few to be compared, none is marked; one without any
-    figures is not compared.
+    figures is not compared. None is marked if figures are not comparable, as those per token of
+    different tokens.
     """
     plan = records.plan
+    data = [plan.variant_settings(variant.name).data for variant in plan.variants]
+    if any(decisive_differences(outcome.name, data[0], other) for other in data):
+        return None
     scaled = {v.name: outcome.scaled(records.values(v.name, outcome.name)) for v in plan.variants}
     scaled = {name: values for name, values in scaled.items() if values}
     if len(scaled) < 2:

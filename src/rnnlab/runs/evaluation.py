@@ -160,7 +160,7 @@ def evaluate_texts(
         if baselines and len(text) > 1:
             reached = baselines.score(text, partial(watch, f"baselines, {split}"))
         for context in contexts:
-            score = model.score(text, context, partial(watch, f"{split}, {context}"))
+            score = model.score_prepared(text, context, partial(watch, f"{split}, {context}"))
             nats = score.nats / score.tokens
             records.append(
                 Evaluation(
@@ -171,7 +171,10 @@ def evaluate_texts(
                     context=context,
                     tokens=score.tokens,
                     characters=score.characters,
-                    unknown_tokens=score.unknown_tokens,
+                    unknown_tokens=score.charges.unknown_tokens,
+                    unknown_characters=score.charges.unknown_characters,
+                    first_nats=score.charges.first_nats,
+                    spelling_nats=score.charges.spelling_nats,
                     nats_per_token=nats,
                     bits_per_character=score.bits_per_character,
                     perplexity=perplexity(nats),

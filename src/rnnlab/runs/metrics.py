@@ -12,8 +12,7 @@ from pydantic import model_validator
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
 from rnnlab.files import appending, finite, flushed_size, truncate_log
-from rnnlab.lm.evaluate import perplexity
-from rnnlab.lm.text_model import scored_characters
+from rnnlab.lm.evaluate import bits_per_character, perplexity
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import Amount, Count, StrictModel
 from rnnlab.runs.files import METRICS
@@ -74,17 +73,17 @@ class MetricsLog:
         self._lines_due = 0
         self._logged_seconds = 0.0
         self._logged_tokens = 0
-        self._tokens_per_character = math.nan
-        if "validation" in dataset.splits:
-            split = dataset.splits["validation"]
-            characters = scored_characters(dataset.tokenizer, split.text)
-            self._tokens_per_character = (len(split.ids) - 1) / characters
+        self._validation = dataset.splits.get("validation")
+        if self._validation:
+            self._charges = dataset.tokenizer.charges(self._validation.text)
 
     def bits_per_character(self, event: Milestone) -> float | None:
         """Return a milestone's held-out bits per character; None if nothing is held out."""
-        if event.held_out_nats is None:
+        if event.held_out_nats is None or not self._validation:
             return None
-        return event.held_out_nats * self._tokens_per_character / math.log(2)
+        nats = event.held_out_nats * (len(self._validation.ids) - 1)
+        nats += self._charges.first_nats + self._charges.spelling_nats
+        return bits_per_character(nats, len(self._validation.text))
 
     def step(self, event: Step) -> None:
         """Count a step, and write a line if one is due: `num_log_lines`, evenly over the budget."""
