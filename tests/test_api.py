@@ -45,7 +45,7 @@ def test_a_run_shows_itself(trained: tuple[Path, str]) -> None:
 def test_a_recipe_with_changes(text_file: Path, tmp_path: Path) -> None:
     run = rnnlab.train(
         "lab-report", corpus=str(text_file), split=(0.8, 0.1, 0.1), **TINY, preprocessing="none",
-        run_dir=tmp_path / "run", quiet=True,
+        input="embedding", run_dir=tmp_path / "run", quiet=True,
     )  # fmt: skip
     assert run.settings.training.optimizer == "sgd"
     assert run.settings.model.hidden_size == 16

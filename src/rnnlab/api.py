@@ -16,6 +16,7 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import training
+from rnnlab.runs.effects import check_effects
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.runs.run import Run
 
@@ -43,7 +44,12 @@ def train(
     Raises UsageError, CorpusError, UnavailableError or RunDirectoryError before anything is
     trained, DivergenceError if the loss becomes NaN or infinite.
     """
-    asked = starting_settings(config, run_dir, resume).with_changes("train", **settings)
+    start = starting_settings(config, run_dir, resume)
+    asked = start.with_changes("train", **settings)
+    before = start.flat()
+    check_effects(asked, [n for n, value in asked.flat().items() if value != before[n]], "train")
+    if config is not None:
+        check_effects(start, before, str(config), instead=asked)
     with TrainingDisplay(quiet=quiet) as display:
         return training.train(asked, resume or run_dir, [display], resume=resume is not None)
 

@@ -234,11 +234,19 @@ def test_several_faults_are_reported_at_once_one_per_line() -> None:
     [
         (
             {"beam_width": 2, "top_k": 3},
-            "beam_width excludes top_k and top_p: beam search does not sample",
+            "beam_width excludes top_k: beam search does not sample",
         ),
         (
             {"beam_width": 2, "top_p": 0.5},
-            "beam_width excludes top_k and top_p: beam search does not sample",
+            "beam_width excludes top_p: beam search does not sample",
+        ),
+        (
+            {"beam_width": 2, "temperature": 0.5},
+            "beam_width excludes temperature: beam search does not sample",
+        ),
+        (
+            {"temperature": 0, "top_k": 3},
+            "temperature = 0 excludes top_k: it always takes the most likely token",
         ),
         ({"top_p": 0.0}, "top_p must be greater than 0, not 0"),
         ({"topk": 3}, "unknown key 'topk'; did you mean 'top_k'?"),

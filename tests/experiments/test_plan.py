@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rnnlab.config import Settings
 from rnnlab.errors import UsageError
+from rnnlab.experiments.folder import open_folder
 from rnnlab.experiments.plan import change_name, read_plan, settings_id
 from rnnlab.experiments.settings import ExperimentSettings, apply_quick
 
@@ -336,3 +337,25 @@ def test_a_missing_file_and_one_that_is_not_toml_are_refused(tmp_path: Path) -> 
     file.write_bytes("question = 'Größe'".encode("latin-1"))
     with pytest.raises(UsageError, match=r"not TOML: the file is not UTF-8 text$"):
         read_plan(file)
+
+
+def test_settings_of_an_experiment_that_change_nothing_are_refused(tmp_path: Path) -> None:
+    """Of a variant; of the base only if no variant uses them. A report is still written."""
+    file = tmp_path / "experiment.toml"
+    start = "question = '?'\n[base]\ncorpus = 'python-reference'\nmax_tokens = 100\n"
+
+    def opened(base: str, variants: str) -> None:
+        file.write_text(f"{start}{base}\n{variants}")
+        open_folder(file, str(tmp_path / "out"))
+
+    both = "[grid]\ntokenizer = ['char', 'bpe']"
+    opened("bpe_size = 300", both)
+    with pytest.raises(UsageError, match=r"toml: base: init_std = 0\.5 has no effect with init"):
+        opened("init_std = 0.5", both)
+    with pytest.raises(
+        UsageError, match="variant 'tokenizer=char, bpe_size=300': bpe_size = 300 has no effect"
+    ):
+        opened("", f"{both}\nbpe_size = [300]")
+    assert len(read_plan(file).runs) == 12
+    opened("", "[random]\ncount = 4\nsettings.init.choices = ['torch', 'normal']\n"
+           "settings.init_std = {low = 0.1, high = 0.5}")  # fmt: skip

@@ -85,6 +85,7 @@ HEALTHY: dict[str, dict[str, Any]] = {
     "bpe tokens": {"tokenizer": "bpe", "bpe_size": 400, "batch_size": 8, "num_steps": 16},
     "words, one-hot": {
         "tokenizer": "word", "min_frequency": 3, "corpus_limit": 20_000, "input": "one-hot",
+        "embedding_size": 64,  # the default: nothing is embedded
         "batch_size": 4, "num_steps": 16, "num_epochs": 3,
     },
     "words, sgd": {"tokenizer": "word", "optimizer": "sgd"},

@@ -269,8 +269,15 @@ class GenerationSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.beam_width and (self.top_k or self.top_p < 1):
-            raise ValueError("beam_width excludes top_k and top_p: beam search does not sample")
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        drawing = ("top_k", "top_p", "seed")
+        given = [n for n in ("temperature", *drawing) if getattr(self, n) != defaults[n]]
+        if self.beam_width and given:
+            raise ValueError(f"beam_width excludes {given[0]}: beam search does not sample")
+        if not self.temperature and (useless := [name for name in given if name in drawing]):
+            raise ValueError(
+                f"temperature = 0 excludes {useless[0]}: it always takes the most likely token"
+            )
         return self
 
 

@@ -6,6 +6,7 @@ from rnnlab.config import DataSettings, Settings
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.settings import ExperimentSettings
+from rnnlab.runs.effects import check_effects, without_effect
 
 TEXT_SETTINGS = ("corpus", "corpus_limit", "preprocessing", "split")
 """Settings that decide which text is held out."""
@@ -34,6 +35,22 @@ DECISIVE: dict[str, tuple[str, ...]] = {
 """Settings that must be equal for an outcome to be compared. Bits per character need the same text
 and compare all tokenizers. Figures per token need the same tokens, and perplexity also the same
 vocabulary."""
+
+
+def check_settings_have_effect(
+    settings: ExperimentSettings, by_variant: Mapping[str, Settings]
+) -> None:
+    """Raise UsageError for settings that change nothing: of a variant, or of the base in all runs.
+
+    Settings that are drawn are allowed to: which others are drawn with them is chance.
+    """
+    for variant in settings.variant:
+        check_effects(by_variant[variant.name], variant.change, f"variant {variant.name!r}")
+    given = [name for name in settings.base if name != "config"]
+    useless = [without_effect(run, given) for run in by_variant.values()]
+    for name, fault in (useless[0] if useless else {}).items():
+        if all(name in other for other in useless):
+            raise UsageError(f"base: {fault}")
 
 
 def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ def open_folder(file: Path, output: str = "", *, quick: bool = False) -> tuple[P
     check_path(folder)
     name = folder.resolve().name
     plan = make_plan(content, name, str(file))
+    plan.check_settings_have_effect(str(file))
     if quick:
         content = apply_quick(content)
         plan = make_plan(content, name, str(file))

@@ -14,7 +14,12 @@ import numpy as np
 from rnnlab.config import Settings, find_config, read_toml
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.claims import ClaimSettings, ComparisonSettings
-from rnnlab.experiments.feasibility import check_claims, measurable_outcomes, reason_not_comparable
+from rnnlab.experiments.feasibility import (
+    check_claims,
+    check_settings_have_effect,
+    measurable_outcomes,
+    reason_not_comparable,
+)
 from rnnlab.experiments.settings import ExperimentSettings, Range, VariantSettings, apply_quick
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
@@ -53,6 +58,19 @@ class Plan:
     def reference(self) -> str:
         """The variant that the others are compared with."""
         return self.settings.reference or (self.variants[0].name if self.variants else "")
+
+    def check_settings_have_effect(self, where: str) -> None:
+        """Raise UsageError for settings of the file that change nothing."""
+        asked = self.settings
+        variants = () if asked.random or asked.search else self.variants
+        by_variant = {
+            variant.name: self.variant_settings(variant.name) for variant in self.variants
+        }
+        try:
+            check_settings_have_effect(asked.model_copy(update={"variant": variants}), by_variant)
+        except UsageError as error:
+            lines = str(error).splitlines()
+            raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
 
     def variant_settings(self, name: str, seed: int = 0) -> Settings:
         """Return all settings of a variant's run."""

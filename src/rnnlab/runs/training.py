@@ -16,6 +16,7 @@ from rnnlab.errors import (
 )
 from rnnlab.lm.train import Step
 from rnnlab.runs.directory import check_new, lock_run_directory, make_directory
+from rnnlab.runs.effects import effective
 from rnnlab.runs.files import state_files
 from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
@@ -71,7 +72,7 @@ def _new_run(
     """Train from the first step on, in a new directory."""
     if directory is not None:
         check_new(Path(directory))
-    ready = prepare(settings, watchers.reading)
+    ready = prepare(effective(settings), watchers.reading)
     path = make_directory(directory, ready.settings)
     with lock_run_directory(path):
         check_new(path)  # again: another process may have begun there meanwhile
@@ -103,6 +104,7 @@ def _prepare_again(
     settings: Settings, before: Settings, state: SavedState, path: Path, watchers: Watchers
 ) -> Prepared:
     """Prepare a run whose text was read before; `before`: its settings then."""
+    settings = effective(settings, before)
     from_stdin = "-" in settings.data.corpus
     if settings.data.corpus == before.data.corpus and not from_stdin:
         check_readable_again(before.data.corpus)

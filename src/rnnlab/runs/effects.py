@@ -1,0 +1,112 @@
+"""Settings that have no effect together with others; one that is given is refused.
+
+Not refused are values that equal their defaults, since a settings file that is written by rnnlab
+holds all settings, and a setting of a file or a recipe that flags or keywords make useless.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from rnnlab.config import Settings
+from rnnlab.config.validation import format_value
+from rnnlab.data.named_corpora import NAMES
+from rnnlab.errors import UsageError
+
+
+class Need(NamedTuple):
+    """What a setting needs to have an effect."""
+
+    holds: Callable[[Settings], bool]
+    rule: str
+    decided_by: str
+    """The setting that decides it."""
+
+
+LEARNED_VOCABULARY = Need(
+    lambda s: s.data.tokenizer != "byte",
+    "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
+)  # fmt: skip
+TEXT_BEYOND = Need(
+    lambda s: s.data.split[0] != 1 or s.data.corpus_limit > 0,
+    "text beyond the training split", "split",
+)  # fmt: skip
+EVALUATIONS = Need(
+    lambda s: s.training.num_evaluations > 0, "num_evaluations above 0", "num_evaluations"
+)
+VALIDATION = Need(lambda s: s.data.split[1] > 0, "a validation split", "split")
+SAMPLES = Need(lambda s: s.training.sample_length > 0, "sample_length above 0", "sample_length")
+
+NEEDS: dict[str, tuple[Need, ...]] = {
+    "data_dir": (
+        Need(
+            lambda s: any(c in ("auto", *NAMES) for c in s.data.corpus),
+            "a named corpus", "corpus",
+        ),
+    ),
+    "errors": (
+        Need(
+            lambda s: any(c not in ("auto", *NAMES) for c in s.data.corpus),
+            "a text file or standard input", "corpus",
+        ),
+    ),
+    "min_frequency": (
+        Need(lambda s: s.data.tokenizer == "word", "tokenizer = 'word'", "tokenizer"),
+    ),
+    "bpe_size": (Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),),
+    "vocabulary": (LEARNED_VOCABULARY, TEXT_BEYOND),
+    "embedding_size": (
+        Need(lambda s: s.model.input == "embedding", "input = 'embedding'", "input"),
+    ),
+    "init_std": (Need(lambda s: s.model.init == "normal", "init = 'normal'", "init"),),
+    "validation_context": (EVALUATIONS, VALIDATION),
+    "patience": (EVALUATIONS, VALIDATION),
+    "sample_prefix": (EVALUATIONS, SAMPLES),
+    "sample_length": (
+        Need(
+            lambda s: not s.training.sample_length or EVALUATIONS.holds(s),
+            EVALUATIONS.rule, EVALUATIONS.decided_by,
+        ),
+    ),
+    "sample_temperature": (EVALUATIONS, SAMPLES),
+}  # fmt: skip
+"""By setting; the groups in `rnnlab.config` refuse other combinations themselves."""
+
+DEFAULTS = Settings()
+
+
+def without_effect(settings: Settings, names: Iterable[str]) -> dict[str, str]:
+    """Return the settings among `names` that change nothing, each with the reason."""
+    values, defaults, found = settings.flat(), DEFAULTS.flat(), dict[str, str]()
+    for name in names:
+        if values[name] == defaults[name]:
+            continue
+        for need in NEEDS.get(name, ()):
+            if not need.holds(settings):
+                decides = f"{need.decided_by} = {format_value(values[need.decided_by])}"
+                found[name] = (
+                    f"{name} = {format_value(values[name])} has no effect with {decides}; it needs "
+                    f"{need.rule}"
+                )
+                break
+    return found
+
+
+def check_effects(
+    settings: Settings, given: Iterable[str], where: str = "", instead: Settings | None = None
+) -> None:
+    """Raise UsageError if settings that were given change nothing, a line for each.
+
+    instead: settings in which they may have their effect as well.
+    """
+    faults = without_effect(settings, given)
+    if instead:
+        faults = {name: faults[name] for name in without_effect(instead, faults)}
+    if faults:
+        start = f"{where}: " if where else ""
+        raise UsageError("\n".join(f"{start}{fault}" for fault in faults.values()))
+
+
+def effective(settings: Settings, before: Settings = DEFAULTS) -> Settings:
+    """Return the settings in which those without effect have the value that they had before."""
+    useless, values = without_effect(settings, settings.names()), before.flat()
+    return settings.with_changes(**{name: values[name] for name in useless})
