@@ -15,7 +15,7 @@ import rnnlab
 
 ORDER = [
     "errors",
-    "console, cells, files, signals",
+    "console, cores, cells, files, signals",
     "config",
     "data",
     "engines",

@@ -213,10 +213,11 @@ def corpora(data_dir: Text = "") -> None:
 
 
 def engines() -> None:
-    """List the engines: which this machine can use, and why not the others."""
+    """List the engines: which this machine can use, and why not the others; how many threads."""
     from rnnlab.display.output import write_engines
+    from rnnlab.lm.threads import default_threads
 
-    write_engines(rnnlab.list_engines())
+    write_engines(rnnlab.list_engines(), default_threads())
 
 
 def bench(benchmark: BenchSettings, json: bool = False, plot: Text = "") -> None:

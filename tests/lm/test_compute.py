@@ -64,16 +64,14 @@ def test_autocast_decides_the_type_of_matrix_products_alone(precision):
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_choosing_applies_the_number_of_threads_and_resolves_device_and_engine():
+def test_choosing_resolves_device_and_engine_and_keeps_the_number_of_threads():
     before = torch.get_num_threads()
-    try:
-        compute = Compute.choose(ComputeSettings(engine="textbook", threads=3), "lstm")
-        assert compute == Compute(ENGINES["textbook"], CPU, "float32", "asked for")
-        assert torch.get_num_threads() == 3
-        Compute.choose(ComputeSettings(threads=0), "lstm")
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    compute = Compute.choose(ComputeSettings(engine="textbook", threads=before + 1), "lstm")
+    assert compute == Compute(ENGINES["textbook"], CPU, "float32", "asked for", before + 1)
+    assert torch.get_num_threads() == before
+    with compute.using_threads():
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.usefixtures("no_gpu")

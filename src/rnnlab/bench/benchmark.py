@@ -29,6 +29,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import UnavailableError, unknown
 from rnnlab.lm.compute import check_precision, choose_device
+from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 
 COMPARED = (D2L, *ENGINES)
@@ -63,7 +64,8 @@ def run_benchmark(settings: BenchSettings, watcher: BenchWatcher | None = None) 
     device = choose_device("auto")
     for precision in settings.precision:
         check_precision(precision, device)
-    return _Benchmark(settings, device, watcher or BenchWatcher()).run()
+    with using_threads():
+        return _Benchmark(settings, device, watcher or BenchWatcher()).run()
 
 
 def why_unavailable(name: str, cell: str, device: torch.device) -> str | None:

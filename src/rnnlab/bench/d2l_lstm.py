@@ -27,9 +27,10 @@ class D2lLSTM(nn.Module):
     def __init__(self, vocabulary_size: int, hidden_size: int, std: float = 0.01) -> None:
         super().__init__()
         self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
+        generator = torch.Generator().manual_seed(0)  # leaves the caller's random state alone
 
         def normal(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.randn(*shape) * std)
+            return nn.Parameter(torch.randn(*shape, generator=generator) * std)
 
         def three() -> tuple[nn.Parameter, nn.Parameter, nn.Parameter]:
             return (

@@ -103,14 +103,14 @@ def generation_task(name: str, case: Case, device: torch.device) -> Task:
 
 def training_steps(engine: Engine, case: Case, device: torch.device) -> Task:
     """Return the steps of `rnnlab train`: forward, loss, backward, clipping, update."""
-    model = LanguageModel(case.settings.model, VOCABULARY).to(device)
+    model = LanguageModel(case.settings.model, VOCABULARY, seed=0).to(device)
     compute = Compute(engine, device, case.precision)
     return Trainer(model, compute, case.sequences(), case.settings.training).steps_without_end()
 
 
 def greedy_texts(engine: Engine, case: Case, device: torch.device) -> Task:
     """Yield the lengths of texts written as by `rnnlab generate --temperature 0`."""
-    model = LanguageModel(case.settings.model, VOCABULARY).to(device)
+    model = LanguageModel(case.settings.model, VOCABULARY, seed=0).to(device)
     settings = GenerationSettings(length=TEXT_LENGTH, temperature=0)
     compute = Compute(engine, device, case.precision)
     while True:

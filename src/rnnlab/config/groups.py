@@ -239,7 +239,9 @@ class ComputeSettings(SettingsGroup):
         "auto", description="where tensors are; auto: a GPU if there is one"
     )
     precision: Precision = Field("float32", description="bfloat16: weights stay float32")
-    threads: int = Field(0, ge=0, le=4096, description="CPU threads, 0: torch's default")
+    threads: int = Field(
+        0, ge=0, le=4096, description="CPU threads, 0: torch's default, at most one a usable core"
+    )
 
 
 class MachineSettings(ComputeSettings):

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
+from rnnlab.cores import Cores
 from rnnlab.data.named_corpora import CorpusEntry
 from rnnlab.display.evaluations import evaluation_tables
 from rnnlab.doctor.diagnosis import Diagnosis
@@ -122,8 +123,8 @@ def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
     )
 
 
-def write_engines(engines: Sequence[EngineEntry]) -> None:
-    """Print the engines, and whether each runs here."""
+def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
+    """Print the engines, whether each runs here, and how many threads they use and why."""
     for engine in engines:
         ready = f"ready: {engine.instruction_set}" if engine.instruction_set else "ready"
         print(f"{engine.name:<10}{f'not here: {engine.fault}' if engine.fault else ready}")
@@ -131,6 +132,7 @@ def write_engines(engines: Sequence[EngineEntry]) -> None:
     chosen = {precision: e.name for e in engines for precision in e.chosen_for}
     named = (f"{chosen[precision]} for {precision}" for precision in get_args(Precision))
     print(f"{'auto':<10}{', '.join(named)}")
+    print(f"{'threads':<10}{threads.count}: {threads.why}")
 
 
 def _write_list(heading: str, lines: Sequence[str], console: Console) -> None:

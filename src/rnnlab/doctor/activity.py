@@ -86,9 +86,7 @@ def _moved(model: LanguageModel, seed: int) -> float:
 
     If another version of torch draws other weights, the distance is large and no rule applies.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        first = dict(LanguageModel(model.settings, model.vocabulary_size).named_parameters())
+    first = dict(LanguageModel(model.settings, model.vocabulary_size, seed).named_parameters())
     added: dict[str, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         part = name.partition(".")[0]

@@ -17,6 +17,7 @@ from rnnlab.doctor.rules_regularization import regularization_too_strong
 from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.threads import using_threads
 from rnnlab.runs.evaluation import Names, as_list, training_data
 from rnnlab.runs.files import RUN_CONFIG
 from rnnlab.runs.resume import check_settings
@@ -68,7 +69,8 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
         )
         return examine(run.directory, Evidence(history, lost, lost))
     levels = text_levels(ids, model.tokenizer.size)
-    weights = weight_facts(model.model, settings.training.seed, ids)
+    with using_threads():
+        weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))
 
 

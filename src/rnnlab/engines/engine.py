@@ -32,6 +32,8 @@ class Network(NamedTuple):
     output_weight: Tensor  # (V, H)
     output_bias: Tensor  # (V,)
     dropouts: Dropouts
+    random: torch.Generator
+    """Gives the random numbers of dropout."""
 
     def parameters(self) -> list[Tensor | None]:
         """Return the embedding (or None), four tensors for each layer, and the output's two."""

@@ -26,7 +26,7 @@ def _network(cell: Cell, tensors: Sequence[Tensor | None]) -> Any:
 
 
 class NativeTrainingStep:
-    """See `TrainingStep`. Dropout draws its seed from torch's default generator."""
+    """See `TrainingStep`. Dropout draws its seed from the network's generator."""
 
     def __init__(self, network: Network, precision: str) -> None:
         self.network = network
@@ -47,13 +47,16 @@ class NativeTrainingStep:
             tuple(torch.empty(part.shape).copy_(part) for part in layer) for layer in state
         )
         dropouts = self.network.dropouts
-        seed = int(torch.randint(2**63 - 1, ()).item()) if any(dropouts) else 0
+        seed = self._draw_seed() if any(dropouts) else 0
         loss, norm = self.step.run(
             self.weights, self.gradients, ids, targets,
             [part.numpy() for layer in after for part in layer],
             tuple(dropouts), seed, clip_norm, torch.get_num_threads(),
         )  # fmt: skip
         return loss, norm, after
+
+    def _draw_seed(self) -> int:
+        return int(torch.randint(2**63 - 1, (), generator=self.network.random).item())
 
     def _bind(self) -> None:
         """Give every parameter a gradient, and the kernels the arrays if their memory is new.

@@ -1,12 +1,12 @@
 """An experiment from its file to its report: make the missing runs, time them, write the report."""
 
-import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rnnlab.console import counted
+from rnnlab.cores import usable_cores
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.corpora import check_corpora
 from rnnlab.execution.executor import Executor, Job, RunEvent
@@ -136,7 +136,7 @@ def make_executor(store: Store, execution: ExecutionSettings) -> Executor:
         return RayExecutor(store, execution.address, execution.workers, threads)
     from rnnlab.execution.local import LocalExecutor
 
-    return LocalExecutor(store, execution.workers or max(1, (os.cpu_count() or 1) // threads))
+    return LocalExecutor(store, execution.workers or max(1, usable_cores().count // threads))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rnnlab.cores import usable_cores
 from rnnlab.errors import RnnlabError, UnavailableError, UsageError
 from rnnlab.execution.executor import Executor, Job, RunEvent
 from rnnlab.execution.remote import RemoteResult, Text, find_texts, run_remotely, store_run
@@ -193,7 +194,7 @@ def _unfitness(error: Exception) -> str:
 
 
 def connect(address: str, cpus: int = 0) -> ModuleType:
-    """Join the cluster at `address`, or start one of this machine with `cpus`, 0: all.
+    """Join the cluster at `address`, or start one of this machine with `cpus`, 0: `usable_cores`.
 
     Token authentication is on. Returns the package ray. Raises UsageError if the address is not
     valid, and UnavailableError if ray is not installed, the cluster cannot be reached or refuses
@@ -212,7 +213,7 @@ def connect(address: str, cpus: int = 0) -> ModuleType:
         ) from None
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if not address:
-        options |= {"include_dashboard": False, "num_cpus": cpus or None}
+        options |= {"include_dashboard": False, "num_cpus": cpus or usable_cores().count}
         options |= {"object_store_memory": OBJECT_STORE_BYTES}
     try:
         ray.init(address or "local", **options)

@@ -15,6 +15,7 @@ from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, RunEnd
 from rnnlab.files import write_json
 from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 from rnnlab.runs.files import state_folder
 from rnnlab.runs.identity import BUILT_WITH
@@ -37,6 +38,11 @@ def run_one(job: Job, directory: Path) -> RunEnd:
     A run that diverges, or that a search prunes, has an outcome like any other. Raises
     RunDirectoryError if a signal ended training, and everything else that training raises.
     """
+    with using_threads(job.settings.machine.threads):
+        return _run(job, directory)
+
+
+def _run(job: Job, directory: Path) -> RunEnd:
     began = perf_counter()
     found: dict[str, Any] = {"outcomes": {}, "texts": [], "gradient_flow": {}}
     flow = {"initial": _gradient_flow(job.settings)} if job.gradient_flow else {}

@@ -18,6 +18,7 @@ from rnnlab.execution.single_run import continue_phrases
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Timing
 from rnnlab.experiments.settings import TimingSettings
+from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 from rnnlab.runs.preparation import Prepared, prepare
 
@@ -32,6 +33,13 @@ def measure(
     watch is called with what is about to be measured and the fraction of all measurements done, 0
     to 1. Returns the content of timing.json. Raises as `prepare`.
     """
+    with using_threads(timing.threads):
+        return _measure(plan, timing, watch)
+
+
+def _measure(
+    plan: Plan, timing: TimingSettings, watch: Callable[[str, float], None]
+) -> dict[str, object]:
     ready = {}
     for variant in plan.variants:
         # The speed does not depend on the learning rate, and training does not diverge at this one.

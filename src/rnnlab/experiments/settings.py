@@ -111,7 +111,7 @@ class TimingSettings(SettingsGroup):
 
     rounds: int = Field(7, ge=1, description="measurements of each variant")
     seconds: float = Field(1.0, gt=0, description="length of one measurement of training [s]")
-    threads: int = Field(0, ge=0, description="CPU threads, 0: one a core")
+    threads: int = Field(0, ge=0, description="CPU threads, 0: one a usable core")
 
 
 class ExecutionSettings(SettingsGroup):
@@ -121,7 +121,7 @@ class ExecutionSettings(SettingsGroup):
         "local", description="processes on this machine, or a Ray cluster"
     )
     workers: int = Field(
-        0, ge=0, le=4096, description="runs at a time, 0: as many as the cores allow"
+        0, ge=0, le=4096, description="runs at a time, 0: as many as the usable cores allow"
     )
     run_threads: int = Field(1, ge=1, le=4096, description="CPU threads per run")
     address: str = Field(

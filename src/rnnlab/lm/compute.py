@@ -1,16 +1,23 @@
 """How a model is computed: by which engine, on which device, in which number format."""
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from rnnlab.config import ComputeSettings
 from rnnlab.engines import Engine, choose_engine
 from rnnlab.errors import UnavailableError
+from rnnlab.lm.threads import using_threads
 
 CPU = torch.device("cpu")
+
+_autocast_lock = threading.RLock()
+"""torch keeps the weights that autocast has converted in one table of the whole process, and a
+thread that leaves autocast empties it. Another thread would then convert the same weights again,
+and the bits of their gradients would change."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +29,26 @@ class Compute:
     precision: str = "float32"
     why: str = "asked for"
     """Why this engine, in words."""
+    threads: int = 0
+    """CPU threads; 0: `default_threads` when something is computed."""
 
     @classmethod
     def choose(cls, settings: ComputeSettings, cell: str) -> "Compute":
-        """Resolve every `auto` for a model with this cell, and set the number of threads.
+        """Resolve every `auto` for a model with this cell.
 
         Raises UsageError for an unknown engine, UnavailableError if this machine lacks the engine,
         device or precision.
         """
         device = choose_device(settings.device)
         check_precision(settings.precision, device)
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
         engine, why = choose_engine(settings.engine, cell, device, settings.precision)
-        return cls(engine, device, settings.precision, why)
+        return cls(engine, device, settings.precision, why, settings.threads)
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    def using_threads(self) -> AbstractContextManager[None]:
+        """See the function `using_threads`."""
+        return using_threads(self.threads)
+
+    def autocast(self) -> AbstractContextManager[None]:
         """See the function `autocast`."""
         return autocast(self.precision, self.device)
 
@@ -73,6 +84,17 @@ def check_precision(precision: str, device: torch.device) -> None:
         )
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Compute matrix products in `precision`; the weights stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+@contextmanager
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
+    """Compute matrix products in `precision` inside the block; the weights stay float32.
+
+    In bfloat16, threads that train at once take turns: one block is open at a time.
+    """
+    if precision == "bfloat16":
+        with _autocast_lock, torch.autocast(device.type, torch.bfloat16):
+            yield
+    elif torch.is_autocast_enabled(device.type):  # by the caller
+        with torch.autocast(device.type, enabled=False):
+            yield
+    else:
+        yield

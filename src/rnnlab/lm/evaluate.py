@@ -99,18 +99,19 @@ def total_nats(
         raise UsageError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
     total, done = 0.0, 0
     reader, shape = None, (0, 0)
-    for inputs, targets in _carried(ids) if context == "carried" else _windows(ids, context):
-        first = inputs[:CHUNK_TOKENS]
-        if reader is None or first.shape != shape:
-            shape = first.shape
-            reader = make_reader(model, compute, batch_size=shape[1], num_steps=shape[0])
-        else:
-            reader.reset()
-        for start in range(0, len(inputs), CHUNK_TOKENS):
-            chunk = slice(start, start + CHUNK_TOKENS)
-            total += reader.score(inputs[chunk], targets[chunk])
-            done += targets[chunk].size
-            progress(done / (len(ids) - 1))
+    with compute.using_threads():
+        for inputs, targets in _carried(ids) if context == "carried" else _windows(ids, context):
+            first = inputs[:CHUNK_TOKENS]
+            if reader is None or first.shape != shape:
+                shape = first.shape
+                reader = make_reader(model, compute, batch_size=shape[1], num_steps=shape[0])
+            else:
+                reader.reset()
+            for start in range(0, len(inputs), CHUNK_TOKENS):
+                chunk = slice(start, start + CHUNK_TOKENS)
+                total += reader.score(inputs[chunk], targets[chunk])
+                done += targets[chunk].size
+                progress(done / (len(ids) - 1))
     return total
 
 

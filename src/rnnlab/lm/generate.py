@@ -47,7 +47,8 @@ def generate_ids(
     ids, known, uniforms = _page(prefixes, settings)
     last, shortest = len(ids) - 1, min(map(len, prefixes))
     capacity = min(PIECE_TOKENS, len(ids))
-    reader = make_reader(model, compute, batch_size=len(prefixes), num_steps=capacity)
+    with compute.using_threads():
+        reader = make_reader(model, compute, batch_size=len(prefixes), num_steps=capacity)
     read, growing = 0, 1
     while read < last:
         # One piece reads what all prefixes have; the next pieces write, the first a single token.
@@ -55,11 +56,12 @@ def generate_ids(
         size = min(size, reader.num_steps, last - read)
         piece = slice(read, read + size + 1)
         began = time.perf_counter()
-        is_finite = reader.write(
-            ids[piece], known[piece], uniforms[piece],
-            temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p,
-            forbidden=-1 if forbidden is None else forbidden,
-        )  # fmt: skip
+        with compute.using_threads():
+            is_finite = reader.write(
+                ids[piece], known[piece], uniforms[piece],
+                temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p,
+                forbidden=-1 if forbidden is None else forbidden,
+            )  # fmt: skip
         if not is_finite:
             raise not_finite()
         if read >= shortest and time.perf_counter() - began < PIECE_SECONDS:
@@ -106,7 +108,9 @@ def beam_search(
     state = model.zero_state(1)
     scores = torch.zeros(1, dtype=torch.float64)  # (beams,) log probabilities
     texts = torch.empty(1, 0, dtype=torch.int64)  # (beams, written)
-    with torch.inference_mode(), evaluating(model), compute.autocast():
+    with (
+        compute.using_threads(), torch.inference_mode(), evaluating(model), compute.autocast()
+    ):  # fmt: skip
         for _ in range(settings.length):
             logits, state = model(inputs.to(device), state, compute.engine)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)

@@ -5,14 +5,18 @@ Legend: T time steps, B batch, I input size, H hidden size, V vocabulary size, L
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from rnnlab.cells import CELLS, Cell, State, Weights
 from rnnlab.config import ModelSettings
 from rnnlab.engines import Dropouts, Engine, Network
+from rnnlab.lm.compute import CPU
 from rnnlab.lm.initializers import initialize
+from rnnlab.lm.random_streams import RandomStreams
 
 ModelState = tuple[State, ...]
 """One state for each layer; each part (B, H)."""
@@ -50,24 +54,32 @@ class LanguageModel(nn.Module):
 
     weight_dropout drops single recurrent weights for a whole batch (DropConnect, as in AWD-LSTM:
     Merity, Keskar and Socher 2018, arXiv:1708.02182, section 2).
+
+    seed: of the initial weights and of dropout; None: torch's default generators give them.
     """
 
-    def __init__(self, settings: ModelSettings, vocabulary_size: int) -> None:
+    def __init__(
+        self, settings: ModelSettings, vocabulary_size: int, seed: int | None = None
+    ) -> None:
         super().__init__()
+        self.random = RandomStreams(seed)
         self.settings = settings
         self.vocabulary_size = vocabulary_size
         one_hot = settings.input == "one-hot"
         width = vocabulary_size if one_hot else settings.embedding_size
-        self.embedding = None if one_hot else nn.Embedding(vocabulary_size, width)
+        # The modules' own initial values would come from torch's default generator.
+        self.embedding: nn.Embedding | None = (
+            None if one_hot else _empty(nn.Embedding, vocabulary_size, width)
+        )
         self.recurrent = RecurrentLayers(
             CELLS[settings.cell], width, settings.hidden_size, settings.num_layers
         )
-        self.output = nn.Linear(settings.hidden_size, vocabulary_size)
-        initialize(settings, self.recurrent.named_parameters(), self.output)
+        self.output: nn.Linear = _empty(nn.Linear, settings.hidden_size, vocabulary_size)
+        initialize(
+            settings, self.embedding, self.recurrent.named_parameters(), self.output, self.random
+        )
         if settings.tie_weights and self.embedding is not None:
             self.output.weight = self.embedding.weight
-            # An embedding starts at N(0, 1); as output weights that would make huge logits.
-            nn.init.normal_(self.output.weight, 0.0, settings.hidden_size**-0.5)
 
     def zero_state(self, batch_size: int) -> ModelState:
         """Return a state of zeros, with the model's device and type."""
@@ -80,15 +92,19 @@ class LanguageModel(nn.Module):
         settings, last = self.settings, list[State]()
         values = ids  # (T, B)
         if self.embedding is not None:
-            values = dropout(self.embedding(ids), settings.input_dropout, self.training)
+            values = self._dropped(self.embedding(ids), settings.input_dropout)
         for weights, initial in zip(self.recurrent.weights(), state, strict=True):
-            weight_hh = dropout(weights.weight_hh, settings.weight_dropout, self.training)
+            weight_hh = self._dropped(weights.weight_hh, settings.weight_dropout)
             weights = weights._replace(weight_hh=weight_hh)
             if last:
-                values = dropout(values, settings.layer_dropout, self.training)
+                values = self._dropped(values, settings.layer_dropout)
             values, final = engine.run(self.recurrent.cell, weights, values, initial)
             last.append(final)
-        return dropout(values, settings.dropout, self.training), tuple(last)
+        return self._dropped(values, settings.dropout), tuple(last)
+
+    def _dropped(self, x: Tensor, p: float) -> Tensor:
+        """Apply dropout to x in training."""
+        return dropout(x, p, self.training, self.random)
 
     def forward(self, ids: Tensor, state: ModelState, engine: Engine) -> tuple[Tensor, ModelState]:
         """Map ids (T, B) and a state to logits (T, B, V) and the next state."""
@@ -108,6 +124,7 @@ class LanguageModel(nn.Module):
                 settings.input_dropout, settings.layer_dropout, settings.weight_dropout,
                 settings.dropout,
             ),
+            self.random.on(CPU),
         )  # fmt: skip
 
     def num_parameters(self) -> int:
@@ -127,6 +144,11 @@ class LanguageModel(nn.Module):
         return "\n".join([title, *(f"  {line}" for line in lines)])
 
 
+def _empty(kind: type[nn.Module], *sizes: int) -> Any:
+    """Return a module of torch whose parameters have no values yet."""
+    return skip_init(kind, *sizes, device=torch.get_default_device())  # type: ignore[no-untyped-call]
+
+
 def detached(state: ModelState) -> ModelState:
     """Return the same values, cut from the graph: no gradient flows back through them."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
@@ -143,8 +165,10 @@ def evaluating(model: LanguageModel) -> Iterator[None]:
         model.train(was_training)
 
 
-def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+def dropout(x: Tensor, p: float, training: bool, random: RandomStreams | None = None) -> Tensor:
     """Zero each element with probability p and scale the others by 1 / (1 - p), in training only.
+
+    random: gives the random numbers; None: torch's default generator.
 
     Source: Srivastava et al. 2014, JMLR 15, section 10 (there the scaling is done at test time).
     The result has x's shape and at least float32.
@@ -154,5 +178,6 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
     """
     if not training or p == 0:
         return x
-    kept = torch.rand(x.shape, device=x.device).ge_(p)  # 1 or 0
+    generator = random.on(x.device) if random else None
+    kept = torch.rand(x.shape, generator=generator, device=x.device).ge_(p)  # 1 or 0
     return x * kept.mul_(1 / (1 - p))

@@ -77,7 +77,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
         )
     file = folder / WEIGHTS
     tensors, _ = read_tensors(file, _shapes(settings, tokenizer.size))
-    model = LanguageModel(settings, tokenizer.size)
+    model = LanguageModel(settings, tokenizer.size, seed=0)  # not of the caller's random numbers
     for name, parameter in model.named_parameters():
         if not tensors[name].isfinite().all():
             raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")

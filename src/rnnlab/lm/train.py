@@ -217,7 +217,8 @@ class Trainer:
         while True:
             self.carried = None
             for inputs, targets in self.batches.epoch(self.rng)[1]:
-                self.train_step(inputs, targets)
+                with self.compute.using_threads():
+                    self.train_step(inputs, targets)
                 yield inputs.size
 
     def _set_learning_rate(self, progress: float) -> float:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rnnlab.errors import ModelFolderError, message_of
+from rnnlab.lm.compute import CPU
 from rnnlab.lm.train import EpochLoss, Trainer
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -61,9 +62,8 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
         tensors |= {f"optimizer.{index}.{key}": v for key, v in values.items() if v is not None}
     for layer, parts in enumerate(trainer.carried or ()):
         tensors |= {f"carried.{layer}.{part}": value for part, value in enumerate(parts)}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if trainer.compute.device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(trainer.compute.device)
+    for device in _random_devices(trainer):
+        tensors[f"random.{device.type}"] = trainer.model.random.on(device).get_state()
     return tensors, TrainerFacts(
         counters=Counters(**{name: getattr(trainer, name) for name in Counters.model_fields}),
         best_nats=trainer.best_nats if math.isfinite(trainer.best_nats) else None,
@@ -83,9 +83,10 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         _put_weights(trainer, tensors)
         _put_optimizer(trainer, tensors)
         _put_carried(trainer, tensors)
-        torch.set_rng_state(tensors["random.cpu"])
-        if trainer.compute.device.type == "cuda" and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], trainer.compute.device)
+        for device in _random_devices(trainer):
+            if device.type == "cpu" or f"random.{device.type}" in tensors:
+                state = tensors[f"random.{device.type}"]
+                trainer.model.random.on(device).set_state(state)
         for name, value in facts.counters:
             setattr(trainer, name, value)
         trainer.best_nats = math.inf if facts.best_nats is None else facts.best_nats
@@ -97,6 +98,11 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         raise ModelFolderError(
             f"the training state does not fit this run: {message_of(error)}"
         ) from error
+
+
+def _random_devices(trainer: Trainer) -> list[torch.device]:
+    """Return the devices on which random numbers are drawn: weights begin on the CPU."""
+    return list(dict.fromkeys((CPU, trainer.compute.device)))
 
 
 def _put_weights(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:

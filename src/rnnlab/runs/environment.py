@@ -1,6 +1,5 @@
 """The machine and the versions that a figure was measured with."""
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 import numpy
 import torch
 
+from rnnlab.cores import usable_cores
 from rnnlab.engines.native_kernels import instruction_set
 from rnnlab.errors import RnnlabError
 
@@ -29,7 +29,7 @@ def environment() -> dict[str, Any]:
         "cpu": cpu_name(),
         "instruction_set": _instruction_set(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores().count,
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

@@ -41,8 +41,8 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     dataset = load_dataset(settings.data, watch=watch)
     batches = dataset.batches(settings.data)
     settings = resolve(settings, dataset, compute)
-    torch.manual_seed(settings.training.seed)
-    model = LanguageModel(settings.model, dataset.tokenizer.size).to(compute.device)
+    seed = settings.training.seed
+    model = LanguageModel(settings.model, dataset.tokenizer.size, seed).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     text_model = TextModel(model, dataset.tokenizer, settings.data.preprocessing, compute, about)
     trainer = Trainer(

@@ -14,6 +14,7 @@ from rnnlab.errors import (
     RunDirectoryError,
     as_out_of_memory,
 )
+from rnnlab.lm.threads import using_threads
 from rnnlab.lm.train import Step
 from rnnlab.runs.directory import check_new, lock_run_directory, make_directory
 from rnnlab.runs.effects import effective
@@ -58,9 +59,10 @@ def train(
     """
     check_mirrors(settings.machine.mirror)
     everyone = Watchers(Mirrors(), *watchers)
-    if resume:
-        return _resume_run(settings, Path(directory or ""), everyone, stop_when)
-    return _new_run(settings, directory, everyone, stop_when)
+    with using_threads(settings.machine.threads):
+        if resume:
+            return _resume_run(settings, Path(directory or ""), everyone, stop_when)
+        return _new_run(settings, directory, everyone, stop_when)
 
 
 def _new_run(

@@ -1,0 +1,62 @@
+"""How many CPU threads torch and the native kernels use, inside a block and by default."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from rnnlab.cores import Cores, usable_cores
+
+_lock = threading.Lock()
+_open_blocks = 0
+_outside = 0
+"""torch's number of threads when the first of the open blocks was entered."""
+_last_set = 0
+_here = threading.local()
+
+
+def default_threads() -> Cores:
+    """Return how many threads are used where none are asked for, and why.
+
+    That is torch's own number, but not more than `usable_cores`.
+    """
+    torchs, cores = torch.get_num_threads(), usable_cores()
+    if cores.count <= torchs:
+        return cores
+    variable = os.environ.get("OMP_NUM_THREADS")
+    set_by = f" (OMP_NUM_THREADS is {variable})" if variable else ""
+    return Cores(torchs, f"torch's number of threads{set_by}")
+
+
+@contextmanager
+def using_threads(count: int = 0) -> Iterator[None]:
+    """Let torch use `count` CPU threads inside the block, and as many as before after it.
+
+    count 0: `default_threads`. Blocks may be nested, and may be open in several threads of Python
+    at once: torch keeps a number for each of them.
+    """
+    global _open_blocks, _last_set, _outside
+    depth = getattr(_here, "depth", 0)
+    with _lock:
+        before = torch.get_num_threads()
+        # A new thread begins with the number that was last set in any thread. If a block set it,
+        # it is not the caller's.
+        if depth == 0 and _open_blocks and before == _last_set:
+            before = _outside
+            torch.set_num_threads(before)
+        if not _open_blocks:
+            _outside = before
+        _last_set = count or default_threads().count
+        torch.set_num_threads(_last_set)
+        _open_blocks += 1
+    _here.depth = depth + 1
+    try:
+        yield
+    finally:
+        with _lock:
+            torch.set_num_threads(before)
+            _last_set = before
+            _open_blocks -= 1
+        _here.depth = depth
