@@ -114,13 +114,14 @@ struct Backward {
   Operand dgx;          // GRU: gradient of W_ih x + b_ih. Other cells: null, it is the same as dg.
 };
 
-// C = A B + bias.
+// C = A B + bias. The padding of C is 0, also if A is infinite.
 struct Product {
   Operand a;            // rows x K; read plain
   int64_t rows;
   const void* b;        // paired operand, rows K in whole blocks: packed
-  int64_t k_blocks, n_blocks;
-  const float* bias;    // [n_blocks][16] or null
+  int64_t k_blocks;
+  Axis columns;         // of C; its step is not used
+  const float* bias;    // [axis_blocks(columns)][16] or null
   Blocked c;            // rows x N
 };
 

@@ -118,7 +118,7 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
     const int64_t row = begin * batch_;
     k.product(backend_.precision,
               {backend_.from_row(input.x, row), (end - begin) * batch_, input_weights_,
-               blocks(shape_.I), axis_blocks(gates(1)), bias_, projection_.from_row(row)},
+               blocks(shape_.I), gates(1), bias_, projection_.from_row(row)},
               worker);
     worker.wait();
   }
@@ -151,7 +151,7 @@ void Layer::backward(const LayerInput& input, Blocked d_outputs, const float* d_
 void Layer::input_gradient(Blocked dx, Worker& worker) const {
   backend_.kernels->product(backend_.precision,
                             {dgx_, rows(), input_weights_t_, axis_blocks(gates(1)),
-                             blocks(shape_.I), nullptr, dx},
+                             {1, shape_.I, 1}, nullptr, dx},
                             worker);
   worker.wait();
 }

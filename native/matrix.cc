@@ -81,7 +81,8 @@ void product(const Product& p, Worker& worker) {
   using T = typename P::T;
   const bool by_rows = p.rows >= 16 * worker.count;
   const Range rows = by_rows ? worker.share(p.rows, 2) : Range{0, p.rows};
-  const Range columns = by_rows ? Range{0, p.n_blocks} : worker.share(p.n_blocks);
+  const int64_t n_blocks = axis_blocks(p.columns);
+  const Range columns = by_rows ? Range{0, n_blocks} : worker.share(n_blocks);
   if (p.bias)
     for (int64_t j = columns.begin; j < columns.end; ++j)
       for (int64_t r = rows.begin; r < rows.end; ++r)
@@ -93,6 +94,9 @@ void product(const Product& p, Worker& worker) {
                   static_cast<const T*>(p.b) + columns.begin * b_block, b_block, p.k_blocks,
                   p.c.data + (columns.begin * p.c.stride + rows.begin) * kBlock,
                   p.c.stride * kBlock, p.bias ? Update::add : Update::overwrite);
+  for (int64_t j = columns.begin; j < columns.end; ++j)
+    clear_padding(p.c.data + at(j, rows.begin, p.c.stride), rows.end - rows.begin, kBlock,
+                  run_of(p.columns, j).count);
 }
 
 // How many rows are summed at a time, and how many blocks of C's rows are computed together: the

@@ -155,4 +155,12 @@ static void rows_product(int64_t nb, int64_t rows, const typename P::T* a, int64
     panel_product<P, kWideRowsBlocks>(nb, rows, a, a_block, b, b_block, count, c, c_block, update);
 }
 
+// Sets the lanes after the first `lanes` of some rows of a block to 0. After a product these are
+// padding, and NaN where A is infinite, because infinity times the zeros that pad B is NaN.
+static RNNLAB_INLINE void clear_padding(float* block, int64_t rows, int64_t row, int64_t lanes) {
+  if (lanes == kBlock) return;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t lane = lanes; lane < kBlock; ++lane) block[r * row + lane] = 0.0f;
+}
+
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

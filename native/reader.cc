@@ -162,7 +162,7 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
       read(t, t + 1, worker);
       backend_.kernels->product(backend_.precision,
                                 {backend_.from_row(layers_.back().outputs(), t * B_), B_,
-                                 output_weights_, blocks(shape_.hidden), blocks(V), output_bias_,
+                                 output_weights_, blocks(shape_.hidden), {1, V, 1}, output_bias_,
                                  logits_},
                                 worker);
       worker.wait();

@@ -185,6 +185,9 @@ static void run_forward(const Forward& f, Worker& worker) {
         for (int64_t v = 0; v < units; ++v)
           sites[v] = forward_site<P, Cell>(f, t, r, u + v, n, tile + v * Tile::G * kBlock);
         gate_sums<P, Cell>(f, t, r, n, u, units, tile);
+        for (int g = 0; g < Tile::G; ++g)
+          clear_padding(tile + ((units - 1) * Tile::G + g) * kBlock, n, Tile::row,
+                        lanes_of(f.H, u + units - 1));
         for (int64_t v = 0; v < units; ++v) apply_cell<P, Cell>(f, sites[v], t, r, u + v, n);
       }
     }
@@ -284,6 +287,7 @@ static void run_backward(const Backward& f, Worker& worker) {
                       f.dg.stride * kBlock, static_cast<const T*>(f.weights) + j * weight_block,
                       weight_block, k_blocks, f.dh + at(j, b, f.B), f.B * kBlock,
                       Cell::shape.separate_inputs ? Update::add : Update::overwrite);
+      clear_padding(f.dh + at(j + units - 1, b, f.B), rows, kBlock, lanes_of(f.H, j + units - 1));
       if (t > 0)
         for (int64_t v = 0; v < units; ++v) gate_gradients<P, Cell>(f, mine.rows, t - 1, j + v);
     }

@@ -51,7 +51,7 @@ void TokenTable::project(const LayerArrays& w, const float* embedding, Worker& w
       kernels_.pack(kTablePrecision, w.weight_ih, gates(), entry, weights_t_, 0, worker);
     kernels_.block(kTablePrecision, embedding, 1, V_, V_, E_, entries_, worker);
     worker.wait();
-    kernels_.product(kTablePrecision, {entries_, V_, weights_, blocks(E_), columns_, bias_, table_},
+    kernels_.product(kTablePrecision, {entries_, V_, weights_, blocks(E_), gates(), bias_, table_},
                      worker);
   } else {
     kernels_.pack(kTablePrecision, w.weight_ih, entry, gates(), table_.data, table_.stride, worker);
@@ -73,7 +73,7 @@ void TokenTable::gradient(const Backend& backend, const Operand& d_gates, const 
   const Operand d_table{d_table_.data, d_table_.data, d_table_.stride};
   kernels_.outer_product(kTablePrecision, {d_table, gates(), entries_, E_, V_, weight_ih}, worker);
   kernels_.product(kTablePrecision,
-                   {d_table, V_, weights_t_, columns_, blocks(E_), nullptr, d_entries_}, worker);
+                   {d_table, V_, weights_t_, columns_, {1, E_, 1}, nullptr, d_entries_}, worker);
   worker.wait();
   // Each entry is one row of the table, so no two workers add to the same one.
   const Range mine = worker.share(V_);

@@ -151,7 +151,7 @@ class Stages {
             worker);
     worker.wait();
     k_.product(precision_,
-               {d_logits_, rows_, output_t_, blocks(V_), blocks(H_), nullptr, d_outputs_}, worker);
+               {d_logits_, rows_, output_t_, blocks(V_), {1, H_, 1}, nullptr, d_outputs_}, worker);
     k_.outer_product(precision_,
                      {d_logits_, {1, V_, H_}, features_, H_, rows_, gradients_.output_weight},
                      worker);

@@ -316,7 +316,8 @@ def test_engines_says_which_are_ready(cli: Cli) -> None:
     assert "textbook  ready" in lines
     assert "builtin   ready" in lines
     assert any(line.startswith(("native    ready: ", "native    not here: ")) for line in lines)
-    assert lines[-1].startswith("auto      ")
+    assert lines[-2].startswith("auto      ")
+    assert lines[-1].startswith("threads   ")
 
 
 def test_bench_prints_one_json_object(cli: Cli) -> None:

@@ -1,14 +1,21 @@
 """Every engine against torch's modules: outputs, last state and every gradient."""
 
+import math
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from rnnlab.cells import CELLS, Weights
+from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES, Engine, choose_engine, native_kernels
 from rnnlab.engines.builtin import _dense
 from rnnlab.errors import UnavailableError, UsageError
-from rnnlab.lm.model import RecurrentLayers
+from rnnlab.lm.compute import Compute
+from rnnlab.lm.fallback import make_reader, make_training_step
+from rnnlab.lm.model import LanguageModel, RecurrentLayers
 
 MODULES = {
     "rnn": nn.RNN,
@@ -261,3 +268,65 @@ def test_engine_that_cannot_run_here_is_refused_and_never_replaced(monkeypatch):
     with pytest.raises(UnavailableError) as caught:
         choose_engine("lame", "gru", CPU)
     assert str(caught.value) == "engine 'lame' cannot run here: no kernel for gru on cpu"
+
+
+def training_step(model, engine, ids):
+    step = make_training_step(model, Compute(engine))
+    return step(ids, ids, model.zero_state(ids.shape[1]), 1.0)
+
+
+def score(model, engine, ids):
+    return make_reader(model, Compute(engine), max(1, ids.shape[1]), 4).score(ids, ids)
+
+
+def write(model, engine, ids):
+    ids = np.concatenate([ids, np.zeros((1, ids.shape[1]), np.int64)])  # T steps and a last row
+    known, choice = np.ones(ids.shape, np.bool_), {"temperature": 0, "top_k": 0, "top_p": 1.0}
+    reader = make_reader(model, Compute(engine), max(1, ids.shape[1]), 4)
+    return reader.write(ids, known, np.zeros(ids.shape), forbidden=-1, **choice)
+
+
+def run(model, engine, ids):
+    weights = next(model.recurrent.weights())
+    inputs = torch.zeros(*ids.shape, model.settings.embedding_size)
+    return engine.run(model.recurrent.cell, weights, inputs, model.zero_state(ids.shape[1])[0])
+
+
+@each_engine
+@each_cell
+@pytest.mark.parametrize("call", [run, training_step, score, write])
+@pytest.mark.parametrize(("T", "B"), [(0, 2), (3, 0), (0, 0)])
+def test_no_time_step_or_no_sequence_is_refused_in_the_same_words(engine, name, call, T, B):
+    model = LanguageModel(ModelSettings(cell=name, hidden_size=4, embedding_size=3), 5)
+    with pytest.raises(ValueError, match=r"^an engine needs") as caught:
+        call(model, engine, np.zeros((T, B), np.int64))
+    expected = f"an engine needs at least one time step and one sequence, not T = {T}, B = {B}"
+    assert str(caught.value) == expected
+
+
+@each_engine
+@each_cell
+@pytest.mark.parametrize("H", [1, 5, 16, 19, 35])
+@pytest.mark.parametrize("where", ["input", "state"])
+def test_an_infinite_number_spoils_no_more_than_in_torch(engine, name, H, where):
+    module, layers = pair(name, 3, H, 1, torch.float32)
+    T, B = 6, 2
+    inputs, state = torch.randn(T, B, 3), [torch.randn(1, B, H) for _ in layers.cell.state_names]
+    if where == "input":
+        inputs[1, 0, 2] = math.inf
+    else:
+        state[0][0, 0, 0] = math.inf
+
+    def results(run, parameters, finite=None):
+        """Outputs and input gradients of the outputs that are finite in torch."""
+        x = inputs.clone().requires_grad_()
+        outputs, _ = run(parameters, x, state)
+        finite = outputs.isfinite() if finite is None else finite
+        outputs[finite].sum().backward()
+        return outputs.detach(), x.grad, finite
+
+    *expected, finite = results(run_module, module)
+    *found, _ = results(partial(run_layers, engine), layers, finite)
+    for ours, torchs in zip(found, expected, strict=True):
+        finite = torchs.isfinite()
+        torch.testing.assert_close(ours[finite], torchs[finite], rtol=1e-4, atol=1e-5)

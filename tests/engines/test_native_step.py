@@ -147,8 +147,6 @@ def test_an_unknown_id_is_refused_in_a_prefix():
 @pytest.mark.parametrize(
     ("ids", "targets", "rows", "message"),
     [
-        ((0, 3), (0, 3), 3, "ids must be (T, B) and not empty, not (0, 3)"),
-        ((4, 0), (4, 0), 0, "ids must be (T, B) and not empty, not (4, 0)"),
         ((4,), (4,), 4, "ids must be (T, B) and not empty, not (4,)"),
         ((4, 3), (3, 4), 3, "targets must be (4, 3), not (3, 4)"),
         ((4, 3), (4, 3), 2, "each part of the state must be (3, 8), not (2, 8)"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine
+from rnnlab.engines.engine import Engine, check_not_empty
 
 _KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "rnn": torch.rnn_tanh,
@@ -38,6 +38,7 @@ class Builtin(Engine):
         self, cell: Cell, weights: Weights, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
         """See `Engine.run`; raises ValueError for a state of another shape."""
+        check_not_empty(inputs.shape)
         wanted = (inputs.shape[1], weights.weight_hh.shape[1])  # (B, H)
         if any(part.shape != wanted for part in state):  # torch's kernels would read past its end
             shapes = ", ".join(str(tuple(part.shape)) for part in state)

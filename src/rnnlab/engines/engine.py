@@ -1,6 +1,7 @@
 """The interface of engines: run one layer over time, and optionally a whole model in one call."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -51,13 +52,15 @@ class TrainingStep(Protocol):
 
         clip_norm: the largest L2 norm of all gradients together; 0: no clipping.
         Returns the mean loss in nats, the norm before clipping, and the state after the batch.
+        Raises ValueError if T or B is 0.
         """
 
 
 class Reader(Protocol):
     """Reads, scores and writes B sequences with a model's weights.
 
-    The weights must not change while it is in use. It starts with a state of zeros.
+    The weights must not change while it is in use. It starts with a state of zeros. Its methods
+    raise ValueError if T or B is 0.
     """
 
     num_steps: int
@@ -80,6 +83,13 @@ class Reader(Protocol):
         """
 
 
+def check_not_empty(sizes: Sequence[int]) -> None:
+    """Raise ValueError if T or B, the first two of `sizes`, is 0: there is nothing to compute."""
+    if 0 in sizes[:2]:
+        words = ", ".join(f"{letter} = {n}" for letter, n in zip("TB", sizes, strict=False))
+        raise ValueError(f"an engine needs at least one time step and one sequence, not {words}")
+
+
 class Engine(ABC):
     """Runs cells over time."""
 
@@ -97,6 +107,8 @@ class Engine(ABC):
         state: each part (B, H).
         Returns the outputs h_1 .. h_T (T, B, H) and the last state. Differentiable in the
         weights, the inputs and the state.
+
+        Raises ValueError if T or B is 0, see `check_not_empty`.
         """
 
     def fault(self, cell: str, device: torch.device) -> str | None:

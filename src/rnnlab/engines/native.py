@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep
+from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep, check_not_empty
 from rnnlab.engines.native_kernels import (
     ISA_VARIABLE,
     as_array,
@@ -50,6 +50,7 @@ class Native(Engine):
         Raises ValueError if shapes do not fit, TypeError if a weight or a part of the state is not
         float32, IndexError if an id is not below I.
         """
+        check_not_empty(inputs.shape)
         autocast = torch.is_autocast_enabled("cpu")
         inputs = inputs.float() if inputs.is_floating_point() else inputs.long()
         outputs, *last = _Layer.apply(  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State
-from rnnlab.engines.engine import Ids, Network
+from rnnlab.engines.engine import Ids, Network, check_not_empty
 from rnnlab.engines.native_kernels import as_array, instruction_set, kernels
 
 
@@ -41,6 +41,7 @@ class NativeTrainingStep:
 
         Raises ValueError if shapes do not fit, IndexError if an id is not below V.
         """
+        check_not_empty(ids.shape)
         self._bind()
         # The kernels overwrite the state, so they get a copy of the caller's.
         after = tuple(
@@ -96,10 +97,12 @@ class NativeReader:
 
         Raises ValueError if shapes do not fit, IndexError if an id is not below V.
         """
+        check_not_empty(ids.shape)
         return float(self.reader.score(ids, targets))
 
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
     ) -> bool:
         """See `Reader.write`. Raises TypeError unless `ids` is a contiguous array of int64."""
+        check_not_empty((len(ids) - 1, *ids.shape[1:]))
         return bool(self.reader.generate(ids, known, uniforms, **choice))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine
+from rnnlab.engines.engine import Engine, check_not_empty
 
 
 class Textbook(Engine):
@@ -17,6 +17,7 @@ class Textbook(Engine):
         self, cell: Cell, weights: Weights, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
         """See `Engine.run`."""
+        check_not_empty(inputs.shape)
         outputs = []
         for x in inputs:  # (B, I) or (B,)
             state = cell.step(x, state, weights)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.engines import Reader, TrainingStep
-from rnnlab.engines.engine import Ids
+from rnnlab.engines.engine import Ids, check_not_empty
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
 from rnnlab.lm.optimizers import clip_gradients
@@ -59,6 +59,7 @@ class FallbackReader:
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
     ) -> bool:
         """See `Reader.write`; raises DivergenceError instead of returning False."""
+        check_not_empty((len(ids) - 1, *ids.shape[1:]))
         is_known, numbers = known.tolist(), uniforms.tolist()  # lists: quicker to go through
         position, last = 0, len(ids) - 1
         while position < last:

@@ -10,7 +10,7 @@ from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
-from rnnlab.errors import ChecksumError, RnnlabError, UsageError
+from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
@@ -103,6 +103,11 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
 
     Raises CorpusError or UsageError if it is not available, ChecksumError if it has changed.
     """
+    if "corpus" not in model.about["data"] or not model.about.get("corpus_sha256"):
+        raise CorpusError(
+            "the model does not say which text it was trained on: its config.json has no corpus in "
+            "data, or no corpus_sha256"
+        )
     settings = DataSettings.from_dict(model.about["data"])
     if corpus:
         settings = settings.model_copy(update={"corpus": tuple(corpus)})
