@@ -1,130 +1,142 @@
-"""NGram against the formulas of its docstring, written out with dictionaries, one symbol a time."""
+"""NGram against modified Kneser-Ney as Chen and Goodman write it, with dictionaries."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.lm.ngram import SMOOTHINGS, NGram
+from rnnlab.lm.ngram import LAST_RESORT, NGram
 
 V = 4
-TEXTS = st.lists(st.integers(0, V - 1), min_size=1, max_size=40)
+TEXTS = st.lists(st.integers(0, V - 1), min_size=1, max_size=60)
 # Text with few surprises: long contexts are seen again, and counts of one become rare.
 DULL = st.tuples(st.lists(st.integers(0, V - 1), min_size=1, max_size=4), st.integers(1, 10)).map(
     lambda it: it[0] * it[1]
 )
-by_smoothing = pytest.mark.parametrize("smoothing", ["absolute", "kneser-ney"])
+START = -1
 
 
-class Slow:
-    """p_k(w | u) of a training text, counted anew for every order."""
+class Textbook:
+    """p(w | u) of one highest order, counted and computed one k-gram at a time."""
 
-    def __init__(self, train: list[int], smoothing: str) -> None:
-        self.train = train
-        self.smoothing = smoothing
+    def __init__(self, train: list[int], order: int) -> None:
+        self.order = order
+        self.counts: list[dict[tuple[int, ...], int]] = [{}]
+        for k in range(1, order + 1):
+            places = range(len(train) - k + 1)
+            if k == order:
+                self.counts.append(Counter(tuple(train[i : i + k]) for i in places))
+                continue
+            before: dict[tuple[int, ...], set[int]] = defaultdict(set)
+            for i in places:
+                before[tuple(train[i : i + k])].add(train[i - 1] if i else START)
+            self.counts.append({gram: len(symbols) for gram, symbols in before.items()})
 
-    def counts(self, k: int, top: int) -> Counter[tuple[int, ...]]:
-        """k-grams: occurrences, or the different symbols seen before them."""
-        grams = [tuple(self.train[i : i + k]) for i in range(len(self.train) - k + 1)]
-        if self.smoothing == "absolute" or k == top:
-            return Counter(grams)
-        preceded = {(self.train[i - 1], gram) for i, gram in enumerate(grams) if i > 0}
-        return Counter(gram for _, gram in preceded)
+    def discount(self, k: int, count: int) -> float:
+        n = Counter(self.counts[k].values())
+        found = [0.0]
+        if n[1] and n[2] and n[3]:
+            y = n[1] / (n[1] + 2 * n[2])
+            found += [c - (c + 1) * y * n[c + 1] / n[c] for c in (1, 2, 3)]
+        if len(found) == 1 or min(found[1:]) <= 0:
+            found = [0.0, 0.5, 1.0, 1.5]
+        return found[min(count, 3)]
 
-    def p(self, w: int, u: tuple[int, ...], k: int, top: int) -> float:
+    def p(self, w: int, u: tuple[int, ...], k: int) -> float:
         if k == 0:
             return 1 / V
         if len(u) < k - 1:  # the text has not so many symbols before w
-            return self.p(w, u, k - 1, top)
+            return self.p(w, u, k - 1)
         u = u[len(u) - (k - 1) :]
-        shorter = self.p(w, u[1:], k - 1, top)
-        counts = self.counts(k, top)
-        after_u = {gram[-1]: count for gram, count in counts.items() if gram[:-1] == u}
-        total = sum(after_u.values())
+        after = {v: self.counts[k].get((*u, v), 0) for v in range(V)}
+        total = sum(after.values())
         if total == 0:
-            return shorter
-        once = sum(count == 1 for count in counts.values())
-        twice = sum(count == 2 for count in counts.values())
-        d = once / (once + 2 * twice) if once else 0.5
-        seen = max(after_u.get(w, 0) - d, 0) / total
-        return seen + d * len(after_u) / total * shorter
-
-    def nats(self, ids: list[int], top: int) -> float:
-        return -sum(math.log(self.p(w, tuple(ids[:i]), top, top)) for i, w in enumerate(ids) if i)
+            return self.p(w, u[1:], k - 1)
+        saved = sum(self.discount(k, count) for count in after.values())
+        own = after[w] - self.discount(k, after[w])
+        return own / total + saved / total * self.p(w, u[1:], k - 1)
 
 
 def array(ids: list[int]) -> np.ndarray:
     return np.array(ids, np.int64)
 
 
-@by_smoothing
 @given(train=TEXTS | DULL, text=TEXTS | DULL, max_order=st.integers(1, 6))
-@settings(max_examples=60, deadline=None, derandomize=True)
-def test_nats_of_every_order_are_those_of_the_formulas(
-    smoothing: str, train: list[int], text: list[int], max_order: int
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_every_probability_of_every_order_is_the_textbooks(
+    train: list[int], text: list[int], max_order: int
 ) -> None:
     text = text[:12]
-    found = NGram(array(train), V, max_order).nats(array(text), smoothing)
-    slow = Slow(train, smoothing)
+    found = list(NGram(array(train), V, max_order).probabilities(array(text)))
     assert len(found) == min(max_order, len(train))
-    assert found == pytest.approx(
-        [slow.nats(text, k) for k in range(1, len(found) + 1)], rel=1e-12, abs=1e-12
+    for order, p in enumerate(found, start=1):
+        slow = Textbook(train, order)
+        assert p == pytest.approx(
+            [slow.p(w, tuple(text[:i]), order) for i, w in enumerate(text) if i], rel=1e-12
+        )
+
+
+def test_a_longer_text_with_estimated_discounts_has_the_textbooks_probabilities() -> None:
+    rng = np.random.default_rng(1)
+    words = [list(rng.integers(0, V, rng.integers(1, 6))) for _ in range(30)]
+    train, text = (
+        [int(w) for i in rng.zipf(1.5, size) for w in words[i % 30]] for size in (400, 60)
     )
+    found = list(NGram(array(train), V, 6).probabilities(array(text)))
+    estimated = 0
+    for order, p in enumerate(found, start=1):
+        slow = Textbook(train, order)
+        assert p == pytest.approx(
+            [slow.p(w, tuple(text[:i]), order) for i, w in enumerate(text) if i], rel=1e-12
+        )
+        estimated += slow.discount(order, 3) != LAST_RESORT[3]
+    assert estimated >= 2  # the formulas of the discounts were used, not only those of last resort
 
 
-@by_smoothing
 @given(train=TEXTS | DULL, context=st.lists(st.integers(0, V - 1), min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_probabilities_after_any_context_sum_to_one_and_none_is_zero(
-    smoothing: str, train: list[int], context: list[int]
+    train: list[int], context: list[int]
 ) -> None:
     model = NGram(array(train), V, 5)
-    before = np.array(model.nats(array(context), smoothing))
-    after = np.array([model.nats(array([*context, w]), smoothing) for w in range(V)])
-    p = np.exp(before - after)  # (V, orders)
-    assert p.sum(0) == pytest.approx(np.ones(len(before)), abs=1e-9)
+    p = np.array(
+        [[each[-1] for each in model.probabilities(array([*context, w]))] for w in range(V)]
+    )  # (V, orders)
+    assert p.sum(0) == pytest.approx(np.ones(p.shape[1]), abs=1e-12)
     assert p.min() > 0
 
 
 def test_a_case_counted_by_hand() -> None:
-    # a b a b a c, V = 4: a 3, b 2, c 1, so D_1 = 1/3; ab 2, ba 2, ac 1, so D_2 = 1/5.
-    a, b = 1, 2
-    model = NGram(array([a, b, a, b, a, 3]), 4, 2)
-    p_b = 5 / 18 + 1 / 24  # (2 - 1/3)/6 + (1/3)(3/6)(1/4)
-    assert np.exp(-np.array(model.nats(array([a, b]), "absolute"))) == pytest.approx(
-        [p_b, 3 / 5 + 2 / 15 * p_b]  # (2 - 1/5)/3 + (1/5)(2/3) p(b)
-    )
-    # Kneser-Ney: b before a, a before b, a before c: one each, D_1 = 1, so p_1 is uniform.
-    assert model.nats(array([a, b]), "kneser-ney")[1] == pytest.approx(-math.log(19 / 30))
-
-
-def test_order_one_is_the_same_under_both_smoothings() -> None:
-    model = NGram(array([1, 2, 1, 3, 3, 1]), V, 3)
-    text = array([0, 1, 2, 3, 2])
-    assert model.nats(text, "absolute")[0] == model.nats(text, "kneser-ney")[0]
+    # a a a b b c: a 3, b 2, c 1, so n_1 = n_2 = n_3 = 1 and n_4 = 0: Y = 1/3, D_1 = 1 - 2/3,
+    # D_2 = 2 - 1, D_3+ = 3 - 0.
+    a, b, c = 1, 2, 3
+    model = NGram(array([a, a, a, b, b, c]), V, 1)
+    (p,) = model.probabilities(array([0, a, b, c, 0]))
+    saved = (3 + 1 + 1 / 3) / 4
+    assert p * 6 == pytest.approx([0 + saved, 1 + saved, 2 / 3 + saved, saved])
 
 
 def test_what_comes_back_often_is_predicted_better_by_longer_contexts() -> None:
     cycle = [1, 1, 2, 1, 3] * 30
-    nats = NGram(array(cycle), V, 4).nats(array(cycle[:60]), "absolute")
+    nats = NGram(array(cycle), V, 4).nats(array(cycle[:60]))
     assert nats == sorted(nats, reverse=True)
     assert nats[3] < 0.1 * nats[0]
 
 
-@by_smoothing
-def test_a_symbol_never_seen_costs_much_but_not_infinitely_much(smoothing: str) -> None:
+def test_a_symbol_never_seen_costs_much_but_not_infinitely_much() -> None:
     model = NGram(array([1, 2] * 50), V, 3)
-    seen, unseen = (model.nats(array([1, 2, 1, w]), smoothing) for w in (2, 3))
+    seen, unseen = (model.nats(array([1, 2, 1, w])) for w in (2, 3))
     assert all(math.isfinite(nats) for nats in unseen)
     assert all(more > less + 1 for more, less in zip(unseen, seen, strict=True))
 
 
+def test_the_total_is_that_of_the_probabilities() -> None:
+    model, text = NGram(array([1, 2, 1, 3, 1, 2]), V, 3), array([1, 2, 3, 0])
+    assert model.nats(text) == [-np.log(p).sum() for p in model.probabilities(text)]
+
+
 def test_a_text_of_one_symbol_has_nothing_to_predict() -> None:
-    assert NGram(array([1, 2, 3]), V, 2).nats(array([1]), "absolute") == [0.0, 0.0]
-
-
-def test_the_smoothings_are_named() -> None:
-    assert SMOOTHINGS == ("absolute", "kneser-ney")
+    assert NGram(array([1, 2, 3]), V, 2).nats(array([1])) == [0.0, 0.0]

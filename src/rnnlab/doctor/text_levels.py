@@ -36,6 +36,6 @@ def text_levels(ids: npt.NDArray[Any], vocabulary_size: int) -> TextLevels:
     cut = max(1, int(len(part) * TRAIN_SHARE))
     gain = 0.0
     if len(part) - cut > 1:
-        unigram, bigram = NGram(part[:cut], vocabulary_size, 2).nats(part[cut:], "absolute")
+        unigram, bigram = NGram(part[:cut], vocabulary_size, 2).nats(part[cut:])
         gain = 1 - bigram / unigram if unigram_nats else 0.0
     return TextLevels(len(ids), unigram_nats, gain)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.lm.evaluate import ShareCallback, bits_per_character, unwatched
-from rnnlab.lm.ngram import SMOOTHINGS, NGram
+from rnnlab.lm.ngram import SMOOTHING, NGram
 
-MAX_ORDER = 8
+MAX_ORDER = 10
 MAX_TRAIN_CHARACTERS = 4_000_000
 """Only the end of a longer training text is used, so that baselines take seconds. Every record has
 the number of characters used."""
@@ -30,8 +32,8 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 class Baselines:
     """Uniform, unigram and n-gram models over characters, and two compressors.
 
-    All learn from the training text alone. The n-gram's order and smoothing are the best on
-    the validation text; without one, on the last twentieth of the training text.
+    All learn from the training text alone. The n-gram's order is the best on the validation text;
+    without one, on the last twentieth of the training text.
     """
 
     def __init__(self, train: str, validation: str = "") -> None:
@@ -45,19 +47,13 @@ class Baselines:
         return self._fit(self.train)
 
     @cached_property
-    def choice(self) -> tuple[str, int]:
-        """The best smoothing and order on the validation text."""
+    def order(self) -> int:
+        """The n-gram's best order on the validation text."""
         fitted, text = self.ngram, self.validation
         if len(text) < 2:
             cut = max(1, len(self.train) - max(2, len(self.train) // 20))
             fitted, text = self._fit(self.train[:cut]), self.train[cut:]
-        ids = self.tokenizer.encode(text)
-        scores = {
-            (smoothing, order): nats
-            for smoothing in SMOOTHINGS
-            for order, nats in enumerate(fitted.nats(ids, smoothing), start=1)
-        }
-        return min(scores, key=scores.__getitem__)
+        return 1 + int(np.argmin(fitted.nats(self.tokenizer.encode(text))))
 
     def score(self, text: str, progress: ShareCallback = unwatched) -> dict[str, dict[str, Any]]:
         """Measure each baseline on `text`, which must have at least two characters.
@@ -70,19 +66,20 @@ class Baselines:
         """
         progress(0.0)
         ids = self.tokenizer.encode(text)
-        smoothing, order = self.choice
+        order = self.order
         progress(0.3)
         first, spelling, *_ = self.tokenizer.charges(text)
+        by_order = self.ngram.nats(ids)
         predicted = {
             "uniform": (len(ids) - 1) * math.log(self.tokenizer.size),
-            "unigram": self.ngram.nats(ids, "absolute")[0],
-            "ngram": self.ngram.nats(ids, smoothing)[order - 1],
+            "unigram": by_order[0],
+            "ngram": by_order[order - 1],
         }
         nats = {name: (value + first + spelling) / len(ids) for name, value in predicted.items()}
         for name in COMPRESSORS if len(text) >= MIN_COMPRESSED_CHARACTERS else ():
             progress(0.6)
             nats[name] = 8 * self._added_bytes(name, text) * math.log(2) / len(text)
-        details = {"ngram": {"order": order, "smoothing": smoothing}}
+        details = {"ngram": {"order": order, "smoothing": SMOOTHING}}
         return {
             name: {
                 "nats_per_character": value,

@@ -1,16 +1,24 @@
-"""A character n-gram with interpolated absolute discounting or Kneser-Ney smoothing.
+"""An n-gram model with interpolated modified Kneser-Ney smoothing.
 
-For a context u of k-1 symbols and a symbol w, with counts c and u' = u without its first symbol:
+For a context u of k-1 symbols and a symbol w, with counts c_k and u' = u without its first symbol:
 
-    p_k(w | u) = max(c(u w) - D_k, 0) / c(u ·) + D_k N(u ·) / c(u ·) · p_(k-1)(w | u')
+    p_k(w | u) = (c_k(u w) - D_k(c_k(u w)) + S_k(u) · p_(k-1)(w | u')) / Σ_v c_k(u v)
 
-where N(u ·) is the number of different symbols counted after u, D_k = n_1 / (n_1 + 2 n_2) with n_j
-the number of k-grams counted j times (1/2 if n_1 = 0, so that no probability is 0), and
-p_0 = 1 / V. For a context that was never seen, p_k(w | u) = p_(k-1)(w | u').
+where S_k(u) = Σ_v D_k(c_k(u v)) is what the discounts have saved, and p_0 = 1 / V. For a context
+that was never seen, p_k(w | u) = p_(k-1)(w | u').
 
-Absolute discounting counts occurrences in every order (Ney, Essen and Kneser 1994, section 4);
-Kneser-Ney counts, below the highest order, the different symbols seen before a k-gram (Kneser and
-Ney 1995; the interpolated form: Chen and Goodman 1998, section 2.7).
+In the highest order, c_k counts occurrences. Below it, c_k counts the different symbols seen before
+the k-gram; the beginning of the text is one of them. The discount D_k(c) is 0, D_1, D_2 or D_3+
+for counts of 0, 1, 2, or 3 and more. With n_j the number of k-grams counted j times:
+
+    Y = n_1 / (n_1 + 2 n_2)    D_1 = 1 - 2 Y n_2 / n_1
+    D_2 = 2 - 3 Y n_3 / n_2    D_3+ = 3 - 4 Y n_4 / n_3
+
+Where one of these is undefined or not above 0, the order takes 1/2, 1 and 3/2.
+
+Source: Chen and Goodman, An Empirical Study of Smoothing Techniques for Language Modeling,
+TR-10-98, 1998, section 3. The discounts of last resort are those of KenLM (Heafield et al.,
+Scalable Modified Kneser-Ney Language Model Estimation, 2013).
 
 Everything is vectorised: the k-grams of a text are numbered by sorting, one order after the other.
 """
@@ -24,8 +32,12 @@ import numpy.typing as npt
 from rnnlab.data.tokenizer import Ids
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int32]
 
-SMOOTHINGS = ("absolute", "kneser-ney")
+SMOOTHING = "modified Kneser-Ney"
+
+LAST_RESORT = (0.0, 0.5, 1.0, 1.5)
+"""Discounts by count, where they cannot be estimated."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +45,15 @@ class _Order:
     """The k-grams of the training text. A k-gram's key is (number of its context)·V + symbol."""
 
     keys: Ids  # (K,) sorted; the position of a key is the number of its k-gram
-    counts: Ids  # (K,) occurrences
-    preceded: Ids  # (K,) different symbols seen before it
-    contexts: Ids  # (K,) number of the (k-1)-gram that it begins with
+    counts: Counts  # (K,) occurrences
+    preceded: Counts  # (K,) different symbols seen before it
 
 
 class NGram:
     """The k-grams of a training text, 1 <= k <= max_order."""
 
     def __init__(self, ids: Ids, vocabulary_size: int, max_order: int) -> None:
+        """Count the k-grams of ids (N,), N at least 1."""
         self.vocabulary_size = vocabulary_size
         self.orders: list[_Order] = []
         numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
@@ -56,40 +68,46 @@ class NGram:
             )
             if self.orders:
                 # Every distinct k-gram is one different symbol before the (k-1)-gram it ends with.
-                below = self.orders[-1]
-                below.preceded[:] = np.bincount(shorter[first + 1], minlength=len(below.keys))
-            self.orders.append(_Order(keys, counts, np.ones_like(counts), keys // vocabulary_size))
+                below = self.orders[-1].preceded
+                below[:] = np.bincount(shorter[first + 1], minlength=len(below))
+                below[shorter[0]] += 1  # the beginning of the text
+            self.orders.append(_Order(keys, counts.astype(np.int32), np.ones(len(keys), np.int32)))
 
-    def nats(self, ids: Ids, smoothing: str) -> list[float]:
-        """Return for each order k, at index k-1, the total -ln p of ids[1:].
+    def probabilities(self, ids: Ids) -> Iterator[Floats]:
+        """Yield for each highest order, from 1 up, the probabilities (N-1,) of ids[1:].
 
-        Each symbol is predicted from those before it in `ids`.
+        Each symbol is predicted from those before it in `ids` (N,).
         """
         shorter = np.full(max(0, len(ids) - 1), 1 / self.vocabulary_size)
-        totals = []
-        for k, (order, numbers) in enumerate(zip(self.orders, self._numbers(ids), strict=True), 1):
-            p = self._interpolate(k, order.counts, shorter, *numbers)
-            totals.append(float(-np.log(p).sum()))
-            if smoothing == "kneser-ney":  # other counts below the highest order
-                p = self._interpolate(k, order.preceded, shorter, *numbers)
-            shorter = p
-        return totals
+        for k, (context, number) in enumerate(self._numbers(ids)):
+            order = self.orders[k]
+            contexts = len(self.orders[k - 1].keys) if k else 1
+            yield self._interpolate(order, order.counts, contexts, context, number, shorter)
+            shorter = self._interpolate(order, order.preceded, contexts, context, number, shorter)
+
+    def nats(self, ids: Ids) -> list[float]:
+        """Return for each highest order, at index k-1, the total -ln p of ids[1:]."""
+        return [float(-np.log(p).sum()) for p in self.probabilities(ids)]
 
     def _interpolate(
-        self, k: int, counting: Ids, shorter: Floats, context: Ids, number: Ids
+        self,
+        order: _Order,
+        counts: Counts,
+        contexts: int,
+        context: Ids,
+        number: Ids,
+        shorter: Floats,
     ) -> Floats:
-        order = self.orders[k - 1]
-        discount = _discount(counting)
-        contexts = len(self.orders[k - 2].keys) if k > 1 else 1
-        mass = np.bincount(order.contexts, counting, minlength=contexts)  # c(u ·)
-        followers = np.bincount(order.contexts, counting > 0, minlength=contexts)  # N(u ·)
+        discounts = _discounts(counts)[np.minimum(counts, 3)]
+        owner = order.keys // self.vocabulary_size  # the context that each k-gram begins with
+        mass = np.bincount(owner, counts, minlength=contexts)
+        saved = np.bincount(owner, discounts, minlength=contexts)
         seen = context >= 0
-        seen[seen] &= mass[context[seen]] > 0
-        total, kinds = mass[context[seen]], followers[context[seen]]
-        found = number[seen]
-        count = np.where(found >= 0, counting[found], 0)
+        seen[seen] &= mass[context[seen]] > 0  # the last symbols of the text have no successor
+        found, before = number[seen], context[seen]
+        own = np.where(found >= 0, (counts - discounts)[found], 0)
         p = shorter.copy()
-        p[seen] = np.maximum(count - discount, 0) / total + discount * kinds / total * shorter[seen]
+        p[seen] = (own + saved[before] * shorter[seen]) / mass[before]
         return p
 
     def _numbers(self, ids: Ids) -> Iterator[tuple[Ids, Ids]]:
@@ -111,6 +129,11 @@ def _lookup(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:
     return np.where((context >= 0) & (keys[where] == wanted), where, -1)
 
 
-def _discount(counts: Ids) -> float:
-    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-    return once / (once + 2 * twice) if once else 0.5
+def _discounts(counts: Counts) -> Floats:
+    """Return the discounts of counts 0, 1, 2, and 3 or more."""
+    _, n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(float)
+    if not n1 * n2 * n3:
+        return np.array(LAST_RESORT)
+    y = n1 / (n1 + 2 * n2)
+    found = np.array([0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
+    return found if (found[1:] > 0).all() else np.array(LAST_RESORT)
