@@ -175,12 +175,13 @@ struct PyReader {
     const std::lock_guard<std::mutex> lock(mutex);
     reader.reset();
   }
-  double score(const Ids& ids, const Ids& targets) {
+  void score(const Ids& ids, const Ids& targets, const Array<float>& nats) {
     const int64_t n = steps(ids, 0);
     const int64_t* wanted = checked("targets", targets, {n, B});
+    float* found = checked("nats", nats, {n, B});
     const nb::gil_scoped_release release;
     const std::lock_guard<std::mutex> lock(mutex);
-    return reader.score(ids.data(), wanted, n);
+    reader.score(ids.data(), wanted, n, found);
   }
   bool generate(const Array<int64_t>& ids, const Array<const bool>& known,
                 const Array<const double>& uniforms, double temperature, int64_t top_k,
@@ -279,7 +280,7 @@ NB_MODULE(_native, m) {
       .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int>(), arg("isa"),
            arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"), arg("threads"))
       .def("reset", &PyReader::reset)
-      .def("score", &PyReader::score, arg("ids"), arg("targets"))
+      .def("score", &PyReader::score, arg("ids"), arg("targets"), same("nats"))
       .def("generate", &PyReader::generate, same("ids"), arg("known"), arg("uniforms"),
            arg("temperature"), arg("top_k"), arg("top_p"), arg("forbidden"));
   nb::class_<PyLayerCall>(m, "LayerCall")

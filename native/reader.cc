@@ -15,7 +15,6 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights
   const int64_t L = shape.layers, H = shape.hidden, V = shape.vocabulary, E = shape.embedding;
   ids_ = arena_.take<int32_t>((T + 1) * B);
   targets_ = arena_.take<int32_t>(T * B);
-  nats_ = arena_.take<float>(T * B);
   output_weights_ = backend.take_packed(arena_, blocks(V), blocks(H) * kBlock);
   output_bias_ = arena_.take<float>(blocks(V) * kBlock);
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
@@ -65,7 +64,7 @@ void Reader::read(int64_t begin, int64_t end, Worker& worker) {
   for (size_t l = 0; l < layers_.size(); ++l) layers_[l].forward(inputs_[l], begin, end, worker);
 }
 
-double Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps) {
+void Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats) {
   copy_ids(ids, steps, B_, B_, shape_.vocabulary, ids_);
   copy_ids(targets, steps, B_, B_, shape_.vocabulary, targets_);
   const int64_t rows = steps * B_;
@@ -73,14 +72,11 @@ double Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps) 
     read(0, steps, worker);
     backend_.kernels->loss(backend_.precision,
                            {rows, B_, B_, shape_.vocabulary, layers_.back().outputs(),
-                            output_weights_, blocks(shape_.hidden), output_bias_, targets_, nats_,
+                            output_weights_, blocks(shape_.hidden), output_bias_, targets_, nats,
                             0.0f, Operand(), scratch_},
                            worker);
     for (const Layer& layer : layers_) layer.carry_state(steps, worker);
   });
-  double total = 0;
-  for (int64_t r = 0; r < rows; ++r) total += nats_[r];
-  return total;
 }
 
 namespace {

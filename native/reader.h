@@ -23,8 +23,8 @@ class Reader {
 
   void reset();  // to a state of zeros, which is also the first one
 
-  // Sum of -ln p over (steps, B) targets; the state is carried to the next call.
-  double score(const int64_t* ids, const int64_t* targets, int64_t steps);
+  // Writes -ln p of each of (steps, B) targets; the state is carried to the next call.
+  void score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats);
 
   // Reads ids except the last row. Chooses and writes the tokens from ids[1] on that are not known,
   // with uniforms in [0, 1) for the draws; all are (steps + 1, B). The state is carried to the
@@ -45,7 +45,7 @@ class Reader {
   std::vector<LayerInput> inputs_;
   float* embedding_ = nullptr;  // a copy, if there is no table
   void* output_weights_;
-  float *output_bias_, *nats_, *scratch_;
+  float *output_bias_, *scratch_;
   Blocked logits_;
   int32_t *ids_, *targets_;
 };

@@ -16,18 +16,19 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
 from rnnlab.lm import evaluate
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.evaluate import Evaluation, perplexity, total_nats
+from rnnlab.lm.evaluate import Evaluation, perplexity, target_nats, total_nats
 
 BUILTIN = Compute(ENGINES["builtin"])
 TEXT = np.random.default_rng(5).integers(0, 7, 70)
 
 
 def direct_nats(model, ids, window):
-    """One token at a time, in float64; the state is zeroed before every `window`-th."""
+    """Nats of each target, one after the other, in float64; the state is zeroed before every
+    `window`-th."""
     lstm = nn.LSTM(5, 8, 2).double()
     lstm.load_state_dict(model.recurrent.state_dict())
     rows = model.embedding.weight.double()
-    total, state = 0.0, None
+    nats, state = [], None
     with torch.no_grad():
         for position in range(len(ids) - 1):
             if position % window == 0:
@@ -36,8 +37,8 @@ def direct_nats(model, ids, window):
             logits = nn.functional.linear(
                 features[0], model.output.weight.double(), model.output.bias.double()
             )
-            total -= logits.log_softmax(dim=0)[ids[position + 1]].item()
-    return total
+            nats.append(-logits.log_softmax(dim=0)[ids[position + 1]].item())
+    return nats
 
 
 @settings(deadline=None, max_examples=60)
@@ -46,14 +47,17 @@ def direct_nats(model, ids, window):
     window=st.none() | st.integers(1, 90),
     chunk=st.integers(1, 25) | st.just(evaluate.CHUNK_TOKENS),
 )
-def test_total_equals_a_loop_over_tokens(sharp_model, length, window, chunk):
+def test_nats_equal_a_loop_over_tokens(sharp_model, length, window, chunk):
     ids = TEXT[:length]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "CHUNK_TOKENS", chunk)
         context = f"windows:{window}" if window else "carried"
-        nats = total_nats(sharp_model, BUILTIN, ids, context)
-    expected = direct_nats(sharp_model, ids, window or length)
-    assert nats == pytest.approx(expected, rel=2e-5)
+        nats = target_nats(sharp_model, BUILTIN, ids, context)
+        total = total_nats(sharp_model, BUILTIN, ids, context)
+    assert nats == pytest.approx(
+        direct_nats(sharp_model, ids, window or length), rel=1e-4, abs=1e-5
+    )
+    assert total == nats.sum()
 
 
 @pytest.mark.parametrize("context", ["carried", "windows:100", "windows:3"])

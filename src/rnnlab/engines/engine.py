@@ -69,8 +69,8 @@ class Reader(Protocol):
     def reset(self) -> None:
         """Set the state to zeros."""
 
-    def score(self, ids: Ids, targets: Ids) -> float:
-        """Return the sum of -ln p of targets (T, B) after ids (T, B); the state is carried on."""
+    def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
+        """Return -ln p (T, B) of targets (T, B) after ids (T, B); the state is carried on."""
 
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any

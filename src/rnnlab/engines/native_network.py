@@ -92,13 +92,15 @@ class NativeReader:
         """See `Reader.reset`."""
         self.reader.reset()
 
-    def score(self, ids: Ids, targets: Ids) -> float:
+    def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`.
 
         Raises ValueError if shapes do not fit, IndexError if an id is not below V.
         """
         check_not_empty(ids.shape)
-        return float(self.reader.score(ids, targets))
+        nats = np.empty(ids.shape, np.float32)
+        self.reader.score(ids, targets, nats)
+        return nats
 
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any

@@ -16,12 +16,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from rnnlab.config.groups import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
 from rnnlab.lm.model import LanguageModel
+
+Floats = npt.NDArray[np.float64]
 
 ShareCallback = Callable[[float], None]
 """Called with the share of work done so far; an exception from it ends the work."""
@@ -80,14 +85,14 @@ def unwatched(share: float) -> None:
     """Ignore the progress."""
 
 
-def total_nats(
+def target_nats(
     model: LanguageModel,
     compute: Compute,
     ids: Ids,
     context: str,
     progress: ShareCallback = unwatched,
-) -> float:
-    """Return the sum of -ln p over the N-1 targets of `ids` (N,), N at least 2.
+) -> Floats:
+    """Return -ln p (N-1,) of each target of `ids` (N,), N at least 2.
 
     Raises UsageError for an unknown context rule, or a text without a target.
     """
@@ -97,10 +102,10 @@ def total_nats(
         raise UsageError(f"context: {error}") from None
     if len(ids) < 2:
         raise UsageError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-    total, done = 0.0, 0
+    nats, done = np.empty(len(ids) - 1), 0
     reader, shape = None, (0, 0)
     with compute.using_threads():
-        for inputs, targets in _carried(ids) if context == "carried" else _windows(ids, context):
+        for inputs, targets, found in _batches(ids[:-1], ids[1:], nats, context=context):
             first = inputs[:CHUNK_TOKENS]
             if reader is None or first.shape != shape:
                 shape = first.shape
@@ -109,24 +114,30 @@ def total_nats(
                 reader.reset()
             for start in range(0, len(inputs), CHUNK_TOKENS):
                 chunk = slice(start, start + CHUNK_TOKENS)
-                total += reader.score(inputs[chunk], targets[chunk])
+                found[chunk] = reader.score(inputs[chunk], targets[chunk])
                 done += targets[chunk].size
-                progress(done / (len(ids) - 1))
-    return total
+                progress(done / len(nats))
+    return nats
 
 
-def _carried(ids: Ids) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets (N-1, 1)."""
-    yield ids[:-1, None], ids[1:, None]
+def total_nats(
+    model: LanguageModel,
+    compute: Compute,
+    ids: Ids,
+    context: str,
+    progress: ShareCallback = unwatched,
+) -> float:
+    """Return the sum of `target_nats`."""
+    return float(target_nats(model, compute, ids, context, progress).sum())
 
 
-def _windows(ids: Ids, context: str) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets (T, B) of B windows at a time, each from a zero state."""
-    size = int(context.removeprefix("windows:"))
-    whole = (len(ids) - 1) // size * size
-    inputs, targets = ids[:whole].reshape(-1, size), ids[1 : whole + 1].reshape(-1, size)
+def _batches(*arrays: npt.NDArray[Any], context: str) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Cut arrays (N-1,) alike into views (T, B), each read from a zero state."""
+    length = len(arrays[0])
+    size = length if context == "carried" else int(context.removeprefix("windows:"))
+    whole = length // size * size
     step = max(1, CHUNK_TOKENS // size)
-    for row in range(0, len(inputs), step):
-        yield inputs[row : row + step].T, targets[row : row + step].T
-    if whole < len(ids) - 1:
-        yield from _carried(ids[whole:])
+    for row in range(0, whole // size, step):
+        yield tuple(array[:whole].reshape(-1, size)[row : row + step].T for array in arrays)
+    if whole < length:
+        yield tuple(array[whole:, None] for array in arrays)

@@ -48,12 +48,12 @@ class FallbackReader:
         """See `Reader.reset`."""
         self.state = self.model.zero_state(self.batch_size)
 
-    def score(self, ids: Ids, targets: Ids) -> float:
+    def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`."""
         expected = torch.from_numpy(targets).to(self.compute.device).flatten()
         logits = self._logits(ids).float().flatten(0, 1)
         losses = F.cross_entropy(logits, expected, reduction="none")
-        return float(losses.double().sum())
+        return losses.cpu().numpy().reshape(targets.shape)
 
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
