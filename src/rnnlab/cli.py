@@ -15,7 +15,7 @@ from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructType
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, OPTIONAL, train
 from rnnlab.config import Settings, SettingsGroup
-from rnnlab.console import make_streams_take_all_text, plain_streams, visible
+from rnnlab.console import make_streams_take_all_text, plain_streams, say
 from rnnlab.errors import RnnlabError, TerminatedError, as_out_of_memory, unknown
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.signals import die_on_signals, end_on_signals
@@ -138,7 +138,7 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
 def fail(message: str, exit_code: int) -> NoReturn:
     """Print one error and exit."""
     die_on_signals()
-    print(f"rnnlab: error: {visible(message)}", file=sys.stderr)
+    say(f"rnnlab: error: {message}", sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:  # Python would report it once more when it exits

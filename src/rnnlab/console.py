@@ -9,7 +9,9 @@ import errno
 import io
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any, cast
@@ -32,7 +34,7 @@ STAND_INS = {
     **dict.fromkeys("│┃┆┇┊┋╎╏║╵╷╹╻╽╿", "|"),
     **dict(zip(BLOCKS[1:], "__..::##", strict=True)),
     **{chr(0x2400 + code): f"^{chr(code ^ 0x40)}" for code in [*range(0x20)]},
-    "\u2421": "^?",
+    "\u2421": "^?", "⏎": "/",
     "µ": "u", "×": "x", "÷": "/", "±": "+-", "−": "-", "…": "...", "⁷": "^7", "¹": "^1", "⁴": "4",
 }  # fmt: skip
 """What is written in place of rnnlab's own symbols in an encoding that lacks them."""
@@ -69,7 +71,27 @@ def visible(text: str) -> str:
 
 def notice(text: str) -> None:
     """Print a note for people to standard error; it is neither an error nor output."""
-    print(printable(f"rnnlab: note: {visible(text)}", sys.stderr), file=sys.stderr)
+    say(f"rnnlab: note: {text}", sys.stderr)
+
+
+def say(text: str, stream: IO[str]) -> None:
+    """Print a text for people; on a terminal, lines are broken between words."""
+    lines = printable(visible(text), stream).split("\n")
+    if stream.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in wrapped(line, width)]
+    print("\n".join(lines), file=stream)
+
+
+def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
+    """Break a text between words into lines of at most `width`, a longer word stands alone.
+
+    indent: spaces before all lines but the first.
+    """
+    return textwrap.wrap(
+        text, max(20, width), subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    ) or [""]  # fmt: skip
 
 
 def counted(count: int, what: str) -> str:
@@ -132,6 +154,12 @@ class PlainConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does, with control characters made visible."""
         super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
+
+    def tell(self, heading: str, words: str, column: int = 10) -> None:
+        """Print a line whose words begin at a column; on a terminal it is broken between words."""
+        line = f"{heading:<{column}}{words}"
+        lines = wrapped(line, self.width, column) if self.is_terminal else [line]
+        self.print("\n".join(lines), markup=False)
 
     def on_broken_pipe(self) -> None:
         """Raise BrokenPipeError; rich would end the process here."""

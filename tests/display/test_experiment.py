@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from rnnlab.console import PlainConsole
 from rnnlab.display.experiment import ExperimentDisplay, duration
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.experiments.store import Store
@@ -16,7 +16,7 @@ from rnnlab.experiments.store import Store
 def test_without_a_terminal_each_run_gets_a_line(make: Any, tmp_path: Path) -> None:
     plan, out = make(), io.StringIO()
     progress = ExperimentDisplay(
-        console=Console(file=out, width=200, highlight=False, soft_wrap=True)
+        console=PlainConsole(file=out, width=200, highlight=False, soft_wrap=True)
     )
     jobs = [Job.of(run, plan, 1) for run in plan.runs]
     progress.begin(plan, Store(tmp_path), 4, {jobs[0].id}, 2)
@@ -37,7 +37,7 @@ def test_without_a_terminal_each_run_gets_a_line(make: Any, tmp_path: Path) -> N
 
 def test_the_live_table_shows_the_progress_of_each_run(make: Any, tmp_path: Path) -> None:
     plan, out, store = make(), io.StringIO(), Store(tmp_path)
-    console = Console(file=out, width=100, force_terminal=True, color_system=None)
+    console = PlainConsole(file=out, width=100, force_terminal=True, color_system=None)
     progress = ExperimentDisplay(console=console)
     job = Job.of(plan.runs[3], plan, 1)
     progress.begin(plan, store, 4, {plan.runs[0].id, plan.runs[1].id}, 2)
@@ -46,7 +46,7 @@ def test_the_live_table_shows_the_progress_of_each_run(make: Any, tmp_path: Path
     directory.mkdir(parents=True)
     held_out = json.dumps({"kind": "held-out", "step": 4})
     (directory / "metrics.jsonl").write_text(f'{{"progress": 0.37}}\n{held_out}\n{{"progr')
-    shown = Console(file=io.StringIO(), width=100)
+    shown = PlainConsole(file=io.StringIO(), width=100)
     shown.print(progress._table())
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     progress.end()

@@ -1,37 +1,131 @@
 """What the terminal shows of a run."""
 
 import io
+import json
+import math
 from pathlib import Path
 
+import pyte
 import pytest
-from rich.console import Console
 
 from rnnlab.config import Settings
+from rnnlab.console import BLOCKS, PlainConsole
 from rnnlab.display import training as module
-from rnnlab.display.training import BLOCKS, TrainingDisplay, text_chart
+from rnnlab.display.training import TrainingDisplay
+from rnnlab.display.training_status import UNIT, sample_lines, text_chart
 from rnnlab.runs.training import train
 
+SMALL = {
+    "hidden_size": 16, "embedding_size": 4, "batch_size": 4, "num_steps": 10, "num_epochs": 3,
+    "num_evaluations": 6,
+}  # fmt: skip
+"""Trains in an instant."""
 
-def test_a_terminal_gets_a_live_bar_with_all_figures(text_file: Path, tmp_path: Path) -> None:
+
+class Emulator(io.StringIO):
+    """A terminal that keeps what it has shown after each write."""
+
+    def __init__(self, columns: int, encoding: str = "utf-8") -> None:
+        super().__init__()
+        self.screen = pyte.HistoryScreen(columns, 40, history=1000)
+        self.stream = pyte.Stream(self.screen)
+        self.shown: list[list[str]] = []
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        text.encode(self.encoding)  # as strict as a real terminal
+        self.stream.feed(text.replace("\n", "\r\n"))
+        self.shown.append([line.rstrip() for line in self.screen.display])
+        return super().write(text)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_terminal_gets_a_live_display_that_fits_its_width(
+    text_file: Path, tmp_path: Path, columns: int, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0.0)
+    terminal = Emulator(columns, encoding)
+    console = PlainConsole(
+        file=terminal, force_terminal=True, width=columns, height=40, soft_wrap=True
+    )
+    file = tmp_path / "text.txt"
+    file.write_text(text_file.read_text().replace("a", "α中"))
+    settings = Settings().with_changes("test", **SMALL, corpus=str(file))
+    with TrainingDisplay(console=console) as display:
+        train(settings, tmp_path / "run", [display])
+    live = [lines for lines in terminal.shown if any(line.startswith(UNIT) for line in lines)]
+    assert live
+    for lines in live:
+        (losses,) = (n for n, line in enumerate(lines) if line.startswith(f"{UNIT}: training"))
+        assert "epoch" in lines[losses - 1]
+        assert "tokens/s" in lines[losses + 1]
+        below = [line for line in lines[losses + 2 :] if line]
+        assert len(below) <= 5 + 2, "a curve and a sample, updated in place"
+    final = terminal.shown[-1]
+    assert not any(line.startswith(f"{UNIT}: training") for line in final), "it is removed"
+    assert any("this model" in line for line in final)
+    assert len(terminal.screen.history.top) < 30, "evaluations do not flood the screen"
+    text = terminal.getvalue()
+    assert text.count("\x1b[?25h") == text.count("\x1b[?25l") > 0, "the cursor is given back"
+
+
+def test_a_log_has_a_line_for_each_evaluation_that_fits_80_columns(
+    text_file: Path, tmp_path: Path
+) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=200)
+    settings = Settings().with_changes("test", **SMALL, corpus=str(text_file))
+    train(settings, tmp_path / "run", [TrainingDisplay(console=PlainConsole(file=screen))])
+    lines = screen.getvalue().splitlines()
+    first = lines.index(
+        " done  training  held-out        epoch   tokens/s  gradient  clipped      left"
+    )
+    metrics = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").open()]
+    held_out = [line["bits_per_character"] for line in metrics if line["kind"] == "held-out"]
+    rows = lines[first + 1 : first + 1 + 2 * len(held_out)]
+    assert all(len(line) <= 80 for line in rows)
+    assert rows[-2].split()[0] == "100%"
+    assert all(row.startswith("     | ") for row in rows[1::2]), "samples"
+    assert [float(row.split()[2]) for row in rows[::2]] == pytest.approx(held_out, abs=5e-4)
+    last = [line for line in metrics if line["kind"] == "train"][-1]
+    # One character is one token, so bits per character are the loss in bits.
+    bits = last["nats_per_token"] / math.log(2)
+    assert float(rows[-2].split()[1]) == pytest.approx(bits, abs=0.1)
+
+
+def test_the_losses_on_the_screen_have_one_unit_for_words_too(
+    text_file: Path, tmp_path: Path
+) -> None:
+    """A model that has learned a text well costs about the same in training and held out."""
+    screen = io.StringIO()
     settings = Settings().with_changes(
-        corpus=str(text_file), hidden_size=16, embedding_size=4, batch_size=4, num_steps=10,
-        num_epochs=3, num_evaluations=2,
+        "test", **SMALL | {"num_epochs": 20}, corpus=str(text_file), tokenizer="word",
+        learning_rate=0.01, sample_length=0,
     )  # fmt: skip
-    train(settings, tmp_path / "run", [TrainingDisplay(console=console)])
-    shown = screen.getvalue()
-    assert "\x1b[?25l" in shown, "a live display hides the cursor"
-    assert shown.count("\x1b[?25h") == shown.count("\x1b[?25l"), "and gives it back"
-    for part in (
-        "training ppl", "held-out", "bits/char", "tokens/s", "grad norm", "clipped", "s left",
-    ):  # fmt: skip
-        assert part in shown
+    train(settings, tmp_path / "run", [TrainingDisplay(console=PlainConsole(file=screen))])
+    row = next(line for line in screen.getvalue().splitlines() if line.startswith(" 100%"))
+    training, held_out = (float(figure) for figure in row.split()[1:3])
+    assert training == pytest.approx(held_out, rel=0.1)
+
+
+def test_a_sample_shows_what_does_not_print() -> None:
+    assert sample_lines("\n\n", 20, 2) == ["⏎⏎"]
+    assert sample_lines("a\tb\x1b[2J", 20, 2) == ["a b␛[2J"]
+    assert sample_lines("", 20, 2) == []
+    assert sample_lines("abcdefgh", 4, 1) == ["a..."]
+    assert sample_lines("中文中文中文", 5, 2) == ["中文", "中..."]
 
 
 def test_a_terminal_shows_the_progress_of_reading_and_measuring() -> None:
     screen = io.StringIO()
-    shown = TrainingDisplay(console=Console(file=screen, force_terminal=True, width=80))
+    shown = TrainingDisplay(console=PlainConsole(file=screen, force_terminal=True, width=80))
     with shown:
         shown.reading("tokenizing", 0.25)
         shown.reading("tokenizing", 0.5)
@@ -46,7 +140,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen = io.StringIO()
-    shown = TrainingDisplay(console=Console(file=screen))
+    shown = TrainingDisplay(console=PlainConsole(file=screen))
     shown.reading("tokenizing", 0.25)
     assert not screen.getvalue(), "it has just begun"
     monkeypatch.setattr(module, "WORKING_SECONDS", 0)
@@ -62,7 +156,7 @@ def test_unknown_characters_of_the_sample_prefix_are_reported(
     settings = Settings.from_flat({
         "corpus": str(text_file), "hidden_size": 8, "num_epochs": 1, "sample_prefix": "a\u20ac",
     })  # fmt: skip
-    display = TrainingDisplay(console=Console(file=screen, width=200))
+    display = TrainingDisplay(console=PlainConsole(file=screen, width=200))
     train(settings, tmp_path / "run", [display])
     assert (
         "note      samples: prefix 'a\u20ac': '\u20ac' not in the vocabulary, read as <unk>\n"
@@ -78,7 +172,7 @@ def heights(lines: list[str]) -> list[int]:
 
 def test_text_chart_rises_with_its_values() -> None:
     lines = text_chart([1.0, 2.0, 3.0, 5.0], height=4)
-    filled = heights(lines)
+    filled = heights(lines)[::2]
     assert filled[0] == 1
     assert filled[-1] == 4 * 8
     assert filled == sorted(filled)
@@ -89,5 +183,6 @@ def test_text_chart_rises_with_its_values() -> None:
 
 def test_text_chart_keeps_its_width_and_is_empty_without_values() -> None:
     assert len(heights(text_chart([float(i) for i in range(1000)], width=30))) == 30
+    assert len(heights(text_chart([float(i) for i in range(20)], width=30))) == 20
     assert text_chart([]) == text_chart([float("nan")]) == []
-    assert len(heights(text_chart([2.0, 2.0]))) == 2
+    assert len(heights(text_chart([2.0, 2.0]))) == 4, "few columns are two characters wide"

@@ -11,9 +11,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from rnnlab.config import Settings
+from rnnlab.console import PlainConsole
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
 from rnnlab.runs.files import RESULT, read_metrics
@@ -78,6 +77,6 @@ def resumed(directory: Path, **changes: Any) -> str:
 
     shown = io.StringIO()
     settings = Run.open(directory).settings.with_changes(**changes)
-    display = TrainingDisplay(console=Console(file=shown, width=500))
+    display = TrainingDisplay(console=PlainConsole(file=shown, width=500))
     train(settings, directory, [display], resume=True)
     return shown.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +29,7 @@ TAIL_BYTES = 4096
 class ExperimentDisplay(ExperimentWatcher):
     """Prints to standard output; with `quiet` it prints nothing."""
 
-    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+    def __init__(self, *, quiet: bool = False, console: PlainConsole | None = None) -> None:
         self.console = console or PlainConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._running: dict[str, Job] = {}
@@ -46,14 +46,14 @@ class ExperimentDisplay(ExperimentWatcher):
         self._planned = Counter(run.variant for run in plan.runs)
         self._ended = Counter(run.variant for run in plan.runs if run.id in kept)
         self._began = time.perf_counter()
-        show = self.console.print
-        show(f"question  {' '.join(plan.settings.question.split())}", markup=False)
+        tell = self.console.tell
+        tell("question", " ".join(plan.settings.question.split()))
         variants, seeds = len(plan.variants), len(plan.settings.seeds)
         size = f"{counted(variants, 'variant')} x {counted(seeds, 'seed')} = "
         size = "search of " if plan.settings.search else size
         already = f", {len(kept)} of them done before" if kept else ""
-        show(f"runs      {size}{counted(total, 'run')}{already}; {slots} at once")
-        show(f"folder    {store.folder}", markup=False)
+        tell("runs", f"{size}{counted(total, 'run')}{already}; {slots} at once")
+        tell("folder", str(store.folder))
         if self._todo and self.console.is_terminal and not self.console.quiet:
             self._live = Live(
                 get_renderable=self._table, console=self.console, refresh_per_second=2,
@@ -69,7 +69,7 @@ class ExperimentDisplay(ExperimentWatcher):
             return
         self._running.pop(job.id, None)
         if event.kind == "elsewhere":
-            self.console.print(f"          {job.name}: another process is making it", markup=False)
+            self.console.tell("", f"{job.name}: another process is making it")
             return
         why = f": {event.last_line}" if event.detail else ""
         if event.has_ended:
@@ -80,7 +80,7 @@ class ExperimentDisplay(ExperimentWatcher):
             self._failed += 1
         position = f"[{self._done + self._failed}/{self._todo}]"
         left = f", {duration(self._seconds_left())} left" if self._done < self._todo else ""
-        self.console.print(f"{position:>9} {event.kind} {job.name}{why}{left}", markup=False)
+        self.console.tell(f"{position:>9}", f"{event.kind} {job.name}{why}{left}")
 
     def measuring(self, what: str, fraction: float) -> None:
         """Print the progress of the timing on a terminal, otherwise one line at its start."""
@@ -93,7 +93,7 @@ class ExperimentDisplay(ExperimentWatcher):
         """Print how many runs are left."""
         self.end()
         left = counted(self._todo - self._done, "run")
-        self.console.print(f"stopped   {left} left; the same command continues with them")
+        self.console.tell("stopped", f"{left} left; the same command continues with them")
 
     def end(self) -> None:
         """Remove the live table."""
@@ -105,13 +105,16 @@ class ExperimentDisplay(ExperimentWatcher):
         """Print the verdicts and where the report is."""
         statuses = Counter(run.status for run in records.runs)
         shown = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        self.console.print(f"runs      {shown}")
+        tell = self.console.tell
+        tell("runs", shown)
         for verdict in verdicts if statuses["finished"] else ():
-            self.console.print(f"\n{verdict.verdict.upper()}: {verdict.text}", markup=False)
+            self.console.print()
+            tell("", f"{verdict.verdict.upper()}: {verdict.text}", column=0)
             for compared in verdict.compared:
-                self.console.print(f"  {compared.sentence}", markup=False)
-        self.console.print(f"\nreport    {folder / 'report.html'}", markup=False)
-        self.console.print(f"          {folder / 'report.md'}", markup=False)
+                tell("", compared.sentence, column=2)
+        self.console.print()
+        tell("report", str(folder / "report.html"))
+        tell("", str(folder / "report.md"))
 
     def _figures(self, job: Job) -> str:
         """Return a run's first two outcomes in words."""

@@ -7,8 +7,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
-
 from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
 from rnnlab.cores import Cores
@@ -84,8 +82,8 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
         print(json.dumps(diagnosis.to_dict(), indent=2))
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
-    console.print(f"run         {diagnosis.run}", markup=False)
-    console.print(f"state       {diagnosis.state}", markup=False)
+    console.tell("run", diagnosis.run, column=12)
+    console.tell("state", diagnosis.state, column=12)
     for finding in diagnosis.findings:
         console.print(f"\n{finding.title}", style="bold", markup=False)
         _write_list("evidence", finding.evidence, console)
@@ -115,12 +113,13 @@ def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
             checksum, where = f"{corpus.sha256} (differs between versions of Python)", []
         size = f"{corpus.size_bytes:,} bytes, {corpus.licence}"
         for line in (title, size, f"SHA-256 {checksum}", *where):
-            console.print(f"  {line}", markup=False)
-    console.print(
-        f"\nUse one with --corpus NAME ({', '.join(c.name for c in corpora)}), or give text files, "
-        "or - for standard input.\n"
-        "Searched in --data-dir, then the folders in RNNLAB_DATA, then the user cache."
-    )
+            console.tell("", line, column=2)
+    console.print()
+    names = ", ".join(corpus.name for corpus in corpora)
+    use = f"Use one with --corpus NAME ({names}), or give text files, or - for standard input."
+    console.tell("", use, column=0)
+    folders = "Searched in --data-dir, then the folders in RNNLAB_DATA, then the user cache."
+    console.tell("", folders, column=0)
 
 
 def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
@@ -135,9 +134,9 @@ def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
     print(f"{'threads':<10}{threads.count}: {threads.why}")
 
 
-def _write_list(heading: str, lines: Sequence[str], console: Console) -> None:
+def _write_list(heading: str, lines: Sequence[str], console: PlainConsole) -> None:
     for number, line in enumerate(lines):
-        console.print(f"{'' if number else heading:<12}{line}", markup=False)
+        console.tell("" if number else heading, line, column=12)
 
 
 def _write(text: str) -> None:

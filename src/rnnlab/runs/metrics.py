@@ -19,6 +19,23 @@ from rnnlab.runs.files import METRICS
 from rnnlab.runs.watcher import Line
 
 
+@dataclass(frozen=True)
+class CodeLength:
+    """Turns nats per token of the training text into bits per character of it."""
+
+    tokens_per_character: float
+
+    @classmethod
+    def of_training_text(cls, dataset: Dataset) -> Self:
+        """Return that of a dataset's training split."""
+        part = dataset.splits["train"]
+        return cls(len(part.all_ids) / part.characters)
+
+    def bits_per_character(self, nats_per_token: float) -> float:
+        """Return the bits per character at a loss."""
+        return nats_per_token * self.tokens_per_character / math.log(2)
+
+
 @dataclass
 class Pending:
     """Sums over the steps since the last line."""
