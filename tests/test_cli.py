@@ -140,7 +140,7 @@ def test_standard_input_is_a_corpus(cli: Cli, tmp_path: Path) -> None:
     done = cli("train", "--corpus", "-", *TINY, "--num-epochs", "1", "--run-dir", run,
                input=made_up_text(100))  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("corpus    - (standard input)")
+    assert done.stdout.startswith("corpus    standard input\n")
 
 
 @pytest.mark.parametrize("tokenizer", ["byte", "word", "bpe"])
@@ -280,7 +280,8 @@ def test_text_from_standard_input_is_evaluated_as_a_table(
     done = cli("evaluate", str(trained[0]), "--text", "-", input="The cat sees the ñ.\n")
     assert done.returncode == 0
     assert "this model, carried" in done.stdout
-    assert "1 of 19 tokens are <unk>, whose spelling is not predicted" in done.stdout
+    assert done.stdout.startswith("standard input: 20 characters, weights: best\n")
+    assert "<unk> stands for 5.0% of the characters" in done.stdout
 
 
 def test_without_the_training_text_baselines_are_left_out_with_a_notice(

@@ -22,8 +22,7 @@ def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
 def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     first = records[0]
     title = (
-        f"{visible(first['corpus'])}, {first['split']}: {first['characters']:,} characters, "
-        f"weights: {first['checkpoint']}"
+        f"{text_name(first)}: {first['characters']:,} characters, weights: {first['checkpoint']}"
     )
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
@@ -53,6 +52,12 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
         table.add_row(*row)
     return table
+
+
+def text_name(record: dict[str, Any]) -> str:
+    """Return the name of the text that was evaluated, and of the split if it is one."""
+    corpus = "standard input" if record["corpus"] == "-" else visible(record["corpus"])
+    return corpus if record["split"] == "all" else f"{corpus}, {record['split']}"
 
 
 def number(value: float | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from rnnlab.console import PlainConsole, counted
+from rnnlab.console import PlainConsole, counted, printable
 from rnnlab.display.evaluations import evaluation_tables, number
 from rnnlab.display.training_status import (
     LOG_HEADING,
@@ -135,7 +135,7 @@ class TrainingDisplay(Watcher):
             self._has_heading = True
             self.console.print(LOG_HEADING)
         self.console.print(log_line(status, is_best=event.is_best), markup=False)
-        for line in sample_lines(sample, LOG_WIDTH - 7, 1):
+        for line in sample_lines(sample, self.console, LOG_WIDTH - 7, 1):
             self.console.print(f"     | {line}", markup=False, style="dim")
 
     def trained(self, training: dict[str, Any]) -> None:
@@ -152,6 +152,10 @@ class TrainingDisplay(Watcher):
             f"training perplexity {number(training['perplexity'])} "
             f"({'last complete epoch' if epochs else 'all steps'})",
         )
+        if self.console.is_terminal and self._status and self._status.sample:
+            sample = printable(self._status.sample, self.console.file)
+            for line in sample_lines(sample, self.console, max(20, self.console.width - 10), 2):
+                tell("", line)
         share = training["state_seconds"] / (training["elapsed_seconds"] or 1)
         states = counted(training["states_saved"], "state")
         tell("saved", f"{states} to resume from, {share:.2%} of the time")

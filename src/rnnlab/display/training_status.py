@@ -5,7 +5,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
 
 from rnnlab.console import BLOCKS, visible
 from rnnlab.lm.train import Milestone, Step
@@ -107,13 +109,13 @@ def log_line(status: TrainingStatus, *, is_best: bool) -> str:
     )
 
 
-def sample_lines(sample: str, width: int, most: int) -> list[str]:
+def sample_lines(sample: str, console: Console, width: int, most: int) -> list[str]:
     """Return a sample as at most `most` lines, with what does not print made visible.
 
     width: terminal columns of a line. A line break is `LINE_BREAK`.
     """
     words = visible(sample.replace("\r\n", LINE_BREAK).replace("\n", LINE_BREAK)).expandtabs(1)
-    lines = chop_cells(words, width) if words else []
+    lines = [line.plain for line in Text(words).wrap(console, width)] if words else []
     if len(lines) > most:
         lines = lines[:most]
         while cell_len(lines[-1]) > width - 3:

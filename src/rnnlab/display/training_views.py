@@ -15,7 +15,7 @@ CHART_HEIGHT = 5
 BAR_WIDTH = 20
 SAMPLE_LINES = 2
 
-HIGHEST = CHART_HEIGHT + SAMPLE_LINES + 6
+HIGHEST = CHART_HEIGHT + SAMPLE_LINES + 7
 """Lines of a terminal that the whole view needs; on a lower one the curve is left out."""
 
 
@@ -47,19 +47,20 @@ class TerminalView:
     def show(self, status: TrainingStatus) -> None:
         """See `View`."""
         width = self._console.width
-        lines = [Text(words) for words in ("", status.losses(), status.speed())]
+        lines = [Text(words) for words in (status.losses(), status.speed())]
         if len(status.held_out) > 1 and self._console.height >= HIGHEST:
             chart = text_chart(status.held_out, min(60, width - 10), CHART_HEIGHT)
             lines += [Text(line) for line in ["", *chart]]
         sample = printable(status.sample, self._console.file)
-        lines += [Text(s, style="dim") for s in sample_lines(sample, width, SAMPLE_LINES)]
+        samples = sample_lines(sample, self._console, width, SAMPLE_LINES)
+        lines += [Text(line, style="dim") for line in (["", *samples] if samples else [])]
         for line in lines:
             line.truncate(width, overflow="crop")
-        self._shown = Group(self._bar(status.last.progress, status.summary()), *lines[1:])
+        self._shown = Group("", self._bar(status.last.progress, status.summary()), *lines)
 
     def working(self, what: str, share: float) -> None:
         """See `View`."""
-        self._shown = Group(self._bar(share, what))
+        self._shown = Group("", self._bar(share, what))
 
     def close(self) -> None:
         """Remove the lines and show the cursor again."""

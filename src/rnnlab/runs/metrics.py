@@ -18,22 +18,30 @@ from rnnlab.lm.training_state import Amount, Count, StrictModel
 from rnnlab.runs.files import METRICS
 from rnnlab.runs.watcher import Line
 
+SPELLED_CHARACTERS = 100_000
+"""So much of a training text is spelled to see what its unknown tokens cost."""
+
 
 @dataclass(frozen=True)
 class CodeLength:
     """Turns nats per token of the training text into bits per character of it."""
 
     tokens_per_character: float
+    spelling_nats: float
+    """For the spelling of unknown tokens, per character; measured on the beginning of the text."""
 
     @classmethod
     def of_training_text(cls, dataset: Dataset) -> Self:
         """Return that of a dataset's training split."""
         part = dataset.splits["train"]
-        return cls(len(part.all_ids) / part.characters)
+        beginning = part.text[:SPELLED_CHARACTERS]
+        spelling = dataset.tokenizer.charges(beginning).spelling_nats / len(beginning)
+        return cls(len(part.all_ids) / part.characters, spelling)
 
     def bits_per_character(self, nats_per_token: float) -> float:
         """Return the bits per character at a loss."""
-        return nats_per_token * self.tokens_per_character / math.log(2)
+        nats = nats_per_token * self.tokens_per_character + self.spelling_nats
+        return bits_per_character(nats, 1)
 
 
 @dataclass
