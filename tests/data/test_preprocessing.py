@@ -1,13 +1,20 @@
 import io
 import re
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_pieces import CUTS, TEXT, pieces
 
-from rnnlab.data.preprocessing import LONGEST_RUN, RULES, preprocess, preprocess_pieces
+from rnnlab.data.preprocessing import (
+    LAST_LETTER,
+    LONGEST_RUN,
+    RULES,
+    preprocess,
+    preprocess_pieces,
+)
 
 # Many line ends, runs of other characters, letters outside A-Z a-z, case pairs that change length.
 MADE_UP = st.text(st.sampled_from("aZ q,.  \n\r\t-9éßİſK_\u2028")) | st.text()
@@ -81,3 +88,33 @@ def test_a_run_without_white_space_is_lowered_in_parts(size: int) -> None:
 def test_a_line_of_letters_is_never_held_back() -> None:
     lines = preprocess_pieces((piece for piece in ["Ab, ", "-", "C", "d\n"]), "letters")
     assert list(lines) == ["ab", " c", "d"]
+
+
+@given(
+    text=MADE_UP
+    | TEXT
+    | st.text(st.sampled_from("eo\u0301\u0323\u0344ᄀ\u1161\u11a8가Å q"), max_size=40)
+)
+@settings(max_examples=200, derandomize=True)
+def test_nfc_is_that_of_unicode(text: str) -> None:
+    assert preprocess(text, "nfc") == unicodedata.normalize("NFC", text)
+    assert preprocess(text, "nfc lower") == unicodedata.normalize("NFC", text).lower()
+
+
+def test_a_letter_never_composes_with_what_is_before_it() -> None:
+    """So that a text can be cut there: the second parts of all compositions, and all marks."""
+    for character in map(chr, range(sys.maxunicode + 1)):
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            assert not LAST_LETTER.match(chr(int(parts[1], 16))), character
+        if unicodedata.combining(character):
+            assert not LAST_LETTER.match(character), character
+    assert not any(map(LAST_LETTER.match, "\u1161\u11a8"))
+
+
+def test_a_run_of_marks_is_composed_in_parts() -> None:
+    text = "a" + "\u0323\u0301" * LONGEST_RUN + "b"
+    whole = preprocess(text, "nfc")
+    for size in (1000, 65_536, 100_000):
+        parts = [text[i : i + size] for i in range(0, len(text), size)]
+        assert "".join(preprocess_pieces(parts, "nfc")) == whole

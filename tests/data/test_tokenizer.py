@@ -1,6 +1,7 @@
 import json
-import re
+import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,13 +9,17 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_pieces import CUTS, DENSE, pieces
+from unicode_words import unicode_words
 
 from rnnlab.config import DataSettings
 from rnnlab.data import word_tokenizers
+from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.tokenizer import KINDS as TOKENIZERS
 from rnnlab.data.tokenizer import (
     BpeTokenizer,
     ByteTokenizer,
     CharTokenizer,
+    RunsOfLettersTokenizer,
     Tokenizer,
     WordTokenizer,
     first_tokens,
@@ -27,13 +32,19 @@ from rnnlab.errors import CorpusError
 KINDS = ("char", "byte", "word", "bpe")
 UNBOUNDED = ("byte", "bpe")
 # Any Unicode text, and texts dense in words, spaces, line ends, and characters of 1 to 4 bytes.
-TEXT = st.text(max_size=60) | st.text(st.sampled_from("ab  \n\r\t.,'_é€😀\u2028\x85"), max_size=60)
+# Letters, digits and what joins them in several scripts, marks, joiners, flags, spaces.
+WORD_PARTS = "aé1カא漢ทक्\u0301\u064e\u200d\u2060😀❤🇫🇷 \t\r\n\u202f\xa0\x1c'\".:,;_\u2019-"
+TEXT = (
+    st.text(max_size=60)
+    | st.text(st.sampled_from("ab  \n\r\t.,'_é€😀\u2028\x85"), max_size=60)
+    | st.text(st.sampled_from(WORD_PARTS), max_size=40)
+)
 SETTINGS = {kind: DataSettings(tokenizer=kind, bpe_size=300) for kind in KINDS}
 moderate = settings(max_examples=200, deadline=None, derandomize=True)
 of_every_kind = pytest.mark.parametrize("kind", KINDS)
 
 UNK = "<unk>"
-PIECES = {"char": re.compile("(?s)."), "word": re.compile(r" ?\w+| ?[^\w\s]|\s")}
+PARTS: dict[str, Callable[[str], list[str]]] = {"char": list, "word": unicode_words}
 BPE = BpeTokenizer.train("ab  ba !!\x1c ' é語 aa 1\t1\n  \n a  \n\t \n" * 9, 300)
 FABLE = "the cat, the hat; the mat\nand the café of 😀 and 😀\n" * 4
 
@@ -68,7 +79,7 @@ def test_any_text_has_ids_in_range_and_what_is_unknown_is_told(kind: str, text: 
         assert not tokenizer.unknown_parts(text)
         assert tokenizer.decode(ids) == text
     else:
-        pieces, known = PIECES[kind].findall(text), set(PIECES[kind].findall(FABLE))
+        pieces, known = PARTS[kind](text), set(PARTS[kind](FABLE))
         assert (ids == tokenizer.unknown_id).tolist() == [piece not in known for piece in pieces]
         unknown = Counter(piece for piece in pieces if piece not in known)
         assert list(tokenizer.unknown_parts(text).items()) == list(unknown.items())
@@ -189,7 +200,7 @@ def test_a_word_takes_the_space_before_it() -> None:
 @given(text=TEXT, least=st.integers(1, 4))
 @moderate
 def test_words_rarer_than_the_minimum_are_unknown(text: str, least: int) -> None:
-    counts = Counter(PIECES["word"].findall(text))
+    counts = Counter(unicode_words(text))
     tokenizer = train_tokenizer(DataSettings(tokenizer="word", min_frequency=least), text)
     kept = {word for word, count in counts.items() if count >= least}
     assert set(tokenizer.unknown_parts(text)) == set(counts) - kept
@@ -219,7 +230,7 @@ def test_bpe_has_the_size_asked_for_or_what_the_text_gives(size: int) -> None:
 @given(text=TEXT, limit=st.integers(1, 70))
 @moderate
 def test_cut_keeps_exactly_the_first_tokens(kind: str, text: str, limit: int) -> None:
-    kept = "".join(first_tokens([text], kind, limit))
+    kept = "".join(first_tokens([text], TOKENIZERS[kind], limit))
     assert text.startswith(kept)
     if kind == "bpe":  # cut before the tokens are learned: characters
         assert len(kept) == min(limit, len(text))
@@ -261,11 +272,11 @@ def test_a_limit_cuts_pieces_as_it_cuts_the_whole(
         case "byte":
             expected = text.encode()[:limit].decode(errors="ignore")
         case "word":
-            expected = "".join(PIECES["word"].findall(text)[:limit])
+            expected = "".join(unicode_words(text)[:limit])
         case _:
             expected = text[:limit]
     for given_pieces in ([text], pieces(text, cuts)):
-        assert "".join(first_tokens(given_pieces, kind, limit)) == expected
+        assert "".join(first_tokens(given_pieces, TOKENIZERS[kind], limit)) == expected
 
 
 @pytest.mark.parametrize("filling", ["x", "x\u0301", " ", "\t", "\n", "\r\n", "\x1c", "語", "😀"])
@@ -282,7 +293,66 @@ def test_what_has_no_space_and_no_end_is_cut_at_the_same_places(
             parts = [text[i : i + size] for i in range(0, len(text), size)]
             found = list(tokenizer.encode_pieces(parts))
             assert np.array_equal(np.concatenate(found), tokenizer.encode(text))
-        assert len(text) - tokenizer.settled(text) <= longest + 1
+        assert len(text) - tokenizer.settled(text) <= (2 if kind == "word" else 1) * (longest + 2)
+
+
+WORDS = {
+    "हिन्दी में मात्राएँ हैं।": ["हिन्दी", " में", " मात्राएँ", " हैं", "।"],
+    "العَرَبِيَّةُ لُغَةٌ": ["العَرَبِيَّةُ", " لُغَةٌ"],
+    "l'e\u0301te\u0301 à Noe\u0308l": ["l'e\u0301te\u0301", " à", " Noe\u0308l"],
+    "ที่นี่": ["ที่", "นี่"],
+    "Don't pay 3.14 or 1,000.": ["Don't", " pay", " 3.14", " or", " 1,000", "."],
+    "a_b  x\r\n\ty": ["a_b", " ", " x", "\r\n", "\t", "y"],
+    "床前明月光": ["床", "前", "明", "月", "光"],
+    "👩\u200d👧 🇫🇷🇩🇪!": ["👩\u200d👧", " 🇫🇷", "🇩🇪", "!"],
+    "Allons\u202f!": ["Allons", "\u202f", "!"],
+}  # fmt: skip
+"""Texts in several scripts, cut by hand after UAX 29, section 4."""
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words_end_where_unicode_says(text: str) -> None:
+    tokenizer = WordTokenizer.train(text, 1)
+    assert [tokenizer.decode([i]) for i in tokenizer.encode(text)] == WORDS[text]
+
+
+@pytest.mark.parametrize("text", ["L'été passé à Noël, où êtes-vous allés ?\n", "Ả Ạ ǭ ộ Å"])
+def test_composed_and_decomposed_letters_give_the_same_words(text: str) -> None:
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    assert forms[0] != forms[1]
+    found = [
+        WordTokenizer.train(preprocess(form, WordTokenizer.normal_form), 1).words for form in forms
+    ]
+    assert found[0] == found[1]
+
+
+def test_a_vocabulary_is_limited_to_the_most_frequent_tokens() -> None:
+    for kind in ("char", "word"):
+        whole = trained(kind, FABLE)
+        for most in (2, 5, whole.size, whole.size + 1):
+            settings = DataSettings(tokenizer=kind, max_vocabulary=most)
+            limited = train_tokenizer(settings, FABLE)
+            assert limited.size == min(most, whole.size)
+            ids = whole.encode(FABLE)
+            assert np.array_equal(limited.encode(FABLE), np.where(ids < most, ids, 0))
+
+
+def test_models_of_earlier_versions_keep_their_words() -> None:
+    """They have no word boundaries in tokenizer.json: words were runs of letters."""
+    old = tokenizer_from_json({"type": "word", "words": ["don", "'", "t", " à"]})
+    assert type(old) is RunsOfLettersTokenizer
+    assert old.normal_form == ""
+    assert old.encode("don't à").tolist() == [1, 2, 3, 4]
+    assert tokenizer_from_json(old.to_json()).encode("don't").tolist() == [1, 2, 3]
+    assert "".join(first_tokens(["don", "'t à"], RunsOfLettersTokenizer, 3)) == "don't"
+    with pytest.raises(ValueError, match="unknown word boundaries 'ICU'"):
+        tokenizer_from_json({"type": "word", "words": [], "boundaries": "ICU"})
+
+
+def test_white_space_is_that_of_python() -> None:
+    for character in map(chr, range(0x110000)):
+        if character.isspace():
+            assert WordTokenizer.pattern.findall(f"a{character}b")[0] == "a"
 
 
 def test_a_long_word_is_cut() -> None:

@@ -18,12 +18,13 @@ from rnnlab.config.groups import (
     Precision,
     TrainingSettings,
 )
-from rnnlab.config.settings import Settings, find_config, read_toml
+from rnnlab.config.settings import EARLIER, Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
 
 __all__ = [
     "CONTEXTS",
     "DEFAULT_SECONDS",
+    "EARLIER",
     "LEARNING_RATES",
     "BenchSettings",
     "ComputeSettings",

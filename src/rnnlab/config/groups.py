@@ -86,6 +86,12 @@ class DataSettings(SettingsGroup):
     min_frequency: int = Field(
         1, ge=1, description="word tokenizer: rarer words become <unk> [occurrences]"
     )
+    max_vocabulary: int = Field(
+        32_768,
+        ge=0,
+        description="char and word tokenizers: largest vocabulary, the rarest become <unk>, 0: no "
+        "limit [tokens]",
+    )
     bpe_size: int = Field(
         1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
     )
@@ -114,6 +120,8 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
+        if self.max_vocabulary == 1:
+            raise ValueError("max_vocabulary = 1 leaves nothing but <unk>; it must be 0 or above 1")
         return self
 
 

@@ -15,6 +15,10 @@ from rnnlab.errors import UsageError, suggest
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
+EARLIER: dict[str, Any] = {"max_vocabulary": 0}
+"""The values that earlier versions had for data settings that their runs and models do not name."""
+
+
 class Settings(SettingsGroup):
     """All settings of a training run."""
 
@@ -66,9 +70,11 @@ class Settings(SettingsGroup):
         return "\n".join(parts)
 
     @classmethod
-    def from_toml(cls, file: Path) -> Self:
-        """Read settings from a TOML file; what it leaves out keeps its default."""
-        return cls.from_flat(read_toml(file), str(file))
+    def from_toml(cls, file: Path, missing: Mapping[str, Any] | None = None) -> Self:
+        """Read settings from a TOML file; what it leaves out has the value in `missing`, or else
+        its default.
+        """
+        return cls.from_flat({**(missing or {}), **read_toml(file)}, str(file))
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Tokenizer(ABC):
 
     kind: ClassVar[str]
     unknown_id: int | None = None
+    normal_form: ClassVar[str] = ""
+    """The text rule that is applied to every text before this tokenizer reads it."""
 
     @property
     @abstractmethod

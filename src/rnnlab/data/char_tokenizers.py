@@ -42,10 +42,10 @@ class CharTokenizer(Tokenizer):
         self._bytes = bytes(self._table[:256].tolist()) if len(points) < 256 else None
 
     @classmethod
-    def train(cls, text: Iterable[str]) -> "CharTokenizer":
-        """Give ids to all characters, the most frequent first, ties by code point.
+    def train(cls, text: Iterable[str], most: int = 0) -> "CharTokenizer":
+        """Give ids to the characters, the most frequent first, ties by code point.
 
-        text: a string, or its pieces.
+        text: a string, or its pieces. most: size of the vocabulary, 0: no limit.
         """
         totals = np.zeros(256, np.int64)  # occurrences of each code point so far
         for piece in as_pieces(text):
@@ -55,7 +55,8 @@ class CharTokenizer(Tokenizer):
             totals[: len(counts)] += counts
         points = np.flatnonzero(totals)
         order = np.lexsort((points, -totals[points]))
-        return cls("".join(map(chr, points[order])))
+        kept = order[: most - 1] if most else order
+        return cls("".join(map(chr, points[kept])))
 
     @property
     def size(self) -> int:

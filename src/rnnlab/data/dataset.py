@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import regex
 import tokenizers
 
 from rnnlab.config import DataSettings
@@ -80,7 +81,7 @@ def load_dataset(
     the ids of a long text cannot be written to the cache.
     """
     corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
-    text = PreparedText(corpus, settings, watch)
+    text = PreparedText(corpus, settings, watch, type(tokenizer) if tokenizer else None)
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
     else:
@@ -172,6 +173,8 @@ def _key(
         ignored |= {"bpe_size"}
     if settings.tokenizer != "word":
         ignored |= {"min_frequency"}
+    if settings.tokenizer not in ("char", "word"):
+        ignored |= {"max_vocabulary"}
     return token_cache.key_of(
         {
             "format": FORMAT,
@@ -179,7 +182,7 @@ def _key(
             "data": settings.model_dump(mode="json", exclude=ignored),
             "tokenizer": tokenizer and tokenizer.to_json(),
             "characters": [limits.evaluated_characters, limits.end_characters],
-            "versions": [unicodedata.unidata_version, tokenizers.__version__],
+            "versions": [unicodedata.unidata_version, tokenizers.__version__, regex.__version__],
         }
     )
 

@@ -10,7 +10,13 @@ from rnnlab.data.preprocessing import preprocess_pieces
 from rnnlab.data.splits import split_sizes
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, ProgressCallback, StreamingLimits
 from rnnlab.data.texts import Source
-from rnnlab.data.tokenizer import Tokenizer, first_tokens, train_usable_tokenizer
+from rnnlab.data.tokenizer import (
+    KINDS,
+    Tokenizer,
+    first_tokens,
+    text_rule,
+    train_usable_tokenizer,
+)
 from rnnlab.errors import CorpusError
 
 
@@ -21,14 +27,21 @@ class PreparedText:
     that is the only piece from then on.
     """
 
-    def __init__(self, corpus: Corpus, settings: DataSettings, watch: ProgressCallback) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: DataSettings,
+        watch: ProgressCallback,
+        kind: type[Tokenizer] | None = None,
+    ) -> None:
+        """Kind: class of the tokenizer, if it is not the one that the settings name."""
         self.corpus = corpus
+        self._kind = kind or KINDS[settings.tokenizer]
         self._settings = settings
+        self._rule = text_rule(settings, self._kind)
         self._watch = watch
         self._joined = (
-            None
-            if corpus.is_long
-            else "".join(preprocess_pieces(corpus.pieces(), settings.preprocessing))
+            None if corpus.is_long else "".join(preprocess_pieces(corpus.pieces(), self._rule))
         )
 
     def pieces(self, purpose: str) -> Iterator[str]:
@@ -36,12 +49,12 @@ class PreparedText:
         if self._joined is not None:
             return iter([self._joined])
         pieces = self.corpus.pieces(partial(self._watch, purpose))
-        return preprocess_pieces(pieces, self._settings.preprocessing)
+        return preprocess_pieces(pieces, self._rule)
 
     def limited(self, purpose: str) -> Iterator[str]:
         """Read the text up to the limit of tokens, if there is one."""
         limit, pieces = self._settings.corpus_limit, self.pieces(purpose)
-        return first_tokens(pieces, self._settings.tokenizer, limit) if limit else pieces
+        return first_tokens(pieces, self._kind, limit) if limit else pieces
 
     def split_sizes(self) -> dict[str, int]:
         """Return the number of characters of each split; reads all of the text.

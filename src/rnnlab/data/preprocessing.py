@@ -1,7 +1,10 @@
 """Text rules by name. Each turns pieces of text into pieces; the cuts do not change the text."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+
+import regex
 
 from rnnlab.data.pieces import recut
 
@@ -10,6 +13,14 @@ LONGEST_RUN = 65_536
 
 _NOT_LETTERS = re.compile("[^A-Za-z]+")
 _RUNS = re.compile(rf"\s+|\S{{1,{LONGEST_RUN}}}")
+_MARKS = r"\p{M}\u1160-\u11ff\ud7b0-\ud7ff\U00016d40-\U00016d7f"
+"""Characters that may compose with one before them or change places with it: marks, vowels and
+final consonants of Hangul, and Kirat Rai, whose vowel signs are letters."""
+
+LAST_LETTER = regex.compile(f"(?r)[^{_MARKS}]")
+LETTERS = regex.compile(f"[^{_MARKS}][{_MARKS}]*+|[{_MARKS}]++")
+LONGEST_MARKS = regex.compile(f"[{_MARKS}]{{{LONGEST_RUN}}}")
+
 _FINAL_SIGMA = "\u03a3"
 """The one letter whose lower case depends on its neighbours."""
 
@@ -54,18 +65,46 @@ def _end_of_runs(text: str) -> int:
     return len(text) - len(run) + max(0, len(run) - 1) // LONGEST_RUN * LONGEST_RUN
 
 
+def _nfc(pieces: Iterable[str]) -> Iterator[str]:
+    """Compose letters with their marks: normalization form C (UAX 15).
+
+    A letter with more than LONGEST_RUN marks is cut.
+    """
+    for text in recut(pieces, _end_of_letters):
+        if unicodedata.is_normalized("NFC", text):
+            yield text
+        elif LONGEST_MARKS.search(text):
+            yield "".join(
+                unicodedata.normalize("NFC", letter[start : start + LONGEST_RUN])
+                for letter in LETTERS.findall(text)
+                for start in range(0, len(letter), LONGEST_RUN)
+            )
+        else:
+            yield unicodedata.normalize("NFC", text)
+
+
+def _end_of_letters(text: str) -> int:
+    """Return where the last letter with its marks begins, or the last part of it."""
+    begin = LAST_LETTER.search(text)
+    start = begin.start() if begin else 0
+    return start + (len(text) - 1 - start) // LONGEST_RUN * LONGEST_RUN
+
+
 RULES: dict[str, Callable[[Iterable[str]], Iterator[str]]] = {
     "none": iter,
+    "nfc": _nfc,
     "lower": _lower,
     "letters": _letters,
 }
 
 
 def preprocess(text: str, rule: str) -> str:
-    """Apply the rule named `rule` to a text."""
+    """Apply a rule, or several whose names are separated by spaces, to a text."""
     return "".join(preprocess_pieces([text], rule))
 
 
 def preprocess_pieces(pieces: Iterable[str], rule: str) -> Iterator[str]:
-    """Apply the rule named `rule` to a text in pieces; yield no empty pieces."""
-    return (piece for piece in RULES[rule](pieces) if piece)
+    """Apply rules to a text in pieces; yield no empty pieces."""
+    for name in rule.split():
+        pieces = RULES[name](pieces)
+    return (piece for piece in pieces if piece)

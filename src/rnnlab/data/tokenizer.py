@@ -7,17 +7,24 @@ from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids, Tokenizer
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer
 from rnnlab.data.pieces import PieceReader
-from rnnlab.data.word_tokenizers import BpeTokenizer, WordTokenizer
+from rnnlab.data.word_tokenizers import (
+    BpeTokenizer,
+    RunsOfLettersTokenizer,
+    WordTokenizer,
+)
 from rnnlab.errors import CorpusError
 
 __all__ = [
+    "KINDS",
     "BpeTokenizer",
     "ByteTokenizer",
     "CharTokenizer",
     "Ids",
+    "RunsOfLettersTokenizer",
     "Tokenizer",
     "WordTokenizer",
     "first_tokens",
+    "text_rule",
     "tokenizer_from_json",
     "train_tokenizer",
     "train_usable_tokenizer",
@@ -28,11 +35,11 @@ def train_tokenizer(settings: DataSettings, text: Iterable[str]) -> Tokenizer:
     """Learn the tokenizer that `settings` name from `text`: a string, or its pieces."""
     match settings.tokenizer:
         case "char":
-            return CharTokenizer.train(text)
+            return CharTokenizer.train(text, settings.max_vocabulary)
         case "byte":
             return ByteTokenizer()
         case "word":
-            return WordTokenizer.train(text, settings.min_frequency)
+            return WordTokenizer.train(text, settings.min_frequency, settings.max_vocabulary)
         case "bpe":
             return BpeTokenizer.train(text, settings.bpe_size)
 
@@ -61,7 +68,13 @@ def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
             )
             if not all(isinstance(word, str) for word in words + rare):
                 raise ValueError("words must all be text")
-            return WordTokenizer(words, rare)
+            match content.get("boundaries"):
+                case "UAX 29":
+                    return WordTokenizer(words, rare)
+                case None:
+                    return RunsOfLettersTokenizer(words, rare)
+                case other:
+                    raise ValueError(f"unknown word boundaries {other!r}")
         case "bpe":
             return BpeTokenizer.from_str(_checked(content, "tokenizers", str))
         case other:
@@ -78,15 +91,32 @@ def _checked(content: dict[str, Any], key: str, kind: type[Value]) -> Value:
     return value
 
 
-def first_tokens(pieces: Iterable[str], kind: str, limit: int) -> Iterator[str]:
+KINDS: dict[str, type[Tokenizer]] = {
+    tokenizer.kind: tokenizer
+    for tokenizer in (CharTokenizer, ByteTokenizer, WordTokenizer, BpeTokenizer)
+}
+
+
+def text_rule(settings: DataSettings, kind: type[Tokenizer]) -> str:
+    """Return the names of the text rules that a text goes through before it is tokenized.
+
+    kind: the class of the tokenizer; models of earlier versions have others than `settings` name.
+    """
+    rules = [
+        rule for rule in (kind.normal_form, settings.preprocessing) if rule not in ("", "none")
+    ]
+    return " ".join(rules) or "none"
+
+
+def first_tokens(pieces: Iterable[str], kind: type[Tokenizer], limit: int) -> Iterator[str]:
     """Yield the text of the first `limit` tokens, in pieces.
 
     For bpe, whose tokens are not known before it is trained, the limit counts characters.
     """
-    if kind == "byte":
+    if issubclass(kind, ByteTokenizer):
         return _first_bytes(pieces, limit)
-    if kind == "word":
-        return WordTokenizer.first(pieces, limit)
+    if issubclass(kind, WordTokenizer):
+        return kind.first(pieces, limit)
     return PieceReader(pieces).take(limit)
 
 

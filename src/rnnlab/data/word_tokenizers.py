@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import regex
 import tokenizers
 from tokenizers.decoders import DecodeStream
 
@@ -42,14 +43,39 @@ BPE_STEPS = {
 }  # fmt: skip
 """The steps of the tokenizers library that are used here."""
 
+UAX_29 = "UAX 29"
+"""How the tokenizer of a model says that it cuts at Unicode word boundaries."""
+
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 _RUN_STARTS = re.compile(r"(?<=\S)(?= )")
 
 
+_WHITE = r"\s\x1c-\x1f"
+"""What `str.isspace` calls white space, in a class of `regex`."""
+
+UNICODE_WORDS = regex.compile(
+    rf"(?w) ?+[^{_WHITE}](?:[^{_WHITE}]{{0,{LONGEST_WORD - 1}}}?(?:\b|(?=[{_WHITE}]))"
+    rf"|[^{_WHITE}]{{{LONGEST_WORD - 1}}}[^{_WHITE}\p{{L}}\p{{N}}]{{0,{LONGEST_WORD}}}+)"
+    rf"|\r\n|[{_WHITE}]"
+)
+r"""Tokens: with (?w), \b is a default Unicode word boundary (UAX 29).
+
+White space is always between words, also U+202F, which UAX 29 joins. A word that is too long is cut
+before a letter or digit: boundaries that follow do not depend on what was before one.
+"""
+
+RUNS_OF_LETTERS = re.compile(rf" ?\w{{1,{LONGEST_WORD}}}| ?[^\w\s]|\s")
+
+
 class WordTokenizer(Tokenizer):
     """Words and punctuation marks, each with the space before it; joined, they are the text.
+
+    Words end at the default word boundaries of Unicode (UAX 29), so that combining marks stay with
+    their letters. Scripts without spaces, such as Thai and Chinese, have no dictionary there: each
+    of their letters with its marks is a token. The text is brought to NFC before, so that composed
+    and decomposed letters give the same words.
 
     Id 0 is <unk>, which stands for every word rarer than `min_frequency` in the training text. A
     word longer than LONGEST_WORD is cut.
@@ -57,7 +83,8 @@ class WordTokenizer(Tokenizer):
 
     kind = "word"
     unknown_id = UNKNOWN_ID
-    pattern = re.compile(rf" ?\w{{1,{LONGEST_WORD}}}| ?[^\w\s]|\s")
+    normal_form = "nfc"
+    pattern: ClassVar[regex.Pattern[str] | re.Pattern[str]] = UNICODE_WORDS
 
     def __init__(self, words: Sequence[str], rare: Sequence[str] = ()) -> None:
         """Rare: words that the spelling of others is learned from; without any, `words`."""
@@ -66,10 +93,11 @@ class WordTokenizer(Tokenizer):
         self._ids = {word: i for i, word in enumerate(self.words, start=1)}
 
     @classmethod
-    def train(cls, text: Iterable[str], min_frequency: int) -> "WordTokenizer":
+    def train(cls, text: Iterable[str], min_frequency: int, most: int = 0) -> "WordTokenizer":
         """Give ids to words seen at least `min_frequency` times, the most frequent first.
 
-        text: a string, or its pieces. Raises CorpusError if there are too many words to count.
+        text: a string, or its pieces. most: size of the vocabulary, 0: no limit. Raises CorpusError
+        if there are too many words to count.
         """
         counts: Counter[str] = Counter()
         size = 0  # characters in the different words
@@ -83,7 +111,8 @@ class WordTokenizer(Tokenizer):
                     "byte or char"
                 )
         kept = [word for word, count in counts.items() if count >= min_frequency]
-        return cls(sorted(kept, key=lambda word: (-counts[word], word)), _rare_words(counts))
+        kept.sort(key=lambda word: (-counts[word], word))
+        return cls(kept[: most - 1] if most else kept, _rare_words(counts))
 
     @property
     def size(self) -> int:
@@ -101,21 +130,27 @@ class WordTokenizer(Tokenizer):
 
     def to_json(self) -> dict[str, Any]:
         """Return the words in the order of their ids, and those that spelling is learned from."""
-        return {"type": self.kind, "words": self.words} | ({"rare": self.rare} if self.rare else {})
+        about = {"type": self.kind, "boundaries": UAX_29, "words": self.words}
+        return about | ({"rare": self.rare} if self.rare else {})
 
     @classmethod
     def settled(cls, text: str) -> int:
-        """Return where the last word or punctuation mark begins, or an earlier one."""
+        """Return where one of the last two tokens begins, or an earlier one.
+
+        Only these can change: a mark between letters joins the tokens on both sides.
+        """
         # White space always begins a token, so usually not all tokens have to be found.
         end = len(text) - 1
         if end > 0 and text[end].strip():
             end -= len(text.rsplit(None, 1)[-1])
+        if end > 0 and text[end - 1 : end + 1] == "\r\n":
+            end -= 1
         if end > 0 and len(text) - end <= LONGEST_WORD:
             return end
-        last = 0
+        before = last = 0
         for match in cls.pattern.finditer(text):
-            last = match.start()
-        return last
+            before, last = last, match.start()
+        return before
 
     @classmethod
     def _words(cls, pieces: Iterable[str]) -> Iterator[list[str]]:
@@ -141,6 +176,20 @@ class WordTokenizer(Tokenizer):
     @cached_property
     def _spelling(self) -> WordSpelling:
         return WordSpelling(self.rare or self.words)
+
+
+class RunsOfLettersTokenizer(WordTokenizer):
+    r"""Words as rnnlab cut them before: runs of \w, with the marks of letters apart.
+
+    Models from then have a vocabulary of such words.
+    """
+
+    normal_form = ""
+    pattern = RUNS_OF_LETTERS
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was written then."""
+        return {name: part for name, part in super().to_json().items() if name != "boundaries"}
 
 
 class BpeTokenizer(Tokenizer):

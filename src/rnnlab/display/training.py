@@ -83,7 +83,7 @@ class TrainingDisplay(Watcher):
         tell, machine, corpus = self.console.tell, settings.machine, dataset.corpus
         tell("corpus", f"{corpus.name} ({corpus.origin})" if corpus.name != "-" else corpus.origin)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
-        rule = settings.data.preprocessing
+        rule = model.preprocessing
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
         tell("text", f"{read_as}: {sizes} tokens")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
@@ -91,6 +91,13 @@ class TrainingDisplay(Watcher):
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
         tell("engine", f"{model.compute.engine.name} ({ready.why}), {where}")
         tell("run", str(directory))
+        limit = settings.data.max_vocabulary
+        if model.tokenizer.unknown_id is not None and model.tokenizer.size == limit:
+            tell(
+                "note",
+                f"the vocabulary is limited to {limit:,} tokens, the most frequent; the others are "
+                "<unk> (--max-vocabulary)",
+            )
         if "validation" not in dataset.splits:
             tell("note", "no validation split: all figures during training are of training text")
         training = settings.training

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from rnnlab.config import ModelSettings, SettingsGroup
+from rnnlab.config import EARLIER, ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
@@ -91,7 +91,8 @@ def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: 
     if not isinstance(values, dict):
         raise ModelFolderError(f"{file}: no {key} settings: must be a JSON object")
     try:
-        return group.from_dict(values)
+        missing = {n: value for n, value in EARLIER.items() if n in group.model_fields}
+        return group.from_dict(missing | values)
     except UsageError as error:
         raise ModelFolderError(f"{file}: no {key} settings: {error}") from None
 

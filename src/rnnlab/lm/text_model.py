@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.tokenizer import Ids, Tokenizer
+from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
@@ -67,9 +67,8 @@ class TextModel:
         folder, found = model_folder.find_model(Path(path), which)
         model, tokenizer, about = model_folder.load_model(folder)
         compute = Compute.choose(machine, model.settings.cell)
-        rule = model_folder.settings_in(
-            about, "data", DataSettings, folder / MODEL_CONFIG
-        ).preprocessing
+        data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
+        rule = text_rule(data, type(tokenizer))
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:

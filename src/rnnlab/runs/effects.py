@@ -52,6 +52,12 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "min_frequency": (
         Need(lambda s: s.data.tokenizer == "word", "tokenizer = 'word'", "tokenizer"),
     ),
+    "max_vocabulary": (
+        Need(
+            lambda s: s.data.tokenizer in ("char", "word"),
+            "tokenizer = 'char' or 'word'", "tokenizer",
+        ),
+    ),
     "bpe_size": (Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),),
     "vocabulary": (LEARNED_VOCABULARY, TEXT_BEYOND),
     "embedding_size": (

@@ -25,6 +25,7 @@ def environment() -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "tokenizers": version("tokenizers"),
+        "regex": version("regex"),
         "platform": platform.platform(),
         "cpu": cpu_name(),
         "instruction_set": _instruction_set(),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from rnnlab.config import CONTEXTS, DataSettings
+from rnnlab.config import CONTEXTS, EARLIER, DataSettings
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.prepared_text import read_beginning
@@ -108,7 +108,7 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
             "the model does not say which text it was trained on: its config.json has no corpus in "
             "data, or no corpus_sha256"
         )
-    settings = DataSettings.from_dict(model.about["data"])
+    settings = DataSettings.from_dict({**EARLIER, **model.about["data"]})
     if corpus:
         settings = settings.model_copy(update={"corpus": tuple(corpus)})
     else:

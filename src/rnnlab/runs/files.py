@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import Settings
+from rnnlab.config import EARLIER, Settings
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.files import check_not_special
 
@@ -76,4 +76,4 @@ def settings_of_run(directory: Path) -> Settings:
                 "it anew"
             )
         raise UsageError(f"{directory} is not a run directory: it has no {RUN_CONFIG}")
-    return Settings.from_toml(file)
+    return Settings.from_toml(file, EARLIER)

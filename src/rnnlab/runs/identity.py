@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import Settings
+from rnnlab.config import EARLIER, Settings
 from rnnlab.config.validation import format_value
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import ChecksumError, UsageError
@@ -84,8 +84,8 @@ def check_same_run(was: RunIdentity, now: RunIdentity, directory: Path) -> None:
         )
     if was.tokenizer_sha256 != now.tokenizer_sha256:
         raise ChecksumError(
-            f"the text of {directory} gives another vocabulary with this version of the "
-            f"tokenizers library; go on with the version in {directory / ENVIRONMENT}"
+            f"the text of {directory} gives another vocabulary with this version of rnnlab, "
+            f"tokenizers or regex; go on with the versions in {directory / ENVIRONMENT}"
         )
 
 
@@ -104,12 +104,12 @@ def why_bits_may_differ(was: RunIdentity, now: RunIdentity) -> str:
 def _changes(was: RunIdentity, now: RunIdentity) -> dict[str, tuple[Any, Any]]:
     """Return the settings that differ, by name: their values then and now.
 
-    A setting that an earlier version lacked is taken to have had its default.
+    A setting that an earlier version lacked had the value in `EARLIER`, or else its default.
     """
     defaults = {
         name: value
         for group in Settings().model_dump(mode="json").values()
         for name, value in group.items()
     }
-    before = defaults | was.flat()
+    before = defaults | EARLIER | was.flat()
     return {name: (before[name], v) for name, v in now.flat().items() if before[name] != v}

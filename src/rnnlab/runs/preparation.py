@@ -10,6 +10,7 @@ from rnnlab.config import DEFAULT_SECONDS, Settings
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
+from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
@@ -44,7 +45,8 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     seed = settings.training.seed
     model = LanguageModel(settings.model, dataset.tokenizer.size, seed).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
-    text_model = TextModel(model, dataset.tokenizer, settings.data.preprocessing, compute, about)
+    rule = text_rule(settings.data, type(dataset.tokenizer))
+    text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
     trainer = Trainer(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),

@@ -4,7 +4,7 @@ import math
 from contextlib import suppress
 from pathlib import Path
 
-from rnnlab.config import Settings
+from rnnlab.config import EARLIER, Settings
 from rnnlab.config.settings import read_toml
 from rnnlab.console import counted
 from rnnlab.errors import RunDirectoryError, RunEndedError, UsageError
@@ -40,7 +40,9 @@ def settings_to_resume(directory: Path) -> Settings:
     """
     states = state_files(directory)
     if states and not (directory / RUN_CONFIG).exists():
-        return Settings.from_flat(newest_state(directory).facts.about.flat(), str(states[0]))
+        return Settings.from_flat(
+            {**EARLIER, **newest_state(directory).facts.about.flat()}, str(states[0])
+        )
     try:
         return settings_of_run(directory)
     except UsageError as error:
