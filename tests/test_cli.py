@@ -94,7 +94,7 @@ def test_a_run_directory_is_complete_and_learned_something(trained: tuple[Path, 
     test = result["evaluations"][-1]
     assert test["bits_per_character"] < test["baselines"]["unigram"]["bits_per_character"] - 1
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
-    assert [line["kind"] for line in lines].count("held-out") == 4
+    assert [line["kind"] for line in lines].count("held-out") >= 4
     assert (directory / "samples.txt").read_text().count("--- step") == 4
     environment = json.loads((directory / "environment.json").read_text())
     assert {"torch", "python", "cpu", "threads"} <= environment.keys()

@@ -208,13 +208,19 @@ class TrainingSettings(SettingsGroup):
         1.0, ge=0, description="largest allowed L2 norm of all gradients together, 0: no clipping"
     )
     num_evaluations: int = Field(
-        20, ge=0, description="held-out evaluations, spread evenly over the budget"
+        20,
+        ge=0,
+        description="held-out evaluations, evenly over the budget; before them there are early ones, "
+        "whenever the training text read has grown by a tenth; 0: none",
     )
     validation_context: Context = Field(
         "windows:256", description="context rule of these evaluations: carried or windows:N"
     )
     patience: int = Field(
-        0, ge=0, description="stop after this many evaluations without a new best, 0: never"
+        0,
+        ge=0,
+        description="stop after this many evaluations without a new best, 0: never; early "
+        "evaluations are not counted",
     )
     num_log_lines: int = Field(
         200, ge=1, description="training lines in metrics.jsonl, spread evenly over the budget"

@@ -138,6 +138,8 @@ class TrainingDisplay(Watcher):
         if self._view is not None:
             self._refresh()
             return
+        if event.is_early:  # a line for each would be many
+            return
         if not self._has_heading:
             self._has_heading = True
             self.console.print(LOG_HEADING)

@@ -21,6 +21,7 @@ from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
+from rnnlab.lm.moments import Moments
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
 
@@ -50,12 +51,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Milestone:
-    """A point to evaluate, save and show; `num_evaluations` of them, evenly over the budget."""
+    """A point to evaluate, save and show: `num_evaluations` of them, evenly over the budget.
+
+    Early evaluations come in addition, see `lm.moments`; there only the best weights are kept.
+    """
 
     step: int
     held_out_nats: float | None
     """Nats per token on the validation split; None without one."""
     is_best: bool
+    is_early: bool = False
 
 
 TrainingEvent = Step | Milestone
@@ -96,7 +101,7 @@ class Trainer:
     """Trains a model on batches until a budget is used up.
 
     evaluate: returns held-out nats per token. It is called at every milestone, with a callback for
-    its progress.
+    its progress. evaluation_cost: see `lm.moments`; 0: no early evaluations.
     """
 
     def __init__(
@@ -107,12 +112,14 @@ class Trainer:
         settings: TrainingSettings,
         *,
         evaluate: Callable[[ShareCallback], float] | None = None,
+        evaluation_cost: float = 0.0,
     ) -> None:
         self.model = model
         self.compute = compute
         self.batches = batches
         self.settings = settings
         self.evaluate = evaluate
+        self.moments = Moments(settings.num_evaluations, evaluation_cost)
         self.optimizer = make_optimizer(settings, model.parameters())
         self.gradients = make_training_step(model, compute)
         self.rng = np.random.default_rng(settings.seed)
@@ -120,7 +127,7 @@ class Trainer:
         self.seconds = self.elapsed = self.progress = 0.0
         self.best_nats = math.inf
         self.since_best = 0
-        self.milestone_is_due = False
+        self.milestone_is_due = self.early_is_due = False
         self.epoch_loss = EpochLoss()
         self.last_norms: deque[float] = deque(maxlen=5)
         self.batch = 0
@@ -147,7 +154,7 @@ class Trainer:
             self.rng.bit_generator.state = self.epoch_rng
             count, batches = self.batches.epoch(self.rng, self.batch)
             for inputs, targets in batches:
-                if self.milestone_is_due and (milestone := self._milestone()):
+                if self.evaluation_is_due and (milestone := self._milestone()):
                     yield milestone
                 if self._is_over():
                     return
@@ -164,6 +171,11 @@ class Trainer:
                     self.step, self.epoch, self.tokens, self.seconds,
                     min(1.0, self.progress), loss, norm, clipped, rate,
                 )  # fmt: skip
+
+    @property
+    def evaluation_is_due(self) -> bool:
+        """Whether an evaluation is to be made before the next step."""
+        return self.milestone_is_due or self.early_is_due
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -183,11 +195,14 @@ class Trainer:
 
     def _advance(self, count: int) -> None:
         """Update the progress, and note when an evaluation is due."""
-        share = self.settings.num_evaluations
-        before = math.floor(min(1.0, self.progress) * share)
+        moments, before = self.moments, self.moments.even(self.progress)
         self.progress = self._share_done(count)
-        if math.floor(min(1.0, self.progress) * share) > before:
+        if moments.even(self.progress) > before:
             self.milestone_is_due = True
+        seen_before = self.tokens - self.batches.batch_size * self.batches.num_steps
+        was = moments.early(self.step - 1, seen_before)
+        if moments.wants_early(self.progress) and moments.early(self.step, self.tokens) > was:
+            self.early_is_due = True
 
     def train_step(self, inputs: Ids, targets: Ids) -> tuple[float, float]:
         """Do one step on a batch (T, B): forward, loss, backward, clip, update.
@@ -261,14 +276,15 @@ class Trainer:
                 nats = self.evaluate(self._end_if_asked)
             except _EndAskedError:
                 return None
-        self.milestone_is_due = False
+        is_early = not self.milestone_is_due
+        self.milestone_is_due = self.early_is_due = False
         if nats is None:
             return Milestone(self.step, None, is_best=False)
         is_best = nats < self.best_nats and math.isfinite(perplexity(nats))
-        self.since_best += 1
+        self.since_best += not is_early
         if is_best:
             self.best_nats, self.since_best = nats, 0
-        return Milestone(self.step, nats, is_best)
+        return Milestone(self.step, nats, is_best, is_early)
 
     def _end_if_asked(self, share: float) -> None:
         if self._stop_requested:

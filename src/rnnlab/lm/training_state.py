@@ -42,6 +42,8 @@ class Counters(StrictModel):
     progress: Amount
     since_best: Count
     milestone_is_due: bool
+    early_is_due: bool = False
+    """States that rnnlab wrote before there were early evaluations lack this."""
 
 
 class TrainerFacts(StrictModel):

@@ -21,6 +21,7 @@ class Checkpoints:
         self._model = model
         self._best: dict[str, Tensor] = {}
         """Weights of the best evaluation so far; empty before the first."""
+        self._best_is_saved = True
         self._written: set[str] = set()
         """The folders that this process has written."""
 
@@ -33,15 +34,22 @@ class Checkpoints:
         """Return the folder of the last or the best weights."""
         return self._folder / which
 
-    def save_last(self) -> None:
-        """Save the model's weights as the last ones."""
-        self._save("last", dict(self._model.model.named_parameters()))
-
-    def save_best(self) -> None:
-        """Save the model's weights as the best ones."""
+    def keep_best(self) -> None:
+        """Copy the model's weights as the best ones; `save` writes them."""
         parameters = self._model.model.named_parameters()
         self._best = {name: p.detach().to("cpu", copy=True) for name, p in parameters}
-        self._save("best", self._best)
+        self._best_is_saved = False
+
+    def save(self) -> None:
+        """Save the model's weights as the last ones, and the best ones if there are new ones."""
+        self._save("last", dict(self._model.model.named_parameters()))
+        self.save_best()
+
+    def save_best(self) -> None:
+        """Save the best weights if there are new ones."""
+        if not self._best_is_saved:
+            self._save("best", self._best)
+            self._best_is_saved = True
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the best weights under the names that they have in a training state."""

@@ -14,6 +14,7 @@ from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.moments import evaluation_cost
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Trainer
@@ -47,9 +48,12 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     rule = text_rule(settings.data, type(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
+    targets = len(dataset.splits["validation"].ids) - 1 if "validation" in dataset.splits else 0
+    context = settings.training.validation_context
     trainer = Trainer(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
+        evaluation_cost=evaluation_cost(targets, context, settings.data.batch_size),
     )  # fmt: skip
     return Prepared(settings, dataset, text_model, trainer, compute.why)
 

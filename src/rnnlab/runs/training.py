@@ -47,7 +47,7 @@ def train(
     The result has the bits of a run that was never interrupted. `rnnlab.runs.resume` says which
     settings may differ from those before.
     watchers: are told what happens, after the mirrors in the settings.
-    stop_when: called at every held-out evaluation. A run that it stops is not evaluated further.
+    stop_when: called at the `num_evaluations` held-out evaluations. A run that it stops is not evaluated further.
 
     The first Ctrl-C ends training after the current step; the evaluations still follow. The first
     SIGTERM leaves them to a resume, since its sender waits only for seconds. A second signal raises
@@ -144,7 +144,7 @@ def _run_loop(writer: RunWriter, watchers: Watchers, stop_when: StopWhen | None)
                 else:
                     bits, sample = writer.milestone(event)
                     watchers.milestone(event, bits, sample)
-                    if stop_when and bits is not None:
+                    if stop_when and bits is not None and not event.is_early:
                         given_up = stop_when(min(1.0, trainer.progress), bits)
                         if given_up:
                             trainer.stop(given_up)

@@ -78,13 +78,16 @@ class RunWriter:
     def milestone(self, event: Milestone) -> tuple[float | None, str]:
         """Save the weights, log the evaluation, write a sample.
 
+        At an early evaluation the best weights are only kept in memory, and no sample is written.
         Returns the held-out bits per character, None without held-out text, and the sample.
         """
-        self.checkpoints.save_last()
         if event.is_best:
-            self.checkpoints.save_best()
+            self.checkpoints.keep_best()
+        if not event.is_early:
+            self.checkpoints.save()
         self.log.held_out(event)
-        return self.log.bits_per_character(event), self._write_sample(event.step)
+        sample = "" if event.is_early else self._write_sample(event.step)
+        return self.log.bits_per_character(event), sample
 
     def _write_sample(self, step: int) -> str:
         training = self.settings.training
@@ -105,7 +108,7 @@ class RunWriter:
     def close(self) -> None:
         """Save the last weights, and the summary of training in result.json."""
         self.log.close()
-        self.checkpoints.save_last()
+        self.checkpoints.save()
         self._write_result()
 
     def finish(self, watch: ProgressCallback | None) -> TextModel:
@@ -129,13 +132,14 @@ class RunWriter:
         self._write_result(records)
         save_curves(self.directory)
         # An evaluation that Ctrl-C cut off is left for a resume.
-        self._write_result(records, complete=not self.trainer.milestone_is_due)
+        self._write_result(records, complete=not self.trainer.evaluation_is_due)
         return model
 
     def diverged(self) -> str:
         """Write result.json for a run that diverged; say which checkpoint is left."""
         self.log.close()
         self.trainer.stop("divergence")
+        self.checkpoints.save_best()
         self._write_result()
         kept = self.checkpoints.folder(self.checkpoints.chosen)
         if kept.is_dir():
