@@ -1,5 +1,6 @@
 """Early evaluations: few, cheap, and dense enough that the best moment is not missed."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_no_evaluation_is_far_from_the_one_before(cost: int, number: int) -> Non
     assert {20_000 * k // number for k in range(1, number + 1)} <= near
     closest = cost / EARLY_SHARE / BATCH
     assert found[0] <= max(10, closest + 1)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert after <= before + max(closest, before * (GROWTH - 1)) + 2
 
 
@@ -49,9 +50,7 @@ def test_early_evaluations_cost_a_bounded_share_at_any_time(cost: int) -> None:
 
 @pytest.mark.parametrize("context", ["carried", "windows:7", "windows:256"])
 @pytest.mark.parametrize("tokens", [3, 255, 256, 300, 5000])
-def test_the_cost_counts_the_time_steps_that_an_evaluation_makes(
-    context: str, tokens: int
-) -> None:
+def test_the_cost_counts_the_time_steps_that_an_evaluation_makes(context: str, tokens: int) -> None:
     assert tokens < CHUNK_TOKENS
     ids = np.zeros(tokens + 1, np.int64)
     read = list(_carried(ids) if context == "carried" else _windows(ids, context))
@@ -72,7 +71,7 @@ def test_without_held_out_text_there_are_the_even_moments() -> None:
 def test_the_best_moment_is_missed_by_less_than_a_hundredth(
     tmp_path: Path, cell: str, limit: int, batch: int
 ) -> None:
-    """A run is evaluated after every step; the moments of runs with longer budgets are looked up."""
+    """A run is evaluated after every step; moments of runs with longer budgets are looked up."""
     run = rnnlab.train(
         corpus="python-reference", corpus_limit=limit, split=(0.75, 0.25, 0), cell=cell,
         hidden_size=48, embedding_size=16, batch_size=batch, num_steps=16, learning_rate=0.01,
