@@ -210,7 +210,7 @@ class TrainingSettings(SettingsGroup):
     num_evaluations: int = Field(
         20,
         ge=0,
-        description="held-out evaluations, evenly over the budget; before them there are early ones, "
+        description="held-out evaluations, evenly over the budget; early ones come before them, "
         "whenever the training text read has grown by a tenth; 0: none",
     )
     validation_context: Context = Field(

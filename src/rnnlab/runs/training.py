@@ -47,7 +47,8 @@ def train(
     The result has the bits of a run that was never interrupted. `rnnlab.runs.resume` says which
     settings may differ from those before.
     watchers: are told what happens, after the mirrors in the settings.
-    stop_when: called at the `num_evaluations` held-out evaluations. A run that it stops is not evaluated further.
+    stop_when: called at the `num_evaluations` held-out evaluations. A run that it stops is not
+    evaluated further.
 
     The first Ctrl-C ends training after the current step; the evaluations still follow. The first
     SIGTERM leaves them to a resume, since its sender waits only for seconds. A second signal raises
