@@ -43,7 +43,8 @@ class TrainingStatus:
         """Take an evaluation and a sample."""
         if bits_per_character is not None:
             self.held_out.append(bits_per_character)
-        self.sample = sample
+        if not event.is_early:  # those come without a sample
+            self.sample = sample
 
     @property
     def last(self) -> Step:
