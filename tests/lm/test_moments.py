@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rnnlab
-from rnnlab.lm.evaluate import CHUNK_TOKENS, _carried, _windows
+from rnnlab.lm.evaluate import CHUNK_TOKENS, _batches
 from rnnlab.lm.moments import EARLY_SHARE, GROWTH, Moments, evaluation_cost
 
 BATCH = 2048
@@ -52,9 +52,8 @@ def test_early_evaluations_cost_a_bounded_share_at_any_time(cost: int) -> None:
 @pytest.mark.parametrize("tokens", [3, 255, 256, 300, 5000])
 def test_the_cost_counts_the_time_steps_that_an_evaluation_makes(context: str, tokens: int) -> None:
     assert tokens < CHUNK_TOKENS
-    ids = np.zeros(tokens + 1, np.int64)
-    read = list(_carried(ids) if context == "carried" else _windows(ids, context))
-    time_steps = sum(len(inputs) for inputs, _ in read)
+    read = _batches(np.zeros(tokens, np.int64), context=context)
+    time_steps = sum(len(inputs) for (inputs,) in read)
     expected = (tokens + 8 * time_steps) / (3 * (1 + 8 / 32))
     assert evaluation_cost(tokens, context, 32) == pytest.approx(expected)
 
