@@ -44,17 +44,28 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 	@echo "Setting up .venv, once; this takes a minute or two."
 	@$(PYTHON) -m venv .venv
 
+# On Linux, the usual package index has torch with several GB of CUDA. Where there is no GPU, torch comes from an index
+# of builds for CPUs; if that cannot be reached, from the usual one. TORCH_INDEX= leaves it out.
+IS_LINUX := $(filter Linux,$(shell uname -s 2>/dev/null))
+HAS_GPU := $(shell command -v nvidia-smi || true)
+TORCH_INDEX ?= $(if $(IS_LINUX),$(if $(HAS_GPU),,https://download.pytorch.org/whl/cpu))
+TORCH := $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)",$$/\1/p' pyproject.toml)
+INSTALL_TORCH = @test -z "$(TORCH_INDEX)" || $(PIP) --timeout 10 --retries 0 --index-url $(TORCH_INDEX) "$(TORCH)" \
+  2>/dev/null || echo "$(TORCH_INDEX) cannot be used; torch comes from the usual package index."
+
 # native/ is compiled if possible; everything else works without it.
 BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard native/*.cc native/*.h native/*.cmake)
 SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.find_spec("rnnlab._native")' 2>/dev/null \
   || echo "native/ could not be compiled and is left out; CONTRIBUTING.md says how to see why."
 
 .venv/installed: $(BUILT_FROM) | .venv/pyvenv.cfg
+	$(INSTALL_TORCH)
 	@$(PIP) --editable .
 	$(SAY_IF_NOT_COMPILED)
 	@touch $@
 
 .venv/installed-dev: $(BUILT_FROM) | .venv/pyvenv.cfg
+	$(INSTALL_TORCH)
 	@$(PIP) --editable '.[dev]'
 	$(SAY_IF_NOT_COMPILED)
 	@touch .venv/installed $@

@@ -3,7 +3,9 @@
 Loaded before all else, so it imports nothing that takes time.
 """
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,32 @@ send it both to a process and to its process group.
 """
 
 _last = -ECHO_SECONDS
+
+_lacks_threads = False
+
+
+def _after_fork() -> None:
+    global _lacks_threads
+    _lacks_threads = "torch" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def lacks_threads() -> bool:
+    """Whether this process was forked after torch was loaded, and so may have computed.
+
+    Threads do not survive a fork, but GNU's OpenMP believes that they do and waits for them without
+    end. So computing is safe with one thread only.
+    """
+    return _lacks_threads
+
+
+def forked_before_computing() -> None:
+    """Say that the process from which this one was forked has never computed."""
+    global _lacks_threads
+    _lacks_threads = False
 
 
 def _is_echo() -> bool:
@@ -50,11 +78,14 @@ def stopping_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
     """Call `stop` with the name of the first signal; the second has its usual effect.
 
     Does nothing in a thread other than the main thread, where Python allows no signal handlers.
+    Leaves SIGTERM alone in a process that `lacks_threads`: it may wait without end inside a kernel,
+    where a handler in Python never runs, and SIGTERM must end it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {sign: signal.getsignal(sign) for sign in SIGNALS}
+    handled = SIGNALS[:1] if lacks_threads() else SIGNALS
+    previous = {sign: signal.getsignal(sign) for sign in handled}
 
     def restore() -> None:
         for sign, handler in previous.items():
@@ -66,7 +97,7 @@ def stopping_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
         stop(signal.Signals(number).name)
         restore()
 
-    for sign in SIGNALS:
+    for sign in handled:
         signal.signal(sign, first)
     try:
         yield

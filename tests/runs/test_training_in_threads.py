@@ -12,6 +12,7 @@ import torch
 
 import rnnlab
 from rnnlab.engines import ENGINES
+from rnnlab.errors import UnavailableError
 
 TIMES = ("seconds", "elapsed_seconds", "tokens_per_second", "time")
 SMALL: dict[str, Any] = {
@@ -42,7 +43,7 @@ def test_equal_trainings_in_threads_have_the_bits_of_a_training_alone(
     how = {"engine": engine, "precision": precision}
     try:
         alone = content(train(text_file, tmp_path / "alone", **how))
-    except rnnlab.UnavailableError as error:
+    except UnavailableError as error:
         pytest.skip(str(error))
     for attempt in range(2):
         with ThreadPoolExecutor(3) as pool:

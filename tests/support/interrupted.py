@@ -38,7 +38,9 @@ def work(
 ) -> None:
     """Runs in the process; exits with 1 and one line where rnnlab gives up."""
     from rnnlab.runs.training import train
+    from rnnlab.signals import forked_before_computing
 
+    forked_before_computing()
     if spoil:
         spoil()
     try:

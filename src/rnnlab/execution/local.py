@@ -14,7 +14,7 @@ from pathlib import Path
 from rnnlab.errors import RnnlabError
 from rnnlab.execution.executor import EventKind, Executor, Job, RunEvent
 from rnnlab.experiments.store import Store
-from rnnlab.signals import SIGNALS
+from rnnlab.signals import SIGNALS, forked_before_computing
 
 # A server process imports everything once and forks a process for each run. That is as clean as a
 # new interpreter, without its five seconds of imports. Windows has no such server.
@@ -97,6 +97,7 @@ def _signals_blocked() -> Iterator[None]:
 
 def run_worker(job: Job, folder: Path, sender: Connection) -> None:
     """Make one run and send its event's content; the main function of a worker process."""
+    forked_before_computing()  # the server only imports
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which ends this
     sender.send(claim_and_run(job, Store(folder)))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from rnnlab.cores import Cores, usable_cores
+from rnnlab.signals import lacks_threads
 
 _lock = threading.Lock()
 _open_blocks = 0
@@ -20,8 +21,11 @@ _here = threading.local()
 def default_threads() -> Cores:
     """Return how many threads are used where none are asked for, and why.
 
-    That is torch's own number, but not more than `usable_cores`.
+    That is torch's own number, but not more than `usable_cores`; 1 in a process that
+    `lacks_threads`.
     """
+    if lacks_threads():
+        return Cores(1, "this process was forked after torch was loaded")
     torchs, cores = torch.get_num_threads(), usable_cores()
     if cores.count <= torchs:
         return cores

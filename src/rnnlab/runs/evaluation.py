@@ -64,9 +64,10 @@ def evaluate(
             dataset = training_data(model, corpus)
         except RnnlabError as error:
             if not texts:
+                moved = "if it has moved, say where it is with --corpus, or "
                 raise type(error)(
-                    f"the model's own text is not available: {error}; if it has moved, say where "
-                    "it is with --corpus, or evaluate another text with --text"
+                    f"the model's own text is not available: {error}; "
+                    f"{moved if _names_its_text(model) else ''}evaluate another text with --text"
                 ) from None
             notices.append(f"baselines left out, the training text is not available: {error}")
     learned = dataset_baselines(dataset) if dataset and baselines else None
@@ -103,7 +104,7 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
 
     Raises CorpusError or UsageError if it is not available, ChecksumError if it has changed.
     """
-    if "corpus" not in model.about["data"] or not model.about.get("corpus_sha256"):
+    if not _names_its_text(model):
         raise CorpusError(
             "the model does not say which text it was trained on: its config.json has no corpus in "
             "data, or no corpus_sha256"
@@ -117,6 +118,10 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
     return dataset
+
+
+def _names_its_text(model: TextModel) -> bool:
+    return "corpus" in model.about["data"] and bool(model.about.get("corpus_sha256"))
 
 
 def _chosen_splits(dataset: Dataset, asked: Sequence[str]) -> Sequence[str]:
