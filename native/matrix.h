@@ -159,7 +159,7 @@ static void rows_product(int64_t nb, int64_t rows, const typename P::T* a, int64
 // padding, and NaN where A is infinite, because infinity times the zeros that pad B is NaN.
 static RNNLAB_INLINE void clear_padding(float* block, int64_t rows, int64_t row, int64_t lanes) {
   if (lanes == kBlock) return;
-  I keep[kParts];  // all bits of the lanes that are no padding
+  I keep[kParts];  // all bits of the lanes in use
   for (int lane = 0; lane < kBlock; ++lane) keep[lane / W][lane % W] = lane < lanes ? -1 : 0;
   for (int64_t r = 0; r < rows; ++r)
     for (int part = 0; part < kParts; ++part) {
