@@ -98,6 +98,7 @@ class MetricsLog:
         self._lines_due = 0
         self._logged_seconds = 0.0
         self._logged_tokens = 0
+        self._code_length = CodeLength.of_training_text(dataset)
         self._validation = dataset.splits.get("validation")
         if self._validation:
             self._charges = dataset.tokenizer.charges(self._validation.text)
@@ -178,6 +179,7 @@ class MetricsLog:
                 "seconds": last.seconds,
                 "progress": last.progress,
                 "nats_per_token": nats,
+                "bits_per_character": self._code_length.bits_per_character(nats),
                 "perplexity": perplexity(nats),
                 "tokens_per_second": (last.tokens - self._logged_tokens) / seconds,
                 "gradient_norm": pending.norms / pending.steps,

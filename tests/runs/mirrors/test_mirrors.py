@@ -110,7 +110,8 @@ def test_metrics_have_all_fields_that_a_page_shows(run_dir: Path) -> None:
         **{
             f"train/{field}": 20
             for field in (
-                "epoch", "tokens", "seconds", "progress", "nats_per_token", "perplexity",
+                "epoch", "tokens", "seconds", "progress", "nats_per_token",
+                    "bits_per_character", "perplexity",
                 "tokens_per_second", "gradient_norm", "clipped_share", "learning_rate",
             )
         },
