@@ -73,7 +73,9 @@ def test_promised_result_fields_exist(trained: tuple[Path, str]) -> None:
     ]
     for record in result["evaluations"]:
         assert {"nats_per_token", "bits_per_character", "perplexity"} <= record.keys()
-        assert record["baselines"].keys() == {"uniform", "unigram", "ngram", "xz", "bzip2"}
+        assert record["baselines"].keys() == {
+            "uniform", "unigram", "ngram", "ppmd", "ppmd-restarted", "xz", "bzip2",
+        }  # fmt: skip
 
 
 # Training.

@@ -22,8 +22,8 @@ def record(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def shown(*records: dict[str, Any]) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def shown(*records: dict[str, Any], width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
     for table in evaluation_tables(records):
         console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
@@ -36,6 +36,38 @@ def test_one_table_per_text_with_all_context_rules_and_baselines() -> None:
     assert "this model, windows:64" in text
     assert text.count("5-gram, absolute") == 2
     assert "1.3170" in text
+
+
+def test_a_lead_stands_next_to_the_baselines_that_have_one() -> None:
+    ppmd = {"order": 6, "bits_per_character": 2.2, "nats_per_character": 1.5, "perplexity": 4.5}
+    baselines = {
+        **record()["baselines"],
+        "ppmd": ppmd,
+        "ppmd-restarted": {**ppmd, "piece_characters": 2000},
+        "xz": {"bits_per_character": 2.5, "nats_per_character": 1.7, "perplexity": 5.6},
+    }
+    leads = {
+        "ngram": {"bits_per_character": -0.264, "low": -0.314, "high": -0.214},
+        "ppmd": {"bits_per_character": 0.036, "low": -0.004, "high": 0.076},
+    }
+    text = shown(record(baselines=baselines, leads=leads), record(context="windows:64"))
+    lines = {line.strip().split("  ")[0]: line.rstrip() for line in text.splitlines()}
+    assert lines["5-gram, absolute"].endswith("-0.264 ± 0.050")
+    assert lines["PPMd, learning on"].endswith("+0.036 ± 0.040")
+    assert lines["PPMd, restarted"].endswith("4.500")
+    assert lines["xz"].endswith("5.600")
+    assert "this model, carried, is ahead" in text
+    assert "lead" not in shown(record())
+
+
+def test_a_table_fits_a_terminal_of_80_columns() -> None:
+    ngram = {"order": 7, "smoothing": "modified Kneser-Ney", "bits_per_character": 2.077,
+             "nats_per_character": 1.4395, "perplexity": 4.219}  # fmt: skip
+    leads = {"ngram": {"bits_per_character": -0.264, "low": -0.314, "high": -0.214}}
+    text = shown(record(context="windows:256", baselines={"ngram": ngram}, leads=leads), width=80)
+    (line,) = [line for line in text.splitlines() if "Kneser-Ney" in line]
+    shown_as = " ".join(line.split())
+    assert shown_as == "7-gram, modified Kneser-Ney 2.077 1.4395 4.219 -0.264 ± 0.050"
 
 
 def test_units_that_do_not_compare_are_left_out() -> None:

@@ -17,6 +17,11 @@ def shuffled(text: str, seed: int = 0) -> str:
     return "".join(random.Random(seed).sample(text, len(text)))
 
 
+EVERY: dict[str, set[str]] = {
+    "uniform": set(), "unigram": set(), "ngram": {"order", "smoothing"}, "ppmd": {"order"},
+    "ppmd-restarted": {"order", "piece_characters"}, "xz": set(), "bzip2": set(),
+}  # fmt: skip
+"""What each baseline's record says in addition to its figures."""
 VERSE = "the cat sat on the mat and the rat sat on the cat; "
 TRAIN = VERSE * 20 + shuffled(VERSE * 3)
 HELD_OUT = VERSE[10:] + shuffled(VERSE, 1)[:30]
@@ -29,9 +34,9 @@ def bits(train: str, text: str, validation: str = HELD_OUT) -> dict[str, float]:
 
 def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
     score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT * 20)
-    assert list(score) == ["uniform", "unigram", "ngram", "xz", "bzip2"]
+    assert list(score) == list(EVERY)
     for name, record in score.items():
-        extra = {"order", "smoothing"} if name == "ngram" else set()
+        extra = EVERY[name]
         units = {"nats_per_character", "bits_per_character", "perplexity"}
         assert set(record) == units | {"train_characters"} | extra
         assert record["perplexity"] == pytest.approx(2 ** record["bits_per_character"])
@@ -123,6 +128,19 @@ def test_without_validation_the_end_of_the_training_text_decides() -> None:
     regular = Baselines(shuffled(VERSE * 3) + VERSE * 20)
     irregular = Baselines(VERSE * 20 + shuffled(VERSE * 3))
     assert regular.order > irregular.order
+
+
+def test_codes_by_piece_are_what_the_figures_are_made_of() -> None:
+    model, text = Baselines(TRAIN, HELD_OUT), HELD_OUT * 40 + "É"
+    codes, records = model.codes(text), model.score(text)
+    assert codes.keys() == records.keys()
+    for name, code in codes.items():
+        assert code.characters == len(text)
+        assert records[name]["nats_per_character"] == pytest.approx(code.total / len(text))
+    assert codes["ngram"].ends.tolist() == list(range(1, len(text) + 1))
+    restarted = codes["ppmd-restarted"].ends
+    piece = records["ppmd-restarted"]["piece_characters"]
+    assert restarted[0] in (piece - 1, piece)
 
 
 def test_nothing_is_learned_from_the_scored_text() -> None:

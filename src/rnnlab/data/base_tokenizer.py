@@ -65,6 +65,10 @@ class Tokenizer(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return what `tokenizer_from_json` needs."""
 
+    @abstractmethod
+    def ends(self, text: str) -> Ids:
+        """Return for each token of `text` how many characters are complete after it, (N,)."""
+
     def unknown_parts(self, text: str) -> Counter[str]:
         """Count the tokens of `text` that are not in the vocabulary, in the order of the text."""
         return Counter()
@@ -112,6 +116,26 @@ class Tokenizer(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size} tokens)"
+
+
+def code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:
+    """Return the code point of every character, surrogates included."""
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def complete_characters(
+    bytes_read: Ids, points: npt.NDArray[Any], escaped: range = range(0)
+) -> Ids:
+    """Return how many characters are complete after so many bytes of UTF-8.
+
+    points: the code points of the text. escaped: those that stand for one byte; all other
+    surrogates become U+FFFD.
+    """
+    lengths = 1 + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
+    lengths[(points >= escaped.start) & (points < escaped.stop)] = 1
+    return np.searchsorted(np.cumsum(lengths), bytes_read, side="right")
 
 
 def smallest_type(vocabulary_size: int) -> np.dtype[Any]:

@@ -17,6 +17,8 @@ from rnnlab.data.base_tokenizer import (
     Ids,
     Tokenizer,
     checked,
+    code_points,
+    complete_characters,
     smallest_type,
 )
 from rnnlab.data.pieces import as_pieces
@@ -34,7 +36,7 @@ class CharTokenizer(Tokenizer):
 
     def __init__(self, characters: str) -> None:
         self.characters = characters
-        points = _code_points(characters)
+        points = code_points(characters)
         table = np.zeros(int(points.max(initial=255)) + 2, smallest_type(len(points) + 1))
         table[points] = np.arange(1, len(points) + 1)
         self._table = table  # the id of each code point; the last entry is for all larger ones
@@ -49,7 +51,7 @@ class CharTokenizer(Tokenizer):
         """
         totals = np.zeros(256, np.int64)  # occurrences of each code point so far
         for piece in as_pieces(text):
-            counts = np.bincount(_code_points(piece), minlength=256)
+            counts = np.bincount(code_points(piece), minlength=256)
             if len(counts) > len(totals):
                 counts, totals = totals, counts
             totals[: len(counts)] += counts
@@ -67,7 +69,7 @@ class CharTokenizer(Tokenizer):
         """Return one id per code point."""
         if self._bytes and text.isascii():
             return np.frombuffer(text.encode().translate(self._bytes), np.uint8)
-        return self._table.take(_code_points(text), mode="clip")
+        return self._table.take(code_points(text), mode="clip")
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """See `Tokenizer.decode`; <unk> is spelled out."""
@@ -76,6 +78,10 @@ class CharTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         """Return the characters in the order of their ids."""
         return {"type": self.kind, "characters": self.characters}
+
+    def ends(self, text: str) -> Ids:
+        """Return 1 .. N."""
+        return np.arange(1, len(text) + 1)
 
     def unknown_parts(self, text: str) -> Counter[str]:
         """Count the characters that are not in the vocabulary."""
@@ -122,8 +128,7 @@ class ByteTokenizer(Tokenizer):
         """Return nothing but the type."""
         return {"type": self.kind}
 
-
-def _code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:
-    if text.isascii():
-        return np.frombuffer(text.encode(), np.uint8)
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    def ends(self, text: str) -> Ids:
+        """See `Tokenizer.ends`."""
+        read = np.arange(1, len(self.narrow_ids(text)) + 1)
+        return complete_characters(read, code_points(text), range(0xDC80, 0xDD00))

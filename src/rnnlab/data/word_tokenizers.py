@@ -14,7 +14,16 @@ import regex
 import tokenizers
 from tokenizers.decoders import DecodeStream
 
-from rnnlab.data.base_tokenizer import REPLACEMENT, UNKNOWN, UNKNOWN_ID, Ids, Tokenizer, checked
+from rnnlab.data.base_tokenizer import (
+    REPLACEMENT,
+    UNKNOWN,
+    UNKNOWN_ID,
+    Ids,
+    Tokenizer,
+    checked,
+    code_points,
+    complete_characters,
+)
 from rnnlab.data.pieces import PieceReader, as_pieces, recut
 from rnnlab.data.spelling import WordSpelling
 from rnnlab.errors import CorpusError
@@ -165,6 +174,10 @@ class WordTokenizer(Tokenizer):
             if limit <= 0:
                 return
 
+    def ends(self, text: str) -> Ids:
+        """See `Tokenizer.ends`."""
+        return np.cumsum([len(word) for word in self.pattern.findall(text)])
+
     def unknown_parts(self, text: str) -> Counter[str]:
         """Count the words and punctuation marks that are not in the vocabulary."""
         return Counter(word for word in self.pattern.findall(text) if word not in self._ids)
@@ -255,6 +268,19 @@ class BpeTokenizer(Tokenizer):
             known[run] = encoding.ids
         self._known_characters += sum(map(len, new))
         return np.fromiter(chain.from_iterable([known[run] for run in runs]), np.int64)
+
+    def ends(self, text: str) -> Ids:
+        """See `Tokenizer.ends`."""
+        read = np.cumsum(self._bytes[self.narrow_ids(text)])
+        return complete_characters(read, code_points(text))
+
+    @cached_property
+    def _bytes(self) -> Ids:
+        """The number of bytes of every token: the library writes each byte as one character."""
+        vocabulary = self._model.get_vocab()
+        lengths = np.empty(len(vocabulary), np.int64)
+        lengths[list(vocabulary.values())] = [len(token) for token in vocabulary]
+        return lengths
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """See `Tokenizer.decode`; bytes that are not UTF-8 become U+FFFD."""

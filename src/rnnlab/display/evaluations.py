@@ -26,16 +26,24 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     )
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
-    for heading in ("bits/character", "nats/token", "perplexity"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    leads = first.get("leads", {})  # records made before have none
+    headings = ["bits/\ncharacter", "nats/\ntoken", "perplexity", *["lead ± 95%"] * bool(leads)]
+    for heading in headings:
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+    notes = []
     if first["unknown_tokens"]:
         share = first["unknown_characters"] / first["characters"]
         spelling = bits_per_character(first["spelling_nats"], first["characters"])
-        table.caption = (
+        notes.append(
             f"<unk> stands for {share:.1%} of the characters; spelling them takes "
-            f"{spelling:.3f} of the bits/character"
+            f"{spelling:.3f} of the bits/character."
         )
-        table.caption_justify = "left"
+    if leads:
+        notes.append(
+            f"Lead: by how many bits/character this model, {first['context']}, is ahead, and the "
+            "half-width of a 95% interval over the text."
+        )
+    table.caption, table.caption_justify = " ".join(notes), "left"
     for record in records:
         table.add_row(
             f"this model, {record['context']}",
@@ -45,11 +53,11 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             style="bold",
         )
     for name, baseline in first["baselines"].items():
-        if name == "ngram":
-            name = f"{baseline['order']}-gram, {baseline['smoothing']}"
-        row = [name, f"{baseline['bits_per_character']:.3f}"]
+        row = [_title(name, baseline), f"{baseline['bits_per_character']:.3f}", "", ""]
         if first["tokens"] + 1 == first["characters"]:  # otherwise the other units do not compare
-            row += [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
+            row[2:] = [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
+        if name in leads:
+            row.append(lead_in_words(leads[name]))
         table.add_row(*row)
     return table
 
@@ -58,6 +66,22 @@ def text_name(record: dict[str, Any]) -> str:
     """Return the name of the text that was evaluated, and of the split if it is one."""
     corpus = "standard input" if record["corpus"] == "-" else visible(record["corpus"])
     return corpus if record["split"] == "all" else f"{corpus}, {record['split']}"
+
+
+def lead_in_words(lead: dict[str, float]) -> str:
+    """Return a lead and the half-width of its interval."""
+    return f"{lead['bits_per_character']:+.3f} ± {(lead['high'] - lead['low']) / 2:.3f}"
+
+
+def _title(name: str, baseline: dict[str, Any]) -> str:
+    match name:
+        case "ngram":
+            return f"{baseline['order']}-gram, {baseline['smoothing']}"
+        case "ppmd":
+            return "PPMd, learning on"
+        case "ppmd-restarted":
+            return "PPMd, restarted"
+    return name
 
 
 def number(value: float | None) -> str:

@@ -3,15 +3,18 @@
 import bz2
 import lzma
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.lm.code_length import CodeLength, code_of_tokens
 from rnnlab.lm.evaluate import ShareCallback, bits_per_character, unwatched
 from rnnlab.lm.ngram import SMOOTHING, NGram
+from rnnlab.lm.ppmd import ORDER as PPMD_ORDER
+from rnnlab.lm.ppmd import ppmd_codes
 
 MAX_ORDER = 10
 MAX_TRAIN_CHARACTERS = 4_000_000
@@ -30,7 +33,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Baselines:
-    """Uniform, unigram and n-gram models over characters, and two compressors.
+    """Uniform, unigram and n-gram models over characters, and three compressors.
 
     All learn from the training text alone. The n-gram's order is the best on the validation text;
     without one, on the last twentieth of the training text.
@@ -55,41 +58,63 @@ class Baselines:
             fitted, text = self._fit(self.train[:cut]), self.train[cut:]
         return 1 + int(np.argmin(fitted.nats(self.tokenizer.encode(text))))
 
-    def score(self, text: str, progress: ShareCallback = unwatched) -> dict[str, dict[str, Any]]:
-        """Measure each baseline on `text`, which must have at least two characters.
+    def codes(self, text: str, progress: ShareCallback = unwatched) -> dict[str, CodeLength]:
+        """Return the code of each baseline for `text`, which must have at least two characters.
 
-        All figures are per character, whatever tokens the language model predicts, and all are
-        lengths of a code for all of `text`. The uniform, unigram and n-gram models predict every
-        character from those before it; the first one and unknown ones are charged as for a language
-        model over characters, see `Tokenizer.charges`. A compressor is charged size(train + text) -
-        size(train), and is left out if `text` is shorter than MIN_COMPRESSED_CHARACTERS.
+        The uniform, unigram and n-gram models predict every character from those before it, and are
+        charged as a language model over characters is, see `code_of_tokens`. A compressor is
+        charged size(train + text) - size(train), and is left out if `text` is shorter than
+        MIN_COMPRESSED_CHARACTERS.
         """
         progress(0.0)
         ids = self.tokenizer.encode(text)
-        order = self.order
-        progress(0.3)
-        first, spelling, *_ = self.tokenizer.charges(text)
-        by_order = self.ngram.nats(ids)
-        predicted = {
-            "uniform": (len(ids) - 1) * math.log(self.tokenizer.size),
+        by_order = list(self.ngram.probabilities(ids))
+        probabilities = {
+            "uniform": np.full(len(ids) - 1, 1 / self.tokenizer.size),
             "unigram": by_order[0],
-            "ngram": by_order[order - 1],
+            "ngram": by_order[self.order - 1],
         }
-        nats = {name: (value + first + spelling) / len(ids) for name, value in predicted.items()}
-        for name in COMPRESSORS if len(text) >= MIN_COMPRESSED_CHARACTERS else ():
-            progress(0.6)
-            nats[name] = 8 * self._added_bytes(name, text) * math.log(2) / len(text)
-        details = {"ngram": {"order": order, "smoothing": SMOOTHING}}
+        codes = {
+            name: code_of_tokens(self.tokenizer, text, -np.log(p))
+            for name, p in probabilities.items()
+        }
+        progress(0.3)
+        if len(text) >= MIN_COMPRESSED_CHARACTERS:
+            codes |= ppmd_codes(self.train, text, lambda share: progress(0.3 + 0.4 * share))
+            for name in COMPRESSORS:
+                progress(0.7)
+                nats = 8 * self._added_bytes(name, text) * math.log(2)
+                codes[name] = CodeLength(np.array([len(text)]), np.array([nats]))
+        return codes
+
+    def records(self, codes: Mapping[str, CodeLength]) -> dict[str, dict[str, Any]]:
+        """Return the figures of codes for JSON.
+
+        All are per character, whatever tokens the language model predicts.
+        """
+        about: dict[str, dict[str, Any]] = {
+            "ngram": {"order": self.order, "smoothing": SMOOTHING},
+            "ppmd": {"order": PPMD_ORDER},
+        }
+        if restarted := codes.get("ppmd-restarted"):
+            pieces = len(restarted.ends)
+            about["ppmd-restarted"] = {
+                "order": PPMD_ORDER, "piece_characters": math.ceil(restarted.characters / pieces),
+            }  # fmt: skip
         return {
             name: {
-                "nats_per_character": value,
-                "bits_per_character": bits_per_character(value, 1),
-                "perplexity": math.exp(value),
+                "nats_per_character": code.total / code.characters,
+                "bits_per_character": bits_per_character(code.total, code.characters),
+                "perplexity": math.exp(code.total / code.characters),
                 "train_characters": len(self.train),
-                **details.get(name, {}),
+                **about.get(name, {}),
             }
-            for name, value in nats.items()
+            for name, code in codes.items()
         }
+
+    def score(self, text: str) -> dict[str, dict[str, Any]]:
+        """Return the records of the codes for `text`."""
+        return self.records(self.codes(text))
 
     def _fit(self, text: str) -> NGram:
         return NGram(self.tokenizer.encode(text), self.tokenizer.size, MAX_ORDER)

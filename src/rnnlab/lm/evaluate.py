@@ -13,7 +13,7 @@ the spelling of unknown tokens (`rnnlab.data.spelling`). So they can be compared
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,9 @@ class Evaluation:
     """Which weights of the run: best or last."""
     baselines: dict[str, dict[str, Any]]
     """Simple methods on the same split; see `rnnlab.lm.baselines`."""
+    leads: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By how many bits per character the model is ahead of a baseline, with a 95% interval `low` to
+    `high`; see `rnnlab.lm.code_length`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields, ready for JSON."""

@@ -1,11 +1,11 @@
 """A language model together with its text rule, its tokenizer and the way it is computed."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
@@ -15,7 +15,13 @@ from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.evaluate import ShareCallback, bits_per_character, total_nats, unwatched
+from rnnlab.lm.evaluate import (
+    Floats,
+    ShareCallback,
+    bits_per_character,
+    target_nats,
+    unwatched,
+)
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.sampling import not_finite
@@ -26,13 +32,21 @@ from rnnlab.lm.tensor_file import MODEL_CONFIG
 class Score:
     """How likely a model finds a text, and the length of the code for all of it."""
 
-    nats: float
-    """-ln p of the targets."""
-    tokens: int
-    """Targets: all tokens but the first."""
+    target_nats: Floats
+    """-ln p of each target: of all tokens but the first."""
     characters: int
     charges: Charges
     """What else the code consists of."""
+
+    @property
+    def nats(self) -> float:
+        """-ln p of all targets."""
+        return float(self.target_nats.sum())
+
+    @property
+    def tokens(self) -> int:
+        """The number of targets."""
+        return len(self.target_nats)
 
     @property
     def bits_per_character(self) -> float:
@@ -155,10 +169,10 @@ class TextModel:
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-        nats = total_nats(self.model, self.compute, ids, context, progress)
-        if math.isnan(nats):
+        nats = target_nats(self.model, self.compute, ids, context, progress)
+        if np.isnan(nats).any():
             raise not_finite()
-        return Score(nats, len(ids) - 1, len(text), self.tokenizer.charges(text))
+        return Score(nats, len(text), self.tokenizer.charges(text))
 
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""

@@ -12,6 +12,7 @@ from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
+from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import TextModel
 
@@ -166,9 +167,9 @@ def evaluate_texts(
     """
     records = []
     for split, text in texts.items():
-        reached = {}
+        codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
-            reached = baselines.score(text, partial(watch, f"baselines, {split}"))
+            codes = baselines.codes(text, partial(watch, f"baselines, {split}"))
         for context in contexts:
             score = model.score_prepared(text, context, partial(watch, f"{split}, {context}"))
             nats = score.nats / score.tokens
@@ -189,10 +190,17 @@ def evaluate_texts(
                     bits_per_character=score.bits_per_character,
                     perplexity=perplexity(nats),
                     checkpoint=checkpoint,
-                    baselines=reached,
+                    baselines=baselines.records(codes) if baselines else {},
+                    leads=_leads(code_of_tokens(model.tokenizer, text, score.target_nats), codes),
                 )
             )
     return records
+
+
+def _leads(code: CodeLength, others: Mapping[str, CodeLength]) -> dict[str, dict[str, float]]:
+    """Return the lead of a code over all others that an interval can be given for."""
+    leads = {name: lead(code, other) for name, other in others.items()}
+    return {name: found.to_dict() for name, found in leads.items() if found}
 
 
 def evaluate_splits(
