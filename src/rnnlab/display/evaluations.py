@@ -76,7 +76,7 @@ def lead_in_words(lead: dict[str, float]) -> str:
 def _title(name: str, baseline: dict[str, Any]) -> str:
     match name:
         case "ngram":
-            return f"{baseline['order']}-gram, {baseline['smoothing']}"
+            return f"{baseline['order']}-gram, {baseline['smoothing'].removeprefix('modified ')}"
         case "ppmd":
             return "PPMd, learning on"
         case "ppmd-restarted":

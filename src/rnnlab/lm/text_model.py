@@ -32,21 +32,15 @@ from rnnlab.lm.tensor_file import MODEL_CONFIG
 class Score:
     """How likely a model finds a text, and the length of the code for all of it."""
 
-    target_nats: Floats
-    """-ln p of each target: of all tokens but the first."""
+    nats: float
+    """-ln p of the targets."""
+    tokens: int
+    """Targets: all tokens but the first."""
     characters: int
     charges: Charges
     """What else the code consists of."""
-
-    @property
-    def nats(self) -> float:
-        """-ln p of all targets."""
-        return float(self.target_nats.sum())
-
-    @property
-    def tokens(self) -> int:
-        """The number of targets."""
-        return len(self.target_nats)
+    target_nats: Floats = field(repr=False, compare=False)
+    """-ln p of each target (N-1,)."""
 
     @property
     def bits_per_character(self) -> float:
@@ -172,7 +166,8 @@ class TextModel:
         nats = target_nats(self.model, self.compute, ids, context, progress)
         if np.isnan(nats).any():
             raise not_finite()
-        return Score(nats, len(text), self.tokenizer.charges(text))
+        charges = self.tokenizer.charges(text)
+        return Score(float(nats.sum()), len(nats), len(text), charges, nats)
 
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""
