@@ -12,7 +12,8 @@ from text_pieces import CUTS, DENSE, pieces
 from unicode_words import unicode_words
 
 from rnnlab.config import DataSettings
-from rnnlab.data import word_tokenizers
+from rnnlab.data import bpe_tokenizer, word_tokenizers
+from rnnlab.data.bpe_tokenizer import LONGEST_RUN
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import KINDS as TOKENIZERS
 from rnnlab.data.tokenizer import (
@@ -26,7 +27,7 @@ from rnnlab.data.tokenizer import (
     tokenizer_from_json,
     train_tokenizer,
 )
-from rnnlab.data.word_tokenizers import LONGEST_RUN, LONGEST_WORD
+from rnnlab.data.word_tokenizers import LONGEST_WORD
 from rnnlab.errors import CorpusError
 
 KINDS = ("char", "byte", "word", "bpe")
@@ -369,7 +370,7 @@ def test_cuts_before_spaces_change_no_id_of_bpe(text: str, cuts: set[int]) -> No
     """The oracle is the tokenizers library, asked for the whole line."""
     model = tokenizers.Tokenizer.from_str(BPE.to_json()["tokenizers"])
     whole = [token for line in text.splitlines(keepends=True) for token in model.encode(line).ids]
-    runs = [run for line in text.splitlines(keepends=True) for run in word_tokenizers._runs(line)]
+    runs = [run for line in text.splitlines(keepends=True) for run in bpe_tokenizer._runs(line)]
     assert [token for run in runs for token in model.encode(run).ids] == whole
     found = [token for part in BPE.encode_pieces(pieces(text, cuts)) for token in part]
     assert found == BPE.encode(text).tolist() == whole
@@ -394,6 +395,6 @@ def test_more_different_words_than_can_be_counted_are_refused(
 
 
 def test_bpe_learns_from_the_beginning_of_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(word_tokenizers, "LEARNED_CHARACTERS", 20)
+    monkeypatch.setattr(bpe_tokenizer, "LEARNED_CHARACTERS", 20)
     first = BpeTokenizer.train("ab ab ab ab ab ab ab" + " cd" * 99, 300)
     assert first.to_json() == BpeTokenizer.train("ab ab ab ab ab ab ab", 300).to_json()

@@ -5,13 +5,10 @@ from typing import Any, TypeVar
 
 from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids, Tokenizer
+from rnnlab.data.bpe_tokenizer import BpeTokenizer
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer
 from rnnlab.data.pieces import PieceReader
-from rnnlab.data.word_tokenizers import (
-    BpeTokenizer,
-    RunsOfLettersTokenizer,
-    WordTokenizer,
-)
+from rnnlab.data.word_tokenizers import RunsOfLettersTokenizer, WordTokenizer
 from rnnlab.errors import CorpusError
 
 __all__ = [
