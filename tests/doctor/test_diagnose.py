@@ -10,6 +10,7 @@ from command_line import Cli
 from safetensors.numpy import load_file, save_file
 
 import rnnlab
+from rnnlab.data import copies
 from rnnlab.display.output import write_diagnosis
 from rnnlab.doctor import (
     activity,
@@ -26,7 +27,13 @@ from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, Usag
 from rnnlab.files import sealed, write_json
 
 PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
-NEED_TEXT = {"stuck at the unigram level", "saturated gates", "dead units", "learning rate too low"}
+NEED_TEXT = {
+    "held-out text is a copy",
+    "stuck at the unigram level",
+    "saturated gates",
+    "dead units",
+    "learning rate too low",
+}
 
 
 @pytest.fixture
@@ -249,6 +256,8 @@ def test_the_page_names_every_illness_in_the_order_of_the_rules() -> None:
         ("dead units", f"{rules_activity.DEAD_SHARE:.0%} of a layer's units vary"),
         ("dead units", f"less than {activity.DEAD_SPREAD:.0%} of what the most active"),
         ("dead units", f"most active {activity.MOST_ACTIVE:.0%}"),
+        ("held-out text is a copy", f"{copies.MANY:.0%} of the characters of a held-out split"),
+        ("held-out text is a copy", f"copies of {copies.COPY} characters or more"),
         ("overfitting", f"the last {rules_curve.LATE_EVALUATIONS} held-out evaluations"),
         ("overfitting", f"all {rules_curve.RISE:.0%} above"),
         ("regularization too strong", f"above {rules_regularization.STRONG_DROPOUT} while"),

@@ -19,11 +19,11 @@ def build(seed=3, **settings):
 
 
 def test_the_unigram_level_is_the_entropy_and_a_bigram_gains_where_order_counts():
-    uniform = text_levels(IDS, V)
+    uniform = text_levels(IDS, V, {})
     assert uniform.tokens == 2000
     assert uniform.unigram_nats == pytest.approx(np.log(V), abs=0.01)
     assert uniform.gain_by_one_token < 0.02
-    cycle = text_levels(np.arange(2000) % V, V)
+    cycle = text_levels(np.arange(2000) % V, V, {})
     assert cycle.unigram_nats == pytest.approx(np.log(V), abs=1e-4)
     assert cycle.gain_by_one_token > 0.9
 
@@ -88,4 +88,4 @@ def test_one_unit_that_has_run_away_does_not_make_the_others_dead():
 def test_a_text_of_two_tokens_can_be_read():
     facts = weight_facts(build(), 3, IDS[:2])
     assert facts.layers[0].units == H
-    assert text_levels(IDS[:2], V).gain_by_one_token == 0
+    assert text_levels(IDS[:2], V, {}).gain_by_one_token == 0

@@ -1,6 +1,7 @@
 """Evidence for the doctor's rules: a healthy run, unless arguments say otherwise."""
 
 from rnnlab.config import Settings
+from rnnlab.data.copies import Copies
 from rnnlab.doctor.activity import WeightFacts
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.doctor.history import HeldOutLine, History, TrainLine
@@ -24,6 +25,7 @@ def evidence(
     tokens=100_000,
     progress=1.0,
     stopped_by="budget",
+    copied=0.0,
     **settings,
 ):
     count = len(nats)
@@ -34,5 +36,6 @@ def evidence(
     evaluations = tuple(HeldOutLine(100 * n, value) for n, value in enumerate(held_out, start=1))
     asked = Settings().with_changes(**settings)
     history = History(asked, lines, evaluations, stopped_by, 50, tokens)
+    copies = {"test": Copies(5_000, copied, 100, 0.0, 100_000)}
     facts = WeightFacts(moved, tuple(gates), tuple(layers))
-    return Evidence(history, TextLevels(tokens, unigram, gain), facts)
+    return Evidence(history, TextLevels(tokens, unigram, gain, copies), facts)

@@ -11,6 +11,7 @@ splits.py           train, validation, test
 tokenizer.py        tokenizers by name; defined in {base,char,word}_tokenizer*.py
 token_cache.py      files of ids for texts that are too large for memory
 streaming_limits.py which texts those are, and how much of them is kept
+copies.py           what is held out, but stands in the training text
 dataset.py          all of this together: splits and their ids
 batches.py          ids become batches
 """

@@ -9,6 +9,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 import io
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import tokenizers
 from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
 from rnnlab.data.batches import BATCH_KINDS, Batches
+from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpus
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
@@ -52,6 +54,15 @@ class Dataset:
     def held_out(self) -> list[str]:
         """The splits that training never sees."""
         return [name for name in SPLITS[1:] if name in self.splits]
+
+    @cached_property
+    def copies(self) -> dict[str, Copies]:
+        """How much of each held-out split stands in the training text.
+
+        Of long texts only parts are compared: what is evaluated, and `Split.end`.
+        """
+        train = self.splits["train"].end
+        return {name: find_copies(self.splits[name].text, train) for name in self.held_out}
 
     def batches(self, settings: DataSettings) -> Batches:
         """The training split as batches; raises CorpusError if it is too short for one."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,19 +112,37 @@ NAMED = {
     )
 }
 
+TABLE_LINES = ("+-", "+=", "|")
+PARAGRAPH_BREAK = re.compile(r"\n\s*\n")
+
 PYTHON_REFERENCE = "python-reference"
 NAMES = (*NAMED, PYTHON_REFERENCE)
 
 
 def python_reference() -> TextInMemory:
-    """Return the help topics of this Python: English text that needs no network."""
+    """Return the help topics of this Python: English text that needs no network.
+
+    Many topics are parts of others. A paragraph that has occurred before is dropped, so that what
+    is held out does not stand in the training text. So are the lines of tables, which are mostly
+    frames.
+    """
     from pydoc_data.topics import topics
 
-    text = "\n".join(topics[name] for name in sorted(topics))
+    text = without_repeated_paragraphs("\n\n".join(topics[name] for name in sorted(topics)))
     version = ".".join(map(str, sys.version_info[:3]))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     origin = f"the help topics of Python {version}"
     return TextInMemory(name=PYTHON_REFERENCE, text=text, sha256=sha256, origin=origin)
+
+
+def without_repeated_paragraphs(text: str) -> str:
+    """Drop lines of tables, and paragraphs whose words have occurred before in the same order."""
+    lines = [line for line in text.split("\n") if not line.lstrip().startswith(TABLE_LINES)]
+    first: dict[str, str] = {}
+    for paragraph in PARAGRAPH_BREAK.split("\n".join(lines)):
+        first.setdefault(" ".join(paragraph.split()), paragraph)
+    first.pop("", None)
+    return "\n\n".join(first.values()) + "\n"
 
 
 @dataclass(frozen=True)

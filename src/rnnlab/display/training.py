@@ -86,6 +86,9 @@ class TrainingDisplay(Watcher):
         rule = model.preprocessing
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
         tell("text", f"{read_as}: {sizes} tokens")
+        if dataset.copies:
+            found = "; ".join(f"{name} {copies}" for name, copies in dataset.copies.items())
+            tell("copies", f"from the training text: {found}")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         tell("model", f"{cell}, {model.model.num_parameters():,} parameters")
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
@@ -97,6 +100,12 @@ class TrainingDisplay(Watcher):
                 "note",
                 f"the vocabulary is limited to {limit:,} tokens, the most frequent; the others are "
                 "<unk> (--max-vocabulary)",
+            )
+        if copied := [name for name, copies in dataset.copies.items() if copies.decide]:
+            tell(
+                "note",
+                f"much of the {' and the '.join(copied)} split is copied from the training text: "
+                "its figures show what was learned by heart; hold out text that occurs once",
             )
         if "validation" not in dataset.splits:
             tell("note", "no validation split: all figures during training are of training text")

@@ -14,6 +14,7 @@ from rnnlab.doctor.rules_activity import dead_units, saturated_gates
 from rnnlab.doctor.rules_curve import batch_too_large, clipping, diverged, overfitting
 from rnnlab.doctor.rules_learning import learning_rate_too_low, stuck_at_unigram
 from rnnlab.doctor.rules_regularization import regularization_too_strong
+from rnnlab.doctor.rules_text import held_out_copies
 from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
@@ -34,6 +35,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "regularization too strong": regularization_too_strong,
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
+    "held-out text is a copy": held_out_copies,
 }
 """By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""
 
@@ -59,7 +61,7 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, history.stopped_by)
-        ids = training_data(model, as_list(corpus)).splits["train"].all_ids
+        dataset = training_data(model, as_list(corpus))
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
@@ -68,7 +70,8 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
             "--corpus"
         )
         return examine(run.directory, Evidence(history, lost, lost))
-    levels = text_levels(ids, model.tokenizer.size)
+    ids = dataset.splits["train"].all_ids
+    levels = text_levels(ids, model.tokenizer.size, dataset.copies)
     with using_threads():
         weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))

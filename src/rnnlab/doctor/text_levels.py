@@ -1,11 +1,13 @@
-"""What simple predictors reach on the training text of a run."""
+"""What simple predictors reach on the training text of a run, and what is copied from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rnnlab.data.copies import Copies
 from rnnlab.lm.ngram import NGram
 
 MAX_TOKENS = 500_000
@@ -25,9 +27,13 @@ class TextLevels:
     """Entropy of the token frequencies: the loss of a network that ignores its input."""
     gain_by_one_token: float
     """Share by which a bigram model predicts new text better than a unigram model."""
+    copies: Mapping[str, Copies] = field(default_factory=dict)
+    """What of each held-out split stands in the training text."""
 
 
-def text_levels(ids: npt.NDArray[Any], vocabulary_size: int) -> TextLevels:
+def text_levels(
+    ids: npt.NDArray[Any], vocabulary_size: int, copies: Mapping[str, Copies]
+) -> TextLevels:
     """Measure the training split: ids (N,), N at least 2."""
     part = ids[-MAX_TOKENS:].astype(np.int64)
     counts = np.bincount(part)
@@ -38,4 +44,4 @@ def text_levels(ids: npt.NDArray[Any], vocabulary_size: int) -> TextLevels:
     if len(part) - cut > 1:
         unigram, bigram = NGram(part[:cut], vocabulary_size, 2).nats(part[cut:])
         gain = 1 - bigram / unigram if unigram_nats else 0.0
-    return TextLevels(len(ids), unigram_nats, gain)
+    return TextLevels(len(ids), unigram_nats, gain, copies)

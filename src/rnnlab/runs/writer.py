@@ -161,6 +161,7 @@ class RunWriter:
             "data": {
                 "vocabulary": self.dataset.tokenizer.size,
                 "tokens": {name: len(part.all_ids) for name, part in self.dataset.splits.items()},
+                "copies": {name: found.to_dict() for name, found in self.dataset.copies.items()},
             },
             "evaluations": [record.to_dict() for record in records],
         }

@@ -1,0 +1,86 @@
+"""Copies of training text in held-out text, against a comparison of all substrings."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlab.config import DataSettings
+from rnnlab.data import copies
+from rnnlab.data.copies import CHUNK, COPY, find_copies
+from rnnlab.data.dataset import load_dataset
+from rnnlab.data.named_corpora import python_reference, without_repeated_paragraphs
+
+
+def copied_characters(held_out: str, train: str, length: int) -> int:
+    """Characters in passages of some length that stand in the training text, one by one."""
+    places = set[int]()
+    for start in range(len(held_out) - length + 1):
+        if held_out[start : start + length] in train:
+            places.update(range(start, start + length))
+    return len(places)
+
+
+@given(
+    held_out=st.text(st.sampled_from("aab\n"), max_size=60),
+    train=st.text(st.sampled_from("aab\n😀"), max_size=80),
+    length=st.integers(1, 9),
+    chunk=st.integers(1, 30),
+)
+@settings(max_examples=200, derandomize=True)
+def test_copies_are_those_of_all_substrings(
+    held_out: str, train: str, length: int, chunk: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copies, "COPY", length)
+        patch.setattr(copies, "CHUNK", chunk)
+        found = find_copies(held_out, train)
+    expected = copied_characters(held_out, train, length)
+    assert found.copied_share == pytest.approx(expected / max(1, len(held_out)))
+    lines = [line.strip() for line in held_out.splitlines() if line.strip()]
+    known = {line.strip() for line in train.splitlines()}
+    assert found.lines == len(lines)
+    assert found.duplicate_share == sum(line in known for line in lines) / max(1, len(lines))
+
+
+def test_a_passage_is_found_wherever_it_stands() -> None:
+    passage = "It was the best of times, it was the worst of times"[:COPY]
+    new = "".join(chr(0x4E00 + n) for n in range(400))
+    for start in (0, CHUNK - COPY, CHUNK - 1, CHUNK, 2 * CHUNK - 7):
+        train = "x" * start + passage + "y" * 10
+        assert find_copies(new + passage + new, train).copied_share == COPY / (800 + COPY)
+        assert find_copies(new + passage[1:] + new, train).copied_share == 0
+
+
+def test_lines_are_told_if_there_are_some() -> None:
+    train = "".join(f"{n}\n" for n in range(100))
+    assert str(find_copies("".join(f"{n}\n" for n in range(90, 110)), train)) == "0.0%, lines 50.0%"
+    assert str(find_copies("one line", train)) == "0.0%"
+
+
+def test_a_dataset_tells_copies_of_each_held_out_split(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    new = "".join(f"{n * n} and {n}; " for n in range(1000, 1100))
+    train, again = "".join(f"line {n * 7}\n" for n in range(500)), "".join(
+        f"line {n * 7}\n" for n in range(100, 200)
+    )  # fmt: skip
+    file.write_text(train + again + new)
+    split = (len(train), len(again), len(new))
+    found = load_dataset(DataSettings(corpus=(str(file),), split=split)).copies
+    assert found["validation"].copied_share == found["validation"].duplicate_share == 1
+    assert found["validation"].decide
+    assert found["test"].copied_share == 0
+    assert not found["test"].decide
+
+
+def test_repeated_paragraphs_are_dropped() -> None:
+    text = "One  of\n  them.\n\nAnother.\n\n| a | table |\n+---+\nOne of them.\n \n\n\nLast."
+    assert without_repeated_paragraphs(text) == "One  of\n  them.\n\nAnother.\n\nLast.\n"
+
+
+def test_the_python_reference_holds_out_what_is_not_in_its_training_text() -> None:
+    """Its topics are parts of each other: a third of the test split was a copy."""
+    found = load_dataset(DataSettings(corpus=("python-reference",))).copies
+    assert len(python_reference().text) > 200_000
+    assert all(split.copied_share < 0.03 for split in found.values())
