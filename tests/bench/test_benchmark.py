@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from command_line import Cli
 from torch import Tensor
 
+from rnnlab.bench import benchmark
 from rnnlab.bench.benchmark import BenchWatcher, run_benchmark
 from rnnlab.bench.d2l_lstm import D2lLSTM, D2lTrainer, clip_gradients
 from rnnlab.bench.plot import bench_figure, check_plot_file
@@ -70,6 +71,20 @@ def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The report.
+
+
+@pytest.mark.parametrize(("slowest", "note"), [(1.4, ""), (99.0, "a factor of up to 99.0")])
+def test_a_busy_machine_is_reported(
+    monkeypatch: pytest.MonkeyPatch, slowest: float, note: str
+) -> None:
+    """One measurement of one engine is slower than the others."""
+    speeds = iter([100.0] * 5 + [100.0 / slowest] + [100.0] * 100)
+    monkeypatch.setattr(benchmark, "items_per_second", lambda task, seconds: next(speeds))
+    notes = Notes()
+    settings = SMALL | {"rounds": 5, "engine": ("builtin", "textbook")}
+    run_benchmark(BenchSettings(**settings), notes)
+    assert len(notes.texts) == (1 if note else 0)
+    assert all(note in text and "the machine is busy" in text for text in notes.texts)
 
 
 def test_json_has_the_promised_keys_and_ranges(measured: tuple[dict[str, Any], Path]) -> None:

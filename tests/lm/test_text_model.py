@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
+from rnnlab.config import ComputeSettings, DataSettings
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.engines import ENGINES
 from rnnlab.errors import CorpusError, ModelFolderError, UnavailableError, UsageError
@@ -86,10 +86,15 @@ def test_length_counts_tokens_and_unknown_is_never_written(make):
 @each_kind
 def test_pieces_streamed_join_to_the_text(make, kind):
     model = make(kind)
-    wanted = GenerationSettings(length=25, seed=2)
-    pieces = [piece for (piece,) in model.stream(["the "], wanted)]
+    pieces = list(model.stream("the ", length=25, seed=2))
     assert "the " + "".join(pieces) == model.generate("the ", length=25, seed=2)
     assert len(pieces) == 25
+    together = list(model.stream(["the ", "by "], length=25, seed=2))
+    texts = [prefix + "".join(own) for prefix, own in
+             zip(("the ", "by "), zip(*together, strict=True), strict=True)]  # fmt: skip
+    assert texts == model.generate(["the ", "by "], length=25, seed=2)
+    with pytest.raises(UsageError, match="temprature"):
+        model.stream("the ", temprature=1)
 
 
 def test_beam_search_gives_text_too(make):

@@ -93,7 +93,7 @@ def test_nothing_that_trains_or_reads_changes_the_callers_random_state_or_thread
         assert_kept()
         model = rnnlab.load(directory, engine=engine, threads=threads + 1)
         assert_kept()
-        pieces = iter(model.stream(["the "], rnnlab.config.GenerationSettings(length=5)))
+        pieces = iter(model.stream("the ", length=5))
         next(pieces)
         assert_kept()
         list(pieces)

@@ -6,7 +6,7 @@ Figures are medians over the rounds; a ratio is the median of the ratios within 
 processor's peak is measured in the same rounds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -35,6 +35,9 @@ from rnnlab.runs.environment import environment
 COMPARED = (D2L, *ENGINES)
 REFERENCE = "builtin"
 PEAK = "peak"
+
+BUSY_FACTOR = 1.5
+"""On an idle machine, the fastest and the slowest round of a variant differ by less."""
 
 Measurement = dict[str, Any]
 
@@ -122,6 +125,8 @@ class _Benchmark:
             "training": [row for case in self.steps for row in self._training(case)],
             "generation": [row for case in self.texts for row in self._generation(case)],
         }
+        if note := busy_note([*rows["training"], *rows["generation"]]):
+            self.watcher.note(note)
         machine["peak_gflops"] = {
             precision: median(values) / 1e9 if values else None
             for precision, values in self.peaks.items()
@@ -176,6 +181,23 @@ class _Benchmark:
             self.left -= 1
 
         return time_interleaved(tasks, self.settings.rounds, self.settings.seconds, announce)
+
+
+def busy_note(rows: Sequence[Measurement]) -> str:
+    """Say that the machine was busy, if the rounds of a variant differ much; otherwise ""."""
+    spreads = []
+    for row in rows:
+        (low, high), *_ = (value for name, value in row.items() if name.endswith("_range"))
+        spreads.append(
+            (high / low, f"{row['cell']}, engine {row['engine']}, H {row['hidden_size']}")
+        )
+    factor, where = max(spreads, default=(1.0, ""))
+    if factor < BUSY_FACTOR:
+        return ""
+    return (
+        f"the machine is busy: between rounds, speeds differ by a factor of up to {factor:.1f} "
+        f"({where}), so the ratios are unreliable; stop other programs and measure again"
+    )
 
 
 def time_interleaved(

@@ -46,19 +46,23 @@ def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
 def write_texts(
     model: TextModel, prefixes: Sequence[str], settings: GenerationSettings, checkpoint: str
 ) -> None:
-    """Continue every prefix; the first text is streamed, the others follow when all are done."""
+    """Continue every prefix; the first text is streamed, the others follow when all are done.
+
+    Several texts are told apart by a line in front of each, such as `--- 2 of 3`.
+    """
     read = [model.read_prefix(prefix) for prefix in prefixes]
     notices = [text for _, _, about_prefix in read for text in about_prefix]
     for text in dict.fromkeys(model.checkpoint_notices(checkpoint) + notices):
         notice(text)
     texts = [text for text, _, _ in read]
-    _write(texts[0])
-    for pieces in model.stream(prefixes, settings):
+    several = len(texts) > 1
+    _write(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
+    for pieces in model.stream(list(prefixes), **dict(settings)):
         _write(pieces[0])
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
     _write("\n")
-    for text in texts[1:]:
-        _write(f"{text}\n")
+    for number, text in enumerate(texts[1:], start=2):
+        _write(f"--- {number} of {len(texts)}\n{text}\n")
 
 
 def write_evaluations(

@@ -105,12 +105,32 @@ class TextModel:
         checked = GenerationSettings.from_dict(settings)
         prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
         texts = [self.read_prefix(each)[0] for each in prefixes]
-        for pieces in self.stream(prefixes, checked):
+        for pieces in self._pieces(prefixes, checked):
             texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
         return texts[0] if isinstance(prefix, str) else texts
 
-    def stream(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
-        """Yield the continuation of each prefix, piece by piece as it is written."""
+    @overload
+    def stream(self, prefix: str = "", **settings: Any) -> Iterator[str]: ...
+
+    @overload
+    def stream(
+        self, prefix: list[str] | tuple[str, ...], **settings: Any
+    ) -> Iterator[list[str]]: ...
+
+    def stream(
+        self, prefix: str | list[str] | tuple[str, ...] = "", **settings: Any
+    ) -> Iterator[str] | Iterator[list[str]]:
+        """Yield the continuation of one prefix piece by piece, as it is written.
+
+        For several prefixes, which are continued as one batch, yield a list with a piece of each.
+        settings: as for `generate`. A beam search yields a single piece.
+        """
+        checked = GenerationSettings.from_dict(settings)
+        if isinstance(prefix, str):
+            return (piece for (piece,) in self._pieces([prefix], checked))
+        return self._pieces(list(prefix), checked)
+
+    def _pieces(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
         ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
         how = (settings, unknown)
