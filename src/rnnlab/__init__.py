@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rnnlab.api import benchmark, experiment, generate, load, reproduce, train
+    from rnnlab.api import benchmark, evaluate, experiment, generate, load, reproduce, train
     from rnnlab.config import Settings
     from rnnlab.data.named_corpora import list_corpora
     from rnnlab.doctor.diagnose import diagnose
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rnnlab.errors import RnnlabError
     from rnnlab.execution.experiment import rewrite_report
     from rnnlab.lm.text_model import TextModel
-    from rnnlab.runs.evaluation import evaluate
     from rnnlab.runs.run import Run
 
 __all__ = [
@@ -49,7 +48,6 @@ _HOMES = {
     "Settings": "rnnlab.config",
     "TextModel": "rnnlab.lm.text_model",
     "diagnose": "rnnlab.doctor.diagnose",
-    "evaluate": "rnnlab.runs.evaluation",
     "list_corpora": "rnnlab.data.named_corpora",
     "list_engines": "rnnlab.engines",
     "rewrite_report": "rnnlab.execution.experiment",

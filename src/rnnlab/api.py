@@ -4,18 +4,22 @@
 those with a keyword `quiet` can print.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from rnnlab.bench.benchmark import BenchWatcher, Measurement, run_benchmark
 from rnnlab.config import BenchSettings, ComputeSettings
+from rnnlab.display.evaluations import Evaluations
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.errors import UsageError
 from rnnlab.experiments.folder import find_shipped, open_folder
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
+from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
-from rnnlab.runs import training
+from rnnlab.runs import evaluation, training
 from rnnlab.runs.effects import check_effects
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.runs.run import Run
@@ -94,6 +98,24 @@ def generate(
             f"generate: the model is loaded already; give {', '.join(machine)} to load"
         )
     return model.generate(prefix, **settings)
+
+
+Parameters = ParamSpec("Parameters")
+
+
+def _shown_as_tables(
+    measure: Callable[Parameters, tuple[list[Evaluation], list[str]]],
+) -> Callable[Parameters, Evaluations]:
+    """Return a function that does the same; its result is shown as tables."""
+
+    @wraps(measure)
+    def evaluate(*args: Parameters.args, **options: Parameters.kwargs) -> Evaluations:
+        return Evaluations(*measure(*args, **options))
+
+    return evaluate
+
+
+evaluate = _shown_as_tables(evaluation.evaluate)
 
 
 def experiment(

@@ -106,6 +106,11 @@ def make_streams_take_all_text() -> None:
             stream.reconfigure(errors=UNENCODABLE)
 
 
+def in_notebook() -> bool:
+    """Whether the library is used in a notebook."""
+    return Console().is_jupyter
+
+
 class PlainStream:
     """A stream that can take all text; without a terminal, no line ends in spaces."""
 
@@ -139,8 +144,12 @@ def plain_streams() -> Iterator[None]:
 class PlainConsole(Console):
     """A rich console that shows control characters and reports a closed pipe to its caller.
 
-    Boxes and bars are of ASCII if the stream's encoding is not a Unicode one.
+    Boxes and bars are of ASCII if the stream's encoding is not a Unicode one. In a notebook it
+    writes to the stream as well.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(force_jupyter=False, **options)
 
     @property
     def file(self) -> IO[str]:

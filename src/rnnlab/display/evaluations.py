@@ -1,14 +1,39 @@
 """Tables of evaluations: a model and its baselines on one text."""
 
+import html
+import io
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE
 from rich.table import Table
 
-from rnnlab.console import visible
-from rnnlab.lm.evaluate import bits_per_character
+from rnnlab.console import PlainConsole, visible
+from rnnlab.lm.evaluate import Evaluation, bits_per_character
+
+
+class Evaluations(NamedTuple):
+    """What `rnnlab.evaluate` returns: records, and notices for people. It is shown as tables."""
+
+    records: list[Evaluation]
+    notices: list[str]
+
+    def __repr__(self) -> str:
+        console = PlainConsole(file=io.StringIO(), highlight=False, width=100)
+        for notice in self.notices:
+            console.print(f"note: {notice}", markup=False)
+        for table in evaluation_tables([record.to_dict() for record in self.records]):
+            console.print(table)
+        return str(console.file.getvalue()).strip()  # type: ignore[attr-defined]
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self))
+
+
+def as_html(text: str) -> str:
+    """Return a text for a notebook, line for line."""
+    return f"<pre>{html.escape(text)}</pre>"
 
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:

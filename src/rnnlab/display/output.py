@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -86,21 +85,13 @@ def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
         print(json.dumps(diagnosis.to_dict(), indent=2))
         return
     console = PlainConsole(highlight=False, soft_wrap=True)
-    console.tell("run", diagnosis.run, column=12)
-    console.tell("state", diagnosis.state, column=12)
-    for finding in diagnosis.findings:
-        console.print(f"\n{finding.title}", style="bold", markup=False)
-        _write_list("evidence", finding.evidence, console)
-        _write_list("try", finding.advice, console)
-    if diagnosis.healthy:
-        found = "healthy: none of these illnesses was found"
-        found = found if diagnosis.looked_at else "nothing could be looked for"
-        console.print(f"\n{found}", style="bold")
-    console.print()
-    _write_list("looked for", [", ".join(diagnosis.looked_at) or "nothing"], console)
-    left_out = groupby(diagnosis.not_asked.items(), key=lambda item: item[1])
-    lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
-    _write_list("left out", lines, console)
+    for number, (title, lines) in enumerate(diagnosis.sections()):
+        if number:
+            console.print()
+        if title:
+            console.print(title, style="bold", markup=False)
+        for heading, words in lines:
+            console.tell(heading, words, column=12)
 
 
 def write_corpora(corpora: Sequence[CorpusEntry]) -> None:
@@ -136,11 +127,6 @@ def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
     named = (f"{chosen[precision]} for {precision}" for precision in get_args(Precision))
     print(f"{'auto':<10}{', '.join(named)}")
     print(f"{'threads':<10}{threads.count}: {threads.why}")
-
-
-def _write_list(heading: str, lines: Sequence[str], console: PlainConsole) -> None:
-    for number, line in enumerate(lines):
-        console.tell("" if number else heading, line, column=12)
 
 
 def _write(text: str) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from rnnlab.console import PlainConsole, counted, printable
+from rnnlab.console import PlainConsole, counted, in_notebook, printable
 from rnnlab.display.evaluations import evaluation_tables, number
+from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
     UNIT,
@@ -204,8 +205,11 @@ class TrainingDisplay(Watcher):
         show(f"run directory: {self._directory}", markup=False)
 
     def _open_view(self) -> None:
-        if self._view is None and self.console.is_terminal and not self.quiet:
-            self._view = TerminalView(self.console)
+        if self._view is None and not self.quiet:
+            if in_notebook():
+                self._view = NotebookView()
+            elif self.console.is_terminal:
+                self._view = TerminalView(self.console)
 
     def _refresh(self) -> None:
         self._refreshed = time.perf_counter()

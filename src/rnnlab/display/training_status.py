@@ -110,12 +110,14 @@ def log_line(status: TrainingStatus, *, is_best: bool) -> str:
     )
 
 
-def sample_lines(sample: str, console: Console, width: int, most: int) -> list[str]:
-    """Return a sample as at most `most` lines, with what does not print made visible.
+def shown_sample(sample: str) -> str:
+    """Return a sample on one line, with what does not print made visible."""
+    return visible(sample.replace("\r\n", LINE_BREAK).replace("\n", LINE_BREAK)).expandtabs(1)
 
-    width: terminal columns of a line. A line break is `LINE_BREAK`.
-    """
-    words = visible(sample.replace("\r\n", LINE_BREAK).replace("\n", LINE_BREAK)).expandtabs(1)
+
+def sample_lines(sample: str, console: Console, width: int, most: int) -> list[str]:
+    """Return a sample, as `shown_sample` does, in at most `most` lines of `width` columns."""
+    words = shown_sample(sample)
     lines = [line.plain for line in Text(words).wrap(console, width)] if words else []
     if len(lines) > most:
         lines = lines[:most]

@@ -1,6 +1,9 @@
 """The finding of one rule, and the diagnosis that all of them make."""
 
+import html
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 
@@ -21,7 +24,7 @@ class Finding:
     """What to try, most promising first, each with the flag and a value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """What `rnnlab doctor` reports on a run."""
 
@@ -42,3 +45,34 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields and `healthy`, ready for JSON."""
         return {"healthy": self.healthy, **asdict(self)}
+
+    def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return it in words: (title, lines), each line with a heading that may be empty."""
+        about = [("run", self.run), ("state", self.state)]
+        findings = [
+            (found.title, [*_listed("evidence", found.evidence), *_listed("try", found.advice)])
+            for found in self.findings
+        ]
+        if self.healthy:
+            words = "healthy: none of these illnesses was found"
+            findings = [(words if self.looked_at else "nothing could be looked for", [])]
+        left_out = groupby(self.not_asked.items(), key=lambda item: item[1])
+        lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
+        looked_for = ", ".join(self.looked_at) or "nothing"
+        extent = [("looked for", looked_for), *_listed("left out", lines)]
+        return [("", about), *findings, ("", extent)]
+
+    def __repr__(self) -> str:
+        parts = [
+            "\n".join(filter(None, [title, *(f"{heading:<12}{words}" for heading, words in lines)]))
+            for title, lines in self.sections()
+        ]
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _listed(heading: str, lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Return lines of which only the first has the heading."""
+    return [("" if number else heading, line) for number, line in enumerate(lines)]
