@@ -27,12 +27,16 @@ def random_ids(length=LENGTH, seed=3):
     return np.random.default_rng(seed).integers(0, 7, length)
 
 
-def trainer_of(model, ids=None, *, batches=None, engine=ENGINE, evaluate=None, **options):
+def trainer_of(
+    model, ids=None, *, batches=None, engine=ENGINE, evaluate=None, evaluation_cost=0.0, **options
+):
     batches = batches or SequentialBatches(random_ids() if ids is None else ids, B, T)
     compute = Compute(engine, precision=options.pop("precision", "float32"))
     base = {"optimizer": "sgd", "learning_rate": 0.5, "num_epochs": 1, "num_evaluations": 0}
     settings = TrainingSettings(**base | options)
-    return Trainer(model, compute, batches, settings, evaluate=evaluate)
+    return Trainer(
+        model, compute, batches, settings, evaluate=evaluate, evaluation_cost=evaluation_cost
+    )
 
 
 def steps_of(trainer):
@@ -184,8 +188,29 @@ def test_evaluations_use_up_wall_time_and_are_no_training_time(make_model, monke
         evaluate=lambda _: advance(clock, 4.0) or 1.0,
     )  # fmt: skip
     milestones = [e.step for e in trainer.run() if isinstance(e, Milestone)]
-    assert milestones == [5, 6]  # 5 s, an evaluation of 4 s, a step: the budget is used
-    assert trainer.summary()["seconds"] == 6
+    assert milestones == [5]  # 5 s, an evaluation of 4 s, a step: the budget is used
+    summary = trainer.summary()
+    assert summary["seconds"] == 6
+    assert (summary["evaluations"], summary["evaluations_left_out"]) == (1, 1)
+    assert (summary["seconds_per_evaluation"], clock.now) == (4, 10)
+
+
+@pytest.mark.parametrize("each", [0.01, 0.5, 3.0, 40.0])
+def test_evaluations_take_a_fifth_of_a_budget_in_seconds(make_model, monkeypatch, each):
+    model, clock = make_model(), SimpleNamespace(now=0.0)
+    monkeypatch.setattr(train, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    model.register_forward_hook(lambda *_: advance(clock, 0.1))
+    trainer = trainer_of(
+        model, num_epochs=0, max_seconds=20.0, num_evaluations=20,
+        evaluation_cost=10 * B * T * each, evaluate=lambda _: advance(clock, each) or 1.0,
+    )  # fmt: skip
+    spent = sum(each for event in trainer.run() if isinstance(event, Milestone))
+    assert clock.now <= 20.1 + min(each, 0.2 * 20)
+    assert spent <= max(0.2 * clock.now, 20 * 0.01 * 20)
+    summary = trainer.summary()
+    assert bool(spent) == (each < 4)
+    made = summary["evaluations"] + summary["evaluations_left_out"]
+    assert made >= 20 if each < 1 else made <= 20
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 7, 12])

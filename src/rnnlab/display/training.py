@@ -17,6 +17,7 @@ from rnnlab.display.training_status import (
     text_chart,
 )
 from rnnlab.display.training_views import TerminalView, View
+from rnnlab.lm.moments import EVALUATION_SHARE
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.runs.metrics import CodeLength
 from rnnlab.runs.preparation import Prepared
@@ -26,6 +27,9 @@ from rnnlab.signals import INTERRUPTS
 
 WORKING_SECONDS = 10.0
 """Without a terminal, a line in this interval shows the progress of reading and measuring."""
+
+LONG_SECONDS = 3.0
+"""Final evaluations that take at least so long are announced."""
 
 REFRESH_SECONDS = 0.1
 """How often the live display is made anew."""
@@ -185,7 +189,23 @@ class TrainingDisplay(Watcher):
             tell("", f"go on with rnnlab train --resume {self._directory}{more}")
             if training["stopped_by"] == "SIGINT" and self._has_held_out:
                 tell("", "evaluating the held-out text; Ctrl-C again skips it")
+        if left_out := training["evaluations_left_out"]:
+            each = training["seconds_per_evaluation"]
+            tell(
+                "note",
+                f"{counted(left_out, 'evaluation')} left out: one takes about {each:.1f} s, and "
+                f"all may take {EVALUATION_SHARE:.0%} of the time",
+            )
         self._told = time.perf_counter()
+
+    def evaluating(self, seconds: float) -> None:
+        """Say how long the final evaluations will take, if that is long."""
+        if seconds >= LONG_SECONDS and self._has_held_out:
+            self.console.tell(
+                "then",
+                f"about {seconds:.0f} s for the held-out text and the baselines, which no budget "
+                "counts; Ctrl-C leaves them to --resume",
+            )
 
     def end(self, error: BaseException | None) -> None:
         """Print the curve, the evaluations with their baselines, and the run directory."""

@@ -21,6 +21,9 @@ MAX_TRAIN_CHARACTERS = 4_000_000
 """Only the end of a longer training text is used, so that baselines take seconds. Every record has
 the number of characters used."""
 
+SECONDS_PER_CHARACTER = 5e-6
+"""Time for a character of the training text: 20 s for 4 million on a core of 2023."""
+
 MIN_COMPRESSED_CHARACTERS = 100
 """Compressors are left out for shorter texts. Their files grow by whole bytes, xz's by four, and
 boundaries of blocks may move, so for a few characters the difference is noise and may be negative.
@@ -125,6 +128,11 @@ class Baselines:
     @cached_property
     def _train_sizes(self) -> dict[str, int]:
         return {name: _compressed_size(name, self.train) for name in COMPRESSORS}
+
+
+def estimated_seconds(characters: int) -> float:
+    """Estimate how long baselines take that learn from a training text of so many characters."""
+    return SECONDS_PER_CHARACTER * min(characters, MAX_TRAIN_CHARACTERS)
 
 
 def _compressed_size(name: str, text: str) -> int:

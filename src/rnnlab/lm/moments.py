@@ -28,6 +28,15 @@ BACKWARD = 3
 """Work of a training step, as a multiple of its forward pass."""
 
 
+EVALUATION_SHARE = 0.2
+"""Largest share of the time so far that evaluations may take under a budget in seconds; others are
+left out. The final evaluations follow in any case."""
+
+CHEAP_SHARE = 0.01
+"""Evaluations that take no more than this share of such a budget are never left out. So a budget in
+seconds that only guards against a slow machine changes nothing."""
+
+
 @dataclass(frozen=True)
 class Moments:
     """Counts the moments that have passed; an evaluation is due when a count rises."""
@@ -57,6 +66,14 @@ class Moments:
     def wants_early(self, progress: float) -> bool:
         """Whether the next even moment is more than GROWTH times the data away."""
         return 0 < progress * (GROWTH - 1) * self.num_evaluations < 1
+
+
+def too_dear(budget: float, elapsed: float, spent: float, each: float) -> bool:
+    """Whether an evaluation would take too much of a budget in seconds; 0: there is none.
+
+    elapsed: time so far. spent: in evaluations. each: what one takes. All in seconds.
+    """
+    return each > CHEAP_SHARE * budget > 0 and spent + each > EVALUATION_SHARE * elapsed
 
 
 def evaluation_cost(tokens: int, context: str, batch_size: int) -> float:

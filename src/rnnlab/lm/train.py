@@ -21,7 +21,7 @@ from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
-from rnnlab.lm.moments import Moments
+from rnnlab.lm.moments import Moments, too_dear
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
 
@@ -128,6 +128,9 @@ class Trainer:
         self.best_nats = math.inf
         self.since_best = 0
         self.milestone_is_due = self.early_is_due = False
+        self.evaluations = self.evaluations_left_out = 0
+        self.evaluation_seconds = 0.0
+        """Time for all evaluations so far, with what the caller does at them."""
         self.epoch_loss = EpochLoss()
         self.last_norms: deque[float] = deque(maxlen=5)
         self.batch = 0
@@ -154,8 +157,15 @@ class Trainer:
             self.rng.bit_generator.state = self.epoch_rng
             count, batches = self.batches.epoch(self.rng, self.batch)
             for inputs, targets in batches:
-                if self.evaluation_is_due and (milestone := self._milestone()):
-                    yield milestone
+                if self.evaluation_is_due:
+                    started = time.perf_counter()
+                    self.elapsed = started - began
+                    if self._is_too_dear():
+                        self._leave_out()
+                    elif milestone := self._milestone():
+                        yield milestone
+                        self.evaluations += 1
+                        self.evaluation_seconds += time.perf_counter() - started
                 if self._is_over():
                     return
                 started = time.perf_counter()
@@ -268,6 +278,27 @@ class Trainer:
         )
         return max((used / budget for used, budget in budgets if budget), default=0.0)
 
+    @property
+    def seconds_per_evaluation(self) -> float:
+        """Measured; before the first evaluation an estimate from the speed of training."""
+        if self.evaluations:
+            return self.evaluation_seconds / self.evaluations
+        return self.moments.cost * self.seconds_per_token
+
+    @property
+    def seconds_per_token(self) -> float:
+        """Time in training steps; 0 before the first."""
+        return self.seconds / self.tokens if self.tokens else 0.0
+
+    def _is_too_dear(self) -> bool:
+        """Whether the evaluation that is due would take too much of a budget in seconds."""
+        budget, each = self.settings.max_seconds, self.seconds_per_evaluation
+        return too_dear(budget, self.elapsed, self.evaluation_seconds, each)
+
+    def _leave_out(self) -> None:
+        self.evaluations_left_out += self.milestone_is_due
+        self.milestone_is_due = self.early_is_due = False
+
     def _milestone(self) -> Milestone | None:
         """Evaluate; return None if the loop is asked to end meanwhile."""
         nats = None
@@ -315,4 +346,7 @@ class Trainer:
             "tokens": self.tokens,
             "clipped_share": self.clipped_steps / self.step if self.step else 0.0,
             "stopped_by": self.stop_reason,
+            "evaluations": self.evaluations,
+            "evaluations_left_out": self.evaluations_left_out,
+            "seconds_per_evaluation": self.seconds_per_evaluation,
         }

@@ -42,8 +42,11 @@ class Counters(StrictModel):
     progress: Amount
     since_best: Count
     milestone_is_due: bool
+    # States of runs before there were early evaluations lack these.
     early_is_due: bool = False
-    """States that rnnlab wrote before there were early evaluations lack this."""
+    evaluations: Count = 0
+    evaluations_left_out: Count = 0
+    evaluation_seconds: Amount = 0.0
 
 
 class TrainerFacts(StrictModel):

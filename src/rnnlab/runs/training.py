@@ -129,6 +129,8 @@ def _train_to_the_end(writer: RunWriter, watchers: Watchers, stop_when: StopWhen
     writer.close()
     watchers.trained(run.result["training"])
     if writer.trainer.stop_reason != "SIGTERM":
+        if not given_up:
+            watchers.evaluating(writer.seconds_to_finish())
         run.model = writer.finish(None if given_up else watchers.measuring)
     return run
 

@@ -38,6 +38,9 @@ class Watcher:
     def trained(self, training: dict[str, Any]) -> None:
         """Training has ended; `training` is its summary in result.json. Evaluations follow."""
 
+    def evaluating(self, seconds: float) -> None:
+        """The final evaluations begin; they will take about so long [s]."""
+
     def measuring(self, purpose: str, share: float) -> None:
         """A share of a final evaluation is done."""
 
@@ -94,6 +97,11 @@ class Watchers(Watcher):
         """See `Watcher`."""
         for watcher in self._watchers:
             watcher.trained(training)
+
+    def evaluating(self, seconds: float) -> None:
+        """See `Watcher`."""
+        for watcher in self._watchers:
+            watcher.evaluating(seconds)
 
     def measuring(self, purpose: str, share: float) -> None:
         """See `Watcher`."""

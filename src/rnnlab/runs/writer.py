@@ -7,7 +7,9 @@ from rnnlab.config import CONTEXTS
 from rnnlab.data.streaming_limits import ProgressCallback
 from rnnlab.errors import DivergenceError
 from rnnlab.files import appending, flushed_size, remove_leftovers, write_atomically, write_json
+from rnnlab.lm.baselines import estimated_seconds
 from rnnlab.lm.evaluate import Evaluation
+from rnnlab.lm.moments import evaluation_cost
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import take_state
@@ -47,6 +49,7 @@ class RunWriter:
         self.write_settings()
         self.states.make_folder()
         self.save_state()
+        self.trainer.elapsed = self.states.costs.state_seconds  # a budget in seconds counts it
 
     def write_settings(self) -> None:
         """Write the settings and the environment; remove the leftovers of killed processes."""
@@ -110,6 +113,17 @@ class RunWriter:
         self.log.close()
         self.checkpoints.save()
         self._write_result()
+
+    def seconds_to_finish(self) -> float:
+        """Estimate how long the final evaluations take, from the speed of training."""
+        batch_size, held_out = self.settings.data.batch_size, self.dataset.held_out
+        cost = sum(
+            evaluation_cost(len(self.dataset.splits[name].ids) - 1, context, batch_size)
+            for name in held_out
+            for context in CONTEXTS
+        )
+        learned = len(self.dataset.splits["train"].end) if held_out else 0
+        return cost * self.trainer.seconds_per_token + estimated_seconds(learned)
 
     def finish(self, watch: ProgressCallback | None) -> TextModel:
         """Evaluate the best weights, complete result.json, draw the curves; return the model.
