@@ -56,6 +56,7 @@ def test_the_cost_counts_the_time_steps_that_an_evaluation_makes(context: str, t
     time_steps = sum(len(inputs) for (inputs,) in read)
     expected = (tokens + 8 * time_steps) / (3 * (1 + 8 / 32))
     assert evaluation_cost(tokens, context, 32) == pytest.approx(expected)
+    assert evaluation_cost(tokens, context, 32, 0.0) == pytest.approx(tokens / 3)
 
 
 def test_without_a_budget_of_evaluations_there_are_none() -> None:

@@ -27,16 +27,12 @@ def random_ids(length=LENGTH, seed=3):
     return np.random.default_rng(seed).integers(0, 7, length)
 
 
-def trainer_of(
-    model, ids=None, *, batches=None, engine=ENGINE, evaluate=None, evaluation_cost=0.0, **options
-):
+def trainer_of(model, ids=None, *, batches=None, engine=ENGINE, evaluate=None, cost=0.0, **options):
     batches = batches or SequentialBatches(random_ids() if ids is None else ids, B, T)
     compute = Compute(engine, precision=options.pop("precision", "float32"))
     base = {"optimizer": "sgd", "learning_rate": 0.5, "num_epochs": 1, "num_evaluations": 0}
     settings = TrainingSettings(**base | options)
-    return Trainer(
-        model, compute, batches, settings, evaluate=evaluate, evaluation_cost=evaluation_cost
-    )
+    return Trainer(model, compute, batches, settings, evaluate=evaluate, evaluation_cost=cost)
 
 
 def steps_of(trainer):
@@ -202,7 +198,7 @@ def test_evaluations_take_a_fifth_of_a_budget_in_seconds(make_model, monkeypatch
     model.register_forward_hook(lambda *_: advance(clock, 0.1))
     trainer = trainer_of(
         model, num_epochs=0, max_seconds=20.0, num_evaluations=20,
-        evaluation_cost=10 * B * T * each, evaluate=lambda _: advance(clock, each) or 1.0,
+        cost=10 * B * T * each, evaluate=lambda _: advance(clock, each) or 1.0,
     )  # fmt: skip
     spent = sum(each for event in trainer.run() if isinstance(event, Milestone))
     assert clock.now <= 20.1 + min(each, 0.2 * 20)

@@ -127,6 +127,12 @@ class LanguageModel(nn.Module):
             self.random.on(CPU),
         )  # fmt: skip
 
+    @property
+    def recurrent_share(self) -> float:
+        """Share of the recurrent layers in the weights that every token is multiplied with."""
+        recurrent = sum(p.numel() for p in self.recurrent.parameters())
+        return recurrent / (recurrent + self.output.weight.numel())
+
     def num_parameters(self) -> int:
         """Count the learned numbers; tied weights count once."""
         return sum(parameter.numel() for parameter in self.parameters())

@@ -68,23 +68,45 @@ class Moments:
         return 0 < progress * (GROWTH - 1) * self.num_evaluations < 1
 
 
-def too_dear(budget: float, elapsed: float, spent: float, each: float) -> bool:
-    """Whether an evaluation would take too much of a budget in seconds; 0: there is none.
+@dataclass
+class EvaluationTimes:
+    """What evaluations have cost so far."""
 
-    elapsed: time so far. spent: in evaluations. each: what one takes. All in seconds.
-    """
-    return each > CHEAP_SHARE * budget > 0 and spent + each > EVALUATION_SHARE * elapsed
+    made: int = 0
+    left_out: int = 0
+    """Even ones, because they would have taken too much of a budget in seconds."""
+    seconds: float = 0.0
+    """For all that were made, with what the caller did at them."""
+
+    def add(self, seconds: float) -> None:
+        """Count an evaluation that was made."""
+        self.made += 1
+        self.seconds += seconds
+
+    def each(self, estimate: float) -> float:
+        """Return the mean time of an evaluation; `estimate` before the first one."""
+        return self.seconds / self.made if self.made else estimate
+
+    def too_long(self, each: float, elapsed: float, budget: float) -> bool:
+        """Whether another one, of `each` seconds, takes too much of a budget in seconds, 0: none.
+
+        elapsed: seconds of the budget used so far.
+        """
+        return each > CHEAP_SHARE * budget > 0 and self.seconds + each > EVALUATION_SHARE * elapsed
 
 
-def evaluation_cost(tokens: int, context: str, batch_size: int) -> float:
+def evaluation_cost(
+    tokens: int, context: str, batch_size: int, recurrent_share: float = 1.0
+) -> float:
     """Return the work of evaluating `tokens` targets, in tokens trained on in batches of that size.
 
-    context: the context rule, see `lm.evaluate`.
+    context: the context rule, see `lm.evaluate`. recurrent_share: of the weights of the recurrent
+    and the output layers; the output is computed for many time steps at once.
     """
     time_steps = tokens
     if context != "carried":
         size = int(context.removeprefix("windows:"))
         time_steps = tokens % size + (size if tokens >= size else 0)
-    forward = tokens + SEQUENCES_PER_STEP * time_steps
-    trained = BACKWARD * (1 + SEQUENCES_PER_STEP / batch_size)  # for one token
-    return forward / trained
+    extra = SEQUENCES_PER_STEP * recurrent_share
+    trained = BACKWARD * (1 + extra / batch_size)  # for one token
+    return (tokens + extra * time_steps) / trained

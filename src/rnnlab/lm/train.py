@@ -18,10 +18,11 @@ from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.epoch_loss import EpochLoss
 from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
-from rnnlab.lm.moments import Moments, too_dear
+from rnnlab.lm.moments import EvaluationTimes, Moments
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
 from rnnlab.lm.schedules import learning_rate_share
 
@@ -66,33 +67,6 @@ class Milestone:
 TrainingEvent = Step | Milestone
 
 
-@dataclass
-class EpochLoss:
-    """Mean training loss of the last complete epoch; before its end, of all steps so far."""
-
-    complete: float | None = None
-    total: float = 0.0
-    steps: int = 0
-
-    def add(self, nats: float) -> None:
-        """Count a step."""
-        self.total += nats
-        self.steps += 1
-
-    def close(self) -> None:
-        """End an epoch."""
-        if self.steps:
-            self.complete = self.total / self.steps
-            self.total, self.steps = 0.0, 0
-
-    @property
-    def mean_nats(self) -> float:
-        """NaN before the first step."""
-        if self.complete is not None:
-            return self.complete
-        return self.total / self.steps if self.steps else math.nan
-
-
 class _EndAskedError(Exception):
     """Ends an evaluation early."""
 
@@ -128,9 +102,7 @@ class Trainer:
         self.best_nats = math.inf
         self.since_best = 0
         self.milestone_is_due = self.early_is_due = False
-        self.evaluations = self.evaluations_left_out = 0
-        self.evaluation_seconds = 0.0
-        """Time for all evaluations so far, with what the caller does at them."""
+        self.times = EvaluationTimes()
         self.epoch_loss = EpochLoss()
         self.last_norms: deque[float] = deque(maxlen=5)
         self.batch = 0
@@ -160,12 +132,15 @@ class Trainer:
                 if self.evaluation_is_due:
                     started = time.perf_counter()
                     self.elapsed = started - began
-                    if self._is_too_dear():
-                        self._leave_out()
+                    each, budget = self.seconds_per_evaluation, self.settings.max_seconds
+                    if self.times.too_long(each, self.elapsed, budget):
+                        self.times.left_out += self.milestone_is_due
+                        self.milestone_is_due = self.early_is_due = False
                     elif milestone := self._milestone():
                         yield milestone
-                        self.evaluations += 1
-                        self.evaluation_seconds += time.perf_counter() - started
+                        self.times.add(time.perf_counter() - started)
+                        self.elapsed = time.perf_counter() - began
+                        self.progress = self._share_done(count)
                 if self._is_over():
                     return
                 started = time.perf_counter()
@@ -279,25 +254,14 @@ class Trainer:
         return max((used / budget for used, budget in budgets if budget), default=0.0)
 
     @property
-    def seconds_per_evaluation(self) -> float:
-        """Measured; before the first evaluation an estimate from the speed of training."""
-        if self.evaluations:
-            return self.evaluation_seconds / self.evaluations
-        return self.moments.cost * self.seconds_per_token
-
-    @property
     def seconds_per_token(self) -> float:
         """Time in training steps; 0 before the first."""
         return self.seconds / self.tokens if self.tokens else 0.0
 
-    def _is_too_dear(self) -> bool:
-        """Whether the evaluation that is due would take too much of a budget in seconds."""
-        budget, each = self.settings.max_seconds, self.seconds_per_evaluation
-        return too_dear(budget, self.elapsed, self.evaluation_seconds, each)
-
-    def _leave_out(self) -> None:
-        self.evaluations_left_out += self.milestone_is_due
-        self.milestone_is_due = self.early_is_due = False
+    @property
+    def seconds_per_evaluation(self) -> float:
+        """Measured; before the first evaluation an estimate from the speed of training."""
+        return self.times.each(self.moments.cost * self.seconds_per_token)
 
     def _milestone(self) -> Milestone | None:
         """Evaluate; return None if the loop is asked to end meanwhile."""
@@ -346,7 +310,7 @@ class Trainer:
             "tokens": self.tokens,
             "clipped_share": self.clipped_steps / self.step if self.step else 0.0,
             "stopped_by": self.stop_reason,
-            "evaluations": self.evaluations,
-            "evaluations_left_out": self.evaluations_left_out,
+            "evaluations": self.times.made,
+            "evaluations_left_out": self.times.left_out,
             "seconds_per_evaluation": self.seconds_per_evaluation,
         }

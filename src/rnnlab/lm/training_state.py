@@ -17,7 +17,9 @@ from torch import Tensor
 
 from rnnlab.errors import ModelFolderError, message_of
 from rnnlab.lm.compute import CPU
-from rnnlab.lm.train import EpochLoss, Trainer
+from rnnlab.lm.epoch_loss import EpochLoss
+from rnnlab.lm.moments import EvaluationTimes
+from rnnlab.lm.train import Trainer
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Amount = Annotated[float, Field(ge=0)]
@@ -42,11 +44,7 @@ class Counters(StrictModel):
     progress: Amount
     since_best: Count
     milestone_is_due: bool
-    # States of runs before there were early evaluations lack these.
-    early_is_due: bool = False
-    evaluations: Count = 0
-    evaluations_left_out: Count = 0
-    evaluation_seconds: Amount = 0.0
+    early_is_due: bool = False  # older states lack this, as `times` below
 
 
 class TrainerFacts(StrictModel):
@@ -58,6 +56,7 @@ class TrainerFacts(StrictModel):
     epoch_loss: EpochLoss
     last_norms: list[Amount]
     epoch_rng: dict[str, Any]
+    times: EvaluationTimes = Field(default_factory=EvaluationTimes)
 
 
 def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
@@ -75,6 +74,7 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
         epoch_loss=replace(trainer.epoch_loss),
         last_norms=list(trainer.last_norms),
         epoch_rng=dict(trainer.epoch_rng),
+        times=replace(trainer.times),
     )
 
 
@@ -96,6 +96,7 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
             setattr(trainer, name, value)
         trainer.best_nats = math.inf if facts.best_nats is None else facts.best_nats
         trainer.epoch_loss = replace(facts.epoch_loss)
+        trainer.times = replace(facts.times)
         trainer.last_norms.extend(facts.last_norms)
         trainer.epoch_rng = facts.epoch_rng
         trainer.rng.bit_generator.state = trainer.epoch_rng

@@ -53,7 +53,9 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     trainer = Trainer(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
-        evaluation_cost=evaluation_cost(targets, context, settings.data.batch_size),
+        evaluation_cost=evaluation_cost(
+            targets, context, settings.data.batch_size, model.recurrent_share
+        ),
     )  # fmt: skip
     return Prepared(settings, dataset, text_model, trainer, compute.why)
 

@@ -117,8 +117,9 @@ class RunWriter:
     def seconds_to_finish(self) -> float:
         """Estimate how long the final evaluations take, from the speed of training."""
         batch_size, held_out = self.settings.data.batch_size, self.dataset.held_out
+        share = self.model.model.recurrent_share
         cost = sum(
-            evaluation_cost(len(self.dataset.splits[name].ids) - 1, context, batch_size)
+            evaluation_cost(len(self.dataset.splits[name].ids) - 1, context, batch_size, share)
             for name in held_out
             for context in CONTEXTS
         )
