@@ -1,7 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from rnnlab.data.batches import (
     BATCH_KINDS,
     MOST_ORDERED_IN_MEMORY,
     Batches,
+    DocumentBatches,
     RandomBatches,
     SequentialBatches,
     shuffled,
@@ -285,3 +286,43 @@ def test_a_computed_order_looks_like_a_drawn_one(count: int) -> None:
     assert abs((orders == np.arange(count)).sum(1).mean() - 1) < 5 / np.sqrt(200)
     ascents = (np.diff(orders, axis=1) > 0).mean()
     assert abs(ascents - 0.5) < 5 / np.sqrt(12 * count * 200)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    batch_size=st.integers(1, 4),
+    num_steps=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+@moderate
+def test_windows_lie_within_documents_and_the_state_starts_with_each(
+    lengths: list[int], batch_size: int, num_steps: int, seed: int
+) -> None:
+    *begins, total = accumulate(lengths, initial=0)
+    ids = np.arange(total + 1)  # so that every token is its own position
+    windows = sum(length // num_steps for length in lengths)
+    if windows < batch_size:
+        with pytest.raises(CorpusError, match=f"^documents too short: of their {windows} windows"):
+            DocumentBatches(ids, batch_size, num_steps, tuple(begins))
+        return
+    batches = DocumentBatches(ids, batch_size, num_steps, tuple(begins))
+    count, pairs = batches.epoch(np.random.default_rng(seed))
+    kept = list(pairs)
+    assert len(kept) == count == windows // batch_size
+    document = np.repeat(np.arange(len(lengths)), lengths)
+    last = np.full(batch_size, -1)
+    for number, (inputs, targets) in enumerate(kept):
+        assert np.array_equal(targets, inputs + 1)
+        assert np.array_equal(inputs, inputs[:1] + np.arange(num_steps)[:, None])
+        assert (document[inputs] == document[inputs[0]]).all()
+        fresh = batches.fresh_rows(number)
+        assert fresh is not None
+        follows = (inputs[0] == last + 1) & (last >= 0)
+        same = np.where(last >= 0, document[np.maximum(last, 0)] == document[inputs[0]], False)
+        assert (fresh[~same] | (number == 0)).all(), "a document never sees the one before"
+        assert (follows & same == ~fresh)[last >= 0].all(), "within one, the state is carried on"
+        last = inputs[-1]
+    assert len({i for inputs, _ in kept for i in inputs.ravel()}) == count * batch_size * num_steps
+    if count > 1:  # as a resumed run begins
+        rest = list(batches.epoch(np.random.default_rng(seed), 1)[1])
+        assert all(np.array_equal(a[0], b[0]) for a, b in zip(rest, kept[1:], strict=True))

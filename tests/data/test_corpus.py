@@ -333,7 +333,7 @@ def test_several_texts_are_joined_in_the_order_given(
         (tmp_path / name).write_text(text)
         names.append(str(tmp_path / name))
     found = load([*names, "story"], str(tmp_path / "data"))
-    assert found.text == "second first " + TEXT
+    assert found.text == "second \nfirst \n" + TEXT
     assert found.name == f"{names[0]} {names[1]} story"
     assert found.origin == "3 texts, one after another"
     other_order = load([names[1], names[0], "story"], str(tmp_path / "data"))

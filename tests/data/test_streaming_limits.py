@@ -24,6 +24,7 @@ from unicode_words import unicode_words
 from rnnlab.config import DataSettings
 from rnnlab.data.corpus import open_corpus
 from rnnlab.data.dataset import load_dataset
+from rnnlab.data.splits import split_sizes
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.data.texts import TextFile
 from rnnlab.data.tokenizer import BpeTokenizer
@@ -124,10 +125,15 @@ def of_one_string(files: list[Path], data: DataSettings) -> dict[str, Any]:
     contents = [file.read_bytes() for file in files]
     sums = [hashlib.sha256(content).hexdigest() for content in contents]
     texts = [decoded_at_once(c, f, data.errors) for c, f in zip(contents, files, strict=True)]
-    whole, kind = "".join(texts), data.tokenizer
-    if kind == "word":
-        whole = unicodedata.normalize("NFC", whole)
-    whole = by_rule(whole, data.preprocessing)
+    kind = data.tokenizer
+    for number, text in enumerate(texts):
+        ended = text if number + 1 == len(texts) or text.endswith("\n") else text + "\n"
+        composed = unicodedata.normalize("NFC", ended) if kind == "word" else ended
+        texts[number] = by_rule(composed, data.preprocessing)
+    if data.preprocessing == "letters":  # which keeps no line breaks
+        kept = [text for text in texts if text]
+        texts = [text if text is kept[0] else f" {text}" for text in kept] if kept else []
+    whole = "".join(texts)
     name = " ".join(map(str, files))
     if not whole:
         raise CorpusError(
@@ -135,7 +141,11 @@ def of_one_string(files: list[Path], data: DataSettings) -> dict[str, Any]:
             f"{data.preprocessing!r}"
         )
     limited = first_of(whole, kind, data.corpus_limit) if data.corpus_limit else whole
-    splits = cut_in_three(limited, data.split)
+    cut = data.split
+    if len(texts) == 2 and 0 < len(texts[0]) < len(limited):
+        sizes = split_sizes(len(limited), cut, [len(texts[0])])  # test_splits.py tests these
+        cut = tuple(sizes.values()) if sum(cut) < 1.5 else cut
+    splits = cut_in_three(limited, cut)
     learned = whole if data.vocabulary == "text" else splits[0]
     match kind:
         case "byte":
@@ -169,7 +179,7 @@ def of_one_string(files: list[Path], data: DataSettings) -> dict[str, Any]:
         )
     source = (str(files[0]), sums[0], f"file {files[0]}")
     if len(files) > 1:
-        joined = hashlib.sha256("".join(sums).encode()).hexdigest()
+        joined = hashlib.sha256("\n".join(sums).encode()).hexdigest()
         source = (name, joined, f"{len(files)} texts, one after another")
     named = zip(("train", "validation", "test"), splits, ids, strict=True)
     return {
@@ -337,7 +347,7 @@ def test_the_checksum_is_the_same_in_memory_and_streamed(count: int, tmp_path: P
     for file in files:
         Path(file).write_text(f"text {file}")
     sums = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    joined = sums[0] if count == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    joined = sums[0] if count == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
     for limits in (STREAMING_LIMITS, ALL):
         assert open_corpus(files, limits=limits).source.sha256 == joined
 

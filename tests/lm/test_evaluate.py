@@ -60,6 +60,17 @@ def test_nats_equal_a_loop_over_tokens(sharp_model, length, window, chunk):
     assert total == nats.sum()
 
 
+@pytest.mark.parametrize("context", ["carried", "windows:4"])
+def test_the_state_starts_at_zero_in_each_document(sharp_model, context):
+    """What comes next at the end of one is still predicted from it."""
+    begins, ids = (7, 8, 20), TEXT[:50]
+    found = target_nats(sharp_model, BUILTIN, ids, context, documents=begins)
+    parts = zip([0, *begins], [*begins, 49], strict=True)
+    alone = [target_nats(sharp_model, BUILTIN, ids[a : b + 1], context) for a, b in parts]
+    assert found == pytest.approx(np.concatenate(alone), rel=1e-5)
+    assert found != pytest.approx(target_nats(sharp_model, BUILTIN, ids, context), rel=1e-3)
+
+
 @pytest.mark.parametrize("context", ["carried", "windows:100", "windows:3"])
 def test_no_forward_pass_is_longer_than_the_chunk(make_model, monkeypatch, context):
     monkeypatch.setattr(evaluate, "CHUNK_TOKENS", 10)

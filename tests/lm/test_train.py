@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rnnlab.config import TrainingSettings
-from rnnlab.data.batches import RandomBatches, SequentialBatches
+from rnnlab.data.batches import DocumentBatches, RandomBatches, SequentialBatches
 from rnnlab.engines import ENGINES, Engine
 from rnnlab.errors import DivergenceError
 from rnnlab.lm import train
@@ -43,16 +43,19 @@ def weights_of(model):
     return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
-def reference(model, batches, *, epochs, clip, rate, carry=True):
+def reference(model, batches, *, epochs, clip, rate, carry=True, begins=lambda epoch, batch: []):
     """Truncated backpropagation through time with torch's modules, SGD and clipping by hand."""
     lstm = nn.LSTM(5, 8, 2).double()
     lstm.load_state_dict(model.recurrent.state_dict())
     embedding, output = deepcopy(model.embedding), deepcopy(model.output)
     parameters = [*embedding.parameters(), *lstm.parameters(), *output.parameters()]
     losses, norms, rng = [], [], np.random.default_rng(0)
-    for _ in range(epochs):
+    for epoch in range(epochs):
         state = None
-        for inputs, targets in batches.epoch(rng)[1]:
+        for batch, (inputs, targets) in enumerate(batches.epoch(rng)[1]):
+            if state is not None:
+                for part in state:
+                    part[:, begins(epoch, batch)] = 0
             values, state = lstm(embedding(torch.tensor(inputs)), state if carry else None)
             state = tuple(part.detach() for part in state)
             log_p = output(values).log_softmax(dim=-1)
@@ -94,6 +97,46 @@ def test_training_equals_plain_torch(make_model, kind, clip, schedule):
         torch.testing.assert_close(found.detach(), wanted, rtol=0, atol=1e-5)
     share = sum(0 < clip < norm for norm in norms) / total
     assert trainer.summary()["clipped_share"] == pytest.approx(share)
+
+
+DOCUMENTS = (0, 13, 50, 57, 58, 100)
+"""Where documents begin in `random_ids()`."""
+
+
+def document_begins(epochs):
+    """For each epoch and batch, the rows whose window does not go on in the same document."""
+    places = DocumentBatches(np.arange(LENGTH), B, T, DOCUMENTS)
+    rng, found = np.random.default_rng(0), {}
+    for epoch in range(epochs):
+        last = np.full(B, -1)
+        for batch, (inputs, _) in enumerate(places.epoch(rng)[1]):
+            found[epoch, batch] = [
+                row
+                for row in range(B)
+                if inputs[0, row] != last[row] + 1
+                or any(last[row] < begin <= inputs[0, row] for begin in DOCUMENTS)
+            ]
+            last = inputs[-1]
+    return found
+
+
+@pytest.mark.parametrize("engine", ["textbook", "builtin", "native"])
+def test_the_state_is_reset_where_a_document_begins(make_model, engine):
+    """As by hand, row by row; and it makes a difference."""
+    options = {"epochs": 2, "clip": 0.3, "rate": lambda _: 0.5}
+    found = document_begins(2)
+    assert any(found[0, batch] for batch in range(1, 4))
+    losses = {}
+    for reset in (True, False):
+        model = make_model(num_layers=2, init="normal", init_std=0.7)
+        batches = DocumentBatches(random_ids(), B, T, DOCUMENTS)
+        begins = {"begins": lambda *at: found[at]} if reset else {}
+        losses[reset] = reference(deepcopy(model).double(), batches, **options, **begins)[1]
+    trainer = trainer_of(
+        model, batches=batches, engine=ENGINES[engine], num_epochs=2, clip_norm=0.3
+    )
+    assert [s.loss_nats for s in steps_of(trainer)] == pytest.approx(losses[True], rel=1e-4)
+    assert losses[False] != pytest.approx(losses[True], rel=1e-3)
 
 
 def test_carrying_the_state_makes_a_difference_that_the_reference_sees(make_model):

@@ -31,6 +31,8 @@ BASE: dict[str, Any] = {
     **SIZES, "max_tokens": 80, "split": (0.6, 0.2, 0.2), "sample_length": 8,
 }  # fmt: skip
 
+SEVERAL = ("text.txt", "one.txt", "two.txt", "three.txt")
+
 GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "errors": ("replace", {"corpus": ("broken.txt",)}),
     "data_dir": (".", {}),
@@ -41,8 +43,10 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "min_frequency": (3, {"tokenizer": "word"}),
     "max_vocabulary": (5, {}),
     "bpe_size": (290, {"tokenizer": "bpe"}),
-    "corpus_limit": (400, {}),
+    "corpus_limit": (250, {}),
     "split": ((1.0, 0.0, 0.0), {}),
+    "split_at": ("documents", {"corpus": SEVERAL}),
+    "document_state": ("reset", {"corpus": SEVERAL}),
     "batching": ("random", {}),
     "batch_size": (3, {}),
     "num_steps": (6, {}),
@@ -90,8 +94,12 @@ LEFT_OUT = {
     "threads": "changes the speed",
 }
 
-LIMITS = {"min_frequency", "max_vocabulary"}
-"""Both limit the vocabulary of words; the tighter one decides."""
+NOT_TOGETHER = (
+    {"min_frequency", "max_vocabulary"},  # the tighter limit decides
+    {"corpus_limit", "split_at"},  # the limit leaves one of several texts
+    {"corpus_limit", "document_state"},
+)
+"""Pairs of which one may leave nothing to do for the other, depending on the text."""
 
 TOO_HIGH = 30.0
 """A learning rate at which held-out text is soon predicted worse, so that patience ends a run."""
@@ -124,6 +132,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     second = "".join(draw.choice(more) + draw.choice(" .\n") for _ in range(100))
     (folder / "text.txt").write_text(first + second, encoding="utf-8")
+    for name, sign in {"one": "!", "two": "?", "three": ";"}.items():
+        (folder / f"{name}.txt").write_text(second[:150].replace(".", sign), encoding="utf-8")
     (folder / "broken.txt").write_bytes((first[100:] + second).encode("latin-1"))
     return folder
 
@@ -197,12 +207,12 @@ def test_a_setting_that_is_given_changes_something_or_is_refused(
     value, companions = GIVEN[first]
     useless = []
     for name, (other, its_companions) in GIVEN.items():
-        if {first, name} == LIMITS:
+        if {first, name} in NOT_TOGETHER:
             continue
         if name == first:
             context = dict(companions)
         else:
-            context = {**companions, **its_companions, name: other}
+            context = {**its_companions, **companions, name: other}
             context.pop(first, None)
         if first == "patience":
             context["learning_rate"] = TOO_HIGH

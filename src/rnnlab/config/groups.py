@@ -1,12 +1,17 @@
 """Every setting, defined once: name, type, default, range, unit, one line of help."""
 
-import os
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic import AfterValidator, Field, model_validator
 
-from rnnlab.config.validation import SettingsGroup, format_value
+from rnnlab.config.validation import (
+    OneOrMore,
+    OneOrMoreSizes,
+    OnePath,
+    SettingsGroup,
+    format_value,
+    not_empty,
+)
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -18,32 +23,6 @@ LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "
 
 CONTEXTS = ("carried", "windows:256")
 """The context rules of an evaluation if none are given."""
-
-
-def _as_text(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _as_tuple(value: object) -> object:
-    """Take a single value for a list of one, and a path for its text."""
-    if isinstance(value, str | os.PathLike):
-        value = (value,)
-    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else value
-
-
-OneOrMore = BeforeValidator(_as_tuple)
-"""For lists of text: a single value is a list of one."""
-
-OneOrMoreSizes = Annotated[
-    tuple[PositiveInt, ...],
-    BeforeValidator(lambda value: (value,) if type(value) is int else value),
-]
-
-
-def _not_empty(value: str) -> str:
-    if not value:
-        raise PydanticKnownError("string_too_short", {"min_length": 1})
-    return value
 
 
 def check_context(value: str) -> str:
@@ -60,13 +39,13 @@ Context = Annotated[str, AfterValidator(check_context)]
 class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
-    corpus: Annotated[tuple[Annotated[str, AfterValidator(_not_empty)], ...], OneOrMore] = Field(
+    corpus: Annotated[tuple[Annotated[str, AfterValidator(not_empty)], ...], OneOrMore] = Field(
         ("auto",),
         min_length=1,
         description="named corpus (see `rnnlab corpora`), text files, - for standard input, or "
         "auto: timemachine, or python-reference if that is not available",
     )
-    data_dir: Annotated[str, BeforeValidator(_as_text)] = Field(
+    data_dir: Annotated[str, OnePath] = Field(
         "", description="folder searched first for named corpora"
     )
     errors: Literal["strict", "replace"] = Field(
@@ -103,6 +82,16 @@ class DataSettings(SettingsGroup):
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
         "or three whole numbers [characters]",
     )
+    split_at: Literal["auto", "documents", "anywhere"] = Field(
+        "auto",
+        description="several texts: splits end between two of them (documents), anywhere, or auto: "
+        "between two if all sizes stay between half and twice what was asked for",
+    )
+    document_state: Literal["carried", "reset"] = Field(
+        "carried",
+        description="several texts: the state is carried from one to the next, or starts at zero "
+        "in each",
+    )
     batching: Literal["sequential", "random"] = Field(
         "sequential", description="state carried from batch to batch, or windows in random order"
     )
@@ -120,6 +109,8 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
+        if self.document_state == "reset" and self.batching == "random":
+            raise ValueError("document_state = 'reset' needs batching = 'sequential'")
         if self.max_vocabulary == 1:
             raise ValueError("max_vocabulary = 1 leaves nothing but <unk>; it must be 0 or above 1")
         return self

@@ -1,5 +1,6 @@
 """How settings are checked: pydantic finds what is wrong, this module says it in plain words."""
 
+import os
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from types import UnionType
@@ -7,7 +8,9 @@ from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    PositiveInt,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -62,6 +65,36 @@ class SettingsGroup(BaseModel):
                     "file that it names"
                 )
         return value
+
+
+def _as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _as_tuple(value: object) -> object:
+    """Take a single value for a list of one, and a path for its text."""
+    if isinstance(value, str | os.PathLike):
+        value = (value,)
+    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else value
+
+
+OnePath = BeforeValidator(_as_text)
+"""For paths: as text, or as a path."""
+
+OneOrMore = BeforeValidator(_as_tuple)
+"""For lists of text: a single value is a list of one."""
+
+OneOrMoreSizes = Annotated[
+    tuple[PositiveInt, ...],
+    BeforeValidator(lambda value: (value,) if type(value) is int else value),
+]
+
+
+def not_empty(value: str) -> str:
+    """Refuse an empty text."""
+    if not value:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return value
 
 
 EXPECTED_TYPES = {

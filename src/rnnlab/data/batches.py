@@ -1,6 +1,6 @@
 """Token ids become batches for truncated backpropagation through time.
 
-Both kinds yield pairs (inputs, targets) of shape (T, B), time first. Targets are the inputs shifted
+All kinds yield pairs (inputs, targets) of shape (T, B), time first. Targets are the inputs shifted
 by one, and no token is a target twice in an epoch. Source: Zhang et al., Dive into Deep Learning,
 section 9.3 of release 0.17 ("random sampling" and "sequential partitioning").
 """
@@ -9,6 +9,7 @@ import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,6 +64,13 @@ class Batches(ABC):
 
         All random numbers are drawn from `rng` before this returns.
         """
+
+    def fresh_rows(self, batch: int) -> npt.NDArray[np.bool_] | None:
+        """Return which rows (B,) of a batch of an epoch begin a document; None if none can.
+
+        There the state starts at zero, also where it is carried in general.
+        """
+        return None
 
 
 class SequentialBatches(Batches):
@@ -119,6 +127,73 @@ class RandomBatches(Batches):
         positions = (steps + self.num_steps * some for some in chosen)  # (T, B)
         pairs = ((_int64(self.ids[where]), _int64(self.ids[where + 1])) for where in positions)
         return count, _unmapped_after_use(pairs, self.ids)
+
+
+@dataclass(frozen=True)
+class DocumentBatches(Batches):
+    """Windows that lie within documents; the state starts at zero where a document does.
+
+    Each document is cut into windows of T tokens, one after another. The windows of all documents
+    make B rows of equal length. An epoch starts in each document at a random offset, of as many
+    tokens as are left over, so that no token is always left out. Up to T - 1 tokens are left out of
+    each document; one of fewer than T is not read.
+    """
+
+    documents: tuple[int, ...] = (0,)
+    """Where documents begin in `ids`, the first at 0."""
+
+    carries_state = True
+
+    def __post_init__(self) -> None:
+        """Raise CorpusError if there are fewer windows than rows."""
+        if self._windows < self.batch_size:
+            raise CorpusError(
+                f"documents too short: of their {self._windows} windows of num_steps "
+                f"{self.num_steps} tokens, batch_size {self.batch_size} makes no batch; use longer "
+                "texts, a smaller --batch-size or --num-steps, or --document-state carried"
+            )
+
+    @property
+    def _largest_offset(self) -> int:
+        return 0
+
+    @property
+    def _lengths(self) -> Ids:
+        """The inputs in each document (D,): the last token of all is a target only."""
+        return np.diff([*self.documents, len(self.ids) - 1])
+
+    @property
+    def _windows(self) -> int:
+        return int((self._lengths // self.num_steps).sum())
+
+    def _rows(self, windows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Arrange a value for each window into rows: (W,) -> (B, W // B)."""
+        count = len(windows) // self.batch_size
+        return windows[: count * self.batch_size].reshape(self.batch_size, count)
+
+    def fresh_rows(self, batch: int) -> npt.NDArray[np.bool_] | None:
+        """See `Batches.fresh_rows`."""
+        fresh: npt.NDArray[np.bool_] = self._rows(self._places)[:, batch] == 0
+        return fresh
+
+    @cached_property
+    def _places(self) -> Ids:
+        """For each window (W,), how many windows of its document are before it."""
+        counts = self._lengths // self.num_steps
+        return np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
+        """See `Batches.epoch`."""
+        counts, left = np.divmod(self._lengths, self.num_steps)
+        begins = np.array(self.documents) + rng.integers(0, left, endpoint=True)
+        starts = np.repeat(begins, counts) + self.num_steps * self._places
+        rows = self._rows(starts)  # (B, number of batches)
+        steps = np.arange(self.num_steps)[:, None]
+        positions = (steps + rows[:, k] for k in range(first, rows.shape[1]))  # (T, B)
+        pairs = ((_int64(self.ids[where]), _int64(self.ids[where + 1])) for where in positions)
+        return rows.shape[1], _unmapped_after_use(pairs, self.ids)
 
 
 def _time_first(rows: npt.NDArray[Any]) -> Ids:

@@ -1,8 +1,12 @@
-"""A corpus: named texts, files and standard input, one after another, read in pieces."""
+"""A corpus: named texts, files and standard input, one after another, read in pieces.
+
+Each of several texts is a document of its own. One that ends without a line break gets one, if
+another follows.
+"""
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -31,8 +35,11 @@ class Corpus:
         """Whether the files are too large for memory, so that each use reads them again."""
         return any(isinstance(part, TextFile) for part in self.parts)
 
-    def pieces(self, watch: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Read all of it from the beginning; `watch` is called with the share of bytes read."""
+    def documents(self, watch: Callable[[float], None] | None = None) -> Iterator[Iterator[str]]:
+        """Read all of it from the beginning: the pieces of one text after another.
+
+        watch: called with the share of bytes read.
+        """
         read, size = 0, sum(part.stamp[0] for part in self.parts if isinstance(part, TextFile))
 
         def passed(chunk: int) -> None:
@@ -41,10 +48,13 @@ class Corpus:
             if watch:
                 watch(read / size)
 
-        return chain.from_iterable(
-            [part.text] if isinstance(part, TextInMemory) else part.pieces(passed)
-            for part in self.parts
-        )
+        for number, part in enumerate(self.parts, start=1):
+            pieces = [part.text] if isinstance(part, TextInMemory) else part.pieces(passed)
+            yield _ended(pieces) if number < len(self.parts) else iter(pieces)
+
+    def pieces(self, watch: Callable[[float], None] | None = None) -> Iterator[str]:
+        """Read all of it from the beginning, see `documents`."""
+        return chain.from_iterable(self.documents(watch))
 
     def check_unchanged(self) -> None:
         """Raise CorpusError if a file has changed since it was opened."""
@@ -78,6 +88,16 @@ def open_corpus(
     return Corpus(_joined_source(parts), parts)
 
 
+def _ended(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield the pieces of a text, and a line break if it does not end in one."""
+    last = ""
+    for piece in pieces:
+        last = piece[-1:] or last
+        yield piece
+    if last != "\n":
+        yield "\n"
+
+
 def _load(name: str, data_dir: str, errors: str) -> TextInMemory:
     if name == "auto":
         return load_default(data_dir, errors)
@@ -101,7 +121,7 @@ def _joined_source(parts: Sequence[Source]) -> Source:
     if len(parts) == 1:
         (part,) = parts
         return Source(name=part.name, sha256=part.sha256, origin=part.origin)
-    sums = "".join(part.sha256 for part in parts)
+    sums = "\n".join(part.sha256 for part in parts)  # not "": texts were once joined without breaks
     return Source(
         name=" ".join(part.name for part in parts),
         sha256=hashlib.sha256(sums.encode()).hexdigest(),

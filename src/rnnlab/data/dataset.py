@@ -19,7 +19,7 @@ import tokenizers
 
 from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
-from rnnlab.data.batches import BATCH_KINDS, Batches
+from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches
 from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpus
 from rnnlab.data.named_corpora import cache_folder
@@ -49,11 +49,17 @@ class Dataset:
     splits: dict[str, Split]
     """By name; a part of fewer than two tokens predicts nothing and is left out."""
     tokenizer: Tokenizer
+    resets_state: bool = False
+    """Whether the state starts at zero in each document."""
 
     @property
     def held_out(self) -> list[str]:
         """The splits that training never sees."""
         return [name for name in SPLITS[1:] if name in self.splits]
+
+    def state_resets(self, split: str) -> tuple[int, ...]:
+        """Return the tokens of a split before which the state is reset, after the first."""
+        return self.splits[split].documents if self.resets_state else ()
 
     @cached_property
     def copies(self) -> dict[str, Copies]:
@@ -67,6 +73,9 @@ class Dataset:
     def batches(self, settings: DataSettings) -> Batches:
         """The training split as batches; raises CorpusError if it is too short for one."""
         ids = self.splits["train"].all_ids
+        if self.resets_state:
+            documents = (0, *self.state_resets("train"))
+            return DocumentBatches(ids, settings.batch_size, settings.num_steps, documents)
         return BATCH_KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
 
 
@@ -105,15 +114,17 @@ def load_dataset(
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:
         raise _too_short(splits["train"].characters)
-    return Dataset(corpus.source, kept, tokenized.tokenizer)
+    resets = settings.document_state == "reset"
+    return Dataset(corpus.source, kept, tokenized.tokenizer, resets)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
     text, characters = about["begin"], about["characters"]
+    documents = tuple(about["documents"]), about["cuts_document"]
     if len(text) == characters:
         ids = ids.astype(np.int64)
-        return Split(text, ids, ids, characters, text)
-    return Split(text, tokenizer.encode(text), ids, characters, about["end"])
+        return Split(text, ids, ids, characters, text, *documents)
+    return Split(text, tokenizer.encode(text), ids, characters, about["end"], *documents)
 
 
 def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _Tokenized:
@@ -155,15 +166,23 @@ def _tokenize(
     sizes = text.split_sizes()
     tokenizer = tokenizer or text.train_tokenizer(sizes["train"])
     writer.begin(tokenizer.size)
-    reader, splits = PieceReader(text.limited("tokenizing")), {}
+    reader, splits, start = PieceReader(text.limited("tokenizing")), {}, 0
     for name, size in sizes.items():
+        begins = [0, *(at - start for at in text.borders if 0 < at - start < size)]
+        start += size
         kept, before = BeginningAndEnd(), writer.tokens
         if limits:
             last = limits.end_characters if name == "train" else 0
             kept = BeginningAndEnd(limits.evaluated_characters, last)
-        for ids in tokenizer.encode_pieces(kept.passing(reader.take(size))):
-            writer.write(ids)
+        documents = []
+        for begin, end in zip(begins, [*begins[1:], size], strict=True):
+            # No token reaches across a border: before it is white space, or behind it a space.
+            documents.append(writer.tokens - before)
+            for ids in tokenizer.encode_pieces(kept.passing(reader.take(end - begin))):
+                writer.write(ids)
         splits[name] = {
+            "documents": documents[1:],
+            "cuts_document": size > 0 and start not in (*text.borders, text.characters),
             "characters": size,
             "tokens": writer.tokens - before,
             "begin": kept.beginning(),
@@ -179,7 +198,7 @@ def _key(
     text: PreparedText, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
 ) -> str:
     """A hash of everything that the ids, and what is stored along with them, depend on."""
-    ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps"}
+    ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps", "document_state"}
     if settings.tokenizer != "bpe":
         ignored |= {"bpe_size"}
     if settings.tokenizer != "word":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import accumulate, chain
 
 from rnnlab.config import DataSettings
 from rnnlab.data.corpus import Corpus, open_corpus
@@ -40,16 +41,41 @@ class PreparedText:
         self._settings = settings
         self._rule = text_rule(settings, self._kind)
         self._watch = watch
-        self._joined = (
-            None if corpus.is_long else "".join(preprocess_pieces(corpus.pieces(), self._rule))
+        self._kept = None if corpus.is_long else list(map("".join, self._documents("")))
+        self.borders: tuple[int, ...] = ()
+        """Where documents begin, after the first [characters]; known after `split_sizes`."""
+        self.characters = 0
+        """Of the text up to its limit; known after `split_sizes`."""
+
+    def _documents(self, purpose: str) -> Iterator[Iterator[str]]:
+        """Apply the text rule to one document after another.
+
+        Where the rule keeps no line breaks, the words of two documents are separated by a space.
+        """
+        last = "\n"
+
+        def separated(pieces: Iterator[str]) -> Iterator[str]:
+            nonlocal last
+            for number, piece in enumerate(pieces):
+                if not number and not last.isspace():
+                    yield " "
+                yield piece
+                last = piece[-1]
+
+        for pieces in self.corpus.documents(partial(self._watch, purpose)):
+            yield separated(preprocess_pieces(pieces, self._rule))
+
+    def documents(self, purpose: str) -> Iterator[Iterator[str]]:
+        """Read the documents; the callback is called with `purpose` meanwhile."""
+        return (
+            (iter([text]) for text in self._kept)
+            if self._kept is not None
+            else self._documents(purpose)
         )
 
     def pieces(self, purpose: str) -> Iterator[str]:
         """Read all of the text; the callback is called with `purpose` meanwhile."""
-        if self._joined is not None:
-            return iter([self._joined])
-        pieces = self.corpus.pieces(partial(self._watch, purpose))
-        return preprocess_pieces(pieces, self._rule)
+        return chain.from_iterable(self.documents(purpose))
 
     def limited(self, purpose: str) -> Iterator[str]:
         """Read the text up to the limit of tokens, if there is one."""
@@ -59,10 +85,12 @@ class PreparedText:
     def split_sizes(self) -> dict[str, int]:
         """Return the number of characters of each split; reads all of the text.
 
-        Raises CorpusError if the text is empty, UsageError if the splits are larger than it.
+        Notes where documents begin. Raises CorpusError if the text is empty, UsageError if the
+        splits are larger than it, or cannot end where `split_at` says.
         """
         purpose = "counting characters"
-        characters = sum(map(len, self.pieces(purpose)))
+        lengths = [sum(map(len, pieces)) for pieces in self.documents(purpose)]
+        characters = sum(lengths)
         if not characters:
             raise CorpusError(
                 f"corpus {self.corpus.source.name!r}: nothing is left of the text after "
@@ -70,7 +98,10 @@ class PreparedText:
             )
         if self._settings.corpus_limit:
             characters = sum(map(len, self.limited(purpose)))
-        return split_sizes(characters, self._settings.split)
+        self.characters = characters
+        begins = {begin for begin in accumulate(lengths) if begin < characters}
+        self.borders = tuple(sorted(begins - {0}))
+        return split_sizes(characters, self._settings.split, self.borders, self._settings.split_at)
 
     def train_tokenizer(self, train_characters: int) -> Tokenizer:
         """Learn the vocabulary from the training split, or from all of the text if so set."""

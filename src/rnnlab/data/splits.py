@@ -1,6 +1,9 @@
 """The three contiguous parts of a text."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy.typing as npt
@@ -24,6 +27,10 @@ class Split:
     end: str
     """What simple methods learn from: all of the split, or the last characters of a long text's
     training split; empty for the other splits of a long text."""
+    documents: tuple[int, ...] = ()
+    """Where documents begin, but for one at the start of the split [tokens of `all_ids`]."""
+    cuts_document: bool = False
+    """Whether the split ends within a document."""
 
     @property
     def is_cut(self) -> bool:
@@ -31,19 +38,73 @@ class Split:
         return len(self.text) < self.characters
 
 
-def split_sizes(characters: int, parts: tuple[float, float, float]) -> dict[str, int]:
+def split_sizes(
+    characters: int,
+    parts: tuple[float, float, float],
+    borders: Sequence[int] = (),
+    at: str = "auto",
+) -> dict[str, int]:
     """Return the number of characters of the train, validation and test parts of a text.
 
     parts: shares that sum to 1, or whole numbers of characters; then the rest of the text is not
     used, and UsageError is raised if the text has fewer.
+    borders: where documents begin, after the first.
+    at: "anywhere"; "documents": the parts end at the nearest borders, or UsageError is raised if
+    there are too few; "auto": at borders, if there are some and each part has between half and
+    twice the size that was asked for. Whole numbers are exact, whatever the borders.
     """
     if sum(parts) > 1 + 1e-6:
         sizes = [int(part) for part in parts]
+        if at == "documents":
+            raise UsageError(
+                "split_at = 'documents' needs a split by shares; whole numbers of characters are "
+                "exact"
+            )
         if sum(sizes) > characters:
             raise UsageError(f"split asks for {sum(sizes)} characters; the text has {characters}")
-    else:
-        # Shares that sum to a little more than 1 must not ask for more than there is.
-        first = min(characters, round(characters * parts[0]))
-        second = min(characters, round(characters * (parts[0] + parts[1])))
-        sizes = [first, second - first, characters - second]
+        return dict(zip(SPLITS, sizes, strict=True))
+    # Shares that sum to a little more than 1 must not ask for more than there is.
+    first = min(characters, round(characters * parts[0]))
+    second = min(characters, round(characters * (parts[0] + parts[1])))
+    sizes = [first, second - first, characters - second]
+    if at != "anywhere" and borders:
+        moved = _at_borders(sizes, borders)
+        if moved and (at == "documents" or _are_close(moved, sizes)):
+            sizes = moved
+        elif at == "documents":
+            needed = sum(size > 0 for size in sizes)
+            raise UsageError(
+                f"split_at = 'documents' needs a document for each of the {needed} parts; the "
+                f"corpus has {len(borders) + 1} that are not empty"
+            )
     return dict(zip(SPLITS, sizes, strict=True))
+
+
+def _at_borders(sizes: Sequence[int], borders: Sequence[int]) -> list[int] | None:
+    """Return the sizes of parts that end at borders, as near as can be; None if that cannot be.
+
+    A part that is asked for gets at least one document, the others stay empty.
+    """
+    first, second, end = accumulate(sizes)
+    best: tuple[int, int, int] | None = None
+    for one in (*borders, end):
+        if (one < end) == (first == end):  # with validation and test parts, or without
+            continue
+        others = [one] if first == second else [end] if second == end else borders
+        place = bisect_left(others, second)
+        for two in others[max(0, place - 1) : place + 1]:
+            if (two > one) != (second > first) or (two < end) != (second < end):
+                continue
+            best = min(best or (2 * end, 0, 0), (abs(one - first) + abs(two - second), one, two))
+        after = bisect_right(others, one)  # the nearest border may be too far in front
+        if second > first and second < end and after < len(others):
+            two = others[after]
+            best = min(best or (2 * end, 0, 0), (abs(one - first) + abs(two - second), one, two))
+    if best is None:
+        return None
+    _, one, two = best
+    return [one, two - one, end - two]
+
+
+def _are_close(moved: Sequence[int], asked: Sequence[int]) -> bool:
+    return all(size <= 2 * new <= 4 * size for new, size in zip(moved, asked, strict=True))

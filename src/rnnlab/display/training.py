@@ -106,6 +106,11 @@ class TrainingDisplay(Watcher):
                 f"the vocabulary is limited to {limit:,} tokens, the most frequent; the others are "
                 "<unk> (--max-vocabulary)",
             )
+        if (
+            any(part.cuts_document for part in dataset.splits.values())
+            and len(settings.data.corpus) > 1
+        ):
+            tell("note", "a split ends within one of the texts (--split-at documents)")
         if copied := [name for name, copies in dataset.copies.items() if copies.decide]:
             tell(
                 "note",

@@ -122,7 +122,8 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         evaluations = {(each["split"], each["context"]): each for each in run.result["evaluations"]}
         best = evaluations[split, "carried"]["bits_per_character"]
         outcomes["best_held_out_bits_per_character"] = best
-        score = last.score_prepared(ready.dataset.splits[split].text)
+        resets = ready.dataset.state_resets(split)
+        score = last.score_prepared(ready.dataset.splits[split].text, documents=resets)
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
     if held_out and None not in held_out:  # None stands for infinity

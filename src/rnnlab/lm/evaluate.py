@@ -12,7 +12,7 @@ the spelling of unknown tokens (`rnnlab.data.spelling`). So they can be compared
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -94,8 +94,12 @@ def target_nats(
     ids: Ids,
     context: str,
     progress: ShareCallback = unwatched,
+    documents: Sequence[int] = (),
 ) -> Floats:
     """Return -ln p (N-1,) of each target of `ids` (N,), N at least 2.
+
+    documents: positions in `ids` at which the state starts at zero, in addition to the first. The
+    token there is predicted from what is before it.
 
     Raises UsageError for an unknown context rule, or a text without a target.
     """
@@ -108,7 +112,13 @@ def target_nats(
     nats, done = np.empty(len(ids) - 1), 0
     reader, shape = None, (0, 0)
     with compute.using_threads():
-        for inputs, targets, found in _batches(ids[:-1], ids[1:], nats, context=context):
+        ends = [*(begin for begin in documents if begin < len(nats)), len(nats)]
+        parts = (
+            batch
+            for part in map(slice, [0, *ends], ends)
+            for batch in _batches(ids[:-1][part], ids[1:][part], nats[part], context=context)
+        )
+        for inputs, targets, found in parts:
             first = inputs[:CHUNK_TOKENS]
             if reader is None or first.shape != shape:
                 shape = first.shape
@@ -129,9 +139,10 @@ def total_nats(
     ids: Ids,
     context: str,
     progress: ShareCallback = unwatched,
+    documents: Sequence[int] = (),
 ) -> float:
     """Return the sum of `target_nats`."""
-    return float(target_nats(model, compute, ids, context, progress).sum())
+    return float(target_nats(model, compute, ids, context, progress, documents).sum())
 
 
 def _batches(*arrays: npt.NDArray[Any], context: str) -> Iterator[tuple[npt.NDArray[Any], ...]]:

@@ -177,13 +177,20 @@ class TextModel:
         return self.score_prepared(preprocess(text, self.preprocessing), context, progress)
 
     def score_prepared(
-        self, text: str, context: str = "carried", progress: ShareCallback = unwatched
+        self,
+        text: str,
+        context: str = "carried",
+        progress: ShareCallback = unwatched,
+        documents: Sequence[int] = (),
     ) -> Score:
-        """As `score`, for a text to which the text rule is already applied."""
+        """As `score`, for a text to which the text rule is already applied.
+
+        documents: tokens before which the state is reset, see `target_nats`.
+        """
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-        nats = target_nats(self.model, self.compute, ids, context, progress)
+        nats = target_nats(self.model, self.compute, ids, context, progress, documents)
         if np.isnan(nats).any():
             raise not_finite()
         charges = self.tokenizer.charges(text)

@@ -159,11 +159,13 @@ def evaluate_texts(
     checkpoint: str,
     baselines: Baselines | None,
     watch: ProgressCallback = no_progress,
+    documents: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
     sizes: the number of characters of each split; its text may be only the beginning of it.
     watch: called with what is being measured, and the share that is done.
+    documents: of each split, the tokens before which the state is reset.
     """
     records = []
     for split, text in texts.items():
@@ -171,7 +173,12 @@ def evaluate_texts(
         if baselines and len(text) > 1:
             codes = baselines.codes(text, partial(watch, f"baselines, {split}"))
         for context in contexts:
-            score = model.score_prepared(text, context, partial(watch, f"{split}, {context}"))
+            score = model.score_prepared(
+                text,
+                context,
+                partial(watch, f"{split}, {context}"),
+                (documents or {}).get(split, ()),
+            )
             nats = score.nats / score.tokens
             records.append(
                 Evaluation(
@@ -224,6 +231,7 @@ def evaluate_splits(
         checkpoint=checkpoint,
         baselines=baselines,
         watch=watch,
+        documents={name: dataset.state_resets(name) for name in names},
     )
 
 

@@ -92,9 +92,10 @@ def _validation(
     if "validation" not in dataset.splits:
         return None
     ids, context = dataset.splits["validation"].ids, settings.training.validation_context
+    documents = dataset.state_resets("validation")
 
     def nats_per_token(progress: ShareCallback) -> float:
-        total = total_nats(model.model, model.compute, ids, context, progress)
+        total = total_nats(model.model, model.compute, ids, context, progress, documents)
         return total / (len(ids) - 1)
 
     return nats_per_token
