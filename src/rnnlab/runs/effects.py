@@ -27,6 +27,7 @@ LEARNED_VOCABULARY = Need(
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
 SEVERAL_TEXTS = Need(lambda s: len(s.data.corpus) > 1, "a corpus of several texts", "corpus")
+SHARES = Need(lambda s: s.data.split[0] < 1, "a split by shares with something held out", "split")
 TEXT_BEYOND = Need(
     lambda s: s.data.split[0] != 1 or s.data.corpus_limit > 0,
     "text beyond the training split", "split",
@@ -61,7 +62,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "bpe_size": (Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),),
     "vocabulary": (LEARNED_VOCABULARY, TEXT_BEYOND),
-    "split_at": (SEVERAL_TEXTS,),
+    "split_at": (SEVERAL_TEXTS, SHARES),
     "document_state": (SEVERAL_TEXTS,),
     "embedding_size": (
         Need(lambda s: s.model.input == "embedding", "input = 'embedding'", "input"),
