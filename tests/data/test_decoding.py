@@ -46,7 +46,8 @@ def expected(content: bytes, errors: str) -> str:
     except UnicodeDecodeError as error:
         return (
             f"a book is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}; "
-            "convert it, or use --errors replace"
+            "convert it, such as by iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by "
+            "--errors replace"
         )
     return text.removeprefix(BOM) or "a book is empty; a corpus needs text"
 

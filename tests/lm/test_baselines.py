@@ -33,7 +33,7 @@ def bits(train: str, text: str, validation: str = HELD_OUT) -> dict[str, float]:
 
 
 def test_every_baseline_is_there_and_the_ngram_says_which() -> None:
-    score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT * 20)
+    score = Baselines(TRAIN, HELD_OUT).score(HELD_OUT * 30)
     assert list(score) == list(EVERY)
     for name, record in score.items():
         extra = EVERY[name]
@@ -67,7 +67,7 @@ def test_unigram_is_the_discounted_frequency_of_every_character_and_the_code_for
 
 @pytest.mark.parametrize("name", ["xz", "bzip2"])
 @pytest.mark.parametrize(
-    "text", [HELD_OUT * 20, "né, 😀 — unlike all before" * 50], ids=["alike", "unlike"]
+    "text", [HELD_OUT * 30, "né, 😀 — unlike all before" * 60], ids=["alike", "unlike"]
 )
 def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
     name: str, text: str

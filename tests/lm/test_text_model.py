@@ -164,6 +164,14 @@ def test_empty_prefix_is_read_as_a_break_with_a_notice(
     assert len(model.generate(prefix, length=7)) == 7
 
 
+@pytest.mark.parametrize(("prefix", "read"), [("Été 2024 ?", "t"), ("Zoë", "zo")])
+def test_letters_that_the_text_rule_drops_from_a_prefix_are_told(make, prefix, read):
+    model = make(tokenizer=CharTokenizer.train("to zoo"), rule="letters")
+    text, _, notices = model.read_prefix(prefix)
+    assert text == read
+    assert notices == [f"prefix {prefix!r}: 'letters' reads it as {read!r}"]
+
+
 @pytest.mark.parametrize(
     ("kind", "prefix", "named"),
     [

@@ -85,7 +85,8 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
             _refuse_known_format(head, origin)
             raise CorpusError(
                 f"{origin} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
-                f"{start + error.start}; convert it, or use --errors replace"
+                f"{start + error.start}; convert it, such as by "
+                "iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by --errors replace"
             ) from None
         if text and not begun:
             begun, text = True, text.removeprefix(BYTE_ORDER_MARK)

@@ -78,9 +78,8 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             style="bold",
         )
     for name, baseline in first["baselines"].items():
+        # The other two units are those of the model's targets; only codes can be compared.
         row = [_title(name, baseline), f"{baseline['bits_per_character']:.3f}", "", ""]
-        if first["tokens"] + 1 == first["characters"]:  # otherwise the other units do not compare
-            row[2:] = [f"{baseline['nats_per_character']:.4f}", f"{baseline['perplexity']:.3f}"]
         if name in leads:
             row.append(lead_in_words(leads[name]))
         table.add_row(*row)

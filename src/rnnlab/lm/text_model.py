@@ -161,6 +161,8 @@ class TextModel:
                 notices.append(f"prefix {prefix!r}: {self.preprocessing!r} leaves nothing of it")
             notices.append(f"empty prefix: the model starts after {shown!r}")
             return "", start, notices
+        if letters_and_digits(text) != letters_and_digits(prefix):
+            notices.append(f"prefix {prefix!r}: {self.preprocessing!r} reads it as {text!r}")
         if missing := self.tokenizer.unknown_parts(text):
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -199,3 +201,8 @@ class TextModel:
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""
         return f"{self.tokenizer!r}, engine {self.compute.engine.name}\n{self.model!r}"
+
+
+def letters_and_digits(text: str) -> str:
+    """Return what a reader would miss if a text rule dropped it."""
+    return "".join(filter(str.isalnum, text.lower()))
