@@ -89,7 +89,7 @@ def test_a_run_directory_is_complete_and_learned_something(trained: tuple[Path, 
         "samples.txt", "curves.svg", ".lock",
     }  # fmt: skip
     assert printed.startswith("corpus    ")
-    assert "(file " in printed.splitlines()[0]
+    assert "corpus    file " in printed.splitlines()[0]
     assert printed.rstrip().endswith(f"run directory: {directory}")
     assert "\x1b" not in printed, "plain lines if the output is not a terminal"
     result = json.loads((directory / "result.json").read_text())

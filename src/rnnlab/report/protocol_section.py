@@ -85,7 +85,11 @@ def budget(records: Records) -> str:
     """Return how long a run is."""
     plan = records.plan
     given = plan.base.flat()
-    limits = [f"{number(given[name], 0)} {unit}" for name, unit in BUDGETS.items() if given[name]]
+    limits = [
+        f"{number(given[name], 0)} {unit if given[name] != 1 else unit.removesuffix('s')}"
+        for name, unit in BUDGETS.items()
+        if given[name]
+    ]
     words = f"{' or '.join(limits)}{', whichever is first' if limits[1:] else ''}"
     changed = [v.name for v in plan.variants if not BUDGETS.keys().isdisjoint(v.change)]
     others = f"a different budget: {listed(changed)}" if changed else ""
