@@ -1,6 +1,7 @@
 """The command line: what each command promises, and that the installed one is this one."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -329,7 +330,8 @@ def test_bench_prints_one_json_object(cli: Cli) -> None:
                "--rounds", "2", "--seconds", "0.01", "--cell", "gru",
                "--engine", "textbook", "builtin", "--json")  # fmt: skip
     result = json.loads(done.stdout)
-    assert done.stderr == ""
+    # Whether the machine is busy is not the test's to say.
+    assert re.sub("rnnlab: note: the machine is busy.*\n", "", done.stderr) == ""
     assert result.keys() == {"training", "generation", "machine"}
     rows = {row["engine"]: row for row in result["training"]}
     assert rows.keys() == {"textbook", "builtin"}
@@ -352,7 +354,7 @@ def test_text_files_need_no_flag(
     run = tmp_path / "run"
     done = cli("train", str(text_file), *TINY, "--num-epochs", "1", "--run-dir", str(run))
     assert done.returncode == 0, done.stderr
-    assert f"corpus    {text_file} (" in done.stdout
+    assert f"corpus    file {text_file}\n" in done.stdout
     measured = cli("evaluate", str(run), str(text_file), "--no-baselines")
     assert measured.stdout == cli(
         "evaluate", str(run), "--text", str(text_file), "--no-baselines"

@@ -24,10 +24,10 @@ the number of characters used."""
 SECONDS_PER_CHARACTER = 5e-6
 """Time for a character of the training text: 20 s for 4 million on a core of 2023."""
 
-MIN_COMPRESSED_CHARACTERS = 1000
+MIN_COMPRESSED_CHARACTERS = 100
 """Compressors are left out for shorter texts. Their files grow by whole bytes, xz's by four, and
 boundaries of blocks may move, so for a few characters the difference is noise and may be negative.
-Four bytes are 0.03 bits per character of the shortest text.
+Four bytes are 0.3 bits per character of the shortest text.
 """
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
