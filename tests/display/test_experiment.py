@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_records import VARIANTS, made_up_plan, made_up_records
+from made_up_search import BEST, go_through, search_plan
 
 from rnnlab.console import PlainConsole
 from rnnlab.display.experiment import ExperimentDisplay, duration
 from rnnlab.execution.executor import Job, RunEvent
+from rnnlab.execution.search import Search
+from rnnlab.experiments.optuna_study import plan_with_trials
+from rnnlab.experiments.records import Records, RunRecord
 from rnnlab.experiments.store import Store
+from rnnlab.experiments.verdicts import judge_claims
 
 
 def test_without_a_terminal_each_run_gets_a_line(make: Any, tmp_path: Path) -> None:
@@ -55,6 +61,43 @@ def test_the_live_table_shows_the_progress_of_each_run(make: Any, tmp_path: Path
         "cell=gru 1/2 seed 1, 37%",
     ]
     assert "0 of 2 runs done, unknown time left" in text
+
+
+def summary_of(records: Records, columns: int = 200) -> str:
+    out = io.StringIO()
+    console = PlainConsole(file=out, width=columns, highlight=False, soft_wrap=True)
+    display = ExperimentDisplay(console=console)
+    display.summary(records, judge_claims(records), Path("out"))
+    return out.getvalue()
+
+
+def test_one_seed_ends_in_a_table_and_not_in_verdicts() -> None:
+    text = summary_of(made_up_records(made_up_plan(seeds=1, timing=None), points=3))
+    assert "NOT SHOWN" not in text
+    assert "not enough for a test" not in text
+    assert text.count("With one seed, 4 comparisons cannot be tested.") == 1
+    rows = {name: line for name, *_ in VARIANTS for line in text.splitlines()
+            if line.strip().startswith(name)}  # fmt: skip
+    assert len(rows) == len(VARIANTS)
+    assert "2.1" in rows["GRU"]
+
+
+def test_several_seeds_end_in_verdicts() -> None:
+    text = summary_of(made_up_records(made_up_plan(seeds=3), points=3))
+    assert "SUPPORTED: " in text
+    assert "With one seed" not in text
+
+
+def test_a_search_prints_its_winner(content: dict[str, Any], tmp_path: Path) -> None:
+    plan, store = search_plan(content, 6, outcome=BEST), Store(tmp_path)
+    go_through(Search(plan, store))
+    found = plan_with_trials(plan, tmp_path)
+    outcomes = {run.id: store.outcome(run.id) or {} for run in found.runs}
+    runs = [RunRecord(run.id, run.variant, 0, "finished", outcomes=outcomes[run.id]["outcomes"])
+            for run in found.runs]  # fmt: skip
+    text = summary_of(Records(found, runs))
+    assert "best      The best of 6 finished trials: " in text
+    assert "learning_rate = " in text
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ def numbers(item: Illustration) -> list[int]:
 
 def test_learning_curves_are_grouped_and_repeat_the_reference(records: Records) -> None:
     made = learning_curves(records)
-    assert [item.caption for item in made] == ["Cells", "Batches", "Regularisation and size"]
+    assert [item.caption for item in made] == [
+        "Learning curves: cells", "Learning curves: batches",
+        "Learning curves: regularisation and size",
+    ]  # fmt: skip
     assert [numbers(item) for item in made] == [
         [1, 2, 3, 4], [1, 5, 6, 7], [1, 8, 9, 10, 11, 12],
     ]  # fmt: skip
@@ -46,8 +49,9 @@ def test_every_variant_is_drawn_once_in_parts_that_can_be_told_apart() -> None:
     )  # fmt: skip
     made = learning_curves(made_up_records(plan, points=5))
     assert [item.caption for item in made] == [
-        "All, 1 of 4", "All, 2 of 4", "All, 3 of 4", "All, 4 of 4", "1 of 3", "2 of 3", "3 of 3",
-    ]  # fmt: skip
+        *(f"Learning curves: all, {part} of 4" for part in range(1, 5)),
+        *(f"Learning curves, {part} of 3" for part in range(1, 4)),
+    ]
     assert all(len(item.key) <= SERIES + 1 for item in made)
     drawn = [number for item in made for number in numbers(item)]
     assert sorted(set(drawn)) == list(range(1, 37))
@@ -60,12 +64,31 @@ def test_the_n_gram_is_drawn_only_if_it_has_one_figure_for_the_validation_split(
     plan = made_up_plan(base={**records.plan.settings.base, "split": (0.9, 0.1, 0.0)}, seeds=2)
     untested = made_up_records(plan, points=3)
     assert labels(learning_curves(untested)[0].plots[0]).endswith("6-gram 2.140")
-    assert "dashed line" in explanations.about_curves(untested)
+    assert "dashed line" in explanations.about_curves(untested, panels=3)
     assert "gram" not in learning_curves(records)[0].plots[0], "it is of the test split"
-    assert "dashed line" not in explanations.about_curves(records)
+    assert "dashed line" not in explanations.about_curves(records, panels=3)
     first = replace(untested.runs[0], baselines={"5-gram": 2.3})
     mixed = replace(untested, runs=[first, *untested.runs[1:]])
     assert "gram" not in learning_curves(mixed)[0].plots[0]
+
+
+def test_captions_say_only_what_is_on_the_page() -> None:
+    """Of one seed, one panel and no held-out text."""
+    variants = [{"name": "LSTM"}, {"name": "GRU", "change": {"cell": "gru"}}]
+    made = made_up_records(made_up_plan(variant=variants, claim=[], seeds=1, timing=None), points=3)
+    runs = [replace(r, curves={"training": r.curves["training"]}) for r in made.runs]
+    made = replace(made, runs=runs)
+    about = explanations.about_curves(made, panels=1)
+    for absent in ("Means", "interval", "Held-out", "grey", "geometric", "All plots"):
+        assert absent not in about
+    assert [item.caption for item in learning_curves(made)] == ["Learning curves"]
+    assert "seeds" not in explanations.about_flow(made)
+    speed = speed_and_quality(made)
+    assert speed is not None
+    assert "interval" not in speed.caption
+    assert "hollow" not in speed.caption.lower()
+    search = explanations.about_slices(hollow=False, without_figure=False)
+    assert search == "Each point is a finished trial, the diamond is the best."
 
 
 def test_a_variant_that_never_finished_is_not_drawn(records: Records) -> None:

@@ -115,5 +115,29 @@ def test_an_experiment_that_has_not_begun_has_no_machine(records: Records) -> No
 def test_seed_and_machine_settings_are_not_listed_as_shared(records: Records, hidden: str) -> None:
     found = {name: (value, named) for name, value, named in base_settings(records)}
     assert hidden not in found
-    assert found["hidden_size"] == ("256", True)
-    assert found["batch_size"] == ("32", False)
+    assert found["num_epochs"] == ("100", True)
+    assert found["num_layers"] == ("1", False)
+
+
+def test_settings_that_vary_are_not_listed_as_shared(records: Records) -> None:
+    varied = {name for variant in records.plan.variants for name in variant.change}
+    assert {"cell", "hidden_size", "learning_rate", "batch_size", "dropout"} <= varied
+    assert not varied & {name for name, *_ in base_settings(records)}
+    unless = dict(protocol(records, []))["Unless changed"]
+    assert "hidden_size = 256" in unless
+    assert "learning_rate = 1," in unless
+
+
+def test_what_all_variants_change_in_the_same_way_is_shared() -> None:
+    changes = [{"cell": cell, "hidden_size": 64} for cell in ("lstm", "gru")]
+    variants = [{"name": change["cell"], "change": change} for change in changes]
+    made = made_up_records(made_up_plan(variant=variants, claim=[], seeds=2), points=3)
+    found = {name: value for name, value, _ in base_settings(made)}
+    assert found["hidden_size"] == "64"
+    assert "cell" not in found
+
+
+def test_variants_that_read_another_text_are_named() -> None:
+    variants = [{"name": "char"}, {"name": "word", "change": {"tokenizer": "word"}}]
+    made = made_up_records(made_up_plan(variant=variants, claim=[], seeds=2), points=3)
+    assert "variants differ in tokenizer" in dict(protocol(made, []))["Text"]

@@ -94,6 +94,17 @@ def test_a_quick_version_says_so(records: Records, verdicts: list[ClaimVerdict])
     assert make_report(records, verdicts).warning == ""
 
 
+def test_claims_that_one_seed_leaves_untested_are_counted_and_not_listed() -> None:
+    made = made_up_records(made_up_plan(seeds=1, timing=None), points=3)
+    found = make_report(made, judge_claims(made))
+    assert found.verdicts == []
+    assert found.tally == ""
+    assert "So 4 claims are not tested; that needs several seeds." in found.remarks
+    timed = made_up_records(made_up_plan(seeds=1), points=3)
+    (claim,) = make_report(timed, judge_claims(timed)).verdicts
+    assert claim.text.startswith("A larger batch"), "speed has a test over the rounds"
+
+
 def test_comparisons_without_a_claim_are_not_called_claims() -> None:
     made = made_up_records(made_up_plan(claim=[]), points=3)
     assert make_report(made, judge_claims(made)).tally.startswith("11 comparisons: ")

@@ -50,8 +50,28 @@ def test_labels_cover_neither_points_nor_each_other(count: int) -> None:
             assert abs(x - other[0]) >= 1.2 * TEXT or abs(y - other[1]) >= TEXT
 
 
-def test_labels_of_equal_points_get_different_places() -> None:
-    assert len(set(label_places([(0.0, 0.0)] * 8, list("12345678")))) == 8
+@pytest.mark.parametrize("spread", [0.0, 3.0, 20.0])
+def test_labels_of_points_on_one_spot_do_not_cover_each_other(spread: float) -> None:
+    rng = np.random.default_rng(1)
+    points = [(200 + float(x), 150 + float(y)) for x, y in rng.uniform(0, 1, (20, 2)) * spread]
+    places = label_places(points, [str(n) for n in range(20)], (46, 38, 370, 286))
+    for i, (x, y) in enumerate(places):
+        for px, py in places[:i]:
+            assert abs(x - px) >= 1.2 * TEXT / 2 or abs(y - py) >= TEXT
+        assert 40 < x < 376
+        assert 32 < y < 292
+
+
+def test_a_label_far_from_its_point_is_connected_with_it() -> None:
+    same = Mean(1e5, 1e5, 1e5), Mean(2.0, 2.0, 2.0)
+    scales = scale_for("tokens/s", [1e4, 1e6], log=True), scale_for("bits", [1.0, 3.0])
+    drawn = [
+        scatter_plot("speed", *scales, [Point(n, f"v{n}", 1, *same) for n in range(count)])
+        for count in (1, 15)
+    ]
+    lines = [plot.count("stroke-width: 0.5") for plot in drawn]
+    assert lines[0] == 0
+    assert lines[1] >= 5
 
 
 def test_trials_the_best_and_those_without_a_figure_are_drawn() -> None:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.console import PlainConsole, counted
+from rnnlab.console import PlainConsole, counted, visible
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.experiment import ExperimentWatcher
 from rnnlab.experiments.comparison import ClaimVerdict
@@ -20,6 +20,9 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.store import Store
+from rnnlab.report.outcome_table import OutcomeTable, outcome_table
+from rnnlab.report.report import tested
+from rnnlab.report.search_section import search_section
 from rnnlab.runs.files import METRICS
 
 TAIL_BYTES = 4096
@@ -107,11 +110,21 @@ class ExperimentDisplay(ExperimentWatcher):
         shown = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         tell = self.console.tell
         tell("runs", shown)
-        for verdict in verdicts if statuses["finished"] else ():
+        judged = tested(records, verdicts) if statuses["finished"] else ()
+        for verdict in judged:
             self.console.print()
             tell("", f"{verdict.verdict.upper()}: {verdict.text}", column=0)
             for compared in verdict.compared:
                 tell("", compared.sentence, column=2)
+        if statuses["finished"] and len(judged) < len(verdicts):
+            self.console.print(text_table(outcome_table(records)))
+            untested = counted(len(verdicts) - len(judged), "comparison")
+            tell("", f"With one seed, {untested} cannot be tested.", column=0)
+        if records.plan.settings.search and (found := search_section(records)):
+            self.console.print()
+            tell("best", found.summary)
+            for line in found.best_settings:
+                tell("", line)
         self.console.print()
         tell("report", str(folder / "report.html"))
         tell("", str(folder / "report.md"))
@@ -157,6 +170,18 @@ class ExperimentDisplay(ExperimentWatcher):
             except (ValueError, KeyError):  # an evaluation, or a line that is being written
                 continue
         return "started"
+
+
+def text_table(table: OutcomeTable) -> Table:
+    """Return a report's table of outcomes for a terminal."""
+    shown = Table(box=SIMPLE, padding=(0, 1))
+    shown.add_column("")
+    for column in table.columns:
+        shown.add_column(column.label, justify="right", vertical="bottom")
+    for row in table.rows:
+        cells = [f"{cell.mean} {cell.spread}".strip() if cell else "" for cell in row.cells]
+        shown.add_row(visible(row.name), *cells)
+    return shown
 
 
 def duration(seconds: float) -> str:

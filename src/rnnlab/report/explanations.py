@@ -1,5 +1,7 @@
 """Sentences that say how to read the report, its table of outcomes and its figures."""
 
+from collections.abc import Sequence
+
 from rnnlab.console import counted
 from rnnlab.experiments.outcomes import Outcome
 from rnnlab.experiments.records import Records
@@ -44,8 +46,13 @@ def warning(records: Records) -> str:
     return ""
 
 
-def table_remarks(records: Records, table: OutcomeTable, *, paired: bool) -> list[str]:
-    """Return how to read the table of outcomes; `paired`: the report has verdicts."""
+def table_remarks(
+    records: Records, table: OutcomeTable, *, paired: bool, untested: int = 0
+) -> list[str]:
+    """Return how to read the table of outcomes.
+
+    paired: the report has verdicts. untested: how many claims one seed leaves without a test.
+    """
     settings = records.plan.settings
     timed = any(column.timed for column in table.columns)
     separately = timed and records.timed_separately
@@ -58,6 +65,11 @@ def table_remarks(records: Records, table: OutcomeTable, *, paired: bool) -> lis
     remarks = [
         (intervals, f"Mean ± half a 95% t interval, {listed(over)}."),
         (not several, "With one seed, nothing is known about how much the figures vary."),
+        (
+            untested,
+            f"So {counted(untested, 'claim')} {'is' if untested == 1 else 'are'} not tested; that "
+            "needs several seeds.",
+        ),
         (
             ratios and intervals,
             f"For {ratios} the mean is geometric and the interval relative; ×/÷ gives the factor "
@@ -85,7 +97,7 @@ def table_remarks(records: Records, table: OutcomeTable, *, paired: bool) -> lis
             "figures are not compared.",
         ),
         (
-            not table.has_best,
+            not table.has_best and intervals and len(records.plan.variants) > 1,
             "Nothing is bold: in no column is one variant shown to be better than every other.",
         ),
         (is_ranked(records), f"Rows are sorted by {table.columns[0].label}, the best first."),
@@ -102,26 +114,85 @@ def table_remarks(records: Records, table: OutcomeTable, *, paired: bool) -> lis
     return [remark for applies, remark in remarks if applies]
 
 
-def about_curves(records: Records) -> str:
-    """Return how to read the learning curves."""
-    plan = records.plan
+def about_curves(records: Records, *, panels: int) -> str:
+    """Return how to read the learning curves, which are in so many panels."""
+    plan, several = records.plan, len(records.plan.settings.seeds) > 1
     number = [variant.name for variant in plan.variants].index(plan.reference) + 1
+    drawn = {name for run in records.runs if run.status == "finished"
+             for name, points in run.curves.items() if points}  # fmt: skip
     level = "; the dashed line is an n-gram on the same text" if shown_ngram(records) else ""
-    return (
-        "Means over the finished seeds, with 95% t intervals as bands. Held-out figures are of the "
-        f"validation split, context {plan.base.training.validation_context}{level}. Training "
-        "perplexity is a geometric mean on a logarithmic axis. All plots have the same axes; "
-        "losses of the first steps may be above them. Each line ends in the number of its variant. "
-        f"The thin grey line is {number}, {plan.reference}, for comparison."
-    )
+    context = plan.base.training.validation_context
+    axes = "All plots have the same axes; losses" if panels > 1 else "Losses"
+    geometric = "a geometric mean" if several else "drawn"
+    return _joined([
+        (several, "Means over the finished seeds, with 95% t intervals as bands."),
+        (
+            "held_out" in drawn,
+            f"Held-out figures are of the validation split, context {context}{level}.",
+        ),
+        ("training" in drawn, f"Training perplexity is {geometric} on a logarithmic axis."),
+        (True, f"{axes} of the first steps may be above them."
+               if panels > 1 else f"{axes} of the first steps may be above the axes."),
+        (True, "Each line ends in the number of its variant."),
+        (panels > 1, f"The thin grey line is {number}, {plan.reference}, for comparison."),
+    ])  # fmt: skip
 
 
-def about_speed(records: Records, quality: Outcome) -> str:
-    """Return how to read the plot of speed against quality."""
+def about_flow(records: Records) -> str:
+    """Return how to read the plots of gradient flow."""
+    return _joined([
+        (
+            True,
+            "How strongly the loss at time T depends on the state k steps earlier: the norm of its "
+            "gradient with respect to that state, averaged over stretches of the training text, on "
+            "a logarithmic axis.",
+        ),
+        (
+            len(records.plan.settings.seeds) > 1,
+            "Lines are geometric means over the seeds; bands extend from the smallest to the "
+            "largest.",
+        ),
+        (
+            True,
+            "On a straight line down the gradient vanishes exponentially, on one up it explodes. "
+            "This is the gradient with respect to h alone: what an LSTM passes on in c is held "
+            "fixed.",
+        ),
+    ])  # fmt: skip
+
+
+def about_slices(*, hollow: bool, without_figure: bool) -> str:
+    """Return how to read the plots of a search."""
+    return _joined([
+        (True, "Each point is a finished trial, the diamond is the best."),
+        (hollow, "A hollow point lies outside of the axis."),
+        (
+            without_figure,
+            "A stroke at the upper edge is a trial without a figure: it ended early, by pruning or "
+            "divergence, or has not ended.",
+        ),
+    ])  # fmt: skip
+
+
+def about_speed(records: Records, quality: Outcome, *, intervals: bool, hollow: bool) -> str:
+    """Return how to read the plot of speed against quality.
+
+    intervals: any point has one. hollow: any point lies outside of the axes.
+    """
     corner = "lower right" if quality.better == "lower" else "upper right"
-    return (
-        f"Training speed in tokens per second, on a logarithmic axis, against {quality.label}. "
-        "Means with their 95% t intervals, which are cut off at the axes; a hollow point lies "
-        f"outside of them. Variants that are fast and good are at the {corner}."
-        f"{'' if records.timed_separately else f' {SHARED}'}"
-    )
+    return _joined([
+        (
+            True,
+            "Training speed in tokens per second, on a logarithmic axis, against "
+            f"{quality.label}.",
+        ),
+        (intervals, "Means with their 95% t intervals, which are cut off at the axes."),
+        (hollow, "A hollow point lies outside of the axes."),
+        (True, f"Variants that are fast and good are at the {corner}."),
+        (not records.timed_separately, SHARED),
+    ])  # fmt: skip
+
+
+def _joined(sentences: Sequence[tuple[object, str]]) -> str:
+    """Join the sentences that apply."""
+    return " ".join(words for applies, words in sentences if applies)

@@ -14,11 +14,18 @@ from rnnlab.experiments.records import Points, Records, RunRecord
 from rnnlab.experiments.settings import Range
 from rnnlab.report import explanations
 from rnnlab.report.curve_bands import Band, Summary, band, geometric_range, geometric_t_band, t_band
-from rnnlab.report.formatting import sentence, setting
+from rnnlab.report.formatting import setting
 from rnnlab.report.line_plot import Level, Line, line_plot, line_swatch
 from rnnlab.report.outcome_table import grouped, shown_ngram, summarised
 from rnnlab.report.scales import Scale, scale_for, without_outliers
-from rnnlab.report.scatter_plot import Mean, Point, marker_swatch, scatter_plot, slice_plot
+from rnnlab.report.scatter_plot import (
+    Mean,
+    Point,
+    is_inside,
+    marker_swatch,
+    scatter_plot,
+    slice_plot,
+)
 from rnnlab.report.search_section import SearchSection
 from rnnlab.report.svg_plot import SERIES, Plot
 
@@ -56,20 +63,24 @@ class Figures:
     curves: list[Illustration]
     about_curves: str
     gradient_flow: list[Illustration]
+    about_flow: str
     speed: Illustration | None
     slices: list[Markup]
     """The outcome of a search against each of its settings."""
+    about_slices: str
 
 
 def draw_figures(records: Records, search: SearchSection | None) -> Figures:
     """Draw all figures of the records, and those of a search."""
-    curves = learning_curves(records)
+    curves, flow = learning_curves(records), gradient_flow(records)
     return Figures(
         curves,
-        explanations.about_curves(records) if curves else "",
-        gradient_flow(records),
+        explanations.about_curves(records, panels=len(curves)) if curves else "",
+        flow,
+        explanations.about_flow(records) if flow else "",
         speed_and_quality(records),
         search_slices(search) if search else [],
+        about_slices(search) if search else "",
     )
 
 
@@ -88,7 +99,7 @@ def learning_curves(records: Records) -> list[Illustration]:
     if training:
         values = _late(training, FAR_PERPLEXITY)
         sides.append((training, scale_for("training perplexity", values, log=True), None))
-    return _illustrations(records, "curves", "epochs", sides)
+    return _illustrations(records, "curves", "Learning curves", "epochs", sides)
 
 
 def gradient_flow(records: Records) -> list[Illustration]:
@@ -101,7 +112,7 @@ def gradient_flow(records: Records) -> list[Illustration]:
         for stage, bands in stages.items()
         if bands
     ]
-    return _illustrations(records, "flow", "time steps back, k", sides)
+    return _illustrations(records, "flow", "Gradient flow", "time steps back, k", sides)
 
 
 def speed_and_quality(records: Records) -> Illustration | None:
@@ -125,21 +136,37 @@ def speed_and_quality(records: Records) -> Illustration | None:
     speeds = without_outliers([point.x.mean for point in points], log=True)
     log = quality.is_ratio
     qualities = without_outliers([point.y.mean for point in points], log=log)
-    plot = scatter_plot(
-        "speed",
-        scale_for("tokens/s", speeds, log=True, margin=0.06),
-        scale_for(quality.label, qualities, log=log, margin=0.08),
-        points,
-    )
+    across = scale_for("tokens/s", speeds, log=True, margin=0.06)
+    up = scale_for(quality.label, qualities, log=log, margin=0.08)
+    plot = scatter_plot("speed", across, up, points)
     key = [KeyEntry(p.number, p.name, marker_swatch(p.series)) for p in points]
-    return Illustration(explanations.about_speed(records, quality), [plot], key)
+    caption = explanations.about_speed(
+        records, quality,
+        intervals=any(p.x.low < p.x.high or p.y.low < p.y.high for p in points),
+        hollow=any(not is_inside(p, across, up) for p in points),
+    )  # fmt: skip
+    return Illustration(caption, [plot], key)
+
+
+def about_slices(search: SearchSection) -> str:
+    """Return how to read the plots of a search."""
+    y = _outcome_scale(search)
+    values = [value for _, value in search.trials]
+    return explanations.about_slices(
+        hollow=any(not y.low <= value <= y.high for value in values),
+        without_figure=bool(search.without_figure),
+    )
+
+
+def _outcome_scale(search: SearchSection) -> Scale:
+    log = search.outcome.is_ratio
+    shown = without_outliers([value for _, value in search.trials], log=log)
+    return scale_for(search.outcome.label, shown, log=log, margin=0.08)
 
 
 def search_slices(search: SearchSection) -> list[Markup]:
     """Draw a search's outcome against each of its settings."""
-    log = search.outcome.is_ratio
-    shown = without_outliers([value for _, value in search.trials], log=log)
-    y = scale_for(search.outcome.label, shown, log=log, margin=0.08)
+    y = _outcome_scale(search)
     plots = []
     for index, (name, span) in enumerate(search.space.items()):
         if span.choices:
@@ -158,9 +185,12 @@ Side = tuple[dict[str, Band], Scale, Level | None]
 
 
 def _illustrations(
-    records: Records, name: str, x_label: str, sides: list[Side]
+    records: Records, name: str, what: str, x_label: str, sides: list[Side]
 ) -> list[Illustration]:
-    """Draw an illustration for each panel, all with the same x axis from 0 to the last value."""
+    """Draw an illustration for each panel, all with the same x axis from 0 to the last value.
+
+    name: begins the ids of its plots. what: begins its caption.
+    """
     if not sides:
         return []
     last = max(float(each.x[-1]) for bands, *_ in sides for each in bands.values())
@@ -177,7 +207,7 @@ def _illustrations(
                 plots.append(line_plot(f"{name}-{index}-{side}", empty[side], lines, level))
         key = [KeyEntry(number, variant, line_swatch(series))
                for number, variant, series in members if variant in drawn]  # fmt: skip
-        illustrations.append(Illustration(sentence(title), plots, key))
+        illustrations.append(Illustration(f"{what}{title}", plots, key))
     return illustrations
 
 
@@ -212,8 +242,8 @@ def _panels(
 ) -> Iterator[tuple[str, list[tuple[int, str, int]]]]:
     """Cut groups into parts of about the same size that one plot can tell apart.
 
-    Yield the title of each, and (number, variant, series) of its lines: in front the reference, as
-    series 0, if it is not one of the others.
+    Yield what its caption ends in, and (number, variant, series) of its lines: in front the
+    reference, as series 0, if it is not one of the others.
     """
     names = [variant.name for variant in records.plan.variants]
     reference = (names.index(records.plan.reference) + 1, records.plan.reference, 0)
@@ -225,8 +255,8 @@ def _panels(
             lines = [(*member, series) for series, member in enumerate(chosen, start=1)]
             if reference[:2] not in chosen:
                 lines.insert(0, reference)
-            which = f"{part + 1} of {parts}" if parts > 1 else ""
-            yield ", ".join(filter(None, (title, which))), lines
+            which = f", {part + 1} of {parts}" if parts > 1 else ""
+            yield (f": {title}" if title else "") + which, lines
 
 
 def _mean(records: Records, variant: str, outcome: str) -> Mean | None:

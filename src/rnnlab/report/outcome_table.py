@@ -67,7 +67,7 @@ class OutcomeTable:
 def outcome_table(records: Records) -> OutcomeTable:
     """Make the table of a plan's outcomes."""
     plan = records.plan
-    columns = tuple(OUTCOMES[name] for name in plan.settings.outcomes)
+    columns = shown_outcomes(records)
     best = {column: shown_best(records, column) for column in columns}
 
     def row(number: int, variant: VariantSettings) -> OutcomeRow:
@@ -87,6 +87,13 @@ def outcome_table(records: Records) -> OutcomeTable:
     if baselines and any(column.name in HELD_OUT for column in columns):
         groups.append(("Baselines", baselines))
     return OutcomeTable(columns, tuple(groups))
+
+
+def shown_outcomes(records: Records) -> tuple[Outcome, ...]:
+    """Return the outcomes that the file asks for, then the others that its claims test."""
+    plan = records.plan
+    tested = [each.outcome for claim in plan.claims for each in claim.comparison]
+    return tuple(OUTCOMES[name] for name in dict.fromkeys([*plan.settings.outcomes, *tested]))
 
 
 def grouped(variants: tuple[VariantSettings, ...]) -> dict[str, list[Numbered]]:
@@ -132,7 +139,7 @@ def shown_best(records: Records, outcome: Outcome) -> str | None:
     best = scaled.pop(name)
     if len(best) < _planned(records, outcome):
         return None
-    level = LEVEL / ((len(plan.variants) - 1) * len(plan.settings.outcomes))
+    level = LEVEL / ((len(plan.variants) - 1) * len(shown_outcomes(records)))
     for other in scaled.values():
         differences = [best[seed] - other[seed] for seed in best.keys() & other.keys()]
         if len(differences) < 2 or 2 * t_test(differences, alternative=better) > level:

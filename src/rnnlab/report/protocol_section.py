@@ -9,10 +9,15 @@ from rnnlab.console import counted
 from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.plan import NOT_IN_THE_ID
 from rnnlab.experiments.records import Records
-from rnnlab.report.formatting import listed, number, setting, span
+from rnnlab.report.formatting import assigned, listed, number, setting, span
 
 ProtocolRows = list[tuple[str, str]]
 """(term, description)."""
+
+TEXT_SETTINGS = (
+    "corpus", "preprocessing", "corpus_limit", "tokenizer", "vocabulary", "min_frequency",
+    "max_vocabulary", "bpe_size",
+)  # fmt: skip
 
 BUDGETS = {"num_epochs": "epochs", "max_tokens": "tokens", "max_seconds": "seconds"}
 
@@ -21,24 +26,18 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
     """Return what a reader needs to know to judge the figures, and to produce them again."""
     base, settings = records.plan.base, records.plan.settings
     rows = [
-        ("Text", _text(base) + _checksums(records)),
-        ("Split", _split(base) + _sizes(records)),
-        ("Held out", _held_out(base)),
+        ("Text", _text(base) + _differing(records, *TEXT_SETTINGS) + _checksums(records)),
+        ("Split", _split(base) + _differing(records, "split") + _sizes(records)),
+        ("Held out", _held_out(base) + _differing(records, "validation_context")),
         (
             "Training perplexity",
             "of the training text, mean over the last complete epoch, with dropout, while the "
             "weights change; it says little about new text",
         ),
         ("Budget of a run", budget(records)),
+        *_base_values(records),
         ("Seeds", f"{span(settings.seeds)}, the same for every variant"),
-        (
-            "Intervals",
-            "95% t intervals over seeds"
-            f"{' (speed: over rounds)' if records.timed_separately else ''}; of logarithms if "
-            "values are compared by their ratio, so that the mean is geometric. Each interval is "
-            "uncorrected: it may exclude equality although the verdict, corrected for all "
-            "comparisons, is that no difference is shown",
-        ),
+        *_intervals(records, verdicts),
         ("One text", _one_text(records)),
         ("Comparisons", _comparisons(verdicts)),
         ("Speed", _speed(records)),
@@ -73,12 +72,53 @@ def machine(records: Records) -> ProtocolRows:
 
 def base_settings(records: Records) -> list[tuple[str, str, bool]]:
     """Return settings that all runs share: name, value, whether the experiment's file names it."""
-    named = records.plan.settings.base
+    plan, varied = records.plan, varied_settings(records)
+    shared = plan.runs[0].settings if plan.runs else plan.base
     return [
-        (name, setting(value), name in named)
-        for name, value in records.plan.base.flat().items()
-        if name not in ("seed", *NOT_IN_THE_ID)
+        (name, setting(value), name in plan.settings.base)
+        for name, value in shared.flat().items()
+        if name not in ("seed", *varied, *NOT_IN_THE_ID)
     ]
+
+
+def varied_settings(records: Records) -> set[str]:
+    """Return the names of the settings that differ between runs, or that a search may change."""
+    search, runs = records.plan.settings.search, [run.settings for run in records.plan.runs]
+    names = set(search.settings) if search else set()
+    first = runs[0].flat() if runs else {}
+    for run in runs:
+        names |= {name for name, value in run.flat().items() if value != first[name]}
+    return names
+
+
+def _intervals(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows:
+    """Return what intervals are of; nothing if there are none."""
+    over = ["over seeds"] * (len(records.plan.settings.seeds) > 1)
+    over += ["of speed over rounds"] * records.timed_separately
+    if not over:
+        return []
+    corrected = (
+        ". Each interval is uncorrected: it may exclude equality although the verdict, corrected "
+        "for all comparisons, is that no difference is shown"
+    )
+    return [(
+        "Intervals",
+        f"95% t intervals {listed(over)}; of logarithms if values are compared by their ratio, so "
+        f"that the mean is geometric{corrected if verdicts else ''}",
+    )]  # fmt: skip
+
+
+def _base_values(records: Records) -> ProtocolRows:
+    """Return the values of settings that vary, for the variants that leave them as they are."""
+    varied, base = varied_settings(records), records.plan.base.flat()
+    values = {name: value for name, value in base.items() if name in varied - {"seed"}}
+    return [("Unless changed", assigned(values))] if values else []
+
+
+def _differing(records: Records, *names: str) -> str:
+    """Say in which of these settings variants differ from what is described; "" if in none."""
+    varied = [name for name in names if name in varied_settings(records)]
+    return f"; variants differ in {listed(varied)}" if varied else ""
 
 
 def budget(records: Records) -> str:

@@ -80,8 +80,9 @@ class Report:
 
 def make_report(records: Records, verdicts: Sequence[ClaimVerdict]) -> Report:
     """Gather all that a report says about the records."""
-    plan = records.plan
-    table = outcome_table(records)
+    plan, table = records.plan, outcome_table(records)
+    asked_verdicts, verdicts = verdicts, tested(records, verdicts)
+    untested = len(asked_verdicts) - len(verdicts)
     samples = _samples(records)
     finished = any(run.status == "finished" for run in records.runs)
     asked = finished and bool(plan.settings.phrases)
@@ -93,7 +94,9 @@ def make_report(records: Records, verdicts: Sequence[ClaimVerdict]) -> Report:
         verdicts=verdicts,
         tally=_tally(records, verdicts),
         table=table,
-        remarks=explanations.table_remarks(records, table, paired=bool(verdicts)),
+        remarks=explanations.table_remarks(
+            records, table, paired=bool(verdicts), untested=untested
+        ),
         has_figures=finished,
         search=search_section(records) if plan.settings.search else None,
         samples=samples,
@@ -104,6 +107,13 @@ def make_report(records: Records, verdicts: Sequence[ClaimVerdict]) -> Report:
         settings=base_settings(records),
         command=records.command,
     )
+
+
+def tested(records: Records, verdicts: Sequence[ClaimVerdict]) -> Sequence[ClaimVerdict]:
+    """Leave out the claims of which one seed cannot show anything."""
+    if len(records.plan.settings.seeds) > 1:
+        return verdicts
+    return [claim for claim in verdicts if any(each.interval for each in claim.compared)]
 
 
 def _extent(records: Records) -> str:

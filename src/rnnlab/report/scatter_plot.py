@@ -1,17 +1,25 @@
 """Plots of points: variants by two outcomes, and trials by a setting and an outcome."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.markers import TICKDOWN, MarkerStyle
+from numpy.typing import NDArray
 
 from rnnlab.report.scales import Scale
 from rnnlab.report.svg_plot import INK, MIDDLE, MUTED, TEXT, Plot, series_colour
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 """By series, from 1."""
+
+RINGS = 12
+"""How many rings around a point are searched for a free place for its label."""
+
+LEADER_FROM = 1.9 * TEXT
+"""A label farther from its point than this, in pixels, is connected with it by a line."""
 
 SIZE, TRIAL_SIZE, BEST_SIZE, STROKE = 6.0, 5.0, 8.0, 7.0
 """Sizes in pixels: a variant, a trial, the best trial, a trial without a figure."""
@@ -45,19 +53,23 @@ def scatter_plot(name: str, x: Scale, y: Scale, points: Sequence[Point]) -> Mark
     plot = Plot(x, y, height=320)
     means = np.array([(point.x.mean, point.y.mean) for point in points])
     shown = np.clip(means, [x.low, y.low], [x.high, y.high])
-    for point, mean, place in zip(points, means, shown, strict=True):
+    for point, place in zip(points, shown, strict=True):
         colour = series_colour(point.series)
         for xs, ys in (((point.x.low, point.x.high), (point.y.mean, point.y.mean)),
                        ((point.x.mean, point.x.mean), (point.y.low, point.y.high))):  # fmt: skip
             plot.axes.plot(x.near(xs), y.near(ys), color=colour, linewidth=0.9)
-        inside = bool((mean == place).all())
+        inside = is_inside(point, x, y)
         plot.axes.plot(
             *place, MARKERS[point.series - 1], color=colour, markersize=SIZE, clip_on=False,
             fillstyle="full" if inside else "none", markeredgewidth=0 if inside else 1.2,
         )  # fmt: skip
     labels = [str(point.number) for point in points]
-    centres = label_places([plot.pixels(*place) for place in shown], labels)
-    for text, (px, py) in zip(labels, centres, strict=True):
+    box = plot.axes.bbox
+    centres = label_places(
+        [plot.pixels(*place) for place in shown], labels, (box.x0, box.y0, box.x1, box.y1)
+    )
+    for text, (px, py), place in zip(labels, centres, shown, strict=True):
+        leader(plot, place, (px, py))
         plot.text(px, py - MIDDLE, text, INK, "middle")
     told = ", ".join(f"{p.name} {p.y.mean:.4g} at {p.x.mean:,.4g}" for p in points)
     return plot.svg(name, f"{y.label} against {x.label}: {told}")
@@ -97,23 +109,48 @@ def slice_plot(
     return plot.svg(name, f"{y.label} against {x.label}; the best: {told}")
 
 
-def label_places(
-    points: Sequence[tuple[float, float]], labels: Sequence[str]
-) -> list[tuple[float, float]]:
-    """Find a centre for each label next to its point where it covers neither points nor labels.
+def is_inside(point: Point, x: Scale, y: Scale) -> bool:
+    """Whether a point lies inside of the axes."""
+    return x.low <= point.x.mean <= x.high and y.low <= point.y.mean <= y.high
 
-    Each takes the first free place around its point, nearest first; if none is free, the one that
-    covers least. All in pixels.
+
+def leader(plot: Plot, place: NDArray[np.float64], centre: tuple[float, float]) -> None:
+    """Draw a thin line from a point to its label, if the label is not next to it."""
+    px, py = plot.pixels(*place)
+    if math.dist((px, py), centre) > LEADER_FROM:
+        share = 1 - 0.7 * TEXT / math.dist((px, py), centre)  # it ends in front of the label
+        end = px + share * (centre[0] - px), py + share * (centre[1] - py)
+        ends = plot.axes.transData.inverted().transform([(px, py), end])
+        plot.axes.plot(*ends.T, color=MUTED, linewidth=0.5, zorder=0.5)
+
+
+def label_places(
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[str],
+    inside: tuple[float, float, float, float] = (-math.inf, -math.inf, math.inf, math.inf),
+) -> list[tuple[float, float]]:
+    """Find a centre for each label near its point where it covers neither points nor labels.
+
+    Each takes the first free place on rings around its point, nearest first; if none is free, the
+    one that covers least. inside: left, bottom, right and top of where labels may be beyond the
+    first ring. All in pixels.
     """
     taken: list[Box] = [(px, py, SIZE, SIZE) for px, py in points]
+    left, bottom, right, top = inside
     found = []
     for (px, py), text in zip(points, labels, strict=True):
         width, height = 0.62 * TEXT * len(text), TEXT
         boxes: list[Box] = []
-        for reach in (1.0, 1.7, 2.6):
+        for ring in range(RINGS):
+            reach = 1 + 0.8 * ring
             dx, dy = reach * (SIZE + width) / 2 + 2, reach * (SIZE + height) / 2 + 2
-            steps = (dx, 0), (-dx, 0), (0, dy), (0, -dy), (dx, dy), (dx, -dy), (-dx, dy), (-dx, -dy)
-            boxes += [(px + sx, py + sy, width, height) for sx, sy in steps]
+            for turn in range(8 + 4 * ring):
+                angle = 2 * math.pi * turn / (8 + 4 * ring)
+                cx, cy = px + dx * math.cos(angle), py + dy * math.sin(angle)
+                if not ring:  # the corners of a square leave more room than a circle
+                    cx, cy = px + dx * round(math.cos(angle)), py + dy * round(math.sin(angle))
+                if not ring or (left <= cx <= right and bottom <= cy <= top):
+                    boxes.append((cx, cy, width, height))
         free = (box for box in boxes if not _covered(box, taken))
         best = next(free, None) or min(boxes, key=lambda box: _covered(box, taken))
         taken.append(best)
