@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from rnnlab.console import PlainConsole, visible
+from rnnlab.lm.baselines import baseline_title
 from rnnlab.lm.evaluate import Evaluation, bits_per_character
 
 
@@ -79,7 +80,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
         )
     for name, baseline in first["baselines"].items():
         # The other two units are those of the model's targets; only codes can be compared.
-        row = [_title(name, baseline), f"{baseline['bits_per_character']:.3f}", "", ""]
+        row = [baseline_title(name, baseline), f"{baseline['bits_per_character']:.3f}", "", ""]
         if name in leads:
             row.append(lead_in_words(leads[name]))
         table.add_row(*row)
@@ -95,17 +96,6 @@ def text_name(record: dict[str, Any]) -> str:
 def lead_in_words(lead: dict[str, float]) -> str:
     """Return a lead and the half-width of its interval."""
     return f"{lead['bits_per_character']:+.3f} ± {(lead['high'] - lead['low']) / 2:.3f}"
-
-
-def _title(name: str, baseline: dict[str, Any]) -> str:
-    match name:
-        case "ngram":
-            return f"{baseline['order']}-gram, {baseline['smoothing'].removeprefix('modified ')}"
-        case "ppmd":
-            return "PPMd, learning on"
-        case "ppmd-restarted":
-            return "PPMd, restarted"
-    return name
 
 
 def number(value: float | None) -> str:

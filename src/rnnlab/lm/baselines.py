@@ -136,5 +136,17 @@ def estimated_seconds(characters: int) -> float:
     return SECONDS_PER_CHARACTER * min(characters, MAX_TRAIN_CHARACTERS)
 
 
+def baseline_title(name: str, record: Mapping[str, Any]) -> str:
+    """Return what a baseline is called in tables and figures; `record`: its figures."""
+    match name:
+        case "ngram":
+            return f"{record['order']}-gram, {record['smoothing'].removeprefix('modified ')}"
+        case "ppmd":
+            return "PPMd, learning on"
+        case "ppmd-restarted":
+            return "PPMd, restarted"
+    return name
+
+
 def _compressed_size(name: str, text: str) -> int:
     return len(COMPRESSORS[name](text.encode("utf-8", "surrogatepass")))

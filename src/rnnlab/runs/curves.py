@@ -1,5 +1,6 @@
 """The learning curves of a run, as SVG."""
 
+import html
 import io
 import math
 import tomllib
@@ -7,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.console import visible
 from rnnlab.files import read_json, write_atomically
+from rnnlab.lm.baselines import baseline_title
 from rnnlab.runs.files import CURVES, RESULT, RUN_CONFIG, read_metrics
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ STYLE: dict[Any, str] = {
 }  # fmt: skip
 
 SHOWN = ("ngram", "ppmd", "xz")
-"""Baselines with a line: the first figure of each that a run has."""
+"""Baselines with a line, if the run has them."""
 
 
 def curve_figure(directory: Path) -> "Figure":
@@ -82,14 +85,18 @@ def curve_figure(directory: Path) -> "Figure":
         axes.grid()
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_title(_title(directory), loc="left", fontsize=11, fontweight="bold")
+        axes.set_title(" ", fontsize=11)  # room for the title, see `draw_curves`
         if training or held_out:
             figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
 def draw_curves(directory: Path) -> str:
-    """Return the curves of a run as SVG, dark where the reader prefers that."""
+    """Return the curves of a run as SVG, dark where the reader prefers that.
+
+    The title is text that the reader's fonts show: names may have any characters, and matplotlib's
+    own font lacks many.
+    """
     from matplotlib import rc_context
 
     buffer = io.StringIO()
@@ -104,7 +111,11 @@ def draw_curves(directory: Path) -> str:
     style = f"<style>@media (prefers-color-scheme: dark) {{\n{rules}}}</style>\n"
     head, opening, rest = buffer.getvalue().partition("<svg ")
     tag, end, content = rest.partition(">")
-    return f"{head}{opening}{tag}{end}\n{style}{content}"
+    words = html.escape(visible(_title(directory))).encode("utf-8", "backslashreplace").decode()
+    font = f"font: bold 11px sans-serif; fill: {INK}"
+    title = f'<text x="8" y="14" style="{font}">{words}</text>\n'
+    drawn = content.removesuffix("</svg>\n")
+    return f"{head}{opening}{tag}{end}\n{style}{drawn}{title}</svg>\n"
 
 
 def save_curves(directory: Path) -> Path:
@@ -147,10 +158,8 @@ def _baselines(directory: Path) -> dict[str, float]:
     evaluations = read_json(file)["evaluations"] if file.is_file() else []
     records = [record for record in evaluations if record["split"] == "validation"]
     found: dict[str, Any] = records[0]["baselines"] if records else {}
-    shown = {}
-    for start in SHOWN:
-        for name, figures in found.items():
-            if name.startswith(start):
-                title = f"{figures['order']}-gram" if name == "ngram" else name
-                shown[title] = float(figures["bits_per_character"])
-    return shown
+    return {
+        baseline_title(name, found[name]): float(found[name]["bits_per_character"])
+        for name in SHOWN
+        if name in found
+    }
