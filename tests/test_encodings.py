@@ -65,7 +65,7 @@ def content(run: Path) -> tuple[Any, ...]:
     return result["evaluations"], held_out, (run / "samples.txt").read_bytes()
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_training_ends_well_and_its_files_do_not_depend_on_the_screen(
     folder: Path, utf8_run: Path, encoding: str
 ) -> None:
