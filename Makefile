@@ -50,7 +50,7 @@ IS_LINUX := $(filter Linux,$(shell uname -s 2>/dev/null))
 HAS_GPU := $(shell command -v nvidia-smi || true)
 TORCH_INDEX ?= $(if $(IS_LINUX),$(if $(HAS_GPU),,https://download.pytorch.org/whl/cpu))
 TORCH := $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)",$$/\1/p' pyproject.toml)
-INSTALL_TORCH = @test -z "$(TORCH_INDEX)" || $(PIP) --timeout 10 --retries 0 --index-url $(TORCH_INDEX) "$(TORCH)" \
+INSTALL_TORCH = @test -z "$(TORCH_INDEX)" || $(PIP) --timeout 10 --retries 0 --no-deps --index-url $(TORCH_INDEX) "$(TORCH)" \
   2>/dev/null || echo "$(TORCH_INDEX) cannot be used; torch comes from the usual package index."
 
 # native/ is compiled if possible; everything else works without it.

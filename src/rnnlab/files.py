@@ -14,6 +14,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -189,13 +190,13 @@ def _lock(file: Path, *, wait: bool) -> tuple[int, bool]:
 
     Raises OSError if the file cannot be opened or its file system has no locks.
     """
-    from filelock import has_fcntl, lock_descriptor  # takes longer than the rest of this file
+    from filelock import lock_descriptor  # takes longer than the rest of this file
 
     flags = os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
     for access in (os.O_RDONLY, os.O_RDWR):
         descriptor = os.open(file, access | flags, 0o644)
         try:
-            if os.name != "nt" and not has_fcntl:
+            if os.name != "nt" and not find_spec("fcntl"):
                 return descriptor, True
             return descriptor, lock_descriptor(
                 descriptor, blocking=wait, poll_interval=LOCK_POLL_SECONDS
