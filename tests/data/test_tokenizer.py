@@ -327,6 +327,16 @@ def test_composed_and_decomposed_letters_give_the_same_words(text: str) -> None:
     assert found[0] == found[1]
 
 
+@given(
+    st.text(st.sampled_from("aB1_ :.,;'\"-\t\r\n\x0b\x1c\0"), max_size=60)
+    | st.text(st.characters(codec="ascii"))
+)
+@moderate
+def test_ascii_is_cut_like_any_text(text: str) -> None:
+    """There is a faster pattern for it."""
+    assert WordTokenizer.cut(text) == WordTokenizer.pattern.findall(text) == unicode_words(text)
+
+
 def test_a_vocabulary_is_limited_to_the_most_frequent_tokens() -> None:
     for kind in ("char", "word"):
         whole = trained(kind, FABLE)
@@ -357,7 +367,7 @@ def test_white_space_is_that_of_python() -> None:
 
 
 def test_a_long_word_is_cut() -> None:
-    found = WordTokenizer.pattern.findall("a " + "x" * (LONGEST_WORD + 2))
+    found = WordTokenizer.cut("a " + "x" * (LONGEST_WORD + 2))
     assert found == ["a", " " + "x" * LONGEST_WORD, "xx"]
 
 

@@ -37,7 +37,7 @@ from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import CorpusError
 
-FORMAT = 3
+FORMAT = 4
 """Must be raised by one whenever the same settings lead to other ids than before."""
 
 
