@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from rich.table import Table
 
 from rnnlab.config import Settings
 from rnnlab.console import BLOCKS, PlainConsole
@@ -79,6 +80,20 @@ def test_a_terminal_gets_a_live_display_that_fits_its_width(
     assert len(places) == 1, "evaluations do not scroll the screen"
     text = terminal.getvalue()
     assert text.count("\x1b[?25h") == text.count("\x1b[?25l") > 0, "the cursor is given back"
+
+
+def test_captions_of_tables_are_broken_between_words(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_table(records: object) -> list[Table]:
+        return [Table("a column that makes the table about as wide", caption="caption " * 30)]
+
+    monkeypatch.setattr(module, "evaluation_tables", one_table)
+    terminal = Emulator(47)
+    console = PlainConsole(file=terminal, force_terminal=True, width=47, soft_wrap=True)
+    settings = Settings().with_changes("test", **SMALL, corpus=str(text_file))
+    train(settings, tmp_path / "run", [TrainingDisplay(console=console)])
+    assert " ".join(terminal.shown[-1]).split().count("caption") == 30
 
 
 def test_a_log_has_a_line_for_each_milestone_that_fits_80_columns(

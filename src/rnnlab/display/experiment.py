@@ -117,7 +117,7 @@ class ExperimentDisplay(ExperimentWatcher):
             for compared in verdict.compared:
                 tell("", compared.sentence, column=2)
         if statuses["finished"] and len(judged) < len(verdicts):
-            self.console.print(text_table(outcome_table(records)))
+            self.console.print(text_table(outcome_table(records)), soft_wrap=False)
             untested = counted(len(verdicts) - len(judged), "comparison")
             tell("", f"With one seed, {untested} cannot be tested.", column=0)
         if records.plan.settings.search and (found := search_section(records)):

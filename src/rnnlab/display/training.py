@@ -227,7 +227,7 @@ class TrainingDisplay(Watcher):
             for line in text_chart(curve):
                 show(line, markup=False)
         for table in evaluation_tables(run.result["evaluations"]):
-            show(table)
+            show(table, soft_wrap=False)  # captions are broken between words
         show(f"run directory: {self._directory}", markup=False)
 
     def _open_view(self) -> None:
