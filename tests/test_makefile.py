@@ -48,7 +48,9 @@ def test_torch_comes_from_the_index_for_cpus_or_else_from_the_usual_one(
 ) -> None:
     installs, printed = make_installed(tmp_path, code, f"TORCH_INDEX={CPU_INDEX}")
     assert len(installs) == 2
-    assert installs[0].endswith(f"--timeout 10 --retries 0 --index-url {CPU_INDEX} {TORCH}")
+    assert installs[0].endswith(
+        f"--timeout 10 --retries 0 --no-deps --index-url {CPU_INDEX} {TORCH}"
+    )
     assert installs[1].endswith("--editable .")
     said = f"{CPU_INDEX} cannot be used; torch comes from the usual package index."
     assert (said in printed) is bool(code)
