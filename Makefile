@@ -1,13 +1,14 @@
 # make demo       set everything up, train a small model on a real book, let it write
 # make check      style, types and the tests that a change touches, in less than a minute
 # make test       set everything up, check style and types, run all tests
+# make figures    measure the figures of README and docs again, in 40 minutes on two idle cores
 # make sanitize   run the kernels under address and thread sanitizers, and valgrind if installed
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo check style test sanitize clean
+.PHONY: demo check style test figures sanitize clean
 
 demo: .venv/installed
 	@$(BIN)/rnnlab train --config demo --run-dir $(RUN)
@@ -29,6 +30,10 @@ style: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+figures: .venv/installed-dev
+	@$(BIN)/python -c 'import jax' 2>/dev/null || $(PIP) --editable '.[peers]'
+	@$(BIN)/python benchmarks/figures.py
 
 sanitize:
 	native/tests/run.sh

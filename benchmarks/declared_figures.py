@@ -1,0 +1,302 @@
+"""Every measured figure of README and docs: its commands, its tolerance, where it is printed."""
+
+import math
+from typing import Any
+
+from figure_types import TEXT, Command, Figure, Measurement, Number, Output
+
+QUALITY = Figure("bits/character", 0.03)
+"""A budget in seconds reaches a little more or less on each machine and day."""
+
+EXACT = Figure("bits/character", 0.0005)
+SPEED, DURATION = Figure("k tokens/s", 0.1, share=True), Figure("s", 0.15, share=True)
+RATIO = Figure("times", 0.1, share=True)
+
+BASELINES = {
+    "ngram": "7-gram", "ppmd": "PPMd learning on", "ppmd-restarted": "PPMd restarted",
+    "bzip2": "bzip2", "xz": "xz",
+}  # fmt: skip
+
+
+def lead(record: dict[str, Any], name: str) -> str:
+    """Return a lead with its interval; say so if it contains 0."""
+    found = record["leads"][name]
+    half = (found["high"] - found["low"]) / 2
+    shown = f"{found['bits_per_character']:+.3f} ± {half:.3f}"
+    return f"{shown}, not shown" if found["low"] <= 0 <= found["high"] else shown
+
+
+def leads(record: dict[str, Any]) -> str:
+    """Return the leads over the strongest baselines."""
+    return "; ".join(
+        f"{BASELINES[name]} {lead(record, name)}" for name in ("ppmd", "ppmd-restarted", "ngram")
+    )
+
+
+def standing(record: dict[str, Any]) -> str:
+    """Say which baselines a model is ahead of, and which it is behind."""
+    sides: dict[str, list[str]] = {"ahead of": [], "level with": [], "behind": []}
+    for name, title in BASELINES.items():
+        exact = record["baselines"][name]["bits_per_character"] - record["bits_per_character"]
+        found = record["leads"].get(name, {"low": exact, "high": exact})
+        side = "ahead of" if found["low"] > 0 else "behind" if found["high"] < 0 else "level with"
+        sides[side].append(title)
+    return ", ".join(f"{side} {_listed(titles)}" for side, titles in sides.items() if titles)
+
+
+def _listed(titles: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]]))
+
+
+# Quality.
+
+HELD_OUT = {
+    **dict.fromkeys(("uniform", "unigram", *BASELINES), EXACT),
+    "carried": QUALITY, "windows": QUALITY, "carried_nats": Figure("nats/character", 0.02),
+    "windows_nats": Figure("nats/character", 0.02), "leads": TEXT, "standing": TEXT,
+}  # fmt: skip
+
+
+def held_out(run: str, output: Output) -> dict[str, Number]:
+    """Return what a run reaches on its test split, and its baselines."""
+    carried, windows = (output.record(run, context=rule) for rule in ("carried", "windows:256"))
+    return {
+        **{name: b["bits_per_character"] for name, b in carried["baselines"].items()},
+        "carried": carried["bits_per_character"],
+        "windows": windows["bits_per_character"],
+        "carried_nats": carried["nats_per_token"],
+        "windows_nats": windows["nats_per_token"],
+        "leads": leads(carried),
+        "standing": standing(carried),
+    }
+
+
+def first_run(output: Output) -> dict[str, Number]:
+    """Return the figures of README's first run, and the table that `rnnlab evaluate` prints."""
+    table = output.printed[1].partition("\n\nLead: ")[0].rstrip()
+    lines = "\n".join(line.rstrip() for line in table.splitlines())
+    return {**held_out("runs/first", output), "table": lines}
+
+
+UNKNOWN_WORDS = (1_000, 100, 20, 5, 2, 1)
+OTHER_TOKENIZERS = {"char": "", "byte": "", "bpe": " --bpe-size 1000"}
+UNKNOWN_WORDS_RUN = (
+    "rnnlab train --corpus tinyshakespeare --hidden-size 128 --max-tokens 1000000"
+    " --num-evaluations 5 --dropout 0.2"
+)
+
+
+def unknown_words(output: Output) -> dict[str, Number]:
+    """Return bits per character of word models by the rarest word that they know."""
+    figures: dict[str, Number] = {}
+    for least in UNKNOWN_WORDS:
+        record = output.record(f"word-{least}")
+        spelling = record["spelling_nats"] / math.log(2) / record["characters"]
+        figures[f"share_{least}"] = 100 * record["unknown_characters"] / record["characters"]
+        figures[f"without_{least}"] = record["bits_per_character"] - spelling
+        figures[f"bits_{least}"] = record["bits_per_character"]
+    return figures | {k: output.record(k)["bits_per_character"] for k in OTHER_TOKENIZERS}
+
+
+# Speed.
+
+ENGINES = ("literal", "textbook", "builtin", "native")
+BENCH = {
+    **{f"{engine}_{precision}": SPEED for engine in ("literal", "builtin", "native")
+       for precision in ("float32", "bfloat16")},
+    "ratio_float32": RATIO, "ratio_bfloat16": RATIO,
+    **{f"{engine}_character": Figure("µs", 0.15, share=True) for engine in ("builtin", "native")},
+}  # fmt: skip
+
+
+def bench(output: Output) -> dict[str, Number]:
+    """Return speeds of engines."""
+    found = output.parsed(0)
+    figures: dict[str, Number] = {}
+    for row in found["training"]:
+        figures[f"{row['engine']}_{row['precision']}"] = row["tokens_per_second"] / 1e3
+        if row["engine"] == "native":
+            figures[f"ratio_{row['precision']}"] = row["ratio_to_builtin"]
+    for row in found["generation"]:
+        if row["precision"] == "float32":
+            figures[f"{row['engine']}_character"] = row["microseconds_per_character"]
+    return {name: figures[name] for name in BENCH}
+
+
+PEERS = (*ENGINES, "torch.compile", "jax")
+
+
+def peers(output: Output) -> dict[str, Number]:
+    """Return speeds of other libraries."""
+    figures: dict[str, Number] = {}
+    for row in output.parsed(0)["peers"]:
+        name = row["name"].replace(".", "_")
+        low, high = (value / 1e3 for value in row["tokens_per_second_range"])
+        figures[f"{name}_speed"] = row["tokens_per_second"] / 1e3
+        figures[f"{name}_range"] = f"{low:.1f} .. {high:.1f}"
+        figures[f"{name}_ratio"] = row["ratio_to_builtin"]
+        figures[f"{name}_character"] = row["microseconds_per_character"]
+    return figures
+
+
+def memorising(output: Output) -> dict[str, Number]:
+    """Return seconds until the training perplexity of the lab report."""
+    return {way.replace(" ", "_"): seconds for way, seconds in output.parsed(0).items()}
+
+
+def executors(output: Output) -> dict[str, Number]:
+    """Return how much faster two runs at a time are, and what Ray costs."""
+    figures: dict[str, Number] = {}
+    for command, engine in enumerate(("native", "builtin")):
+        speed = output.parsed(command)["results"][0]["rows"][1]["times_as_fast"]
+        figures[engine], figures[f"{engine}_range"] = speed["median"], ranged(speed, 2)
+    for row in output.parsed(2)["results"][0]["rows"]:
+        name = row["variant"].partition(",")[0]
+        for column, digits in (("first", 1), ("each", 2)):
+            figures[f"{name}_{column}"] = row[column]["median"]
+            figures[f"{name}_{column}_range"] = ranged(row[column], digits)
+    return figures
+
+
+def ranged(figure: dict[str, Any], digits: int) -> str:
+    """Return the range of a figure."""
+    low, high = figure["range"]
+    return f"{low:.{digits}f} .. {high:.{digits}f}"
+
+
+TEXTS, TOKENIZERS = ("ascii", "typographic"), ("char", "byte", "word", "bpe")
+READS = ("checksum", "count", "vocabulary", "ids", "all")
+
+
+def tokenizing(output: Output) -> dict[str, Number]:
+    """Return MB/s of each read; the vocabulary of bytes is not learned."""
+    return {
+        f"{row['text']}_{row['tokenizer']}_{part}": row[part][0]
+        for row in output.parsed(0)
+        for part in READS
+        if (row["tokenizer"], part) != ("byte", "vocabulary")
+    }
+
+
+def memory(output: Output) -> dict[str, Number]:
+    """Return MiB above torch for a small and a large text, and the seconds of the large one."""
+    found = output.parsed(0)
+    figures: dict[str, Number] = {"torch": found["torch_mib"]}
+    large = max(row["bytes"] for row in found["runs"])
+    for row in found["runs"]:
+        size = "large" if row["bytes"] == large else "small"
+        figures[f"{row['tokenizer']}_{size}"] = row["mib_above_torch"]
+        if size == "large":
+            figures[f"{row['tokenizer']}_seconds"] = row["seconds"]
+    return figures
+
+
+MEASUREMENTS = {
+    "first": Measurement(
+        (
+            Command(
+                "rnnlab train --corpus timemachine --preprocessing letters --dropout 0.5"
+                " --schedule cosine --max-seconds 60 --run-dir runs/first"
+            ),
+            Command("rnnlab evaluate runs/first --split test"),
+        ),
+        1.3, HELD_OUT | {"table": TEXT}, first_run,
+    ),
+    "timemachine": Measurement(
+        (Command("rnnlab train --config timemachine", "--run-dir run"),),
+        4.2, HELD_OUT, lambda output: held_out("run", output),
+    ),
+    "tinyshakespeare": Measurement(
+        (Command("rnnlab train --config tinyshakespeare", "--run-dir run"),),
+        3.5, HELD_OUT, lambda output: held_out("run", output),
+    ),
+    "lab_report": Measurement(
+        (Command("rnnlab train --config lab-report",
+                 "--split 10000 5000 0 --num-epochs 1 --run-dir run"),),
+        0.2, {"ngram": EXACT},
+        lambda output: {
+            "ngram": output.record("run", "validation")["baselines"]["ngram"]["bits_per_character"]
+        },
+    ),
+    "memorising": Measurement(
+        (Command("python benchmarks/memorising.py", "--json"),),
+        3.5, dict.fromkeys(("native_float32", "native_bfloat16", "builtin_float32"), DURATION),
+        memorising,
+    ),
+    "bench": Measurement(
+        (Command("rnnlab bench --hidden-size 256 --precision float32 bfloat16",
+                 "--json --plot {root}/docs/bench.svg"),),
+        2.5, BENCH, bench,
+    ),
+    "peers": Measurement(
+        (Command("python benchmarks/peers.py --rounds 5 --seconds 0.6", "--json"),),
+        3.0,
+        {f"{name.replace('.', '_')}_{figure}": about for name in PEERS for figure, about in {
+            "speed": SPEED, "range": TEXT, "ratio": RATIO,
+            "character": Figure("µs", 0.15, share=True)}.items()},
+        peers,
+    ),
+    "executors": Measurement(
+        (
+            Command("python benchmarks/executors.py --only threads --tokens 500000", "--json"),
+            Command(
+                "python benchmarks/executors.py --only threads --engine builtin --tokens 200000",
+                "--json",
+            ),
+            Command("python benchmarks/executors.py --only overhead", "--json"),
+        ),
+        7.5,
+        {"native": RATIO, "native_range": TEXT, "builtin": RATIO, "builtin_range": TEXT} | {
+            f"{name}_{column}{range_}": TEXT if range_ else Figure("s", 0.3, share=True)
+            for name in ("local", "ray") for column in ("first", "each")
+            for range_ in ("", "_range")
+        },
+        executors,
+    ),
+    "tokenizing": Measurement(
+        (Command("python benchmarks/tokenizing.py", "--rounds 2 --json"),),
+        4.0,
+        {f"{text}_{kind}_{part}": Figure("MB/s", 0.2, share=True)
+         for text in TEXTS for kind in TOKENIZERS for part in READS
+         if (kind, part) != ("byte", "vocabulary")},
+        tokenizing,
+    ),
+    "memory": Measurement(
+        (Command("python benchmarks/tokenizing.py --train --one-line --gigabytes 0.001 0.2"
+                 " --seconds 10", "--json"),),
+        4.0,
+        {"torch": Figure("MiB", 0.1, share=True)} | {
+            f"{kind}_{size}": Figure("MiB", 0.1, share=True)
+            for kind in TOKENIZERS for size in ("small", "large")
+        } | {f"{kind}_seconds": Figure("s", 0.3, share=True) for kind in TOKENIZERS},
+        memory,
+    ),
+    "unknown_words": Measurement(
+        tuple(
+            Command(f"{UNKNOWN_WORDS_RUN} --tokenizer word --min-frequency {n}",
+                    f"--run-dir word-{n}")
+            for n in UNKNOWN_WORDS
+        ) + tuple(
+            Command(f"{UNKNOWN_WORDS_RUN} --tokenizer {kind}{more}", f"--run-dir {kind}")
+            for kind, more in OTHER_TOKENIZERS.items()
+        ),
+        4.5,
+        {f"{figure}_{n}": Figure("%", 0.1) if figure == "share" else QUALITY
+         for n in UNKNOWN_WORDS for figure in ("share", "without", "bits")}
+        | dict.fromkeys(OTHER_TOKENIZERS, QUALITY),
+        unknown_words,
+    ),
+}  # fmt: skip
+
+
+PAGES = {
+    "first": "README.md",
+    "results": "README.md",
+    "memorised": "README.md",
+    "peers": "benchmarks/README.md",
+    "executors": "benchmarks/README.md",
+    "tokenizing": "docs/long-texts.md",
+    "memory": "docs/long-texts.md",
+    "unknown-words": "docs/measuring.md",
+}
+"""The parts of pages that print figures, each with its page; templates/NAME.md is its template."""
