@@ -105,7 +105,9 @@ def machine() -> str:
 
     found = environment()
     level = f", {found['instruction_set']}" if found["instruction_set"] else ""
-    return f"{cores} of {found['cpu']}{level}, torch {found['torch'].split('+')[0]}"
+    torch = found["torch"].partition("+")[0]
+    cores = "1 core" if found["threads"] == 1 else f"{found['threads']} cores"
+    return f"{cores} of {found['cpu']}{level}, torch {torch}"
 
 
 def moves(
