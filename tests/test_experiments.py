@@ -96,7 +96,8 @@ def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
     for variant in content["variant"]:
         assert variant["name"] in report
     for claim in content["claim"]:
-        assert claim["text"].split(". ", 1)[1][:30] in report
+        # One seed can show nothing about them.
+        assert claim["text"].split(". ", 1)[1][:30] not in report
     for figure in ("298,764", "28,158", "0.3679", "165.3"):  # reported
         assert figure in report
     assert "the time traveller tells the narrator" in report

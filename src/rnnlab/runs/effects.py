@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rnnlab.config import Settings
 from rnnlab.config.validation import format_value
-from rnnlab.data.named_corpora import NAMES
+from rnnlab.data.named_corpora import NAMED
 from rnnlab.errors import UsageError
 
 
@@ -41,13 +41,13 @@ SAMPLES = Need(lambda s: s.training.sample_length > 0, "sample_length above 0", 
 NEEDS: dict[str, tuple[Need, ...]] = {
     "data_dir": (
         Need(
-            lambda s: any(c in ("auto", *NAMES) for c in s.data.corpus),
+            lambda s: any(c in ("auto", *NAMED) for c in s.data.corpus),
             "a named corpus", "corpus",
         ),
     ),
     "errors": (
         Need(
-            lambda s: any(c not in ("auto", *NAMES) for c in s.data.corpus),
+            lambda s: any(c not in ("auto", "python-reference", *NAMED) for c in s.data.corpus),
             "a text file or standard input", "corpus",
         ),
     ),
