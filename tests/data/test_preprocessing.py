@@ -115,6 +115,6 @@ def test_a_letter_never_composes_with_what_is_before_it() -> None:
 def test_a_run_of_marks_is_composed_in_parts() -> None:
     text = "a" + "\u0323\u0301" * LONGEST_RUN + "b"
     whole = preprocess(text, "nfc")
-    for size in (1000, 65_536, 100_000):
+    for size in (65_536, 100_000):
         parts = [text[i : i + size] for i in range(0, len(text), size)]
         assert "".join(preprocess_pieces(parts, "nfc")) == whole

@@ -85,3 +85,10 @@ def test_a_loss_beyond_floating_point_is_drawn_as_its_largest() -> None:
     assert made is not None
     assert np.isfinite(made.middle).all()
     assert np.isfinite(made.high).all()
+
+
+def test_points_that_nearly_coincide_have_finite_values_between_them() -> None:
+    near = [(0.0, 0.0), (1e-310, 1e300), (1.0, 0.0)]
+    made = band([[(0.0, 0.0), (5e-311, 1.0), (1.0, 1.0)], near], t_band)
+    assert made
+    assert np.isfinite(made.middle).all()

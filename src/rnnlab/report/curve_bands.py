@@ -55,6 +55,8 @@ def band(curves: Sequence[Points], summary: Summary) -> Band | None:
     if len(x) > MAX_POINTS:
         x = x[np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int)]
     values = np.stack([np.interp(x, table[:, 0], table[:, 1]) for table in points])
+    # Between two points that nearly coincide, the slope overflows.
+    values = np.nan_to_num(values, posinf=HUGE, neginf=-HUGE)
     return Band(x, *summary(values))
 
 
