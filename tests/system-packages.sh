@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the tests need besides Python packages: a browser, and `ip` for simulated hosts.
+# Installs what the tests need besides Python packages: a browser, `ip` for simulated hosts, and locales.
 set -eu
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v ip >/dev/null || missing="$missing iproute2"
+[ ! -d /etc/apt ] || [ -e /usr/share/i18n/locales/en_US ] || missing="$missing locales"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
