@@ -6,29 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dataset_outcome import dataset_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rnnlab.config import DataSettings
-from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.errors import CorpusError
 
-
-def dataset(folder: Path, texts: list[str], *, streamed: bool = False, **values: Any) -> Dataset:
-    names = []
-    for number, text in enumerate(texts):
-        file = folder / f"{number}.txt"
-        file.write_text(text, encoding="utf-8", newline="")
-        names.append(str(file))
-    limits = StreamingLimits(0, 7) if streamed else STREAMING_LIMITS
-    data = DataSettings(**{"corpus": tuple(names), "split": (1, 0, 0), **values})
-    return load_dataset(data, limits=limits)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache" / name)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -47,7 +31,7 @@ def test_a_line_break_is_put_between_texts_where_it_is_missing(
     texts: list[str], rule: str, joined: str, streamed: bool, tmp_path: Path
 ) -> None:
     """The rule `letters` keeps no line breaks, so there it is a space."""
-    found = dataset(tmp_path, texts, streamed=streamed, preprocessing=rule)
+    found = dataset_of(tmp_path, texts, streamed=streamed, preprocessing=rule)
     assert found.splits["train"].text == joined
 
 
@@ -67,7 +51,7 @@ def test_no_token_reaches_across_a_border(
     folder = tmp_path_factory.mktemp("texts")
     values = {"tokenizer": kind, "preprocessing": rule, "bpe_size": 270}
     try:
-        found = dataset(folder, texts, streamed=streamed, **values)
+        found = dataset_of(folder, texts, streamed=streamed, **values)
     except CorpusError:
         assume(False)
     part = found.splits["train"]

@@ -2,35 +2,19 @@
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import pytest
+from dataset_outcome import dataset_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.config import DataSettings
-from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.splits import split_sizes
-from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.errors import UsageError
 
 moderate = settings(max_examples=200, deadline=None, derandomize=True)
 
 
-def dataset(folder: Path, texts: list[str], *, streamed: bool = False, **values: Any) -> Dataset:
-    names = []
-    for number, text in enumerate(texts):
-        file = folder / f"{number}.txt"
-        file.write_text(text, encoding="utf-8", newline="")
-        names.append(str(file))
-    limits = StreamingLimits(0, 7) if streamed else STREAMING_LIMITS
-    data = DataSettings(**{"corpus": tuple(names), "split": (1, 0, 0), **values})
-    return load_dataset(data, limits=limits)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache" / name)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def at_borders(sizes: list[int], borders: list[int]) -> tuple[int, list[int]] | None:
@@ -97,13 +81,13 @@ def test_whole_numbers_of_characters_are_exact() -> None:
 
 def test_a_dataset_splits_between_texts_and_says_where_it_could_not(tmp_path: Path) -> None:
     texts = [f"{'x' * length}\n" for length in (499, 399, 49, 59)]
-    found = dataset(tmp_path, texts, split=(0.9, 0.05, 0.05))
+    found = dataset_of(tmp_path, texts, split=(0.9, 0.05, 0.05))
     assert [part.characters for part in found.splits.values()] == [900, 50, 60]
     assert found.splits["train"].documents == (500,)
     assert not any(part.cuts_document for part in found.splits.values())
-    few = dataset(tmp_path, texts[:2], split=(0.9, 0.05, 0.05))
+    few = dataset_of(tmp_path, texts[:2], split=(0.9, 0.05, 0.05))
     assert [part.cuts_document for part in few.splits.values()] == [True, True, False]
     with pytest.raises(
         UsageError, match="each of the 3 parts; the corpus has 2 that are not empty"
     ):
-        dataset(tmp_path, texts[:2], split=(0.9, 0.05, 0.05), split_at="documents")
+        dataset_of(tmp_path, texts[:2], split=(0.9, 0.05, 0.05), split_at="documents")

@@ -36,3 +36,15 @@ def read(tmp_path: Path, content: bytes, limits: StreamingLimits = ALL, **values
     file = tmp_path / "text.txt"
     file.write_bytes(content)
     return load_dataset(DataSettings(corpus=(str(file),), **values), limits=limits)
+
+
+def dataset_of(folder: Path, texts: list[str], *, streamed: bool = False, **values: Any) -> Dataset:
+    """The dataset of texts that are written into files of their own."""
+    names = []
+    for number, text in enumerate(texts):
+        file = folder / f"{number}.txt"
+        file.write_text(text, encoding="utf-8", newline="")
+        names.append(str(file))
+    limits = StreamingLimits(0, 7) if streamed else STREAMING_LIMITS
+    data = DataSettings(**{"corpus": tuple(names), "split": (1, 0, 0), **values})
+    return load_dataset(data, limits=limits)

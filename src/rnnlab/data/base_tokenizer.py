@@ -35,6 +35,11 @@ class Charges(NamedTuple):
     unknown_tokens: int
     unknown_characters: int
 
+    @property
+    def nats(self) -> float:
+        """All of it."""
+        return self.first_nats + self.spelling_nats
+
 
 class Tokenizer(ABC):
     """Turns text into ids and back."""

@@ -21,12 +21,13 @@ class Evaluations(NamedTuple):
     notices: list[str]
 
     def __repr__(self) -> str:
-        console = PlainConsole(file=io.StringIO(), highlight=False, width=100)
+        written = io.StringIO()
+        console = PlainConsole(file=written, highlight=False, width=100)
         for notice in self.notices:
             console.print(f"note: {notice}", markup=False)
         for table in evaluation_tables([record.to_dict() for record in self.records]):
             console.print(table)
-        return str(console.file.getvalue()).strip()  # type: ignore[attr-defined]
+        return written.getvalue().strip()
 
     def _repr_html_(self) -> str:
         return as_html(repr(self))

@@ -19,7 +19,7 @@ from rnnlab.display.training_status import (
 from rnnlab.display.training_views import TerminalView, View
 from rnnlab.lm.moments import EVALUATION_SHARE
 from rnnlab.lm.train import Milestone, Step
-from rnnlab.runs.metrics import CodeLength
+from rnnlab.runs.metrics import TrainingUnits
 from rnnlab.runs.preparation import Prepared
 from rnnlab.runs.run import Run
 from rnnlab.runs.watcher import Watcher
@@ -82,7 +82,7 @@ class TrainingDisplay(Watcher):
         """Print what will be trained."""
         self._close_view()
         self._directory, self._trainer = directory, ready.trainer
-        self._status = TrainingStatus(CodeLength.of_training_text(ready.dataset))
+        self._status = TrainingStatus(TrainingUnits.of_training_text(ready.dataset))
         dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
         tell, machine, corpus = self.console.tell, settings.machine, dataset.corpus

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rnnlab.console import BLOCKS, visible
 from rnnlab.lm.train import Milestone, Step
-from rnnlab.runs.metrics import CodeLength
+from rnnlab.runs.metrics import TrainingUnits
 
 RECENT_STEPS = 100
 """The training figure and the share of clipped steps on the screen are means over these."""
@@ -25,8 +25,8 @@ LINE_BREAK = "⏎"
 class TrainingStatus:
     """What is known of a run while it trains. Losses are in bits per character."""
 
-    def __init__(self, code_length: CodeLength) -> None:
-        self._code_length = code_length
+    def __init__(self, units: TrainingUnits) -> None:
+        self._units = units
         self.resumed_at = 0.0
         """Share of the budget that was used when training was resumed."""
         self._began: float | None = None
@@ -55,7 +55,7 @@ class TrainingStatus:
     def training_bits(self) -> float:
         """Training loss, a mean over the recent steps."""
         nats = sum(step.loss_nats for step in self.recent) / len(self.recent)
-        return self._code_length.bits_per_character(nats)
+        return self._units.bits_per_character(nats)
 
     @property
     def clipped(self) -> float:

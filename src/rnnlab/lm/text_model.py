@@ -45,8 +45,7 @@ class Score:
     @property
     def bits_per_character(self) -> float:
         """The length of the code in bits, divided by the characters of the text."""
-        nats = self.nats + self.charges.first_nats + self.charges.spelling_nats
-        return bits_per_character(nats, self.characters)
+        return bits_per_character(self.nats + self.charges.nats, self.characters)
 
 
 @dataclass

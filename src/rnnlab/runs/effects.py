@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rnnlab.config import Settings
 from rnnlab.config.validation import format_value
-from rnnlab.data.named_corpora import NAMED
+from rnnlab.data.named_corpora import NAMED, PYTHON_REFERENCE
 from rnnlab.errors import UsageError
 
 
@@ -47,7 +47,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "errors": (
         Need(
-            lambda s: any(c not in ("auto", "python-reference", *NAMED) for c in s.data.corpus),
+            lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
             "a text file or standard input", "corpus",
         ),
     ),

@@ -172,6 +172,7 @@ def evaluate_texts(
         codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
             codes = baselines.codes(text, partial(watch, f"baselines, {split}"))
+        reached = baselines.records(codes) if baselines else {}
         for context in contexts:
             score = model.score_prepared(
                 text,
@@ -197,7 +198,7 @@ def evaluate_texts(
                     bits_per_character=score.bits_per_character,
                     perplexity=perplexity(nats),
                     checkpoint=checkpoint,
-                    baselines=baselines.records(codes) if baselines else {},
+                    baselines=reached,
                     leads=_leads(code_of_tokens(model.tokenizer, text, score.target_nats), codes),
                 )
             )

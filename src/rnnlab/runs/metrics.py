@@ -23,7 +23,7 @@ SPELLED_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
-class CodeLength:
+class TrainingUnits:
     """Turns nats per token of the training text into bits per character of it."""
 
     tokens_per_character: float
@@ -98,7 +98,7 @@ class MetricsLog:
         self._lines_due = 0
         self._logged_seconds = 0.0
         self._logged_tokens = 0
-        self._code_length = CodeLength.of_training_text(dataset)
+        self._units = TrainingUnits.of_training_text(dataset)
         self._validation = dataset.splits.get("validation")
         if self._validation:
             self._charges = dataset.tokenizer.charges(self._validation.text)
@@ -107,8 +107,7 @@ class MetricsLog:
         """Return a milestone's held-out bits per character; None if nothing is held out."""
         if event.held_out_nats is None or not self._validation:
             return None
-        nats = event.held_out_nats * (len(self._validation.ids) - 1)
-        nats += self._charges.first_nats + self._charges.spelling_nats
+        nats = event.held_out_nats * (len(self._validation.ids) - 1) + self._charges.nats
         return bits_per_character(nats, len(self._validation.text))
 
     def step(self, event: Step) -> None:
@@ -179,7 +178,7 @@ class MetricsLog:
                 "seconds": last.seconds,
                 "progress": last.progress,
                 "nats_per_token": nats,
-                "bits_per_character": self._code_length.bits_per_character(nats),
+                "bits_per_character": self._units.bits_per_character(nats),
                 "perplexity": perplexity(nats),
                 "tokens_per_second": (last.tokens - self._logged_tokens) / seconds,
                 "gradient_norm": pending.norms / pending.steps,
