@@ -30,6 +30,7 @@ from rnnlab.signals import INTERRUPTS
 Checkpoint = Literal["best", "last"]
 Split = Literal["train", "validation", "test"]
 OPTIONAL = tyro.conf.arg(help_behavior_hint="(optional)")
+FILES = tyro.conf.arg(metavar="[FILE ...]", help_behavior_hint="(optional)")
 Text = Annotated[str, OPTIONAL]
 
 
@@ -38,7 +39,7 @@ def train(
     model: ModelSettings,
     training: TrainingSettings,
     machine: MachineSettings,
-    files: tyro.conf.Positional[tuple[str, ...]] = (),
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     config: Text = "",
     run_dir: Text = "",
     resume: Text = "",
@@ -91,7 +92,7 @@ def generate(
 def evaluate(
     model: tyro.conf.Positional[Path],
     machine: ComputeSettings,
-    files: tyro.conf.Positional[tuple[str, ...]] = (),
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     text: Annotated[tuple[str, ...], OPTIONAL] = (),
     split: Annotated[tuple[Split, ...], OPTIONAL] = (),
     context: tuple[str, ...] = CONTEXTS,
