@@ -4,10 +4,12 @@ import sys
 import unicodedata
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_pieces import CUTS, TEXT, pieces
 
+from rnnlab.data import preprocessing
 from rnnlab.data.preprocessing import (
     LAST_LETTER,
     LONGEST_RUN,
@@ -112,9 +114,17 @@ def test_a_letter_never_composes_with_what_is_before_it() -> None:
     assert not any(map(LAST_LETTER.match, "\u1161\u11a8"))
 
 
-def test_a_run_of_marks_is_composed_in_parts() -> None:
-    text = "a" + "\u0323\u0301" * LONGEST_RUN + "b"
+def test_a_run_of_marks_is_composed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a smaller limit, since the time to compose a run grows with its square."""
+    limit = 1024
+    marks = preprocessing.LONGEST_MARKS.pattern.replace(str(LONGEST_RUN), str(limit))
+    monkeypatch.setattr(preprocessing, "LONGEST_RUN", limit)
+    monkeypatch.setattr(preprocessing, "LONGEST_MARKS", regex.compile(marks))
+    letter = "a" + "\u0323\u0301" * limit
+    text = letter + "b"
     whole = preprocess(text, "nfc")
-    for size in (65_536, 100_000):
+    cut = [letter[start : start + limit] for start in range(0, len(letter), limit)]
+    assert whole == "".join(unicodedata.normalize("NFC", part) for part in cut) + "b"
+    for size in (16, 1024, 1500):
         parts = [text[i : i + size] for i in range(0, len(text), size)]
         assert "".join(preprocess_pieces(parts, "nfc")) == whole
