@@ -17,6 +17,7 @@ from rnnlab.doctor import (
     advice,
     evidence,
     rules_activity,
+    rules_budget,
     rules_curve,
     rules_learning,
     rules_regularization,
@@ -25,6 +26,7 @@ from rnnlab.doctor.diagnose import RULES
 from rnnlab.doctor.diagnosis import Diagnosis, Finding
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.files import sealed, write_json
+from rnnlab.runs.training import train
 
 PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
 NEED_TEXT = {
@@ -94,6 +96,56 @@ def test_a_deleted_checkpoint_is_told_from_one_not_saved_yet(copy: Path) -> None
     assert rnnlab.diagnose(copy).not_asked["dead units"] == f"{last} is gone"
 
 
+def test_files_of_another_run_are_refused(trained: tuple[Path, str], copy: Path) -> None:
+    """Another run with the same settings and number of steps, but another seed."""
+    settings = rnnlab.Run.open(copy).settings
+    other = copy.parent / "other"
+    train(settings.with_changes(seed=settings.training.seed + 1), other)
+    for name in ("metrics.jsonl", "checkpoint/last/model.safetensors",
+                 "checkpoint/best/model.safetensors"):  # fmt: skip
+        kept = (copy / name).read_bytes()
+        shutil.copy(other / name, copy / name)
+        message = (
+            f"{copy / name} is not the file that {copy / 'result.json'} was written with: it "
+            "belongs to another run, or was changed since"
+        )
+        with pytest.raises(RunDirectoryError, match=re.escape(message)):
+            rnnlab.diagnose(copy)
+        (copy / name).write_bytes(kept)
+    assert rnnlab.diagnose(copy).notices == ()
+
+
+def test_a_log_is_compared_with_the_training_state_of_a_killed_run(copy: Path) -> None:
+    (copy / "result.json").unlink()
+    file = copy / "metrics.jsonl"
+    assert rnnlab.diagnose(copy).notices == ()
+    file.write_text(file.read_text().replace('"step": 1', '"step": 2', 1))
+    message = f"{file} does not begin with the lines that were there when the training state was"
+    with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        rnnlab.diagnose(copy)
+    with pytest.raises(RunDirectoryError, match=re.escape(f"{message} saved")) as caught:
+        rnnlab.train(resume=copy, quiet=True)
+    assert str(caught.value).endswith("; move it away to go on without it")
+
+
+def test_a_run_without_checksums_is_accepted_with_a_note(copy: Path) -> None:
+    file = copy / "result.json"
+    result = json.loads(file.read_text())
+    del result["files"]
+    write_json(file, result)
+    (notice,) = rnnlab.diagnose(copy).notices
+    assert notice.startswith("result.json has no checksums, as an earlier version of rnnlab wrote")
+    assert f"note        {notice}" in repr(rnnlab.diagnose(copy))
+
+
+def test_settings_that_were_edited_are_told(copy: Path) -> None:
+    file = copy / "config.toml"
+    file.write_text(f"# mine\n{file.read_text()}")
+    assert rnnlab.diagnose(copy).notices == (
+        "config.toml was changed since; the run is judged by what it says now",
+    )
+
+
 @pytest.mark.parametrize("damage", ["gone", "another run's"])
 def test_metrics_of_another_run_are_refused(copy: Path, damage: str) -> None:
     file = copy / "metrics.jsonl"
@@ -138,7 +190,10 @@ def test_a_run_without_result_is_still_going_or_was_killed(copy: Path) -> None:
         file.write('{"kind": "train", "step": 99')
     diagnosis = rnnlab.diagnose(copy)
     assert diagnosis.state.endswith("; no result yet: it is still going, or was killed")
-    assert diagnosis.looked_at == tuple(RULES)
+    assert diagnosis.looked_at == tuple(RULES)[:-1]
+    assert diagnosis.not_asked == {
+        "training too short": "there is no final evaluation with an n-gram to compare with"
+    }
 
 
 def test_a_run_that_has_only_begun_has_no_evidence(copy: Path) -> None:
@@ -171,6 +226,7 @@ def test_nan_weights_of_a_diverged_run_are_not_damage(copy: Path) -> None:
         rnnlab.diagnose(copy)
     result = json.loads((copy / "result.json").read_text())
     result["training"]["stopped_by"] = "divergence"
+    del result["files"]
     (copy / "result.json").write_text(json.dumps(result))
     diagnosis = rnnlab.diagnose(copy)
     assert [finding.illness for finding in diagnosis.findings] == ["diverged"]
@@ -266,6 +322,9 @@ def test_the_page_names_every_illness_in_the_order_of_the_rules() -> None:
         ("learning rate too low", f"less than {rules_learning.HARDLY_MOVED} of their initial"),
         ("learning rate too low", f"at most {rules_learning.FAR_BELOW:.0%} of the optimizer's"),
         ("learning rate too low", f"still fell by {rules_curve.STILL_FALLING:.0%}"),
+        ("training too short", f"are {rules_budget.BEHIND:.0%} above the n-gram's"),
+        ("training too short", f"is {rules_budget.STILL_LEARNING:.0%} below that of the first"),
+        ("training too short", "four times the budget"),
         ("batch too large for the text", f"at most {rules_curve.FEW_BATCHES} batches per epoch"),
         ("batch too large for the text", f"fewer than {rules_curve.FEW_UPDATES} updates"),
         ("batch too large for the text", f"gives {rules_curve.WANTED_BATCHES} updates per epoch"),

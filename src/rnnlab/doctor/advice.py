@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rnnlab.config import LEARNING_RATES, Settings
+from rnnlab.config import LEARNING_RATES, ModelSettings, Settings
 from rnnlab.lm.optimizers import peak_learning_rate
 
 FORGETTING = 0.002
@@ -22,19 +22,35 @@ def rounded(value: float) -> str:
     return f"{float(f'{value:.1e}'):g}"
 
 
-def flag(settings: Settings, name: str, value: str | float, why: str = "") -> str:
-    """Return one advice: the flag, the value to try, other flags it needs, the value now."""
+def flag(
+    settings: Settings, name: str, value: str | float, why: str = "", *, clip: bool = False
+) -> str:
+    """Return one advice: the flag, the value to try, other flags it needs, the value now.
+
+    clip: among the others is the default --clip-norm, unless gradients are clipped as much now.
+    """
     now = settings.flat()[name]
     if name == "learning_rate":
         now = now or LEARNING_RATES[settings.training.optimizer]
     wanted = rounded(value) if isinstance(value, float) else str(value)
     words = [f"--{name.replace('_', '-')} {wanted}", *_companions(settings, name, wanted)]
+    if clip and not 0 < settings.training.clip_norm <= 1:
+        words.append("--clip-norm 1")
     is_now = f"{now:g}" if isinstance(now, float) else str(now)
     return f"{' '.join(words)} (now {is_now})" + (f": {why}" if why else "")
 
 
 def _companions(settings: Settings, name: str, wanted: str) -> Iterator[str]:
     """Yield the flags without which the settings would reject the value."""
+    default = ModelSettings().init_std
+    if name == "init" and wanted != "normal" and settings.model.init_std != default:
+        yield f"--init-std {default:g}"
+    model = settings.model
+    more = name == "dropout" and float(wanted) > model.dropout
+    if more and model.input == "embedding" and model.input_dropout < 0.2:
+        yield "--input-dropout 0.2"
+    if name == "optimizer":
+        yield f"--learning-rate {LEARNING_RATES[wanted]:g}"
     if name == "optimizer" and settings.training.nesterov:
         yield "--no-nesterov"
     if name == "optimizer" and settings.training.momentum:
@@ -79,13 +95,20 @@ def use_default_rate(settings: Settings) -> str:
     return flag(settings, "learning_rate", default_rate(settings), why)
 
 
-def lower_rate(settings: Settings, factor: float) -> str:
+def lower_rate(settings: Settings, factor: float, *, clip: bool = False) -> str:
     """Return the advice to divide the rate by a factor, or to use the optimizer's default if lower.
 
     Momentum is ignored here: with clipped gradients, an LSTM at momentum 0.99 learned best at a
     third of the rate that saturated its gates, and far worse at a hundredth.
     """
-    rate = peak_learning_rate(settings.training) / factor
-    if rate >= LEARNING_RATES[settings.training.optimizer]:
-        return use_default_rate(settings)
-    return flag(settings, "learning_rate", rate)
+    default, rate = (
+        LEARNING_RATES[settings.training.optimizer],
+        peak_learning_rate(settings.training),
+    )
+    if settings.model.cell == "rnn-relu" and settings.training.optimizer == "sgd":
+        default /= 10  # its states are not bounded, and the default is too high for it
+        if rate / factor >= default:
+            return flag(settings, "learning_rate", default, clip=clip)
+    if rate / factor >= default:
+        return flag(settings, "learning_rate", default, "the optimizer's default", clip=clip)
+    return flag(settings, "learning_rate", rate / factor, clip=clip)

@@ -11,6 +11,7 @@ from rnnlab.doctor.diagnosis import Diagnosis, Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.doctor.history import History, read_history
 from rnnlab.doctor.rules_activity import dead_units, saturated_gates
+from rnnlab.doctor.rules_budget import training_too_short
 from rnnlab.doctor.rules_curve import batch_too_large, clipping, diverged, overfitting
 from rnnlab.doctor.rules_learning import learning_rate_too_low, stuck_at_unigram
 from rnnlab.doctor.rules_regularization import regularization_too_strong
@@ -19,8 +20,10 @@ from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.threads import using_threads
+from rnnlab.runs.checksums import check_belongs
 from rnnlab.runs.evaluation import Names, as_list, training_data
-from rnnlab.runs.files import RUN_CONFIG
+from rnnlab.runs.files import RESULT, RUN_CONFIG
+from rnnlab.runs.metrics import check_log
 from rnnlab.runs.resume import check_settings
 from rnnlab.runs.run import Run
 from rnnlab.runs.state_saver import newest_state
@@ -36,6 +39,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
     "held-out text is a copy": held_out_copies,
+    "training too short": training_too_short,
 }
 """By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""
 
@@ -57,10 +61,11 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.settings
-    _check_settings(run.directory)
+    _check_state(run.directory)
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, history.stopped_by)
+        _check_weights(run)
         dataset = training_data(model, as_list(corpus))
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
@@ -90,9 +95,10 @@ def examine(directory: Path, evidence: Evidence) -> Diagnosis:
         looked_at.append(illness)
         if finding:
             findings.append(finding)
-            evidence = replace(evidence, diverged=evidence.diverged or illness == "diverged")
+            evidence = replace(evidence, found=(*evidence.found, illness))
     state = describe_history(evidence.history)
-    return Diagnosis(str(directory), state, tuple(findings), tuple(looked_at), not_asked)
+    notices = evidence.history.notices
+    return Diagnosis(str(directory), state, tuple(findings), tuple(looked_at), not_asked, notices)
 
 
 def describe_history(history: History) -> str:
@@ -104,14 +110,22 @@ def describe_history(history: History) -> str:
     return f"{done}; ended by {history.stopped_by}"
 
 
-def _check_settings(directory: Path) -> None:
-    """Compare with the training state, if there is one that this version wrote."""
+def _check_weights(run: Run) -> None:
+    """Raise RunDirectoryError if the weights are not those that result.json was written with."""
+    result = run.result if (run.directory / RESULT).is_file() else {}
+    for which in ("last", "best"):
+        check_belongs(run.directory, f"checkpoint/{which}/model.safetensors", result)
+
+
+def _check_state(directory: Path) -> None:
+    """Compare settings and log with the training state, if there is one that this version wrote."""
     try:
         state = newest_state(directory)
     except RunDirectoryError:
         return
     with suppress(ModelFolderError):
         check_settings(directory, state)
+        check_log(directory, state.facts.log)
 
 
 def _last_model(run: Run, stopped_by: str) -> TextModel:

@@ -36,6 +36,8 @@ class Diagnosis:
     """Illnesses that were looked for."""
     not_asked: dict[str, str]
     """Illnesses that could not be looked for, and why."""
+    notices: tuple[str, ...] = ()
+    """What is not known about the files of the run."""
 
     @property
     def healthy(self) -> bool:
@@ -48,7 +50,7 @@ class Diagnosis:
 
     def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return it in words: (title, lines), each line with a heading that may be empty."""
-        about = [("run", self.run), ("state", self.state)]
+        about = [("run", self.run), ("state", self.state), *_listed("note", self.notices)]
         findings = [
             (found.title, [*_listed("evidence", found.evidence), *_listed("try", found.advice)])
             for found in self.findings

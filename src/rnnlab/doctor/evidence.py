@@ -38,7 +38,18 @@ class Evidence:
     history: History
     text_or_why: TextLevels | MissingEvidence
     weights_or_why: WeightFacts | MissingEvidence
-    diverged: bool = False
+    found: tuple[str, ...] = ()
+    """Illnesses that were found so far."""
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run diverged."""
+        return "diverged" in self.found
+
+    @property
+    def explained(self) -> bool:
+        """Whether something was found already that slows learning or spoils the comparison."""
+        return bool(self.found)
 
     @property
     def settings(self) -> Settings:

@@ -1,7 +1,7 @@
 """Read and check what a run logged."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError
 from rnnlab.files import read_json
 from rnnlab.lm.train import NO_NEW_BEST
-from rnnlab.runs.files import METRICS, RESULT, read_metrics
+from rnnlab.runs.checksums import check_belongs, has_changed, known
+from rnnlab.runs.files import METRICS, RESULT, RUN_CONFIG, read_metrics
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class HeldOutLine:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """The final evaluation of the validation split, or of the test split without one."""
+
+    split: str
+    bits_per_character: float
+    ngram_bits_per_character: float
+
+
+@dataclass(frozen=True)
 class History:
     """Settings, curves and end of a run."""
 
@@ -50,6 +60,10 @@ class History:
     """None without result.json."""
     train_tokens: int | None = None
     """Length of the training split; None without result.json."""
+    reached: Reached | None = None
+    """None before the final evaluations, or if nothing was held out."""
+    notices: tuple[str, ...] = ()
+    """What is not known about the files of the run."""
 
     @property
     def ended_by_patience(self) -> bool:
@@ -115,6 +129,7 @@ def read_history(directory: Path, settings: Settings) -> History:
     if not (directory / RESULT).is_file():
         return history
     result = read_json(directory / RESULT)
+    notices = _notices(directory, result)
     try:
         steps, logged = result["training"]["steps"], training[-1].step if training else 0
         if steps != logged:
@@ -122,6 +137,7 @@ def read_history(directory: Path, settings: Settings) -> History:
                 f"{file} ends at step {logged:,}, {RESULT} says {steps:,}: it belongs to another "
                 "run, or lines are missing"
             )
+        check_belongs(directory, METRICS, result)
         return History(
             settings,
             tuple(training),
@@ -129,9 +145,31 @@ def read_history(directory: Path, settings: Settings) -> History:
             str(result["training"]["stopped_by"]),
             int(result["data"]["vocabulary"]),
             int(result["data"]["tokens"]["train"]),
+            _reached(result["evaluations"]),
+            notices,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunDirectoryError(f"{directory / RESULT}: damaged, not what a run writes") from error
+
+
+def _notices(directory: Path, result: Mapping[str, Any]) -> tuple[str, ...]:
+    if not known(result):
+        return (
+            f"{RESULT} has no checksums, as an earlier version of rnnlab wrote it: whether all "
+            "files belong to one run is not known",
+        )
+    if has_changed(directory, RUN_CONFIG, result):
+        return (f"{RUN_CONFIG} was changed since; the run is judged by what it says now",)
+    return ()
+
+
+def _reached(evaluations: Sequence[Mapping[str, Any]]) -> Reached | None:
+    for split in ("validation", "test"):
+        for record in evaluations:
+            if record["split"] == split and "ngram" in record["baselines"]:
+                ngram = float(record["baselines"]["ngram"]["bits_per_character"])
+                return Reached(split, float(record["bits_per_character"] or math.inf), ngram)
+    return None
 
 
 def _numbered(lines: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, dict[str, Any]]]:

@@ -56,18 +56,21 @@ def diverged(evidence: Evidence) -> Finding | None:
     if not shown:
         return None
     advice = [] if settings.model.init == "torch" else [flag(settings, "init", "torch")]
-    advice += [*weaker_decay(settings), lower_rate(settings, 10)]
-    if not 0 < settings.training.clip_norm <= 1:
-        advice.append(flag(settings, "clip_norm", 1, "0 is off"))
+    advice += [*weaker_decay(settings), lower_rate(settings, 10, clip=True)]
     if not settings.training.warmup:
-        advice.append(flag(settings, "warmup", 0.05))
+        advice.append("then, if it diverges again, --warmup 0.05")
     return Finding("diverged", "diverged", tuple(shown), tuple(advice))
 
 
 def clipping(evidence: Evidence) -> Finding | None:
-    """Find clipping of nearly every gradient in the second half of the run."""
+    """Find clipping of nearly every gradient in the second half of a run with SGD.
+
+    All other optimizers divide by the size of the gradients, and lose nothing if all are clipped.
+    """
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     limit = settings.training.clip_norm
+    if settings.training.optimizer != "sgd":
+        return None
     lines = history.part(0.5, 1)
     share = mean_clipped_share(lines)
     if not limit or share < EVERY_STEP:
@@ -77,15 +80,11 @@ def clipping(evidence: Evidence) -> Finding | None:
         f"{share:.0%} of the steps after step {lines[0].step:,} were clipped",
         f"their gradient norm is {norm:.3g} (median), {norm / limit:.3g} times clip_norm {limit:g}",
     )
-    usual = "twice the usual norm"
-    if (optimizer := settings.training.optimizer) != "sgd":
-        usual += f", for rare steep places; {optimizer} divides by the size of the gradients and "
-        usual += "loses little if all are clipped"
-    advice = [flag(settings, "clip_norm", 2 * norm, usual)]
-    if optimizer == "sgd":
-        rate = peak_learning_rate(settings.training) * limit / norm
-        same = f"if that diverges; with --clip-norm {rounded(2 * norm)}, steps stay as long"
-        advice.append(flag(settings, "learning_rate", rate, same))
+    rate = peak_learning_rate(settings.training) * limit / norm
+    advice = [
+        flag(settings, "clip_norm", 2 * norm, "twice the usual norm"),
+        f"then, if that diverges, --learning-rate {rounded(rate)}: steps stay as long as now",
+    ]
     return Finding("clipping every step", "clipping every step", shown, tuple(advice))
 
 
@@ -123,14 +122,10 @@ def overfitting(evidence: Evidence) -> Finding | None:
     )
     advice = []
     if settings.model.dropout < 0.5:
-        advice.append(flag(settings, "dropout", 0.5))
+        advice.append(flag(settings, "dropout", 0.3 if settings.model.dropout < 0.3 else 0.5))
+    advice.append("more text; until then checkpoint/best has the weights of the lowest loss")
     if not settings.training.patience:
-        advice.append(flag(settings, "patience", 3, "stops soon after the lowest held-out loss"))
-    if settings.training.weight_decay < 0.1 and settings.training.optimizer == "adamw":
-        advice.append(flag(settings, "weight_decay", 0.1, "helps less"))
-    advice.append(
-        "more text; until then use checkpoint/best, the weights with the lowest held-out loss"
-    )
+        advice.append("to stop soon after that, --patience 3")
     title = f"overfitting since step {lowest.step:,}"
     return Finding("overfitting", title, shown, tuple(advice))
 

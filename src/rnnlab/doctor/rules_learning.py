@@ -1,6 +1,8 @@
 """Illnesses of a run that learns too little: stuck at the unigram level, learning rate too low."""
 
-from rnnlab.config import LEARNING_RATES
+from collections.abc import Iterator
+
+from rnnlab.config import Settings
 from rnnlab.doctor.advice import default_rate, flag, lower_rate, use_default_rate, weaker_decay
 from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import Curve, Evidence
@@ -46,26 +48,32 @@ def stuck_at_unigram(evidence: Evidence) -> Finding | None:
         "there is more to learn: knowing the previous token predicts new text "
         f"{text.gain_by_one_token:.0%} better",
     )
-    training, model = settings.training, settings.model
-    advice = weaker_decay(settings)
-    if model.init != "torch":
-        advice.append(flag(settings, "init", "torch"))
-    for name in strong_dropouts(settings):
-        advice.append(flag(settings, name, 0.2, "the network must see its input"))
-    default, rate = default_rate(settings), peak_learning_rate(training)
-    if training.optimizer != "adamw":
-        rule = f"with --learning-rate {LEARNING_RATES['adamw']:g}"
-        advice.append(flag(settings, "optimizer", "adamw", rule))
-    if rate > default:
-        advice.append(use_default_rate(settings))
-    elif rate <= FAR_BELOW * default:
-        advice.append(flag(settings, "learning_rate", min(default, 10 * rate)))
-    if model.num_layers > 2:
-        advice.append(flag(settings, "num_layers", 2, "deep networks stay there for long"))
-    if not advice:
-        advice = [lower_rate(settings, 3)]
+    advice = [*_unusual(settings)] or [*_usual(settings)] or [lower_rate(settings, 3)]
     title = "stuck at the unigram level"
     return Finding(title, title, shown, (*advice, "or a longer budget"))
+
+
+def _unusual(settings: Settings) -> Iterator[str]:
+    """Yield the advice against settings that alone keep a network from learning."""
+    yield from weaker_decay(settings)
+    if settings.model.init != "torch":
+        yield flag(settings, "init", "torch")
+    for name in strong_dropouts(settings):
+        yield flag(settings, name, 0.2, "the network must see its input")
+
+
+def _usual(settings: Settings) -> Iterator[str]:
+    """Yield what helps if nothing is unusual."""
+    training, model = settings.training, settings.model
+    default, rate = default_rate(settings), peak_learning_rate(training)
+    if training.optimizer != "adamw":
+        yield flag(settings, "optimizer", "adamw")
+    elif rate > default:
+        yield use_default_rate(settings)
+    elif rate <= FAR_BELOW * default:
+        yield flag(settings, "learning_rate", min(default, 10 * rate))
+    if model.num_layers > 2:
+        yield flag(settings, "num_layers", 2, "deep networks stay there for long")
 
 
 def learning_rate_too_low(evidence: Evidence) -> Finding | None:

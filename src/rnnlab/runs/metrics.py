@@ -11,10 +11,12 @@ from pydantic import model_validator
 
 from rnnlab.config import TrainingSettings
 from rnnlab.data.dataset import Dataset
+from rnnlab.errors import RunDirectoryError
 from rnnlab.files import appending, finite, flushed_size, truncate_log
 from rnnlab.lm.evaluate import bits_per_character, perplexity
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import Amount, Count, StrictModel
+from rnnlab.runs.checksums import prefix_sha256
 from rnnlab.runs.files import METRICS
 from rnnlab.runs.watcher import Line
 
@@ -71,6 +73,8 @@ class LogFacts(StrictModel):
     pending: Pending
     logged_seconds: Amount
     logged_tokens: Count
+    sha256: str = ""
+    """Of those bytes; "" in a state of an earlier version."""
 
     @model_validator(mode="after")
     def _check_pending(self) -> Self:
@@ -78,6 +82,21 @@ class LogFacts(StrictModel):
         if bool(last) != (self.pending.steps > 0) or (last and last.seconds <= self.logged_seconds):
             raise ValueError("pending steps must have a last one, and it must have taken time")
         return self
+
+
+def check_log(directory: Path, facts: LogFacts) -> None:
+    """Raise RunDirectoryError if metrics.jsonl does not begin as it did in a training state.
+
+    A file that is shorter than it was then, and the states of earlier versions, are accepted.
+    """
+    file = directory / METRICS
+    if not facts.sha256 or not file.is_file() or file.stat().st_size < facts.bytes:
+        return
+    if prefix_sha256(file, facts.bytes) != facts.sha256:
+        raise RunDirectoryError(
+            f"{file} does not begin with the lines that were there when the training state was "
+            "saved: it belongs to another run, or was changed since"
+        )
 
 
 class MetricsLog:
@@ -142,8 +161,10 @@ class MetricsLog:
 
     def facts(self) -> LogFacts:
         """Flush the file and return what `restore` needs."""
+        size = flushed_size(self._file)
         return LogFacts(
-            bytes=flushed_size(self._file),
+            bytes=size,
+            sha256=prefix_sha256(self._file, size),
             pending=replace(self._pending),
             logged_seconds=self._logged_seconds,
             logged_tokens=self._logged_tokens,

@@ -22,6 +22,7 @@ from rnnlab.runs.files import (
     state_files,
 )
 from rnnlab.runs.identity import check_same_run, why_bits_may_differ
+from rnnlab.runs.metrics import LogFacts, check_log
 from rnnlab.runs.state_saver import SavedState, foreign_state, newest_state
 from rnnlab.runs.writer import RunWriter
 
@@ -75,7 +76,7 @@ def restore(writer: RunWriter, state: SavedState) -> list[str]:
     Nothing is written before all checks have passed.
     """
     directory, trainer, facts = writer.directory, writer.trainer, state.facts
-    _check_logs(directory)
+    _check_logs(directory, facts.log)
     check_same_run(facts.about, writer.identity, directory)
     put_state(trainer, state.tensors, facts.trainer)
     trainer.update_progress()
@@ -98,11 +99,12 @@ def restore(writer: RunWriter, state: SavedState) -> list[str]:
     return [*notices, *writer.bits_may_differ]
 
 
-def _check_logs(directory: Path) -> None:
+def _check_logs(directory: Path, log: LogFacts) -> None:
     """Raise RunDirectoryError for damage in a log, which training would append to."""
     check_not_special(directory / SAMPLES, RunDirectoryError, MOVE_AWAY)
     try:
         read_metrics(directory)
+        check_log(directory, log)
     except RunDirectoryError as error:
         raise RunDirectoryError(f"{error}{MOVE_AWAY}") from None
 

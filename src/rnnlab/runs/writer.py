@@ -14,6 +14,7 @@ from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import take_state
 from rnnlab.runs.checkpoints import Checkpoints
+from rnnlab.runs.checksums import FILES, checksums
 from rnnlab.runs.curves import save_curves
 from rnnlab.runs.environment import environment
 from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
@@ -39,6 +40,8 @@ class RunWriter:
         self.checkpoints = Checkpoints(directory, ready.model)
         self.states = StateSaver(directory, ready.settings.machine.checkpoint_seconds)
         self.identity = identify(ready.settings, ready.dataset, environment())
+        self._files: dict[str, str] = {}
+        """SHA-256 of the files that belong to the result."""
         self.resumed_at: list[int] = []
         """Steps from which training was resumed."""
         self.bits_may_differ: list[str] = []
@@ -112,6 +115,7 @@ class RunWriter:
         """Save the last weights, and the summary of training in result.json."""
         self.log.close()
         self.checkpoints.save()
+        self._files = checksums(self.directory)
         self._write_result()
 
     def seconds_to_finish(self) -> float:
@@ -155,6 +159,7 @@ class RunWriter:
         self.log.close()
         self.trainer.stop("divergence")
         self.checkpoints.save_best()
+        self._files = checksums(self.directory)
         self._write_result()
         kept = self.checkpoints.folder(self.checkpoints.chosen)
         if kept.is_dir():
@@ -179,5 +184,6 @@ class RunWriter:
                 "copies": {name: found.to_dict() for name, found in self.dataset.copies.items()},
             },
             "evaluations": [record.to_dict() for record in records],
+            FILES: self._files,
         }
         write_json(self.directory / RESULT, result)

@@ -1,0 +1,64 @@
+"""The illness of a run that ended while it was learning, far from what simple methods reach."""
+
+from rnnlab.doctor.advice import default_rate, flag
+from rnnlab.doctor.diagnosis import Finding, MissingEvidence
+from rnnlab.doctor.evidence import Evidence
+from rnnlab.lm.optimizers import peak_learning_rate
+
+BEHIND = 0.1
+"""Share by which a network's bits per character are above those of the n-gram on the same text. A
+network that has learned its text is below, or close."""
+
+STILL_LEARNING = 0.02
+"""Share by which the lowest held-out loss fell in the second half of the run. The last quarter
+alone would say nothing about schedules that end at a rate of 0."""
+
+MIN_EVALUATIONS = 4
+
+TIMES = 4
+"""How much longer a budget is advised."""
+
+
+def training_too_short(evidence: Evidence) -> Finding | None:
+    """Find a run far behind the n-gram whose held-out loss was falling when its budget ended.
+
+    Other illnesses that slow learning down come first: a longer budget does not cure them.
+    """
+    history, settings = evidence.history, evidence.settings
+    if evidence.diverged:
+        raise MissingEvidence("the run diverged")
+    if history.reached is None:
+        raise MissingEvidence("there is no final evaluation with an n-gram to compare with")
+    if len(history.held_out) < MIN_EVALUATIONS:
+        raise MissingEvidence(
+            f"{len(history.held_out)} held-out evaluations so far; at least {MIN_EVALUATIONS} are "
+            "needed (--num-evaluations)"
+        )
+    reached, middle = history.reached, history.steps / 2
+    before = [line.nats_per_token for line in history.held_out if line.step <= middle]
+    after = [line.nats_per_token for line in history.held_out if line.step > middle]
+    if not before or not after or evidence.explained:
+        return None
+    then, now = min(before), min(after)
+    behind = reached.bits_per_character / reached.ngram_bits_per_character - 1
+    if behind < BEHIND or now > then * (1 - STILL_LEARNING):
+        return None
+    shown = (
+        f"{reached.split} bits per character: {reached.bits_per_character:.3f}, the n-gram "
+        f"{reached.ngram_bits_per_character:.3f}: {behind:.0%} behind",
+        f"held-out nats per token were still falling: {then:.3f} at best in the first half of the "
+        f"run, {now:.3f} in the second",
+    )
+    training = settings.training
+    advice = [
+        flag(settings, name, getattr(training, name) * TIMES, "--resume goes on from here")
+        for name in ("num_epochs", "max_tokens", "max_seconds")
+        if getattr(training, name)
+    ]
+    rate = peak_learning_rate(training)
+    if rate <= default_rate(settings):
+        advice.append(flag(settings, "learning_rate", 3 * rate, "faster, unless it diverges"))
+    if settings.data.batch_size > 8:
+        half = settings.data.batch_size // 2
+        advice.append(flag(settings, "batch_size", half, "twice as many updates for the same text"))
+    return Finding("training too short", "training too short", shown, tuple(advice))

@@ -1,0 +1,62 @@
+"""The rule about runs that ended too soon, just inside and just outside of its thresholds."""
+
+from dataclasses import replace
+
+import pytest
+from made_up_evidence import evidence
+
+from rnnlab.doctor.diagnosis import MissingEvidence
+from rnnlab.doctor.rules_budget import training_too_short
+
+FALLING = {"held_out": (3.0, 2.5, 2.2, 2.1)}  # at steps 100, 200, 300, 400
+
+
+@pytest.mark.parametrize(("reached", "ill"), [(2.19, False), (2.21, True)])
+def test_a_run_a_tenth_behind_the_n_gram_and_still_learning(reached, ill):
+    finding = training_too_short(evidence(**FALLING, reached=reached, num_epochs=3))
+    assert (finding is not None) is ill
+    if finding:
+        assert finding.evidence == (
+            "validation bits per character: 2.210, the n-gram 2.000: 10% behind",
+            "held-out nats per token were still falling: 2.500 at best in the first half of the "
+            "run, 2.100 in the second",
+        )
+        assert finding.advice == (
+            "--num-epochs 12 (now 3): --resume goes on from here",
+            "--learning-rate 0.009 (now 0.003): faster, unless it diverges",
+            "--batch-size 16 (now 32): twice as many updates for the same text",
+        )
+
+
+@pytest.mark.parametrize(("last", "ill"), [(2.46, False), (2.44, True)])
+def test_a_run_that_has_settled_is_not_too_short(last, ill):
+    found = training_too_short(evidence(held_out=(3.0, 2.5, 2.5, last), reached=3.0))
+    assert (found is not None) is ill
+
+
+def test_a_longer_budget_is_in_the_unit_of_the_present_one():
+    told = training_too_short(evidence(**FALLING, reached=3.0, max_seconds=10.0)).advice
+    assert told[0].startswith("--max-seconds 40 (now 10)")
+    told = training_too_short(evidence(**FALLING, reached=3.0, max_tokens=5000)).advice
+    assert told[0].startswith("--max-tokens 20000 (now 5000)")
+
+
+def test_a_high_rate_and_a_small_batch_are_left_alone():
+    asked = {"learning_rate": 0.01, "batch_size": 8, "num_epochs": 1}
+    assert len(training_too_short(evidence(**FALLING, reached=3.0, **asked)).advice) == 1
+
+
+def test_other_illnesses_come_first():
+    ill = evidence(**FALLING, reached=3.0)
+    assert training_too_short(replace(ill, found=("saturated gates",))) is None
+    with pytest.raises(MissingEvidence, match="the run diverged"):
+        training_too_short(replace(ill, found=("diverged",)))
+
+
+def test_without_an_n_gram_or_evaluations_it_is_not_judged():
+    ill = evidence(**FALLING, reached=3.0)
+    unknown = replace(ill, history=replace(ill.history, reached=None))
+    with pytest.raises(MissingEvidence, match="no final evaluation with an n-gram"):
+        training_too_short(unknown)
+    with pytest.raises(MissingEvidence, match="3 held-out evaluations so far; at least 4"):
+        training_too_short(evidence(held_out=(3.0, 2.5, 2.2), reached=3.0))
