@@ -105,12 +105,9 @@ def test_files_of_another_run_are_refused(trained: tuple[Path, str], copy: Path)
                  "checkpoint/best/model.safetensors"):  # fmt: skip
         kept = (copy / name).read_bytes()
         shutil.copy(other / name, copy / name)
-        message = (
-            f"{copy / name} is not the file that {copy / 'result.json'} was written with: it "
-            "belongs to another run, or was changed since"
-        )
-        with pytest.raises(RunDirectoryError, match=re.escape(message)):
+        with pytest.raises(RunDirectoryError, match="belongs to another run, or was ch") as caught:
             rnnlab.diagnose(copy)
+        assert str(caught.value).startswith(str(copy / name))
         (copy / name).write_bytes(kept)
     assert rnnlab.diagnose(copy).notices == ()
 

@@ -75,8 +75,8 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "4 epochs": ({}, ("training too short",)),
     "4 epochs, cosine": ({"schedule": "cosine"}, ("training too short",)),
-    "8,000 words, sgd": (
-        {"tokenizer": "word", "optimizer": "sgd", "corpus_limit": 8_000}, ("training too short",)
+    "16,000 words, sgd": (
+        {"tokenizer": "word", "optimizer": "sgd", "corpus_limit": 16_000}, ("training too short",)
     ),
     "a text that stands twice in the corpus": (
         {
