@@ -46,7 +46,7 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(
         f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
         f"{again if evaluations else ''}" in printed
     )
-    assert (again in printed) is bool(evaluations)
+    assert (again in printed) is ("\ndoctor    " in printed) is bool(evaluations)
     result = json.loads((run / "result.json").read_text())
     assert result["training"]["stopped_by"] == sign.name
     assert len(result["evaluations"]) == evaluations

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
@@ -15,6 +16,8 @@ from rnnlab.console import BLOCKS, PlainConsole
 from rnnlab.display import training as module
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.display.training_status import UNIT, sample_lines, text_chart
+from rnnlab.doctor.diagnose import diagnose
+from rnnlab.errors import DivergenceError, RunDirectoryError
 from rnnlab.runs.evaluation import evaluate
 from rnnlab.runs.training import train
 
@@ -219,3 +222,48 @@ def test_text_chart_keeps_its_width_and_is_empty_without_values() -> None:
     assert len(heights(text_chart([float(i) for i in range(20)], width=30))) == 20
     assert text_chart([]) == text_chart([float("nan")]) == []
     assert len(heights(text_chart([2.0, 2.0]))) == 4, "few columns are two characters wide"
+
+
+def shown_of_training(tmp_path: Path, **settings: object) -> list[str]:
+    """Train for an instant and return the lines of the log; "run" is the directory."""
+    console = PlainConsole(file=io.StringIO(), soft_wrap=True)
+    asked = Settings().with_changes(**{**SMALL, "sample_length": 0, **settings})
+    with TrainingDisplay(console=console) as display, suppress(DivergenceError):
+        train(asked, tmp_path / "run", [display])
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_training_ends_with_the_doctors_verdict_in_two_lines(
+    text_file: Path, tmp_path: Path
+) -> None:
+    shown = shown_of_training(tmp_path, corpus=str(text_file), learning_rate=1e-5)
+    found, advice = diagnose(tmp_path / "run").in_brief()
+    assert shown[-3:] == [
+        f"doctor    {found}",
+        f"          {advice}",
+        f"run directory: {tmp_path / 'run'}",
+    ]
+    assert found == "learning rate too low; held-out text is a copy of training text"
+    assert advice == (
+        "try --learning-rate 0.003 (now 1e-05): the optimizer's default; evidence and more advice: "
+        f"rnnlab doctor {tmp_path / 'run'}"
+    )
+
+
+def test_a_diverged_run_ends_with_the_verdict_too(text_file: Path, tmp_path: Path) -> None:
+    wild = {"cell": "rnn-relu", "optimizer": "sgd", "learning_rate": 1e4, "clip_norm": 0.0}
+    shown = shown_of_training(tmp_path, corpus=str(text_file), **wild)
+    assert shown[-2] == "doctor    diverged"
+    assert shown[-1].startswith("          try --learning-rate 0.1 --clip-norm 1 (now 10000); ")
+
+
+def test_a_run_is_complete_even_if_it_cannot_be_judged(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunDirectoryError("metrics.jsonl: gone")
+
+    monkeypatch.setattr(module, "diagnose_trained", fail)
+    shown = shown_of_training(tmp_path, corpus=str(text_file))
+    assert shown[-3] == "doctor    cannot judge this run: metrics.jsonl: gone"
+    assert (tmp_path / "run" / "result.json").is_file()

@@ -17,6 +17,8 @@ from rnnlab.display.training_status import (
     text_chart,
 )
 from rnnlab.display.training_views import TerminalView, View
+from rnnlab.doctor.diagnose import diagnose_trained
+from rnnlab.errors import DivergenceError, RnnlabError
 from rnnlab.lm.moments import EVALUATION_SHARE
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.runs.metrics import TrainingUnits
@@ -81,7 +83,7 @@ class TrainingDisplay(Watcher):
     def begin(self, directory: Path, ready: Prepared) -> None:
         """Print what will be trained."""
         self._close_view()
-        self._directory, self._trainer = directory, ready.trainer
+        self._directory, self._trainer, self._dataset = directory, ready.trainer, ready.dataset
         self._status = TrainingStatus(TrainingUnits.of_training_text(ready.dataset))
         dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
@@ -214,8 +216,10 @@ class TrainingDisplay(Watcher):
             )
 
     def end(self, error: BaseException | None) -> None:
-        """Print the curve, the evaluations with their baselines, and the run directory."""
+        """Print the curve, the evaluations with their baselines, and the doctor's verdict."""
         self._close_view()
+        if isinstance(error, DivergenceError):
+            self._tell_verdict()
         if error is not None or self.quiet:
             return
         show, run = self.console.print, Run(self._directory)
@@ -228,7 +232,20 @@ class TrainingDisplay(Watcher):
                 show(line, markup=False)
         for table in evaluation_tables(run.result["evaluations"]):
             show(table, soft_wrap=False)  # captions are broken between words
+        if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds
+            self._tell_verdict()
         show(f"run directory: {self._directory}", markup=False)
+
+    def _tell_verdict(self) -> None:
+        """Print what the doctor finds, in two lines; the run is complete even if that fails."""
+        if self.quiet:
+            return
+        try:
+            verdict, more = diagnose_trained(self._directory, self._dataset).in_brief()
+        except RnnlabError as problem:
+            verdict, more = f"cannot judge this run: {problem}", f"rnnlab doctor {self._directory}"
+        self.console.tell("doctor", verdict)
+        self.console.tell("", more)
 
     def _open_view(self) -> None:
         if self._view is None and not self.quiet:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnlab.console import counted
+from rnnlab.data.dataset import Dataset
 from rnnlab.doctor.activity import weight_facts
 from rnnlab.doctor.diagnosis import Diagnosis, Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
@@ -60,13 +61,22 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
     in it is damaged.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    return _diagnose(run, lambda model: training_data(model, as_list(corpus)))
+
+
+def diagnose_trained(directory: Path, dataset: Dataset) -> Diagnosis:
+    """Diagnose a run that has just ended, whose text need not be read again; see `diagnose`."""
+    return _diagnose(Run(directory), lambda _: dataset)
+
+
+def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
     settings = run.settings
     _check_state(run.directory)
     history = read_history(run.directory, settings)
     try:
         model = _last_model(run, history.stopped_by)
         _check_weights(run)
-        dataset = training_data(model, as_list(corpus))
+        dataset = text_of(model)
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+NOTHING_LOOKED_FOR = "nothing could be looked for"
+
 
 class MissingEvidence(Exception):
     """A rule cannot be applied to this run; the message says which evidence is missing and why."""
@@ -48,6 +50,17 @@ class Diagnosis:
         """Return all fields and `healthy`, ready for JSON."""
         return {"healthy": self.healthy, **asdict(self)}
 
+    def in_brief(self) -> tuple[str, str]:
+        """Return it in two lines: what was found, and what to try first or where to read more."""
+        more = f"rnnlab doctor {self.run}"
+        if self.findings:
+            found = "; ".join(each.title for each in self.findings)
+            return found, f"try {self.findings[0].advice[0]}; evidence and more advice: {more}"
+        number = len(self.looked_at)
+        healthy = f"healthy: {number} illnesses were looked for, none was found"
+        found = healthy if number else NOTHING_LOOKED_FOR
+        return found, f"what was looked for, and what was left out: {more}"
+
     def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return it in words: (title, lines), each line with a heading that may be empty."""
         about = [("run", self.run), ("state", self.state), *_listed("note", self.notices)]
@@ -57,7 +70,7 @@ class Diagnosis:
         ]
         if self.healthy:
             words = "healthy: none of these illnesses was found"
-            findings = [(words if self.looked_at else "nothing could be looked for", [])]
+            findings = [(words if self.looked_at else NOTHING_LOOKED_FOR, [])]
         left_out = groupby(self.not_asked.items(), key=lambda item: item[1])
         lines = [f"{', '.join(name for name, _ in group)}: {why}" for why, group in left_out]
         looked_for = ", ".join(self.looked_at) or "nothing"
