@@ -75,8 +75,8 @@ def test_promised_result_fields_exist(trained: tuple[Path, str]) -> None:
     for record in result["evaluations"]:
         assert {"nats_per_token", "bits_per_character", "perplexity"} <= record.keys()
         assert record["baselines"].keys() == {
-            "uniform", "unigram", "ngram", "ppmd", "ppmd-restarted", "xz", "bzip2",
-        }  # fmt: skip
+            "uniform", "unigram", "ngram", "ppmd", "ppmd-restarted",
+        }, "the text is too short for xz and bzip2"  # fmt: skip
 
 
 # Training.

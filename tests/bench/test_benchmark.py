@@ -17,6 +17,7 @@ from rnnlab.bench.d2l_lstm import D2lLSTM, D2lTrainer, clip_gradients
 from rnnlab.bench.plot import bench_figure, check_plot_file
 from rnnlab.bench.tasks import Case, items_per_second
 from rnnlab.config import BenchSettings, ModelSettings
+from rnnlab.display import bench as display
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError, UsageError
 from rnnlab.lm.model import LanguageModel
@@ -250,3 +251,14 @@ def test_d2ls_prediction_is_the_models_greedy_text() -> None:
         ids = logits.argmax(-1)
         wanted.append(int(ids))
     assert scratch.predict(1, 20) == wanted
+
+
+def test_progress_without_a_terminal_is_told_in_lines(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "WORKING_SECONDS", 0.0)
+    done = cli("bench", *SMALL_FLAGS, "--engine", "native")
+    told = done.stderr.splitlines()
+    assert told[0] == "  0% training, lstm float32 H 16 B 4: builtin, warming up"
+    assert told[-1].endswith("% generation, lstm float32 H 16: builtin, round 1 of 1")
+    assert len(told) == 2 * (2 + 1 + 2), "warming up and one round, of two engines and the peak"

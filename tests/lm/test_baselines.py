@@ -89,9 +89,12 @@ def test_a_compressor_is_charged_what_the_text_adds_to_the_training_text(
 
 
 def test_compressors_are_left_out_of_what_is_too_short_for_them() -> None:
-    long = "x" * baselines.MIN_COMPRESSED_CHARACTERS
-    assert "xz" in bits(TRAIN, long)
-    assert list(bits(TRAIN, long[1:])) == ["uniform", "unigram", "ngram"]
+    long = "x" * baselines.MIN_CHARACTERS["xz"]
+    without = ["uniform", "unigram", "ngram", "ppmd", "ppmd-restarted"]
+    assert list(bits(TRAIN, long)) == [*without, "xz", "bzip2"]
+    assert list(bits(TRAIN, long[1:])) == without
+    assert list(bits(TRAIN, long[:100])) == without
+    assert list(bits(TRAIN, long[:99])) == without[:3]
 
 
 def test_the_order_is_the_best_on_the_validation_text() -> None:

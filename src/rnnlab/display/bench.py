@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from typing import Self
 
 from rich.console import Console
@@ -21,11 +22,15 @@ HEADINGS = {
 WIDTHS = (12, 20, 7, 9)
 """Widths of the columns of figures."""
 
+WORKING_SECONDS = 10.0
+"""Without a terminal, a line in this interval shows the progress."""
+
 
 class BenchDisplay(BenchWatcher):
     """Print rows to standard output as they are measured, or one JSON object at the end.
 
-    If standard error is a terminal, a line there says what is being measured.
+    Standard error says what is being measured: if it is a terminal, in one line that changes;
+    elsewhere in a line now and then.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -40,6 +45,7 @@ class BenchDisplay(BenchWatcher):
             disable=not console.is_terminal,
             redirect_stdout=sys.stdout.isatty(),  # otherwise rich would send it to standard error
         )
+        self.told = time.perf_counter()
         self.task = self.progress.add_task("", total=1.0)
 
     def __enter__(self) -> Self:
@@ -64,6 +70,9 @@ class BenchDisplay(BenchWatcher):
     def measuring(self, what: str, share: float) -> None:
         """See `BenchWatcher`."""
         self.progress.update(self.task, completed=share, description=what)
+        if self.progress.disable and time.perf_counter() - self.told > WORKING_SECONDS:
+            self.told = time.perf_counter()
+            print(f"{share:4.0%} {what}", file=sys.stderr, flush=True)
 
     def row(self, part: str, row: Measurement) -> None:
         """See `BenchWatcher`."""

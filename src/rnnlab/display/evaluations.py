@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from rnnlab.console import PlainConsole, visible
-from rnnlab.lm.baselines import baseline_title
+from rnnlab.lm.baseline_titles import baseline_title
 from rnnlab.lm.evaluate import Evaluation, bits_per_character
 
 

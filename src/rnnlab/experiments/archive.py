@@ -17,6 +17,7 @@ from rnnlab.experiments.plan import Plan, PlannedRun
 from rnnlab.experiments.records import Points, Records, RunRecord, Timing
 from rnnlab.experiments.store import Store
 from rnnlab.files import read_json, write_atomically
+from rnnlab.lm.baseline_titles import baseline_title
 from rnnlab.runs.files import ENVIRONMENT, RESULT, read_metrics
 
 ARCHIVE = "records.json"
@@ -173,10 +174,10 @@ def _rounded(value: float) -> float:
 
 
 def _baselines(result: Mapping[str, Any]) -> dict[str, float]:
-    """Baselines on the split of the held-out figures; the name of an n-gram has its order."""
+    """Bits per character by title, on the split of the held-out figures."""
     by_split = {record["split"]: record["baselines"] for record in result["evaluations"]}
     chosen = by_split.get("test") or by_split.get("validation") or {}
     return {
-        f"{baseline['order']}-gram" if name == "ngram" else name: baseline["bits_per_character"]
+        baseline_title(name, baseline): baseline["bits_per_character"]
         for name, baseline in chosen.items()
     }

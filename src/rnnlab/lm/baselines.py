@@ -24,10 +24,10 @@ the number of characters used."""
 SECONDS_PER_CHARACTER = 5e-6
 """Time for a character of the training text: 20 s for 4 million on a core of 2023."""
 
-MIN_COMPRESSED_CHARACTERS = 100
-"""Compressors are left out for shorter texts. Their files grow by whole bytes, xz's by four, and
-boundaries of blocks may move, so for a few characters the difference is noise and may be negative.
-Four bytes are 0.3 bits per character of the shortest text.
+MIN_CHARACTERS = {"ppmd": 100, "xz": 1_000, "bzip2": 1_000}
+"""Compressors are left out for shorter texts. PPMd's code grows by whole bytes, a file of xz by
+four, and boundaries of blocks may move, so for a few characters the difference is noise and may be
+negative. Four bytes are 0.03 bits per character of 1,000.
 """
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
@@ -67,8 +67,8 @@ class Baselines:
 
         The uniform, unigram and n-gram models predict every character from those before it, and are
         charged as a language model over characters is, see `code_of_tokens`. A compressor is
-        charged size(train + text) - size(train), and is left out if `text` is shorter than
-        MIN_COMPRESSED_CHARACTERS.
+        charged size(train + text) - size(train), and is left out if `text` is shorter than its
+        MIN_CHARACTERS.
         """
         progress(0.0)
         ids = self.tokenizer.encode(text)
@@ -83,9 +83,10 @@ class Baselines:
             for name, p in probabilities.items()
         }
         progress(0.3)
-        if len(text) >= MIN_COMPRESSED_CHARACTERS:
+        if len(text) >= MIN_CHARACTERS["ppmd"]:
             codes |= ppmd_codes(self.train, text, lambda share: progress(0.3 + 0.4 * share))
-            for name in COMPRESSORS:
+        for name in COMPRESSORS:
+            if len(text) >= MIN_CHARACTERS[name]:
                 progress(0.7)
                 nats = 8 * self._added_bytes(name, text) * math.log(2)
                 codes[name] = CodeLength(np.array([len(text)]), np.array([nats]))
@@ -134,18 +135,6 @@ class Baselines:
 def estimated_seconds(characters: int) -> float:
     """Estimate how long baselines take that learn from a training text of so many characters."""
     return SECONDS_PER_CHARACTER * min(characters, MAX_TRAIN_CHARACTERS)
-
-
-def baseline_title(name: str, record: Mapping[str, Any]) -> str:
-    """Return what a baseline is called in tables and figures; `record`: its figures."""
-    match name:
-        case "ngram":
-            return f"{record['order']}-gram, {record['smoothing'].removeprefix('modified ')}"
-        case "ppmd":
-            return "PPMd, learning on"
-        case "ppmd-restarted":
-            return "PPMd, restarted"
-    return name
 
 
 def _compressed_size(name: str, text: str) -> int:

@@ -162,7 +162,7 @@ def shown_ngram(records: Records) -> tuple[str, float] | None:
 
     Learning curves are of the validation split, baselines of the test split if there is one.
     """
-    figures = {n: bits for n, bits in baseline_figures(records).items() if n.endswith("-gram")}
+    figures = {n: bits for n, bits in baseline_figures(records).items() if "-gram" in n}
     if len(figures) != 1 or any(run.settings.data.split[2] for run in records.plan.runs):
         return None
     ((name, figure),) = figures.items()

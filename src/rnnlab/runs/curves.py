@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.console import visible
 from rnnlab.files import read_json, write_atomically
-from rnnlab.lm.baselines import baseline_title
+from rnnlab.lm.baseline_titles import baseline_title
 from rnnlab.runs.files import CURVES, RESULT, RUN_CONFIG, read_metrics
 
 if TYPE_CHECKING:
