@@ -19,7 +19,12 @@ from rnnlab.runs.files import RESULT, read_metrics
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["rnnlab.runs.training", "torch._dynamo", "matplotlib.backends.backend_svg"]
+    [
+        "rnnlab.runs.training",
+        "torch._dynamo",
+        "matplotlib.backends.backend_svg",
+        "matplotlib.figure",
+    ]
 )
 
 SECONDS = {"seconds", "tokens_per_second"}

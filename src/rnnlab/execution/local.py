@@ -24,6 +24,7 @@ PRELOADED = [
     "rnnlab.execution.single_run",
     "torch._dynamo",  # the first optimizer imports it
     "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
 ]
 
 
