@@ -85,7 +85,13 @@ def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
     """All of it at its smallest, on a text that is always available."""
     content = read_toml(find_shipped("lab-report"))
     content["phrase_length"] = 5
-    content["base"] |= {"corpus": "python-reference", "num_evaluations": 1, "sample_length": 0}
+    content["base"] |= {
+        "corpus": "python-reference", "num_evaluations": 1, "sample_length": 0, "hidden_size": 16,
+        "split": [4000, 1000, 0],
+    }  # fmt: skip
+    for variant in content["variant"]:
+        if "hidden_size" in variant["change"]:
+            variant["change"]["hidden_size"] = 32
     content["quick"] = {"seeds": 1, "num_epochs": 1, "timing": {"rounds": 1, "seconds": 0.01}}
     file = tmp_path / "experiment.toml"
     file.write_text(tomli_w.dumps(content), encoding="utf-8")
