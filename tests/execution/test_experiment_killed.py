@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import pytest
 import tomli_w
-from command_line import RNNLAB, start_rnnlab
+from command_line import start_rnnlab
+from interrupted import PROCESSES
 
+from rnnlab.cli import main
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import read_plan
 
@@ -24,6 +25,12 @@ RUNS = 12
 def ended(folder: Path) -> list[Path]:
     """The outcome of each run that has ended."""
     return sorted(folder.glob("runs/*/outcome.json"))
+
+
+def command(file: Path) -> None:
+    """Run the command in a session of its own; torch was imported before this process forked."""
+    os.setsid()
+    main(["experiment", str(file), "--quiet"])
 
 
 def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
@@ -55,20 +62,22 @@ def test_killed_experiments_end_with_the_same_results(
     made: dict[str, int] = {}
     in_the_middle = 0
     for _ in range(KILLS):
-        process = subprocess.Popen(
-            [RNNLAB, "experiment", str(killed / "experiment.toml"), "--quiet"],
-            start_new_session=True,
-        )
+        process = PROCESSES.Process(target=command, args=(killed / "experiment.toml",))
+        process.start()
+        assert process.pid
+        while process.is_alive() and os.getpgid(process.pid) != process.pid:
+            time.sleep(0.001)  # until it leads a group that can be killed
         # Wait until no, one or two more runs have ended, then for any part of the next ones.
         target = len(made) + moments.choice([0, 0, 1, 1, 2])
-        while len(ended(killed)) < target and process.poll() is None:
+        while len(ended(killed)) < target and process.is_alive():
             time.sleep(0.01)
         time.sleep(moments.uniform(0, whole / RUNS))
         with suppress(ProcessLookupError):  # it may just have ended
             # Kill all its processes, or only the main one.
             kill = moments.choice([os.kill, os.killpg])
             kill(process.pid, signal.SIGKILL)
-        in_the_middle += process.wait() == -signal.SIGKILL
+        process.join()
+        in_the_middle += process.exitcode == -signal.SIGKILL
         for file in ended(killed):
             # A run that was made twice would have another outcome file.
             assert made.setdefault(file.parent.name, file.stat().st_ino) == file.stat().st_ino
