@@ -220,7 +220,7 @@ MEASUREMENTS = {
     ),
     "memorising": Measurement(
         (Command("python benchmarks/memorising.py", "--json"),),
-        3.5, dict.fromkeys(("native_float32", "native_bfloat16", "builtin_float32"), DURATION),
+        5.0, dict.fromkeys(("native_float32", "native_bfloat16", "builtin_float32"), DURATION),
         memorising,
     ),
     "bench": Measurement(
@@ -230,7 +230,7 @@ MEASUREMENTS = {
     ),
     "peers": Measurement(
         (Command("python benchmarks/peers.py --rounds 5 --seconds 0.6", "--json"),),
-        3.0,
+        2.0,
         {f"{name.replace('.', '_')}_{figure}": about for name in PEERS for figure, about in {
             "speed": SPEED, "range": TEXT, "ratio": RATIO,
             "character": Figure("µs", 0.15, share=True)}.items()},
@@ -238,14 +238,14 @@ MEASUREMENTS = {
     ),
     "executors": Measurement(
         (
-            Command("python benchmarks/executors.py --only threads --tokens 500000", "--json"),
+            Command("python benchmarks/executors.py --only threads --tokens 250000", "--json"),
             Command(
-                "python benchmarks/executors.py --only threads --engine builtin --tokens 200000",
+                "python benchmarks/executors.py --only threads --engine builtin --tokens 60000",
                 "--json",
             ),
             Command("python benchmarks/executors.py --only overhead", "--json"),
         ),
-        7.5,
+        6.5,
         {"native": RATIO, "native_range": TEXT, "builtin": RATIO, "builtin_range": TEXT} | {
             f"{name}_{column}{range_}": TEXT if range_ else Figure("s", 0.3, share=True)
             for name in ("local", "ray") for column in ("first", "each")
@@ -264,7 +264,7 @@ MEASUREMENTS = {
     "memory": Measurement(
         (Command("python benchmarks/tokenizing.py --train --one-line --gigabytes 0.001 0.2"
                  " --seconds 10", "--json"),),
-        4.0,
+        6.0,
         {"torch": Figure("MiB", 0.1, share=True)} | {
             f"{kind}_{size}": Figure("MiB", 0.1, share=True)
             for kind in TOKENIZERS for size in ("small", "large")

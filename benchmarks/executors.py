@@ -28,7 +28,7 @@ from rnnlab.execution.executor import Executor, Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.store import Store
-from rnnlab.report.formatting import counted
+from rnnlab.console import counted
 from rnnlab.runs.environment import environment
 
 RUNS = 12

@@ -6,27 +6,48 @@ seconds are those of training, without evaluations. Shown is the median over the
 
 import argparse
 import json
+import math
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+
+from rnnlab.runs.precedence import starting_settings
+from rnnlab.runs.preparation import Prepared
+from rnnlab.runs.training import train
+from rnnlab.runs.watcher import Line, Watcher
 
 WAYS = (("native", "float32"), ("native", "bfloat16"), ("builtin", "float32"))
 PERPLEXITY = 1.1
 
 
+class Reached(Watcher):
+    """Ends training at the perplexity."""
+
+    seconds = math.nan
+
+    def begin(self, directory: Path, ready: Prepared) -> None:
+        """See `Watcher`."""
+        self._trainer = ready.trainer
+
+    def line(self, line: Line) -> None:
+        """See `Watcher`."""
+        is_first = math.isnan(self.seconds)
+        if is_first and line["kind"] == "train" and line["perplexity"] <= PERPLEXITY:
+            self.seconds = float(line["seconds"])
+            self._trainer.stop("perplexity")
+
+
 def seconds_until(engine: str, precision: str, seed: int, folder: Path) -> float:
     """Train once; raises ValueError if the perplexity is not reached."""
-    import rnnlab
-
-    run = rnnlab.train(
-        config="lab-report", engine=engine, precision=precision, seed=seed, num_log_lines=500,
-        num_evaluations=1, sample_length=0, quiet=True,
-        run_dir=folder / f"{engine}-{precision}-{seed}",
+    settings = starting_settings("lab-report").with_changes(
+        engine=engine, precision=precision, seed=seed, num_log_lines=500, num_evaluations=1,
+        sample_length=0,
     )  # fmt: skip
-    for line in run.metrics:
-        if line["kind"] == "train" and line["perplexity"] <= PERPLEXITY:
-            return float(line["seconds"])
-    raise ValueError(f"{engine}, {precision}, seed {seed}: perplexity stays above {PERPLEXITY}")
+    reached = Reached()
+    train(settings, folder / f"{engine}-{precision}-{seed}", [reached])
+    if math.isnan(reached.seconds):
+        raise ValueError(f"{engine}, {precision}, seed {seed}: perplexity stays above {PERPLEXITY}")
+    return reached.seconds
 
 
 def main() -> None:
