@@ -238,9 +238,9 @@ MEASUREMENTS = {
     ),
     "executors": Measurement(
         (
-            Command("python benchmarks/executors.py --only threads --tokens 250000", "--json"),
+            Command("python benchmarks/executors.py --only threads --tokens 500000", "--json"),
             Command(
-                "python benchmarks/executors.py --only threads --engine builtin --tokens 60000",
+                "python benchmarks/executors.py --only threads --engine builtin --tokens 200000",
                 "--json",
             ),
             Command("python benchmarks/executors.py --only overhead", "--json"),
