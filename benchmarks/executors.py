@@ -24,11 +24,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from rnnlab.console import counted
 from rnnlab.execution.executor import Executor, Job
 from rnnlab.execution.local import LocalExecutor
 from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.store import Store
-from rnnlab.console import counted
 from rnnlab.runs.environment import environment
 
 RUNS = 12
