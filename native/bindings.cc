@@ -152,14 +152,53 @@ struct PyTrainingStep {
   }
 };
 
+// For each order starts, symbols, counts and discounts; then the gate. Holds the arrays.
+struct PyMixture {
+  using Ints = Array<const int32_t>;
+  using Doubles = Array<const double>;
+  using Order = std::tuple<Ints, Ints, Ints, Doubles>;
+  std::vector<Order> held;
+  std::shared_ptr<const Mixture> mixture;
+
+  PyMixture(std::vector<Order> given, int64_t vocabulary, const Doubles& gate)
+      : held(std::move(given)) {
+    std::vector<Successors> orders;
+    int64_t contexts = 1;
+    for (const auto& [starts, symbols, counts, discounts] : held) {
+      const int64_t entries = symbols.size();
+      Successors order{checked("starts", starts, {contexts + 1}),
+                       checked("symbols", symbols, {entries}),
+                       checked("counts", counts, {entries}), {}};
+      std::copy_n(checked("discounts", discounts, {4}), 4, order.discounts);
+      if (!sound(order, contexts, entries, vocabulary)) refuse("the n-grams are damaged");
+      orders.push_back(order);
+      contexts = entries;
+    }
+    if (orders.empty() || orders[0].starts[1] == 0) refuse("a mixture needs n-grams");
+    mixture =
+        std::make_shared<Mixture>(std::move(orders), vocabulary, checked("gate", gate, {2, 2}));
+  }
+
+  // Whether no place that the arrays name is outside of them.
+  static bool sound(const Successors& o, int64_t contexts, int64_t entries, int64_t vocabulary) {
+    bool good = o.starts[0] == 0 && o.starts[contexts] == entries;
+    for (int64_t r = 0; good && r < contexts; ++r) good = o.starts[r] <= o.starts[r + 1];
+    for (int64_t j = 0; good && j < entries; ++j)
+      good = o.symbols[j] >= 0 && o.symbols[j] < vocabulary && o.counts[j] > 0;
+    return good;
+  }
+};
+
 struct PyReader {
   int64_t B, T;
   Reader reader;
   std::mutex mutex;
 
-  PyReader(Text isa, Text precision, const PyNetwork& network, int64_t B, int64_t T, int threads)
+  PyReader(Text isa, Text precision, const PyNetwork& network, int64_t B, int64_t T, int threads,
+           const PyMixture* joined)
       : B(B), T(T),
-        reader(backend(isa, precision), network.shape, network.arrays, B, T, threads) {}
+        reader(backend(isa, precision), network.shape, network.arrays, B, T, threads,
+               joined ? joined->mixture : nullptr) {}
 
   // The number of time steps of ids, which have `last` rows more than that.
   template <class Ids>
@@ -276,9 +315,13 @@ NB_MODULE(_native, m) {
       .def("run", &PyTrainingStep::run, arg("weights"), arg("gradients"), arg("ids"),
            arg("targets"), same("state"), arg("dropouts"), arg("seed"), arg("clip_norm"),
            arg("threads"));
+  nb::class_<PyMixture>(m, "Mixture")
+      .def(nb::init<std::vector<PyMixture::Order>, int64_t, const PyMixture::Doubles&>(),
+           arg("orders"), arg("vocabulary"), arg("gate"));
   nb::class_<PyReader>(m, "Reader")
-      .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int>(), arg("isa"),
-           arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"), arg("threads"))
+      .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int, const PyMixture*>(),
+           arg("isa"), arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"),
+           arg("threads"), arg("mixture").none(), nb::keep_alive<1, 8>())
       .def("reset", &PyReader::reset)
       .def("score", &PyReader::score, arg("ids"), arg("targets"), same("nats"))
       .def("generate", &PyReader::generate, same("ids"), arg("known"), arg("uniforms"),

@@ -135,6 +135,21 @@ struct OuterProduct {
   float* c;             // (m, n)
 };
 
+// What a row of logits x gives, with e = exp(x - largest).
+struct Softmax {
+  float largest, sum;   // of x; of e
+  float x_sum, w_sum;   // of e (x - largest); of e w, with given weights w
+};
+
+// Changes the logits of a row, in blocks block_step apart, before the softmax. The logits are not
+// differentiated through it.
+struct Adjustment {
+  void (*function)(void* self, int64_t row, const Softmax&, float* logits, int64_t block_step,
+                   const Worker&) = nullptr;
+  void* self = nullptr;
+  const float* weights = nullptr;  // [V / 16][16]: w of Softmax; 0 in the padding
+};
+
 // Output layer, mean cross entropy, and its gradient.
 struct Loss {
   int64_t rows, row_batch, batch, V;  // rows t * row_batch + b count only if b < batch
@@ -147,6 +162,7 @@ struct Loss {
   float scale;             // factor of the gradient, 1 / tokens
   Operand d_logits;        // rows x V, or null: no gradient
   float* scratch;          // [team size][V / 16][kLossRows][16]
+  Adjustment adjustment;   // without a function: none
 };
 constexpr int64_t kLossRows = 8;
 
@@ -199,6 +215,9 @@ struct Kernels {
   void (*outer_product)(Precision, const OuterProduct&, Worker&);
   const CellKernels* cells[kCells];
   void (*loss)(Precision, const Loss&, Worker&);
+  // Of one row of logits, in blocks block_step apart; -inf in the padding.
+  Softmax (*softmax)(const float* logits, int64_t block_step, int64_t v_blocks,
+                     const float* weights);
 
   // table[ids[r]] = sum of the rows r of an operand, read paired; the table has `entries` rows.
   void (*scatter)(Precision, Operand src, const int32_t* ids, int64_t rows, int64_t n_blocks,

@@ -20,15 +20,8 @@ RNNLAB_INLINE float total(F x) {
   return s;
 }
 
-struct Softmax {
-  float largest, sum;  // the largest logit; the sum of exp(logit - largest)
-};
-
-// Replaces the logits of one row, in blocks x_block apart, by exp(logit - largest); x is without
-// the bias.
-
-RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
-                                   const float* bias) {
+// Adds the bias to the logits of one row, in blocks x_block apart; returns the largest.
+RNNLAB_INLINE float add_bias(float* x, int64_t x_block, int64_t v_blocks, const float* bias) {
   F m = fill(-INFINITY);
   for (int64_t j = 0; j < v_blocks; ++j)
     for (int lane = 0; lane < kBlock; lane += W) {
@@ -36,7 +29,21 @@ RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
       store(x + j * x_block + lane, value);
       m = m > value ? m : value;
     }
-  const float top = largest(m);
+  return largest(m);
+}
+
+RNNLAB_INLINE float largest_of(const float* x, int64_t x_block, int64_t v_blocks) {
+  F m = fill(-INFINITY);
+  for (int64_t j = 0; j < v_blocks; ++j)
+    for (int lane = 0; lane < kBlock; lane += W) {
+      const F value = load(x + j * x_block + lane);
+      m = m > value ? m : value;
+    }
+  return largest(m);
+}
+
+// Replaces logits by exp(logit - top); returns their sum.
+RNNLAB_INLINE float exponentials(float* x, int64_t x_block, int64_t v_blocks, float top) {
   F sum = {};
   for (int64_t j = 0; j < v_blocks; ++j)
     for (int lane = 0; lane < kBlock; lane += W) {
@@ -44,7 +51,21 @@ RNNLAB_INLINE Softmax exponentials(float* x, int64_t x_block, int64_t v_blocks,
       store(x + j * x_block + lane, e);
       sum += e;
     }
-  return {top, total(sum)};
+  return total(sum);
+}
+
+Softmax softmax(const float* x, int64_t x_block, int64_t v_blocks, const float* weights) {
+  const float top = largest_of(x, x_block, v_blocks);
+  F sum = {}, x_sum = {}, w_sum = {};
+  for (int64_t j = 0; j < v_blocks; ++j)
+    for (int lane = 0; lane < kBlock; lane += W) {
+      const F below = at_least(-87.0f, load(x + j * x_block + lane) - top);
+      const F e = exp_nonpositive(below);
+      sum += e;
+      x_sum += e * below;
+      w_sum += e * load(weights + j * kBlock + lane);
+    }
+  return {top, total(sum), total(x_sum), total(w_sum)};
 }
 
 // d_logits of rows r .. r + n - 1, from exponentials x minus their sum at the target.
@@ -79,11 +100,17 @@ void loss(const Loss& l, Worker& worker) {
       const int32_t target = l.targets[r + i];
       const bool counts = (r + i) % l.row_batch < l.batch;
       float* entry = row + target / kBlock * x_block + target % kBlock;
-      const float logit = *entry + l.bias[target];
-      const Softmax s = exponentials(row, x_block, v_blocks, l.bias);
-      l.nats[r + i] = counts ? (float)log(s.sum) + (s.largest - logit) : 0.0f;
-      factors[i] = counts ? l.scale / s.sum : 0.0f;
-      *entry -= s.sum;
+      float top = add_bias(row, x_block, v_blocks, l.bias);
+      if (l.adjustment.function) {
+        const Softmax before = softmax(row, x_block, v_blocks, l.adjustment.weights);
+        l.adjustment.function(l.adjustment.self, r + i, before, row, x_block, worker);
+        top = largest_of(row, x_block, v_blocks);
+      }
+      const float logit = *entry;
+      const float sum = exponentials(row, x_block, v_blocks, top);
+      l.nats[r + i] = counts ? (float)log(sum) + (top - logit) : 0.0f;
+      factors[i] = counts ? l.scale / sum : 0.0f;
+      *entry -= sum;
     }
     if (l.d_logits.plain) store_d_logits<P>(l, x, x_block, r, n, factors);
   }
@@ -91,6 +118,9 @@ void loss(const Loss& l, Worker& worker) {
 
 }  // namespace
 
-void add_loss_kernel(Kernels& table) { table.loss = RNNLAB_BY_PRECISION(loss); }
+void add_loss_kernel(Kernels& table) {
+  table.loss = RNNLAB_BY_PRECISION(loss);
+  table.softmax = softmax;
+}
 
 }  // namespace rnnlab::RNNLAB_ISA_NAMESPACE

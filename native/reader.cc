@@ -9,8 +9,8 @@
 namespace rnnlab {
 
 Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights, int64_t B,
-               int64_t T, int threads)
-    : backend_(backend), shape_(shape), B_(B), threads_(threads) {
+               int64_t T, int threads, std::shared_ptr<const Mixture> mixture)
+    : backend_(backend), shape_(shape), B_(B), threads_(threads), mixture_(std::move(mixture)) {
   const Kernels& k = *backend.kernels;
   const int64_t L = shape.layers, H = shape.hidden, V = shape.vocabulary, E = shape.embedding;
   ids_ = arena_.take<int32_t>((T + 1) * B);
@@ -19,6 +19,8 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights
   output_bias_ = arena_.take<float>(blocks(V) * kBlock);
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
   logits_ = take_blocked(arena_, blocks(V), B);
+  if (mixture_) contexts_.resize((T + 1) * B * mixture_->order());
+  if (mixture_) mixed_.resize(threads * V);
   inputs_.resize(L);
   layers_.reserve(L);
   // Projecting each entry of the vocabulary pays if at least as many tokens follow.
@@ -51,6 +53,7 @@ void Reader::reset() {
   run_team(1, [&](Worker& worker) {
     for (const Layer& layer : layers_) layer.set_state(nullptr, nullptr, worker);
   });
+  for (int64_t b = 0; mixture_ && b < B_; ++b) mixture_->begin(contexts(b));
 }
 
 // Time steps begin .. end - 1 of all layers.
@@ -64,19 +67,48 @@ void Reader::read(int64_t begin, int64_t end, Worker& worker) {
   for (size_t l = 0; l < layers_.size(); ++l) layers_[l].forward(inputs_[l], begin, end, worker);
 }
 
+// The contexts after time steps begin .. end - 1, each worker those of its own sequences.
+void Reader::advance_contexts(int64_t begin, int64_t end, const Worker& worker) {
+  if (!mixture_) return;
+  const Range mine = worker.share(B_);
+  for (int64_t t = begin; t < end; ++t)
+    for (int64_t b = mine.begin; b < mine.end; ++b)
+      mixture_->advance(contexts(t * B_ + b), ids_[t * B_ + b], contexts((t + 1) * B_ + b));
+}
+
+void Reader::carry_contexts(int64_t steps) {
+  if (mixture_) std::copy_n(contexts(steps * B_), B_ * mixture_->order(), contexts(0));
+}
+
+// The logits after time step t of sequence b; row is t * B + b.
+void Reader::mix(int64_t row, const Softmax& network, float* logits, int64_t block_step,
+                 const Worker& worker) {
+  mixture_->mix(contexts(row + B_), network, logits, block_step,
+                mixed_.data() + worker.index * shape_.vocabulary);
+}
+
 void Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats) {
   copy_ids(ids, steps, B_, B_, shape_.vocabulary, ids_);
   copy_ids(targets, steps, B_, B_, shape_.vocabulary, targets_);
   const int64_t rows = steps * B_;
+  Adjustment adjustment;
+  if (mixture_)
+    adjustment = {[](void* reader, int64_t row, const Softmax& network, float* logits,
+                     int64_t block_step, const Worker& worker) {
+                    static_cast<Reader*>(reader)->mix(row, network, logits, block_step, worker);
+                  },
+                  this, mixture_->weights()};
   run_team(threads_, [&](Worker& worker) {
-    read(0, steps, worker);
+    advance_contexts(0, steps, worker);
+    read(0, steps, worker);  // ends with a barrier
     backend_.kernels->loss(backend_.precision,
                            {rows, B_, B_, shape_.vocabulary, layers_.back().outputs(),
                             output_weights_, blocks(shape_.hidden), output_bias_, targets_, nats,
-                            0.0f, Operand(), scratch_},
+                            0.0f, Operand(), scratch_, adjustment},
                            worker);
     for (const Layer& layer : layers_) layer.carry_state(steps, worker);
   });
+  carry_contexts(steps);
 }
 
 namespace {
@@ -153,8 +185,10 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
   for (auto& list : candidates) list.reserve(V);
   bool sound = true;
   run_team(threads_, [&](Worker& worker) {
+    advance_contexts(0, first_written, worker);
     if (first_written) read(0, first_written, worker);
     for (int64_t t = first_written; t < steps; ++t) {
+      advance_contexts(t, t + 1, worker);
       read(t, t + 1, worker);
       backend_.kernels->product(backend_.precision,
                                 {backend_.from_row(layers_.back().outputs(), t * B_), B_,
@@ -166,8 +200,17 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
       for (int64_t b = mine.begin; b < mine.end; ++b) {
         const int64_t place = (t + 1) * B_ + b;
         if (known[place]) continue;
-        const int64_t token = choose(logits_.data + b * kBlock, logits_.stride * kBlock, V,
-                                     uniforms[place], sampling, candidates[worker.index]);
+        float* const logits = logits_.data + b * kBlock;
+        const int64_t block_step = logits_.stride * kBlock;
+        if (mixture_) {
+          for (int64_t v = V; v < blocks(V) * kBlock; ++v)
+            logits[v / kBlock * block_step + v % kBlock] = -INFINITY;
+          const Softmax network =
+              backend_.kernels->softmax(logits, block_step, blocks(V), mixture_->weights());
+          mix(t * B_ + b, network, logits, block_step, worker);
+        }
+        const int64_t token = choose(logits, block_step, V, uniforms[place], sampling,
+                                     candidates[worker.index]);
         if (token < 0) __atomic_store_n(&sound, false, __ATOMIC_RELAXED);
         ids[place] = ids_[place] = static_cast<int32_t>(token < 0 ? 0 : token);
       }
@@ -175,6 +218,7 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
     }
     for (const Layer& layer : layers_) layer.carry_state(steps, worker);
   });
+  carry_contexts(steps);
   return sound;
 }
 

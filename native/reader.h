@@ -1,8 +1,11 @@
 // A language model that reads, scores and writes with fixed weights, many time steps in one call.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
+#include "mixture.h"
 #include "network.h"
 #include "token_table.h"
 
@@ -16,10 +19,12 @@ struct Sampling {
   int64_t forbidden;   // never chosen; -1: none
 };
 
-// Reads B sequences, at most T time steps in one call. The weights are packed once.
+// Reads B sequences, at most T time steps in one call. The weights are packed once. With a mixture,
+// its n-gram model reads along, and all probabilities are those of the mixture.
 class Reader {
  public:
-  Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int threads);
+  Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int threads,
+         std::shared_ptr<const Mixture> mixture);
 
   void reset();  // to a state of zeros, which is also the first one
 
@@ -34,6 +39,10 @@ class Reader {
 
  private:
   void read(int64_t begin, int64_t end, Worker&);
+  int32_t* contexts(int64_t row) { return contexts_.data() + row * mixture_->order(); }
+  void advance_contexts(int64_t begin, int64_t end, const Worker&);
+  void carry_contexts(int64_t steps);
+  void mix(int64_t row, const Softmax&, float* logits, int64_t block_step, const Worker&);
 
   Backend backend_;
   NetworkShape shape_;
@@ -48,6 +57,9 @@ class Reader {
   float *output_bias_, *scratch_;
   Blocked logits_;
   int32_t *ids_, *targets_;
+  std::shared_ptr<const Mixture> mixture_;  // or null
+  std::vector<int32_t> contexts_;           // (T + 1, B, order), before each time step
+  std::vector<double> mixed_;               // (threads, V) zeros
 };
 
 }  // namespace rnnlab

@@ -16,11 +16,15 @@ from rnnlab.cells import CELLS
 from rnnlab.config import ModelSettings
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.errors import CorpusError
+from rnnlab.lm.mixture import NETWORK_ALONE, NGramMixture
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.model_folder import save_model
+from rnnlab.lm.successors import SuccessorTable
 
 PAGE = (Path(__file__).parents[1] / "docs" / "model-folder.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `([a-z_.{}]+)` \| \(([^)]+)\) \| (.+) \|$", PAGE, re.MULTILINE)
+WEIGHTS, _, NGRAMS = PAGE.partition("## ngram.safetensors")
+ROW = re.compile(r"^\| `([a-z_.{}]+)` \| \(([^)]+)\)(?:, `F64`)? \| (.+) \|$", re.MULTILINE)
+ROWS = ROW.findall(WEIGHTS)
 TOKENIZER = CharTokenizer("abcdefghij")
 PRESENT = {
     '`input = "embedding"`': lambda settings: settings.input == "embedding",
@@ -75,6 +79,7 @@ def test_the_keys_of_both_json_files_are_those_of_a_real_folder(trained: tuple[P
     section = PAGE.partition("## config.json")[2].partition("## tokenizer.json")
     keys = re.findall(r"^\| `(\w+)` \|", section[0], re.MULTILINE)
     folder = trained[0] / "checkpoint" / "last"
+    keys.remove("ngram")  # this model has none
     assert sorted(keys) == sorted(json.loads((folder / "config.json").read_text()))
     kinds = re.findall(r"^\| `(\w+)` \| (?:`(\w+)`)?", section[2], re.MULTILINE)
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
@@ -122,3 +127,20 @@ def test_a_folder_without_a_corpus_is_not_said_to_have_another_text(
     model.save(tmp_path / "copy")
     with pytest.raises(CorpusError, match="does not say which text it was trained on"):
         rnnlab.evaluate(tmp_path / "copy")
+
+
+def test_the_n_gram_part_has_the_tensors_of_the_page(tmp_path: Path) -> None:
+    order, ids = 3, TOKENIZER.encode("abcabdabcd")
+    table = SuccessorTable.count(ids, TOKENIZER.size, order)
+    model = LanguageModel(ModelSettings(hidden_size=2), TOKENIZER.size)
+    mixture = NGramMixture(table, NETWORK_ALONE)
+    save_model(tmp_path, model, TOKENIZER, {}, mixture=mixture)
+    expected, sizes = {}, {"2": 2, "R_k + 1": 2}
+    for k in range(1, order + 1):
+        sizes["E_k"] = len({tuple(ids[i : i + k]) for i in range(len(ids) - k + 1)})
+        for name, shape, _ in ROW.findall(NGRAMS):
+            expected[name.format(k=k)] = [sizes[each] for each in shape.split(", ")]
+        sizes["R_k + 1"] = sizes["E_k"] + 1
+    with safe_open(tmp_path / "ngram.safetensors", framework="pt") as content:
+        names = content.keys()
+        assert {name: content.get_slice(name).get_shape() for name in names} == expected

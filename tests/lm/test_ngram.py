@@ -1,12 +1,12 @@
 """NGram against modified Kneser-Ney as Chen and Goodman write it, with dictionaries."""
 
 import math
-from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textbook_ngram import TextbookNGram
 
 from rnnlab.lm.ngram import LAST_RESORT, NGram
 
@@ -16,48 +16,6 @@ TEXTS = st.lists(st.integers(0, V - 1), min_size=1, max_size=60)
 DULL = st.tuples(st.lists(st.integers(0, V - 1), min_size=1, max_size=4), st.integers(1, 10)).map(
     lambda it: it[0] * it[1]
 )
-START = -1
-
-
-class Textbook:
-    """p(w | u) of one highest order, counted and computed one k-gram at a time."""
-
-    def __init__(self, train: list[int], order: int) -> None:
-        self.order = order
-        self.counts: list[dict[tuple[int, ...], int]] = [{}]
-        for k in range(1, order + 1):
-            places = range(len(train) - k + 1)
-            if k == order:
-                self.counts.append(Counter(tuple(train[i : i + k]) for i in places))
-                continue
-            before: dict[tuple[int, ...], set[int]] = defaultdict(set)
-            for i in places:
-                before[tuple(train[i : i + k])].add(train[i - 1] if i else START)
-            self.counts.append({gram: len(symbols) for gram, symbols in before.items()})
-
-    def discount(self, k: int, count: int) -> float:
-        n = Counter(self.counts[k].values())
-        found = [0.0]
-        if n[1] and n[2] and n[3]:
-            y = n[1] / (n[1] + 2 * n[2])
-            found += [c - (c + 1) * y * n[c + 1] / n[c] for c in (1, 2, 3)]
-        if len(found) == 1 or min(found[1:]) <= 0:
-            found = [0.0, 0.5, 1.0, 1.5]
-        return found[min(count, 3)]
-
-    def p(self, w: int, u: tuple[int, ...], k: int) -> float:
-        if k == 0:
-            return 1 / V
-        if len(u) < k - 1:  # the text has not so many symbols before w
-            return self.p(w, u, k - 1)
-        u = u[len(u) - (k - 1) :]
-        after = {v: self.counts[k].get((*u, v), 0) for v in range(V)}
-        total = sum(after.values())
-        if total == 0:
-            return self.p(w, u[1:], k - 1)
-        saved = sum(self.discount(k, count) for count in after.values())
-        own = after[w] - self.discount(k, after[w])
-        return own / total + saved / total * self.p(w, u[1:], k - 1)
 
 
 def array(ids: list[int]) -> np.ndarray:
@@ -73,7 +31,7 @@ def test_every_probability_of_every_order_is_the_textbooks(
     found = list(NGram(array(train), V, max_order).probabilities(array(text)))
     assert len(found) == min(max_order, len(train))
     for order, p in enumerate(found, start=1):
-        slow = Textbook(train, order)
+        slow = TextbookNGram(train, order, V)
         assert p == pytest.approx(
             [slow.p(w, tuple(text[:i]), order) for i, w in enumerate(text) if i], rel=1e-12
         )
@@ -88,7 +46,7 @@ def test_a_longer_text_with_estimated_discounts_has_the_textbooks_probabilities(
     found = list(NGram(array(train), V, 6).probabilities(array(text)))
     estimated = 0
     for order, p in enumerate(found, start=1):
-        slow = Textbook(train, order)
+        slow = TextbookNGram(train, order, V)
         assert p == pytest.approx(
             [slow.p(w, tuple(text[:i]), order) for i, w in enumerate(text) if i], rel=1e-12
         )

@@ -15,6 +15,7 @@ from rnnlab.config import Settings
 from rnnlab.console import PlainConsole
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
+from rnnlab.runs.checksums import WEIGHTS
 from rnnlab.runs.files import RESULT, read_metrics
 
 PROCESSES = get_context("forkserver")
@@ -68,9 +69,9 @@ def fingerprint(directory: Path) -> dict[str, str]:
         for line in read_metrics(directory)
     ]
     found = {"metrics": hashlib.sha256(json.dumps(metrics).encode()).hexdigest()}
-    for name in ("checkpoint/last/model.safetensors", "checkpoint/best/model.safetensors",
-                 "samples.txt"):  # fmt: skip
-        found[name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+    for name in (*WEIGHTS, "samples.txt"):
+        if (directory / name).is_file():
+            found[name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
     evaluations = read_json(directory / RESULT)["evaluations"]
     found[RESULT] = hashlib.sha256(json.dumps(evaluations).encode()).hexdigest()
     return found

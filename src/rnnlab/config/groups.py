@@ -21,6 +21,9 @@ DEFAULT_SECONDS = 120.0
 LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "adagrad": 0.02}
 """The peak learning rate of each optimizer that `learning_rate = 0` stands for."""
 
+MAX_ORDER = 10
+"""The highest order of an n-gram model."""
+
 CONTEXTS = ("carried", "windows:256")
 """The context rules of an evaluation if none are given."""
 
@@ -142,6 +145,13 @@ class ModelSettings(SettingsGroup):
     )
     init_std: float = Field(0.01, gt=0, description="standard deviation, with init = normal")
     forget_bias: float = Field(0.0, description="added to the forget gate's bias; lstm only")
+    ngram_order: int = Field(
+        0,
+        ge=0,
+        le=MAX_ORDER,
+        description="order of an n-gram model of the training text that joins the network when "
+        "training ends, 0: none [tokens]",
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

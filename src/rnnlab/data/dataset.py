@@ -70,11 +70,15 @@ class Dataset:
         train = self.splits["train"].end
         return {name: find_copies(self.splits[name].text, train) for name in self.held_out}
 
-    def batches(self, settings: DataSettings) -> Batches:
-        """The training split as batches; raises CorpusError if it is too short for one."""
-        ids = self.splits["train"].all_ids
+    def batches(self, settings: DataSettings, left_out: int = 0) -> Batches:
+        """The training split as batches; raises CorpusError if it is too short for one.
+
+        left_out: tokens at its beginning that are not trained on.
+        """
+        ids = self.splits["train"].all_ids[left_out:]
         if self.resets_state:
-            documents = (0, *self.state_resets("train"))
+            starts = (at - left_out for at in self.state_resets("train"))
+            documents = (0, *(at for at in starts if at > 0))
             return DocumentBatches(ids, settings.batch_size, settings.num_steps, documents)
         return BATCH_KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
 

@@ -11,7 +11,10 @@ from rich.table import Table
 
 from rnnlab.console import PlainConsole, visible
 from rnnlab.lm.baseline_titles import baseline_title
-from rnnlab.lm.evaluate import Evaluation, bits_per_character
+from rnnlab.lm.evaluate import Evaluation, bits_per_character, perplexity
+
+PARTS = {"network": "network", "ngram": "n-gram"}
+"""What the parts of a model are called in tables."""
 
 
 class Evaluations(NamedTuple):
@@ -73,12 +76,19 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     table.caption, table.caption_justify = " ".join(notes), "left"
     for record in records:
         table.add_row(
-            f"this model, {record['context']}",
+            f"this model, {'learning on' if record.get('learns_on') else record['context']}",
             f"{record['bits_per_character']:.3f}",
             f"{record['nats_per_token']:.4f}",
             number(record["perplexity"]),
             style="bold",
         )
+        for name, part in record.get("parts", {}).items():
+            table.add_row(
+                f"  its {PARTS[name]} alone",
+                f"{part['bits_per_character']:.3f}",
+                f"{part['nats_per_token']:.4f}",
+                number(perplexity(part["nats_per_token"])),
+            )
     for name, baseline in first["baselines"].items():
         # The other two units are those of the model's targets; only codes can be compared.
         row = [baseline_title(name, baseline), f"{baseline['bits_per_character']:.3f}", "", ""]

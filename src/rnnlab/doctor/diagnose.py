@@ -21,7 +21,7 @@ from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.threads import using_threads
-from rnnlab.runs.checksums import check_belongs
+from rnnlab.runs.checksums import WEIGHTS, check_belongs
 from rnnlab.runs.evaluation import Names, as_list, training_data
 from rnnlab.runs.files import RESULT, RUN_CONFIG
 from rnnlab.runs.metrics import check_log
@@ -123,8 +123,8 @@ def describe_history(history: History) -> str:
 def _check_weights(run: Run) -> None:
     """Raise RunDirectoryError if the weights are not those that result.json was written with."""
     result = run.result if (run.directory / RESULT).is_file() else {}
-    for which in ("last", "best"):
-        check_belongs(run.directory, f"checkpoint/{which}/model.safetensors", result)
+    for name in WEIGHTS:
+        check_belongs(run.directory, name, result)
 
 
 def _check_state(directory: Path) -> None:

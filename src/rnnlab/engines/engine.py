@@ -42,6 +42,27 @@ class Network(NamedTuple):
         return [self.embedding, *layers, self.output_weight, self.output_bias]
 
 
+class Successors(NamedTuple):
+    """What follows each of R contexts of k - 1 symbols in a training text, E k-grams in all.
+
+    The symbols after context r are symbols[starts[r]:starts[r + 1]], ascending. The place of a
+    symbol is the number of its k-gram, and so that of a context of the next order.
+    """
+
+    starts: NDArray[np.int32]  # (R + 1,)
+    symbols: NDArray[np.int32]  # (E,)
+    counts: NDArray[np.int32]  # (E,) at least 1
+    discounts: NDArray[np.float64]  # (4,) by count: 0, 1, 2, 3 and more
+
+
+class Mixture(NamedTuple):
+    """An n-gram model that joins a network, and how; `rnnlab.lm.mixture` has the equations."""
+
+    orders: tuple[Successors, ...]
+    """From 1 up; order 1 has one context."""
+    gate: NDArray[np.float64]  # (2, 2)
+
+
 class TrainingStep(Protocol):
     """Forward, loss, backward and clipping of one batch in one call."""
 
@@ -124,7 +145,15 @@ class Engine(ABC):
         return None
 
     def reader(
-        self, network: Network, batch_size: int, num_steps: int, precision: str
+        self,
+        network: Network,
+        batch_size: int,
+        num_steps: int,
+        precision: str,
+        mixture: Mixture | None = None,
     ) -> Reader | None:
-        """Return a reader of the engine's own, or None to go through the model's forward pass."""
+        """Return a reader of the engine's own, or None to go through the model's forward pass.
+
+        mixture: joins the network: all probabilities are those of both.
+        """
         return None

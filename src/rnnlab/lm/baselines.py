@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab.config import MAX_ORDER
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.lm.code_length import CodeLength, code_of_tokens
 from rnnlab.lm.evaluate import ShareCallback, bits_per_character, unwatched
@@ -16,7 +17,6 @@ from rnnlab.lm.ngram import SMOOTHING, NGram
 from rnnlab.lm.ppmd import ORDER as PPMD_ORDER
 from rnnlab.lm.ppmd import ppmd_codes
 
-MAX_ORDER = 10
 MAX_TRAIN_CHARACTERS = 4_000_000
 """Only the end of a longer training text is used, so that baselines take seconds. Every record has
 the number of characters used."""

@@ -24,7 +24,9 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
+from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.successors import SuccessorTable
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,6 +67,11 @@ class Evaluation:
     """Which weights of the run: best or last."""
     baselines: dict[str, dict[str, Any]]
     """Simple methods on the same split; see `rnnlab.lm.baselines`."""
+    learns_on: bool = False
+    """Whether the model learned on while it read; see `rnnlab.lm.dynamic`."""
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    """If an n-gram model joins the network: what `network` and `ngram` reach alone, in nats per
+    token and bits per character."""
     leads: dict[str, dict[str, float]] = field(default_factory=dict)
     """By how many bits per character the model is ahead of a baseline, with a 95% interval `low` to
     `high`; see `rnnlab.lm.code_length`."""
@@ -95,11 +102,13 @@ def target_nats(
     context: str,
     progress: ShareCallback = unwatched,
     documents: Sequence[int] = (),
+    mixture: NGramMixture | None = None,
 ) -> Floats:
     """Return -ln p (N-1,) of each target of `ids` (N,), N at least 2.
 
     documents: positions in `ids` at which the state starts at zero, in addition to the first. The
     token there is predicted from what is before it.
+    mixture: an n-gram model that joins the network.
 
     Raises UsageError for an unknown context rule, or a text without a target.
     """
@@ -112,17 +121,13 @@ def target_nats(
     nats, done = np.empty(len(ids) - 1), 0
     reader, shape = None, (0, 0)
     with compute.using_threads():
-        ends = [*(begin for begin in documents if begin < len(nats)), len(nats)]
-        parts = (
-            batch
-            for part in map(slice, [0, *ends], ends)
-            for batch in _batches(ids[:-1][part], ids[1:][part], nats[part], context=context)
-        )
-        for inputs, targets, found in parts:
+        for inputs, targets, found in _parts(ids, nats, context, documents):
             first = inputs[:CHUNK_TOKENS]
             if reader is None or first.shape != shape:
                 shape = first.shape
-                reader = make_reader(model, compute, batch_size=shape[1], num_steps=shape[0])
+                reader = make_reader(
+                    model, compute, batch_size=shape[1], num_steps=shape[0], mixture=mixture
+                )
             else:
                 reader.reset()
             for start in range(0, len(inputs), CHUNK_TOKENS):
@@ -130,6 +135,16 @@ def target_nats(
                 found[chunk] = reader.score(inputs[chunk], targets[chunk])
                 done += targets[chunk].size
                 progress(done / len(nats))
+    return nats
+
+
+def ngram_nats(
+    table: SuccessorTable, ids: Ids, context: str, documents: Sequence[int] = ()
+) -> Floats:
+    """Return -ln p (N-1,) of each target of `ids` (N,) by an n-gram model; see `target_nats`."""
+    nats = np.empty(len(ids) - 1)
+    for inputs, targets, found in _parts(ids, nats, context, documents):
+        found[:] = table.target_nats(np.concatenate([inputs, targets[-1:]]))
     return nats
 
 
@@ -143,6 +158,15 @@ def total_nats(
 ) -> float:
     """Return the sum of `target_nats`."""
     return float(target_nats(model, compute, ids, context, progress, documents).sum())
+
+
+def _parts(
+    ids: Ids, nats: Floats, context: str, documents: Sequence[int]
+) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Cut inputs, targets and nats into views (T, B), each read from a zero state."""
+    ends = [*(begin for begin in documents if begin < len(nats)), len(nats)]
+    for part in map(slice, [0, *ends], ends):
+        yield from _batches(ids[:-1][part], ids[1:][part], nats[part], context=context)
 
 
 def _batches(*arrays: npt.NDArray[Any], context: str) -> Iterator[tuple[npt.NDArray[Any], ...]]:

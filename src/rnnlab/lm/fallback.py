@@ -18,15 +18,26 @@ from torch import Tensor
 from rnnlab.engines import Reader, TrainingStep
 from rnnlab.engines.engine import Ids, check_not_empty
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
 from rnnlab.lm.optimizers import clip_gradients
 from rnnlab.lm.sampling import choose_tokens
 
 
-def make_reader(model: LanguageModel, compute: Compute, batch_size: int, num_steps: int) -> Reader:
-    """Return the engine's own reader of B sequences, or a `FallbackReader`."""
-    own = compute.engine.reader(model.network(), batch_size, num_steps, compute.precision)
-    return own or FallbackReader(model, compute, batch_size)
+def make_reader(
+    model: LanguageModel,
+    compute: Compute,
+    batch_size: int,
+    num_steps: int,
+    mixture: NGramMixture | None = None,
+) -> Reader:
+    """Return the engine's own reader of B sequences, or a `FallbackReader`.
+
+    mixture: an n-gram model that joins the network; all probabilities are those of both.
+    """
+    joined = None if mixture is None else mixture.arrays()
+    own = compute.engine.reader(model.network(), batch_size, num_steps, compute.precision, joined)
+    return own or FallbackReader(model, compute, batch_size, mixture)
 
 
 def make_training_step(model: LanguageModel, compute: Compute) -> TrainingStep:
@@ -40,13 +51,22 @@ class FallbackReader:
 
     num_steps = sys.maxsize
 
-    def __init__(self, model: LanguageModel, compute: Compute, batch_size: int) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        compute: Compute,
+        batch_size: int,
+        mixture: NGramMixture | None = None,
+    ) -> None:
         self.model, self.compute, self.batch_size = model, compute, batch_size
+        self.mixture = mixture
         self.reset()
 
     def reset(self) -> None:
         """See `Reader.reset`."""
         self.state = self.model.zero_state(self.batch_size)
+        self.read = np.empty((0, self.batch_size), np.int64)
+        """The last ids, as many as an n-gram model needs."""
 
     def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`."""
@@ -66,7 +86,7 @@ class FallbackReader:
             begin, position = position, position + 1
             while position < last and all(is_known[position]):  # only read: one call
                 position += 1
-            logits = self._logits(ids[begin:position])[-1]  # (B, V)
+            logits = self._logits(ids[begin:position], last=1)[-1]  # (B, V)
             if rows := [row for row, fixed in enumerate(is_known[position]) if not fixed]:
                 own = [numbers[position][row] for row in rows]
                 chosen = choose_tokens(logits[rows].float().cpu(), own, **choice)
@@ -74,13 +94,20 @@ class FallbackReader:
                     ids[position, row] = token
         return True
 
-    def _logits(self, ids: Ids) -> Tensor:
-        """Read ids (T, B); returns logits (T, B, V) and carries the state on."""
+    def _logits(self, ids: Ids, last: int = 0) -> Tensor:
+        """Read ids (T, B) and carry the state on; return logits (T, B, V).
+
+        last: only those of so many time steps at the end are needed.
+        """
         tokens = torch.from_numpy(ids).to(self.compute.device)
         with torch.inference_mode(), evaluating(self.model), self.compute.autocast():
             logits: Tensor
             logits, self.state = self.model(tokens, self.state, self.compute.engine)
-        return logits
+        if self.mixture is None:
+            return logits
+        read = np.concatenate([self.read, ids])
+        self.read = read[len(read) - min(len(read), self.mixture.table.reach) :]
+        return self.mixture.joined(logits[-last:].float(), read)
 
 
 class FallbackTrainingStep:

@@ -16,6 +16,7 @@ from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
+from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 from rnnlab.lm.sampling import IMPOSSIBLE, draw_uniforms, not_finite
 
@@ -32,13 +33,15 @@ def generate_ids(
     prefixes: Sequence[Ids],
     settings: GenerationSettings,
     forbidden: int | None = None,
+    mixture: NGramMixture | None = None,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
     All prefixes run as one batch. A row's entry is None while the row still reads its prefix, and
     after its last token. Row b draws from its own random stream, so it does not depend on the
-    other rows. `forbidden` is a token that is never written (<unk>). Between tokens the caller's
-    torch modes hold, and the model is left as it was.
+    other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an n-gram model
+    that joins the network. Between tokens the caller's torch modes hold, and the model is left as
+    it was.
 
     Raises DivergenceError if the model's output is NaN or infinite.
     """
@@ -48,7 +51,9 @@ def generate_ids(
     last, shortest = len(ids) - 1, min(map(len, prefixes))
     capacity = min(PIECE_TOKENS, len(ids))
     with compute.using_threads():
-        reader = make_reader(model, compute, batch_size=len(prefixes), num_steps=capacity)
+        reader = make_reader(
+            model, compute, batch_size=len(prefixes), num_steps=capacity, mixture=mixture
+        )
     read, growing = 0, 1
     while read < last:
         # One piece reads what all prefixes have; the next pieces write, the first a single token.
@@ -96,6 +101,7 @@ def beam_search(
     prefix: Ids,
     settings: GenerationSettings,
     forbidden: int | None = None,
+    mixture: NGramMixture | None = None,
 ) -> list[int]:
     """Return the continuation of `settings.length` tokens with the highest probability found.
 
@@ -108,11 +114,14 @@ def beam_search(
     state = model.zero_state(1)
     scores = torch.zeros(1, dtype=torch.float64)  # (beams,) log probabilities
     texts = torch.empty(1, 0, dtype=torch.int64)  # (beams, written)
+    read = prefix[:, None]  # (read, beams)
     with (
         compute.using_threads(), torch.inference_mode(), evaluating(model), compute.autocast()
     ):  # fmt: skip
         for _ in range(settings.length):
             logits, state = model(inputs.to(device), state, compute.engine)
+            if mixture is not None:
+                logits = mixture.joined(logits[-1:], read)
             steps = logits[-1].double().cpu().log_softmax(dim=1)  # (beams, V)
             if steps.isnan().any():
                 raise not_finite()
@@ -125,6 +134,7 @@ def beam_search(
             texts = torch.cat([texts[parents], tokens[:, None]], dim=1)
             state = _select(state, parents.to(device))
             inputs = tokens[None, :]
+            read = np.concatenate([read[:, parents.numpy()], inputs.numpy()])
     return [int(token) for token in texts[0]]
 
 

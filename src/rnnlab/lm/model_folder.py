@@ -1,4 +1,4 @@
-"""The model folder: config.json, model.safetensors, tokenizer.json.
+"""The model folder: config.json, model.safetensors, tokenizer.json, maybe ngram.safetensors.
 
 No pickle is read or written.
 """
@@ -10,16 +10,20 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from rnnlab.config import EARLIER, ModelSettings, SettingsGroup
+from rnnlab.config import EARLIER, MAX_ORDER, ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
+from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.tensor_file import MODEL_CONFIG, Shapes, read_tensors, write_tensors
+from rnnlab.lm.ngram_file import read_ngram, remove_ngram, write_ngram
+from rnnlab.lm.tensor_file import MODEL_CONFIG, Described, read_tensors, write_tensors
 
 Group = TypeVar("Group", bound=SettingsGroup)
 
 FORMAT = 1
+JOINED = "ngram"
+"""The key of config.json that says that an n-gram model joins the network, and its order."""
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
@@ -29,10 +33,12 @@ def save_model(
     tokenizer: Tokenizer,
     about: dict[str, Any],
     weights: Mapping[str, Tensor] | None = None,
+    mixture: NGramMixture | None = None,
 ) -> None:
     """Write a model folder; `about` goes into config.json (text rule, training data).
 
-    weights: written instead of the model's own, by parameter name.
+    weights: written instead of the model's own, by parameter name. mixture: an n-gram model that
+    joins the network.
     """
     make_folder(folder)
     config = {
@@ -42,9 +48,16 @@ def save_model(
         "model": model.settings.model_dump(mode="json"),
         **about,
     }
+    config.pop(JOINED, None)
+    if mixture is not None:
+        config[JOINED] = {"order": len(mixture.table.orders)}
     save_weights(folder, weights or dict(model.named_parameters()))
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
+    if mixture is not None:
+        write_ngram(folder, mixture, tokenizer)
     write_json(folder / MODEL_CONFIG, sealed(config))  # last: if it is there, so are the others
+    if mixture is None:
+        remove_ngram(folder)
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
@@ -76,13 +89,43 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
             f"{MODEL_CONFIG} says {config.get('vocabulary_size')!r}"
         )
     file = folder / WEIGHTS
-    tensors, _ = read_tensors(file, _shapes(settings, tokenizer.size))
+    expected = _expected(settings, tokenizer.size)
+
+    def check(found: Mapping[str, Described]) -> None:
+        if odd := sorted(found.keys() ^ expected.keys()):
+            raise ModelFolderError(f"{file}: the parameters are not those of {MODEL_CONFIG}: {odd}")
+        for name, wanted in expected.items():
+            if found[name] != wanted:
+                raise ModelFolderError(
+                    f"{file}: {name} is {found[name]}, {MODEL_CONFIG} says {wanted}"
+                )
+
+    tensors, _ = read_tensors(file, check)
     model = LanguageModel(settings, tokenizer.size, seed=0)  # not of the caller's random numbers
     for name, parameter in model.named_parameters():
         if not tensors[name].isfinite().all():
             raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
         parameter.data.copy_(tensors[name])
     return model, tokenizer, config
+
+
+def load_mixture(
+    folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer
+) -> NGramMixture | None:
+    """Read the n-gram part of a model folder; None if its config.json names none.
+
+    Raises ModelFolderError, which names the file and what is wrong with it.
+    """
+    if JOINED not in config:
+        return None
+    about = config[JOINED]
+    order = about.get("order") if isinstance(about, dict) else about
+    if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
+        raise ModelFolderError(
+            f"{folder / MODEL_CONFIG}: the order of {JOINED} must be 1 to {MAX_ORDER}, not "
+            f"{order!r}"
+        )
+    return read_ngram(folder, order, tokenizer)
 
 
 def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: Path) -> Group:
@@ -97,12 +140,12 @@ def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: 
         raise ModelFolderError(f"{file}: no {key} settings: {error}") from None
 
 
-def _shapes(settings: ModelSettings, vocabulary_size: int) -> Shapes:
+def _expected(settings: ModelSettings, vocabulary_size: int) -> dict[str, Described]:
     """Return the shapes of such a model's weights without allocating them."""
     plain = settings.model_copy(update={"init": "torch"})
     with torch.device("meta"):
         model = LanguageModel(plain, vocabulary_size)
-    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    return {name: Described(tuple(p.shape), "F32") for name, p in model.named_parameters()}
 
 
 def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:

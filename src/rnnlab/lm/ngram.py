@@ -98,14 +98,14 @@ class NGram:
         number: Ids,
         shorter: Floats,
     ) -> Floats:
-        discounts = _discounts(counts)[np.minimum(counts, 3)]
+        discount = discounts(counts)[np.minimum(counts, 3)]
         owner = order.keys // self.vocabulary_size  # the context that each k-gram begins with
         mass = np.bincount(owner, counts, minlength=contexts)
-        saved = np.bincount(owner, discounts, minlength=contexts)
+        saved = np.bincount(owner, discount, minlength=contexts)
         seen = context >= 0
         seen[seen] &= mass[context[seen]] > 0  # the last symbols of the text have no successor
         found, before = number[seen], context[seen]
-        own = np.where(found >= 0, (counts - discounts)[found], 0)
+        own = np.where(found >= 0, (counts - discount)[found], 0)
         p = shorter.copy()
         p[seen] = (own + saved[before] * shorter[seen]) / mass[before]
         return p
@@ -129,7 +129,7 @@ def _lookup(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:
     return np.where((context >= 0) & (keys[where] == wanted), where, -1)
 
 
-def _discounts(counts: Counts) -> Floats:
+def discounts(counts: Counts) -> Floats:
     """Return the discounts of counts 0, 1, 2, and 3 or more."""
     _, n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(float)
     if not n1 * n2 * n3:

@@ -6,9 +6,9 @@ ones before any tensor is read into memory.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -24,8 +24,20 @@ KEY = "rnnlab"
 MODEL_CONFIG = "config.json"
 """The file that says which tensors a model folder must hold."""
 
-Shapes = Mapping[str, tuple[int, ...]]
-"""Shapes of float32 tensors by name."""
+
+class Described(NamedTuple):
+    """Shape and type of a tensor in a file."""
+
+    shape: tuple[int, ...]
+    type: str
+    """As safetensors names it: F32, I32."""
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.type}"
+
+
+Check = Callable[[Mapping[str, Described]], None]
+"""Raises ModelFolderError if tensors, by name, are not what a file must hold."""
 
 
 def write_tensors(
@@ -42,11 +54,11 @@ def write_tensors(
 
 
 def read_tensors(
-    file: Path, expected: Shapes | None = None
+    file: Path, check: Check | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote.
 
-    expected: names and shapes, which are all compared before a tensor is read.
+    check: is called before a tensor is read.
 
     Raises ModelFolderError, which names the file and what is wrong with it.
     """
@@ -55,8 +67,8 @@ def read_tensors(
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())
-            if expected is not None:
-                _check_shapes(file, content, names, expected)
+            if check is not None:
+                check({name: _described(content.get_slice(name)) for name in names})
             # Copied to get torch's own alignment: the bits of sums of products depend on it.
             tensors = {name: content.get_tensor(name).clone() for name in names}
             metadata = content.metadata() or {}
@@ -89,13 +101,5 @@ def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     return digest.hexdigest()
 
 
-def _check_shapes(file: Path, content: Any, names: Iterable[str], expected: Shapes) -> None:
-    if odd := sorted(set(names) ^ expected.keys()):
-        raise ModelFolderError(f"{file}: the parameters are not those of {MODEL_CONFIG}: {odd}")
-    for name, shape in expected.items():
-        part = content.get_slice(name)
-        found, kind = tuple(part.get_shape()), part.get_dtype()
-        if found != shape or kind != "F32":
-            raise ModelFolderError(
-                f"{file}: {name} is {found} {kind}, {MODEL_CONFIG} says {shape} F32"
-            )
+def _described(part: Any) -> Described:
+    return Described(tuple(part.get_shape()), part.get_dtype())

@@ -15,14 +15,17 @@ from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.dynamic import dynamic_nats
 from rnnlab.lm.evaluate import (
     Floats,
     ShareCallback,
     bits_per_character,
+    ngram_nats,
     target_nats,
     unwatched,
 )
 from rnnlab.lm.generate import beam_search, generate_ids
+from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
@@ -60,6 +63,8 @@ class TextModel:
     """The content of config.json: the model's settings, and the data it was trained on."""
     checkpoint: str = ""
     """Which weights of a run these are, best or last; "" for a model folder."""
+    mixture: NGramMixture | None = None
+    """An n-gram model that joins the network."""
 
     @classmethod
     def load(
@@ -76,11 +81,14 @@ class TextModel:
         compute = Compute.choose(machine, model.settings.cell)
         data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
         rule = text_rule(data, type(tokenizer))
-        return cls(model.to(compute.device), tokenizer, rule, compute, about, found)
+        mixture = model_folder.load_mixture(folder, about, tokenizer)
+        return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Write a model folder, which `load` reads; `weights` replace the model's own if given."""
-        model_folder.save_model(Path(folder), self.model, self.tokenizer, self.about, weights)
+        model_folder.save_model(
+            Path(folder), self.model, self.tokenizer, self.about, weights, self.mixture
+        )
 
     def checkpoint_notices(self, asked: str) -> list[str]:
         """Return a notice if the weights are not from the checkpoint asked for."""
@@ -132,7 +140,7 @@ class TextModel:
     def _pieces(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
         ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
-        how = (settings, unknown)
+        how = (settings, unknown, self.mixture)
         if settings.beam_width:
             yield [
                 self.tokenizer.decode(beam_search(self.model, self.compute, each, *how))
@@ -188,14 +196,57 @@ class TextModel:
 
         documents: tokens before which the state is reset, see `target_nats`.
         """
+        ids = self._ids_to_score(text)
+        nats = target_nats(
+            self.model, self.compute, ids, context, progress, documents, self.mixture
+        )
+        return self._score(text, nats)
+
+    def _ids_to_score(self, text: str) -> Ids:
         ids = self.tokenizer.encode(text)
         if len(ids) < 2:
             raise CorpusError(f"a text of {len(ids)} tokens has nothing to predict; it needs 2")
-        nats = target_nats(self.model, self.compute, ids, context, progress, documents)
+        return ids
+
+    def _score(self, text: str, nats: Floats) -> Score:
         if np.isnan(nats).any():
             raise not_finite()
         charges = self.tokenizer.charges(text)
         return Score(float(nats.sum()), len(nats), len(text), charges, nats)
+
+    def score_dynamic(
+        self,
+        text: str,
+        train: Ids,
+        progress: ShareCallback = unwatched,
+        documents: Sequence[int] = (),
+    ) -> Score:
+        """As `score_prepared`, while the model learns on; see `rnnlab.lm.dynamic`.
+
+        train: ids of the training text.
+        """
+        ids = self._ids_to_score(text)
+        nats = dynamic_nats(
+            self.model, self.compute, ids, train, self.mixture, progress=progress,
+            documents=documents,
+        )  # fmt: skip
+        return self._score(text, nats)
+
+    def parts_prepared(
+        self, text: str, context: str = "carried", documents: Sequence[int] = ()
+    ) -> dict[str, Score]:
+        """Score the network alone and the n-gram model alone, as `score_prepared` scores both.
+
+        Returns nothing if no n-gram model joins the network.
+        """
+        if self.mixture is None:
+            return {}
+        ids = self._ids_to_score(text)
+        found = {
+            "network": target_nats(self.model, self.compute, ids, context, documents=documents),
+            "ngram": ngram_nats(self.mixture.table, ids, context, documents),
+        }
+        return {name: self._score(text, nats) for name, nats in found.items()}
 
     def __repr__(self) -> str:
         """Tokenizer, engine, layers."""

@@ -11,12 +11,14 @@ from rnnlab.runs.files import METRICS, RESULT, RUN_CONFIG
 FILES = "files"
 """The key of the checksums in result.json."""
 
-TIED = (
-    RUN_CONFIG,
-    METRICS,
-    "checkpoint/last/model.safetensors",
-    "checkpoint/best/model.safetensors",
+WEIGHTS = tuple(
+    f"checkpoint/{which}/{part}.safetensors"
+    for which in ("last", "best")
+    for part in ("model", "ngram")
 )
+"""What a model is made of."""
+
+TIED = (RUN_CONFIG, METRICS, *WEIGHTS)
 
 
 def checksums(directory: Path) -> dict[str, str]:

@@ -4,17 +4,24 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from rnnlab.config import CONTEXTS, EARLIER, DataSettings
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
+from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
 from rnnlab.lm.evaluate import Evaluation, perplexity
-from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.text_model import Score, TextModel
+
+MAX_LEARNED = 4_000_000
+"""How many tokens of a long training text dynamic evaluation takes its statistics from."""
 
 Names = str | Path | Sequence[str | Path]
 """One name or several."""
@@ -27,6 +34,7 @@ def evaluate(
     splits: Names = (),
     contexts: Names = CONTEXTS,
     baselines: bool = True,
+    dynamic: bool = False,
     errors: str = "strict",
     checkpoint: str = "best",
     corpus: Names = (),
@@ -40,6 +48,8 @@ def evaluate(
     may be given without a list; so may one split, context or corpus.
     baselines: also measure simple methods that learn from the model's training split; if that text
     is not available, they are left out with a notice.
+    dynamic: also measure the model while it learns on through the text, in records of their own;
+    see `rnnlab.lm.dynamic`. It needs the model's training split.
     errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
     corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.
@@ -60,11 +70,11 @@ def evaluate(
     notices = model.checkpoint_notices(checkpoint)
     checkpoint = model.checkpoint or checkpoint
     dataset = None
-    if baselines or not texts:
+    if baselines or dynamic or not texts:
         try:
             dataset = training_data(model, corpus)
         except RnnlabError as error:
-            if not texts:
+            if dynamic or not texts:
                 moved = "if it has moved, say where it is with --corpus, or "
                 raise type(error)(
                     f"the model's own text is not available: {error}; "
@@ -80,7 +90,7 @@ def evaluate(
             notices += _truncation_notices(name, len(part.text), part.characters)
         records += evaluate_splits(
             model, dataset, chosen, contexts,
-            checkpoint=checkpoint, baselines=learned, watch=watch,
+            checkpoint=checkpoint, baselines=learned, watch=watch, dynamic=dynamic,
         )  # fmt: skip
     for name in texts:
         source, text, characters = read_beginning(name, errors, model.preprocessing)
@@ -89,6 +99,7 @@ def evaluate(
             model, {"all": text}, contexts, sizes={"all": characters},
             corpus=source.name, corpus_sha256=source.sha256,
             checkpoint=checkpoint, baselines=learned, watch=watch,
+            learn_on=_training_ids(dataset) if dataset and dynamic else None,
         )  # fmt: skip
     return records, notices
 
@@ -160,49 +171,68 @@ def evaluate_texts(
     baselines: Baselines | None,
     watch: ProgressCallback = no_progress,
     documents: Mapping[str, Sequence[int]] | None = None,
+    learn_on: Ids | None = None,
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
     sizes: the number of characters of each split; its text may be only the beginning of it.
     watch: called with what is being measured, and the share that is done.
     documents: of each split, the tokens before which the state is reset.
+    learn_on: ids of the training text; each text is then also scored while the model learns on.
     """
     records = []
     for split, text in texts.items():
         codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
             codes = baselines.codes(text, partial(watch, f"baselines, {split}"))
-        reached = baselines.records(codes) if baselines else {}
+        resets = (documents or {}).get(split, ())
+        record = partial(
+            _record, model, text, codes, corpus=corpus, corpus_sha256=corpus_sha256, split=split,
+            split_characters=sizes[split], checkpoint=checkpoint,
+            baselines=baselines.records(codes) if baselines else {},
+        )  # fmt: skip
         for context in contexts:
-            score = model.score_prepared(
-                text,
-                context,
-                partial(watch, f"{split}, {context}"),
-                (documents or {}).get(split, ()),
-            )
-            nats = score.nats / score.tokens
-            records.append(
-                Evaluation(
-                    corpus=corpus,
-                    corpus_sha256=corpus_sha256,
-                    split=split,
-                    split_characters=sizes[split],
-                    context=context,
-                    tokens=score.tokens,
-                    characters=score.characters,
-                    unknown_tokens=score.charges.unknown_tokens,
-                    unknown_characters=score.charges.unknown_characters,
-                    first_nats=score.charges.first_nats,
-                    spelling_nats=score.charges.spelling_nats,
-                    nats_per_token=nats,
-                    bits_per_character=score.bits_per_character,
-                    perplexity=perplexity(nats),
-                    checkpoint=checkpoint,
-                    baselines=reached,
-                    leads=_leads(code_of_tokens(model.tokenizer, text, score.target_nats), codes),
-                )
-            )
+            progress = partial(watch, f"{split}, {context}")
+            score = model.score_prepared(text, context, progress, resets)
+            parts = model.parts_prepared(text, context, resets)
+            records.append(record(score, parts, context=context))
+        if learn_on is not None:
+            progress = partial(watch, f"{split}, learning on")
+            score = model.score_dynamic(text, learn_on, progress, resets)
+            records.append(record(score, {}, context="carried", learns_on=True))
     return records
+
+
+def _record(
+    model: TextModel,
+    text: str,
+    codes: Mapping[str, CodeLength],
+    score: Score,
+    parts: Mapping[str, Score],
+    **about: Any,
+) -> Evaluation:
+    """Return the record of a score and of those of the model's parts."""
+    nats = score.nats / score.tokens
+    return Evaluation(
+        tokens=score.tokens,
+        characters=score.characters,
+        unknown_tokens=score.charges.unknown_tokens,
+        unknown_characters=score.charges.unknown_characters,
+        first_nats=score.charges.first_nats,
+        spelling_nats=score.charges.spelling_nats,
+        nats_per_token=nats,
+        bits_per_character=score.bits_per_character,
+        perplexity=perplexity(nats),
+        parts={
+            name: {
+                "nats_per_token": part.nats / part.tokens,
+                "bits_per_character": part.bits_per_character,
+            }
+            for name, part in parts.items()
+        },
+        leads=_leads(code_of_tokens(model.tokenizer, text, score.target_nats), codes),
+        **about,
+    )
 
 
 def _leads(code: CodeLength, others: Mapping[str, CodeLength]) -> dict[str, dict[str, float]]:
@@ -220,8 +250,9 @@ def evaluate_splits(
     checkpoint: str,
     baselines: Baselines | None,
     watch: ProgressCallback = no_progress,
+    dynamic: bool = False,
 ) -> list[Evaluation]:
-    """Score splits of a dataset by name, each under every context rule."""
+    """Score splits of a dataset by name, each under every context rule; see `evaluate`."""
     return evaluate_texts(
         model,
         {name: dataset.splits[name].text for name in names},
@@ -233,7 +264,13 @@ def evaluate_splits(
         baselines=baselines,
         watch=watch,
         documents={name: dataset.state_resets(name) for name in names},
+        learn_on=_training_ids(dataset) if dynamic else None,
     )
+
+
+def _training_ids(dataset: Dataset) -> Ids:
+    """Return ids of the training split; of a long one, the last."""
+    return dataset.splits["train"].all_ids[-MAX_LEARNED:].astype(np.int64)
 
 
 def dataset_baselines(dataset: Dataset) -> Baselines:

@@ -13,6 +13,7 @@ from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
+from rnnlab.lm.joining import Counted, gate_tokens
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.moments import evaluation_cost
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -31,6 +32,8 @@ class Prepared:
     trainer: Trainer
     why: str
     """Why this engine."""
+    counted: Counted | None = None
+    """The n-grams that join the network when training ends."""
 
 
 def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepared:
@@ -41,10 +44,13 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     compute = Compute.choose(settings.machine, settings.model.cell)
     settings = _located(settings)
     dataset = load_dataset(settings.data, watch=watch)
-    batches = dataset.batches(settings.data)
+    order, train = settings.model.ngram_order, dataset.splits["train"].all_ids
+    batches = dataset.batches(settings.data, gate_tokens(len(train)) if order else 0)
+    size = dataset.tokenizer.size
+    counted = Counted.count(train, size, order) if order else None
     settings = resolve(settings, dataset, compute)
     seed = settings.training.seed
-    model = LanguageModel(settings.model, dataset.tokenizer.size, seed).to(compute.device)
+    model = LanguageModel(settings.model, size, seed).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     rule = text_rule(settings.data, type(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
@@ -57,7 +63,7 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
             targets, context, settings.data.batch_size, model.recurrent_share
         ),
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, compute.why)
+    return Prepared(settings, dataset, text_model, trainer, compute.why, counted)
 
 
 def _located(settings: Settings) -> Settings:

@@ -9,6 +9,7 @@ from rnnlab.errors import DivergenceError
 from rnnlab.files import appending, flushed_size, remove_leftovers, write_atomically, write_json
 from rnnlab.lm.baselines import estimated_seconds
 from rnnlab.lm.evaluate import Evaluation
+from rnnlab.lm.joining import Counted
 from rnnlab.lm.moments import evaluation_cost
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
@@ -35,7 +36,7 @@ class RunWriter:
         """`tell` is called with every line of metrics.jsonl after it has been written."""
         self.directory = directory
         self.settings, self.dataset = ready.settings, ready.dataset
-        self.model, self.trainer = ready.model, ready.trainer
+        self.model, self.trainer, self.counted = ready.model, ready.trainer, ready.counted
         self.log = MetricsLog(directory, ready.dataset, ready.settings.training, tell)
         self.checkpoints = Checkpoints(directory, ready.model)
         self.states = StateSaver(directory, ready.settings.machine.checkpoint_seconds)
@@ -52,7 +53,10 @@ class RunWriter:
         self.write_settings()
         self.states.make_folder()
         self.save_state()
-        self.trainer.elapsed = self.states.costs.state_seconds  # a budget in seconds counts it
+        # A budget in seconds counts what is not training.
+        self.trainer.elapsed = self.states.costs.state_seconds
+        if self.counted:
+            self.trainer.elapsed += self.counted.seconds + self.counted.seconds_to_join
 
     def write_settings(self) -> None:
         """Write the settings and the environment; remove the leftovers of killed processes."""
@@ -112,11 +116,23 @@ class RunWriter:
         return sample
 
     def close(self) -> None:
-        """Save the last weights, and the summary of training in result.json."""
+        """Save the last weights, and the summary of training in result.json.
+
+        The n-gram model joins the network now, unless SIGTERM has ended training.
+        """
         self.log.close()
         self.checkpoints.save()
+        if self.counted and self.trainer.stop_reason != "SIGTERM":
+            self._join(self.counted)
         self._files = checksums(self.directory)
         self._write_result()
+
+    def _join(self, counted: Counted) -> None:
+        for which in ("last", "best"):
+            if (folder := self.checkpoints.folder(which)).is_dir():
+                model = TextModel.load(folder, machine=self.settings.machine)
+                model.mixture = counted.join(model.model, model.compute)
+                model.save(folder)
 
     def seconds_to_finish(self) -> float:
         """Estimate how long the final evaluations take, from the speed of training."""

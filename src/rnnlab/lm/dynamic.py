@@ -1,0 +1,154 @@
+"""Dynamic evaluation: the model learns on while it reads, as compressors do.
+
+After each segment s of the text, which is scored first,
+
+    θ <- θ - η ∇L(s) / (√MS + ε) + λ (θ0 - θ) · min(R, 1/λ)    R = √MS / mean(√MS)
+
+where L is the mean loss of the segment, θ0 are the trained weights, and MS is the mean, over
+segments of the training text, of the squared gradient at θ0. Weights whose gradients are large in
+training move in small steps, and are drawn back strongly.
+
+Source: Krause, Kahembwe, Murray and Renals, Dynamic evaluation of neural sequence models, 2018,
+arXiv:1709.07432, section 4 (RMS with RMS global prior).
+
+Legend: N tokens, T tokens of a segment, V vocabulary size.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rnnlab.data.tokenizer import Ids
+from rnnlab.lm.compute import Compute
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
+from rnnlab.lm.mixture import NGramMixture
+from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
+
+SEGMENT = 20
+"""T."""
+
+RATE, DECAY, EPSILON = 1e-4, 1e-3, 1e-5
+"""η, λ and ε."""
+
+STATISTICS_SEGMENTS = 500
+"""Segments of the training text from which MS is estimated."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a model learns on."""
+
+    rate: float = RATE
+    decay: float = DECAY
+    segment: int = SEGMENT
+
+
+def dynamic_nats(
+    model: LanguageModel,
+    compute: Compute,
+    ids: Ids,
+    train: Ids,
+    mixture: NGramMixture | None = None,
+    *,
+    learning: Learning = Learning(),
+    progress: ShareCallback = unwatched,
+    documents: Sequence[int] = (),
+) -> Floats:
+    """Return -ln p (N-1,) of each target of `ids` (N,), with the state carried through the text.
+
+    train: ids (M,) of training text. documents: see `target_nats`. The model is left as it is; the
+    n-gram model of a mixture does not learn on.
+    """
+    model = deepcopy(model)
+    nats = np.empty(len(ids) - 1)
+    borders = [0, *(at for at in documents if at < len(nats)), len(nats)]
+    with compute.using_threads(), evaluating(model):
+        mean_squares = _mean_squares(model, compute, train, learning.segment)
+        update = _Update(list(model.parameters()), mean_squares, learning)
+        state = model.zero_state(1)
+        for first, begin, end in _segments(borders, learning.segment):
+            if begin == first:
+                state = model.zero_state(1)
+            logits, state = _forward(model, compute, ids[begin:end], state)
+            targets = torch.from_numpy(ids[begin + 1 : end + 1]).to(logits.device)
+            losses = F.cross_entropy(logits, targets, reduction="none")
+            found = losses.detach()
+            if mixture is not None:
+                known = ids[max(first, begin - mixture.table.reach) : end, None]
+                joined = mixture.joined(logits[:, None], known)[:, 0]
+                found = F.nll_loss(joined, targets, reduction="none")
+            nats[begin:end] = found.cpu().numpy()
+            update(torch.autograd.grad(losses.mean(), update.parameters))
+            progress(end / len(nats))
+    return nats
+
+
+def _segments(borders: Sequence[int], size: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where the document, the segment and the next segment begin."""
+    for first, last in pairwise(borders):
+        for begin in range(first, last, size):
+            yield first, begin, min(begin + size, last)
+
+
+def _forward(
+    model: LanguageModel, compute: Compute, ids: Ids, state: ModelState
+) -> tuple[Tensor, ModelState]:
+    """Return logits (T, V) and the state after ids (T,), without its gradient."""
+    with compute.autocast():
+        tokens = torch.from_numpy(ids)[:, None].to(compute.device)
+        logits, state = model(tokens, state, compute.engine)
+    return logits[:, 0].float(), detached(state)
+
+
+def _mean_squares(model: LanguageModel, compute: Compute, train: Ids, segment: int) -> list[Tensor]:
+    """Return for each parameter the mean squared gradient over segments of the training text.
+
+    The segments are spread evenly over the text; each is read after the one before it.
+    """
+    parameters = list(model.parameters())
+    sums = [torch.zeros_like(p) for p in parameters]
+    count = max(1, min(STATISTICS_SEGMENTS, (len(train) - 1) // (2 * segment)))
+    starts = np.linspace(0, max(0, len(train) - 1 - 2 * segment), count, dtype=np.int64)
+    for start in starts:
+        with torch.no_grad():
+            before = train[start : start + segment]
+            _, state = _forward(model, compute, before, model.zero_state(1))
+        begin = start + len(before)
+        end = min(begin + segment, len(train) - 1)
+        if begin >= end:  # a very short text
+            begin, end, state = 0, len(train) - 1, model.zero_state(1)
+        logits, _ = _forward(model, compute, train[begin:end], state)
+        targets = torch.from_numpy(train[begin + 1 : end + 1]).to(logits.device)
+        for total, gradient in zip(
+            sums, torch.autograd.grad(F.cross_entropy(logits, targets), parameters), strict=True
+        ):
+            total += gradient.square()
+    return [total / count for total in sums]
+
+
+class _Update:
+    """The rule by which the weights change."""
+
+    def __init__(
+        self, parameters: list[Tensor], mean_squares: list[Tensor], learning: Learning
+    ) -> None:
+        self.parameters = parameters
+        self.start = [p.detach().clone() for p in parameters]
+        roots = [each.sqrt() for each in mean_squares]
+        count = sum(root.numel() for root in roots)
+        mean = torch.stack([root.sum() for root in roots]).sum() / count
+        self.rates = [learning.rate / (root + EPSILON) for root in roots]
+        self.decays = [(learning.decay * root / mean).clamp(max=1) for root in roots]
+
+    @torch.no_grad()
+    def __call__(self, gradients: tuple[Tensor, ...]) -> None:
+        for p, start, rate, decay, gradient in zip(
+            self.parameters, self.start, self.rates, self.decays, gradients, strict=True
+        ):
+            p.lerp_(start, decay).addcmul_(rate, gradient, value=-1)

@@ -1,0 +1,98 @@
+"""A native reader with an n-gram model against the fallback's, which mixes in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from native_oracle import NATIVE, TEXTBOOK, build, needs_kernels
+
+from rnnlab.config import GenerationSettings
+from rnnlab.lm.compute import Compute
+from rnnlab.lm.evaluate import target_nats
+from rnnlab.lm.generate import generate_ids
+from rnnlab.lm.mixture import NGramMixture
+from rnnlab.lm.successors import SuccessorTable
+
+pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
+
+MODELS = [
+    (7, 3, {}),
+    (60, 6, {"num_layers": 2, "hidden_size": 33, "embedding_size": 17}),
+    (300, 4, {"cell": "gru", "hidden_size": 20}),
+    (28, 1, {"cell": "rnn", "tie_weights": True, "hidden_size": 13, "embedding_size": 13}),
+    (2, 10, {"cell": "rnn-relu", "input": "one-hot"}),
+]
+each_model = pytest.mark.parametrize(("V", "order", "options"), MODELS, ids=str)
+
+
+def text(V: int, length: int, seed: int) -> np.ndarray:
+    """Ids in which pairs and triples return."""
+    rng = np.random.default_rng(seed)
+    words = [rng.integers(0, V, rng.integers(1, 6)) for _ in range(40)]
+    return np.concatenate([words[i % 40] for i in rng.zipf(1.3, length)])[:length].astype(np.int64)
+
+
+def made_up_mixture(V: int, order: int) -> NGramMixture:
+    table = SuccessorTable.count(text(V, 3000, seed=1), V, order)
+    return NGramMixture(table, np.array([[0.6, 0.7], [0.05, -0.08]]))
+
+
+@each_model
+@pytest.mark.parametrize("context", ["carried", "windows:20", "windows:7"])
+def test_nats_are_those_of_the_reference(level, V, order, options, context) -> None:
+    model, mixture, ids = build(V, **options), made_up_mixture(V, order), text(V, 401, seed=3)
+    torch.set_num_threads(2)
+    exact = target_nats(model, Compute(TEXTBOOK), ids, context, mixture=mixture)
+    found = target_nats(model, Compute(NATIVE), ids, context, mixture=mixture)
+    assert found == pytest.approx(exact, rel=1e-4, abs=1e-4)
+    alone = target_nats(model, Compute(NATIVE), ids, context)
+    assert found != pytest.approx(alone, rel=1e-2)
+
+
+@each_model
+def test_texts_are_those_of_the_reference(V, order, options) -> None:
+    model, mixture = build(V, **options), made_up_mixture(V, order)
+    prefixes = [text(V, 9, seed=4), text(V, 3, seed=5)]
+    for settings in ({"temperature": 0}, {"seed": 6}, {"top_k": 2}, {"top_p": 0.8}):
+        wanted = GenerationSettings(length=60, **settings)
+        exact, found = (
+            list(generate_ids(model, Compute(engine), prefixes, wanted, mixture=mixture))
+            for engine in (TEXTBOOK, NATIVE)
+        )
+        assert found == exact, settings
+
+
+def test_a_reader_reads_pieces_and_begins_anew(level) -> None:
+    model, mixture, ids = build(60), made_up_mixture(60, 5), text(60, 121, seed=3)
+    inputs, targets = ids[:-1].reshape(2, 60).T.copy(), ids[1:].reshape(2, 60).T.copy()
+    reader = NATIVE.reader(model.network(), 2, 60, "float32", mixture.arrays())
+    whole = reader.score(inputs, targets)
+    for _ in range(2):
+        reader.reset()
+        parts = [reader.score(inputs[a:b], targets[a:b]) for a, b in ((0, 1), (1, 30), (30, 60))]
+        assert np.concatenate(parts) == pytest.approx(whole, rel=1e-6)
+
+
+def test_infinite_logits_are_not_hidden() -> None:
+    model, mixture = build(7), made_up_mixture(7, 3)
+    with torch.no_grad():
+        model.output.bias[2] = float("nan")
+    assert np.isnan(
+        target_nats(model, Compute(NATIVE), np.arange(20) % 7, "carried", mixture=mixture)
+    ).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda o: o._replace(starts=o.starts[:-1]), r"starts must be \(8,\), not \(7,\)"),
+        (lambda o: o._replace(starts=o.starts[::-1].copy()), "the n-grams are damaged"),
+        (lambda o: o._replace(symbols=o.symbols + 7), "the n-grams are damaged"),
+        (lambda o: o._replace(counts=o.counts * 0), "the n-grams are damaged"),
+    ],
+)
+def test_tables_that_would_be_read_beyond_their_ends_are_refused(change, message) -> None:
+    mixture = made_up_mixture(7, 2).arrays()
+    first, second = mixture.orders
+    changed = mixture._replace(orders=(first, change(second)))
+    with pytest.raises(ValueError, match=message):
+        NATIVE.reader(build(7).network(), 1, 1, "float32", changed)

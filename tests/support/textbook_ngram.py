@@ -1,0 +1,51 @@
+"""Modified Kneser-Ney as Chen and Goodman write it: dictionaries, one k-gram at a time."""
+
+from collections import Counter, defaultdict
+
+START = -1
+
+
+class TextbookNGram:
+    """p(w | u) of one highest order over symbols 0 to size - 1."""
+
+    def __init__(self, train: list[int], order: int, size: int) -> None:
+        self.order, self.size = order, size
+        self.counts: list[dict[tuple[int, ...], int]] = [{}]
+        for k in range(1, order + 1):
+            places = range(len(train) - k + 1)
+            if k == order:
+                self.counts.append(Counter(tuple(train[i : i + k]) for i in places))
+                continue
+            before: dict[tuple[int, ...], set[int]] = defaultdict(set)
+            for i in places:
+                before[tuple(train[i : i + k])].add(train[i - 1] if i else START)
+            self.counts.append({gram: len(symbols) for gram, symbols in before.items()})
+
+    def discount(self, k: int, count: int) -> float:
+        n = Counter(self.counts[k].values())
+        found = [0.0]
+        if n[1] and n[2] and n[3]:
+            y = n[1] / (n[1] + 2 * n[2])
+            found += [c - (c + 1) * y * n[c + 1] / n[c] for c in (1, 2, 3)]
+        if len(found) == 1 or min(found[1:]) <= 0:
+            found = [0.0, 0.5, 1.0, 1.5]
+        return found[min(count, 3)]
+
+    def p(self, w: int, u: tuple[int, ...], k: int) -> float:
+        if k == 0:
+            return 1 / self.size
+        if len(u) < k - 1:  # the text has not so many symbols before w
+            return self.p(w, u, k - 1)
+        u = u[len(u) - (k - 1) :]
+        after = self.after(u, k)
+        total = sum(after.values())
+        if total == 0:
+            return self.p(w, u[1:], k - 1)
+        saved = sum(self.discount(k, count) for count in after.values())
+        own = after[w] - self.discount(k, after[w])
+        return own / total + saved / total * self.p(w, u[1:], k - 1)
+
+    def after(self, u: tuple[int, ...], k: int) -> dict[int, int]:
+        """The counts of order k after the last k - 1 symbols of u."""
+        u = u[len(u) - (k - 1) :]
+        return {v: self.counts[k].get((*u, v), 0) for v in range(self.size)}
