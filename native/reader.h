@@ -24,7 +24,7 @@ struct Sampling {
 class Reader {
  public:
   Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int threads,
-         std::shared_ptr<const Mixture> mixture);
+         std::shared_ptr<const Mixture> mixture = nullptr);
 
   void reset();  // to a state of zeros, which is also the first one
 

@@ -20,6 +20,7 @@
 #include "../layer_call.h"
 #include "../reader.h"
 #include "../training_step.h"
+#include "made_up_mixture.h"
 #include "made_up_model.h"
 
 using namespace rnnlab;
@@ -203,6 +204,8 @@ void reading(const Levels& levels, int threads, Amount amount) {
                                 {1, 33, 30, 5, 5, 25}, {2, 20, 300, 17, 7, 1},
                                 {1, 40, 47, 3, 4, 9},  {1, 200, 6, 31, 3, 2}};
   for (const ReaderCase& c : readers) {
+    const auto text = random_ids<int64_t>(60, c.V);
+    const MadeUpMixture joined(text.get(), 60, c.V, 4);
     if (amount == Amount::quick && c.H > 100) continue;
     each_cell([&](CellKind cell, Precision precision) {
       for (const Kernels* level : levels) {
@@ -211,16 +214,18 @@ void reading(const Levels& levels, int threads, Amount amount) {
         const auto known = random_ids<bool>((c.T + 1) * c.B, 2);
         std::unique_ptr<double[]> uniforms(new double[(c.T + 1) * c.B]);
         for (int64_t i = 0; i < (c.T + 1) * c.B; ++i) uniforms[i] = generator() / 4294967296.0;
-        Reading one;
-        for (int count = 1; count <= threads; ++count) {
-          running = in_words("reader", level, cell, precision, c.H, count);
-          Reader reader({level, precision}, model.shape, model.network(model.weights), c.B, c.T,
-                        count);
-          Reading found = read(reader, c, ids.get(), known.get(), uniforms.get());
-          for (float nats : found.nats) check(isfinite(nats), "score");
-          if (count == 1) one = found;
-          check(found.nats == one.nats, "score is not that of one thread");
-          check(found.texts == one.texts, "text is not that of one thread");
+        for (const auto& mixture : {std::shared_ptr<const Mixture>(), joined.mixture}) {
+          Reading one;
+          for (int count = 1; count <= threads; ++count) {
+            running = in_words(mixture ? "mixture" : "reader", level, cell, precision, c.H, count);
+            Reader reader({level, precision}, model.shape, model.network(model.weights), c.B, c.T,
+                          count, mixture);
+            Reading found = read(reader, c, ids.get(), known.get(), uniforms.get());
+            for (float nats : found.nats) check(isfinite(nats), "score");
+            if (count == 1) one = found;
+            check(found.nats == one.nats, "score is not that of one thread");
+            check(found.texts == one.texts, "text is not that of one thread");
+          }
         }
       }
     });
