@@ -54,8 +54,8 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
 
     corpus: where the training text is now, if it has moved; its checksum must be the same.
 
-    >>> rnnlab.diagnose("runs/small").healthy
-    True
+    >>> [finding.illness for finding in rnnlab.diagnose("runs/small").findings]
+    ['training too short']
 
     Raises UsageError if there is no run directory, RunDirectoryError or ModelFolderError if a file
     in it is damaged.
