@@ -321,7 +321,7 @@ NB_MODULE(_native, m) {
   nb::class_<PyReader>(m, "Reader")
       .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int, const PyMixture*>(),
            arg("isa"), arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"),
-           arg("threads"), arg("mixture").none(), nb::keep_alive<1, 8>())
+           arg("threads"), arg("mixture") = nb::none(), nb::keep_alive<1, 8>())
       .def("reset", &PyReader::reset)
       .def("score", &PyReader::score, arg("ids"), arg("targets"), same("nats"))
       .def("generate", &PyReader::generate, same("ids"), arg("known"), arg("uniforms"),

@@ -63,6 +63,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "init": ("xavier", {}),
     "init_std": (0.3, {"init": "normal"}),
     "forget_bias": (1.0, {}),
+    "ngram_order": (3, {}),
     "max_tokens": (40, {}),
     "optimizer": ("sgd", {}),
     "learning_rate": (0.01, {}),

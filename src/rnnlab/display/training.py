@@ -99,6 +99,12 @@ class TrainingDisplay(Watcher):
             tell("copies", f"from the training text: {found}")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         tell("model", f"{cell}, {model.model.num_parameters():,} parameters")
+        if counted_ngrams := ready.counted:
+            tell(
+                "n-gram",
+                f"order {settings.model.ngram_order}, {counted_ngrams.table.size:,} n-grams; it "
+                "joins the network when training ends, until then all figures are the network's",
+            )
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
         tell("engine", f"{model.compute.engine.name} ({ready.why}), {where}")
         tell("run", str(directory))

@@ -42,6 +42,11 @@ class SuccessorTable:
         return cls(found, vocabulary_size)
 
     @property
+    def size(self) -> int:
+        """The number of k-grams of all orders."""
+        return sum(len(o.symbols) for o in self.orders)
+
+    @property
     def reach(self) -> int:
         """How many symbols before a position its prediction depends on, K - 1."""
         return len(self.orders) - 1
