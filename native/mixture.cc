@@ -11,12 +11,13 @@ Mixture::Mixture(std::vector<Successors> orders, int64_t vocabulary, const doubl
       vocabulary_(vocabulary),
       unigram_(vocabulary),
       log_unigram_(vocabulary),
-      weights_(blocks(vocabulary) * kBlock) {
+      weights_(arena_.take<float>(blocks(vocabulary) * kBlock)) {
   std::copy_n(gate, 4, gate_);
   const Successors& o = orders_[0];
   const Sums s = sums(o, 0, o.starts[1]);
   std::fill(unigram_.begin(), unigram_.end(), s.discounts / s.counts / vocabulary);
   for (int32_t j = 0; j < o.starts[1]; ++j) unigram_[o.symbols[j]] += o.own(j) / s.counts;
+  std::fill(weights_, weights_ + blocks(vocabulary) * kBlock, 0.0f);
   for (int64_t v = 0; v < vocabulary; ++v) weights_[v] = log_unigram_[v] = log(unigram_[v]);
 }
 

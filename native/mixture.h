@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "arena.h"
 #include "kernels.h"
 
 namespace rnnlab {
@@ -33,7 +34,7 @@ class Mixture {
   void advance(const int32_t* before, int64_t symbol, int32_t* after) const;
 
   // ln p of order 1 in blocks, the weights that `mix` needs in its Softmax.
-  const float* weights() const { return weights_.data(); }
+  const float* weights() const { return weights_; }
 
   // Changes V logits, in blocks `block_step` apart, into those of the mixture. scratch: (V,) zeros,
   // and zeros afterwards.
@@ -50,7 +51,8 @@ class Mixture {
   int64_t vocabulary_;
   double gate_[4];
   std::vector<double> unigram_, log_unigram_;  // p of order 1, interpolated with 1 / V
-  std::vector<float> weights_;
+  Arena arena_;
+  float* weights_;  // (blocks of V) aligned, as kernels need it
 };
 
 }  // namespace rnnlab
