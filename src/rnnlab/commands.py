@@ -113,8 +113,7 @@ def evaluate(
         context: what the model has read before a token: carried, or windows:N from a zero state
         errors: bytes that are not UTF-8: strict stops, replace reads them as U+FFFD
         baselines: also measure n-gram, xz and others; needs the model's training text
-        dynamic: also measure the model while it learns on through the text, as PPMd does; needs
-            the model's training text and takes a minute for 100,000 characters
+        dynamic: also measure the model while it learns on; needs the model's training text
         checkpoint: of a run directory: best on the validation split, or last
         corpus: where the model's own corpus is now, if it has moved
         json: print one JSON object instead of a table

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rnnlab.display.evaluations import evaluation_tables
+from rnnlab.display.evaluations import evaluation_tables, mixture_notes
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -84,3 +84,14 @@ def test_infinite_perplexity_and_unknown_tokens() -> None:
     assert "<unk> stands for 25.0% of the characters" in text
     assert "0.500 of the bits/character" in text
     assert "\x1b" not in text
+
+
+def test_a_model_that_is_worse_than_a_part_of_it_is_noted() -> None:
+    parts = {"network": {"bits_per_character": 1.602}, "ngram": {"bits_per_character": 1.823}}
+    record = {"split": "test", "context": "carried", "bits_per_character": 1.647, "parts": parts}
+    assert mixture_notes([record, record | {"context": "windows:256"}]) == [
+        "test: the network alone is better by 0.045 bits/character; another --ngram-order, or 0, "
+        "may be better"
+    ]
+    assert mixture_notes([record | {"bits_per_character": 1.6}]) == []
+    assert mixture_notes([{"split": "test", "context": "carried", "bits_per_character": 2.0}]) == []

@@ -24,6 +24,7 @@ from rnnlab.doctor import (
 )
 from rnnlab.doctor.diagnose import RULES
 from rnnlab.doctor.diagnosis import Diagnosis, Finding
+from rnnlab.doctor.history import read_history
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.files import sealed, write_json
 from rnnlab.runs.training import train
@@ -335,3 +336,28 @@ def test_the_page_gives_the_thresholds_of_the_rules(illness: str, words: str) ->
 def test_the_page_gives_the_progress_that_rules_need() -> None:
     assert f"within {evidence.MIN_BUDGET_SHARE:.0%} of the budget, or within " in PAGE
     assert f"within {rules_learning.MIN_STEPS} steps" in PAGE
+
+
+def test_files_of_the_best_checkpoint_that_are_gone_are_missed(copy: Path) -> None:
+    file = copy / "checkpoint" / "best" / "model.safetensors"
+    file.unlink()
+    with pytest.raises(RunDirectoryError, match=re.escape(f"{file} is gone")):
+        rnnlab.diagnose(copy)
+
+
+def test_a_verdict_says_how_many_rules_were_left_out() -> None:
+    found, _ = Diagnosis("run", "", (), ("diverged",), {"dead units": "no weights"}).in_brief()
+    assert found == "nothing was found, but only 1 of 2 illnesses could be looked for"
+    found, more = Diagnosis("run", "", (), ("diverged", "overfitting"), {}).in_brief()
+    assert found == "healthy: 2 illnesses were looked for, none was found"
+    assert more == "what was looked for, and what was left out: rnnlab doctor run"
+
+
+def test_the_network_of_a_mixture_is_compared_with_the_n_gram(copy: Path) -> None:
+    result = json.loads((copy / "result.json").read_text())
+    for record in result["evaluations"]:
+        record["parts"] = {"network": {"bits_per_character": 9.5}, "ngram": {}}
+    write_json(copy / "result.json", result)
+    history = read_history(copy, rnnlab.Run.open(copy).settings)
+    assert history.reached is not None
+    assert history.reached.bits_per_character == 9.5

@@ -34,7 +34,8 @@ def folder(make_model, tmp_path: Path, mixture: NGramMixture) -> Path:
 
 
 def load(folder: Path, tokenizer: Tokenizer = CHAR) -> NGramMixture | None:
-    return load_mixture(folder, read_json(folder / "config.json"), tokenizer)
+    model, _, _ = load_model(folder)
+    return load_mixture(folder, read_json(folder / "config.json"), tokenizer, model)
 
 
 def refusal(folder: Path) -> str:
@@ -76,27 +77,38 @@ def test_a_missing_or_torn_file_is_refused(folder: Path) -> None:
 def test_the_n_grams_of_another_tokenizer_are_refused(folder: Path, tmp_path: Path) -> None:
     other = CharTokenizer.train(TEXT.replace("o", "x"))
     assert other.size == CHAR.size
-    with pytest.raises(
-        ModelFolderError, match=r"n-grams are of another tokenizer than tokenizer\.j"
-    ):
+    with pytest.raises(ModelFolderError, match=r"belongs to another model, with other tokenizer$"):
         load(folder, other)
-    with pytest.raises(
-        ModelFolderError, match=r"gate is|successors of|is \(\d+,\) I32, it must be"
-    ):
+    with pytest.raises(ModelFolderError, match=r"another model: \d+ n-grams of order 1 are impos"):
         load(folder, CharTokenizer.train("ab"))
+
+
+def test_the_n_grams_of_other_weights_are_refused(folder: Path, make_model, mixture) -> None:
+    """The same text and tokenizer, but the gate was fitted to another network."""
+    other = folder.parent / "other"
+    save_model(other, make_model(CHAR.size, seed=1), CHAR, {}, mixture=mixture)
+    shutil.copy(other / "ngram.safetensors", folder)
+    assert refusal(folder) == "belongs to another model, with other weights"
+
+
+def say_order(folder: Path, order: object) -> None:
+    """Change the order in config.json."""
+    config = read_json(folder / "config.json") | {"ngram": {"order": order}}
+    del config["sha256"]
+    write_json(folder / "config.json", sealed(config))
 
 
 @pytest.mark.parametrize("order", [0, 11, 2.5, "4", True, None])
 def test_an_order_that_cannot_be_is_refused(folder: Path, order: object) -> None:
-    write_json(folder / "config.json", sealed({"ngram": {"order": order}}))
+    say_order(folder, order)
     with pytest.raises(ModelFolderError, match=r"the order of ngram must be 1 to 10, not"):
         load(folder)
 
 
 def test_another_order_than_the_files_is_refused(folder: Path) -> None:
-    write_json(folder / "config.json", sealed({"ngram": {"order": 3}}))
+    say_order(folder, 3)
     assert refusal(folder).startswith(
-        "the tensors are not those of order 3, as config.json has it: ['counts_4', 'starts_4', "
+        "it does not have the n-grams of order 3 that config.json names: ['counts_4', 'starts_4', "
     )
 
 
@@ -137,4 +149,4 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(
     size = CHAR.size + 1
     changed(folder, symbols_1=torch.zeros(size, dtype=torch.int32),
             counts_1=torch.ones(size, dtype=torch.int32))  # fmt: skip
-    assert refusal(folder) == f"{size} successors of 1 contexts are impossible"
+    assert refusal(folder) == f"belongs to another model: {size} n-grams of order 1 are impossible"

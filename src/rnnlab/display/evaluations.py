@@ -73,6 +73,12 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             f"Lead: by how many bits/character this model, {first['context']}, is ahead, and the "
             "half-width of a 95% interval over the text."
         )
+    for record in records:
+        if record.get("learns_on") and (found := record["leads"].get("ppmd")):
+            notes.append(
+                f"Learning on, it is ahead of {baseline_title('ppmd', {})} by "
+                f"{lead_in_words(found)}."
+            )
     table.caption, table.caption_justify = " ".join(notes), "left"
     for record in records:
         table.add_row(
@@ -96,6 +102,21 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             row.append(lead_in_words(leads[name]))
         table.add_row(*row)
     return table
+
+
+def mixture_notes(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Say where a model is worse than its network or its n-gram model alone."""
+    notes = []
+    for record in records:
+        both = record["bits_per_character"]
+        for name, part in record.get("parts", {}).items():
+            if record["context"] == "carried" and part["bits_per_character"] < both:
+                notes.append(
+                    f"{record['split']}: the {PARTS[name]} alone is better by "
+                    f"{both - part['bits_per_character']:.3f} bits/character; another "
+                    "--ngram-order, or 0, may be better"
+                )
+    return notes
 
 
 def text_name(record: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
-from rnnlab.display.evaluations import evaluation_tables, number
+from rnnlab.display.evaluations import evaluation_tables, mixture_notes, number
 from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
@@ -207,7 +207,7 @@ class TrainingDisplay(Watcher):
             each = training["seconds_per_evaluation"]
             tell(
                 "note",
-                f"{counted(left_out, 'evaluation')} left out: one takes about {each:.1f} s, and "
+                f"{counted(left_out, 'evaluation')} left out: one takes about {each:.2g} s, and "
                 f"all may take {EVALUATION_SHARE:.0%} of the time",
             )
         self._told = time.perf_counter()
@@ -238,6 +238,8 @@ class TrainingDisplay(Watcher):
                 show(line, markup=False)
         for table in evaluation_tables(run.result["evaluations"]):
             show(table, soft_wrap=False)  # captions are broken between words
+        for note in mixture_notes(run.result["evaluations"]):
+            self.console.tell("note", note)
         if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds
             self._tell_verdict()
         show(f"run directory: {self._directory}", markup=False)

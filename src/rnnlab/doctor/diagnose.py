@@ -21,7 +21,7 @@ from rnnlab.doctor.text_levels import text_levels
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.threads import using_threads
-from rnnlab.runs.checksums import WEIGHTS, check_belongs
+from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
 from rnnlab.runs.evaluation import Names, as_list, training_data
 from rnnlab.runs.files import RESULT, RUN_CONFIG
 from rnnlab.runs.metrics import check_log
@@ -124,6 +124,9 @@ def _check_weights(run: Run) -> None:
     """Raise RunDirectoryError if the weights are not those that result.json was written with."""
     result = run.result if (run.directory / RESULT).is_file() else {}
     for name in WEIGHTS:
+        file = run.directory / name
+        if name in known(result) and file.parent.is_dir() and not file.exists():
+            raise RunDirectoryError(f"{file} is gone")
         check_belongs(run.directory, name, result)
 
 

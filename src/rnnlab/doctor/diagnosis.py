@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from rnnlab.runs.identity import CHANGEABLE
+
 NOTHING_LOOKED_FOR = "nothing could be looked for"
 
 
@@ -55,10 +57,17 @@ class Diagnosis:
         more = f"rnnlab doctor {self.run}"
         if self.findings:
             found = "; ".join(each.title for each in self.findings)
-            return found, f"try {self.findings[0].advice[0]}; evidence and more advice: {more}"
-        number = len(self.looked_at)
-        healthy = f"healthy: {number} illnesses were looked for, none was found"
-        found = healthy if number else NOTHING_LOOKED_FOR
+            first = self.findings[0].advice[0]
+            name = first.removeprefix("--").partition(" ")[0].replace("-", "_")
+            is_new = first.startswith("--") and name not in CHANGEABLE
+            where = "try in a new run" if is_new else "try"
+            return found, f"{where} {first}; evidence and more advice: {more}"
+        number, all_rules = len(self.looked_at), len(self.looked_at) + len(self.not_asked)
+        found = f"healthy: {number} illnesses were looked for, none was found"
+        if self.not_asked:
+            found = (
+                f"nothing was found, but only {number} of {all_rules} illnesses could be looked for"
+            )
         return found, f"what was looked for, and what was left out: {more}"
 
     def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:

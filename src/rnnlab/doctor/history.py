@@ -40,7 +40,7 @@ class HeldOutLine:
 
 @dataclass(frozen=True)
 class Reached:
-    """The final evaluation of the validation split, or of the test split without one."""
+    """The network's final evaluation on the validation split, or the test split without one."""
 
     split: str
     bits_per_character: float
@@ -168,7 +168,9 @@ def _reached(evaluations: Sequence[Mapping[str, Any]]) -> Reached | None:
         for record in evaluations:
             if record["split"] == split and "ngram" in record["baselines"]:
                 ngram = float(record["baselines"]["ngram"]["bits_per_character"])
-                return Reached(split, float(record["bits_per_character"] or math.inf), ngram)
+                # An n-gram model that joins the network may hide how little the network knows.
+                network = record.get("parts", {}).get("network", record)
+                return Reached(split, float(network["bits_per_character"] or math.inf), ngram)
     return None
 
 

@@ -20,8 +20,8 @@ def held_out_copies(evidence: Evidence) -> Finding | None:
         for name, found in copied.items()
     ]
     advice = (
-        "--corpus without the copies: drop repeated files, pages and paragraphs, so that what is "
-        "held out occurs once",
+        "--corpus FILE, without the copies: drop repeated files, pages and paragraphs, so that "
+        "what is held out occurs once",
         "rnnlab evaluate RUN --text FILE, with text that is not in the corpus",
     )
     return Finding(

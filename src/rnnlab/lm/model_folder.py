@@ -51,10 +51,11 @@ def save_model(
     config.pop(JOINED, None)
     if mixture is not None:
         config[JOINED] = {"order": len(mixture.table.orders)}
-    save_weights(folder, weights or dict(model.named_parameters()))
+    tensors = weights or dict(model.named_parameters())
+    save_weights(folder, tensors)
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     if mixture is not None:
-        write_ngram(folder, mixture, tokenizer)
+        write_ngram(folder, mixture, tokenizer, tensors)
     write_json(folder / MODEL_CONFIG, sealed(config))  # last: if it is there, so are the others
     if mixture is None:
         remove_ngram(folder)
@@ -110,7 +111,7 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
 
 
 def load_mixture(
-    folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer
+    folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, model: LanguageModel
 ) -> NGramMixture | None:
     """Read the n-gram part of a model folder; None if its config.json names none.
 
@@ -125,7 +126,7 @@ def load_mixture(
             f"{folder / MODEL_CONFIG}: the order of {JOINED} must be 1 to {MAX_ORDER}, not "
             f"{order!r}"
         )
-    return read_ngram(folder, order, tokenizer)
+    return read_ngram(folder, order, tokenizer, dict(model.named_parameters()))
 
 
 def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: Path) -> Group:

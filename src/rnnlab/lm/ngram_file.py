@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rnnlab.data.tokenizer import Tokenizer
 from rnnlab.engines.engine import Successors
@@ -13,7 +14,7 @@ from rnnlab.files import CHECKSUM, sealed
 from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.ngram import discounts
 from rnnlab.lm.successors import SuccessorTable
-from rnnlab.lm.tensor_file import Described, read_tensors, write_tensors
+from rnnlab.lm.tensor_file import Described, checksum, read_tensors, write_tensors
 
 NGRAM = "ngram.safetensors"
 
@@ -28,8 +29,10 @@ def remove_ngram(folder: Path) -> None:
     (folder / NGRAM).unlink(missing_ok=True)
 
 
-def write_ngram(folder: Path, mixture: NGramMixture, tokenizer: Tokenizer) -> None:
-    """Replace the n-gram part of a model folder."""
+def write_ngram(
+    folder: Path, mixture: NGramMixture, tokenizer: Tokenizer, weights: Mapping[str, Tensor]
+) -> None:
+    """Replace the n-gram part of a model folder; `weights` are the network's."""
     arrays = {
         f"{part}_{k}": getattr(each, part)
         for k, each in enumerate(mixture.table.orders, start=1)
@@ -37,10 +40,20 @@ def write_ngram(folder: Path, mixture: NGramMixture, tokenizer: Tokenizer) -> No
     }
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     tensors["gate"] = torch.from_numpy(mixture.gate)
-    write_tensors(folder / NGRAM, tensors, {"tokenizer": sealed(tokenizer.to_json())[CHECKSUM]})
+    write_tensors(folder / NGRAM, tensors, _ties(tokenizer, weights))
 
 
-def read_ngram(folder: Path, order: int, tokenizer: Tokenizer) -> NGramMixture:
+def _ties(tokenizer: Tokenizer, weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return checksums of what the n-grams and the gate belong to."""
+    return {
+        "tokenizer": sealed(tokenizer.to_json())[CHECKSUM],
+        "weights": checksum({name: w.detach().cpu() for name, w in weights.items()}, ""),
+    }
+
+
+def read_ngram(
+    folder: Path, order: int, tokenizer: Tokenizer, weights: Mapping[str, Tensor]
+) -> NGramMixture:
     """Read what `write_ngram` wrote; `order` is the one in config.json.
 
     Raises ModelFolderError, which names the file and what is wrong with it.
@@ -52,8 +65,9 @@ def read_ngram(folder: Path, order: int, tokenizer: Tokenizer) -> NGramMixture:
             raise ModelFolderError(f"{file}: {fault}")
 
     tensors, facts = read_tensors(file, check)
-    if facts.get("tokenizer") != sealed(tokenizer.to_json())[CHECKSUM]:
-        raise ModelFolderError(f"{file}: its n-grams are of another tokenizer than tokenizer.json")
+    for name, tie in _ties(tokenizer, weights).items():
+        if facts.get(name) != tie:
+            raise ModelFolderError(f"{file}: belongs to another model, with other {name}")
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     orders = list[Successors]()
     for k in range(1, order + 1):
@@ -70,7 +84,7 @@ def _fault(tensors: Mapping[str, Described], order: int, vocabulary_size: int) -
     """Say what is wrong with names, shapes and types, or return ""."""
     names = {f"{part}_{k}" for k in range(1, order + 1) for part in PARTS} | {"gate"}
     if odd := sorted(names ^ tensors.keys()):
-        return f"the tensors are not those of order {order}, as config.json has it: {odd}"
+        return f"it does not have the n-grams of order {order} that config.json names: {odd[:3]}"
     total, contexts = 0, 1
     for k in range(1, order + 1):
         entries = tensors[f"symbols_{k}"].shape[:1] or (0,)
@@ -81,7 +95,7 @@ def _fault(tensors: Mapping[str, Described], order: int, vocabulary_size: int) -
             if found != Described(shape, "I32"):
                 return f"{part}_{k} is {found}, it must be {Described(shape, 'I32')}"
         if not 0 < entries[0] <= contexts * vocabulary_size:
-            return f"{entries[0]:,} successors of {contexts:,} contexts are impossible"
+            return f"belongs to another model: {entries[0]:,} n-grams of order {k} are impossible"
         contexts = entries[0]
     if total > MAX_NGRAMS:
         return f"{total:,} n-grams are more than the {MAX_NGRAMS:,} that a model may have"

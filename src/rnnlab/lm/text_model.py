@@ -81,7 +81,7 @@ class TextModel:
         compute = Compute.choose(machine, model.settings.cell)
         data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
         rule = text_rule(data, type(tokenizer))
-        mixture = model_folder.load_mixture(folder, about, tokenizer)
+        mixture = model_folder.load_mixture(folder, about, tokenizer, model)
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
 
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
