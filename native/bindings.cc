@@ -170,22 +170,13 @@ struct PyMixture {
                        checked("symbols", symbols, {entries}),
                        checked("counts", counts, {entries}), {}};
       std::copy_n(checked("discounts", discounts, {4}), 4, order.discounts);
-      if (!sound(order, contexts, entries, vocabulary)) refuse("the n-grams are damaged");
+      if (!order.sound(contexts, entries, vocabulary)) refuse("the n-grams are damaged");
       orders.push_back(order);
       contexts = entries;
     }
     if (orders.empty() || orders[0].starts[1] == 0) refuse("a mixture needs n-grams");
     mixture =
         std::make_shared<Mixture>(std::move(orders), vocabulary, checked("gate", gate, {2, 2}));
-  }
-
-  // Whether no place that the arrays name is outside of them.
-  static bool sound(const Successors& o, int64_t contexts, int64_t entries, int64_t vocabulary) {
-    bool good = o.starts[0] == 0 && o.starts[contexts] == entries;
-    for (int64_t r = 0; good && r < contexts; ++r) good = o.starts[r] <= o.starts[r + 1];
-    for (int64_t j = 0; good && j < entries; ++j)
-      good = o.symbols[j] >= 0 && o.symbols[j] < vocabulary && o.counts[j] > 0;
-    return good;
   }
 };
 

@@ -6,6 +6,14 @@
 
 namespace rnnlab {
 
+bool Successors::sound(int64_t contexts, int64_t entries, int64_t vocabulary) const {
+  bool good = starts[0] == 0 && starts[contexts] == entries;
+  for (int64_t r = 0; good && r < contexts; ++r) good = starts[r] <= starts[r + 1];
+  for (int64_t j = 0; good && j < entries; ++j)
+    good = symbols[j] >= 0 && symbols[j] < vocabulary && counts[j] > 0;
+  return good;
+}
+
 Mixture::Mixture(std::vector<Successors> orders, int64_t vocabulary, const double* gate)
     : orders_(std::move(orders)),
       vocabulary_(vocabulary),

@@ -1,5 +1,5 @@
 // An n-gram model that joins a network: p(v) is proportional to p_network(v)^a p_ngram(v)^b, where
-// a and b depend on the context. rnnlab.lm.mixture has the equations and the reference.
+// a and b depend on the context. rnnlab.lm.ngram_mixture has the equations and the reference.
 #pragma once
 
 #include <stdint.h>
@@ -20,6 +20,8 @@ struct Successors {
 
   double discount(int64_t place) const { return discounts[counts[place] < 3 ? counts[place] : 3]; }
   double own(int64_t place) const { return counts[place] - discount(place); }
+  // Whether no place that the arrays name is outside of them.
+  bool sound(int64_t contexts, int64_t entries, int64_t vocabulary) const;
 };
 
 class Mixture {

@@ -16,10 +16,10 @@ from rnnlab.cells import CELLS
 from rnnlab.config import ModelSettings
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.errors import CorpusError
-from rnnlab.lm.mixture import NETWORK_ALONE, NGramMixture
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.model_folder import save_model
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NETWORK_ALONE, NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 PAGE = (Path(__file__).parents[1] / "docs" / "model-folder.md").read_text(encoding="utf-8")
 WEIGHTS, _, NGRAMS = PAGE.partition("## ngram.safetensors")
@@ -131,7 +131,7 @@ def test_a_folder_without_a_corpus_is_not_said_to_have_another_text(
 
 def test_the_n_gram_part_has_the_tensors_of_the_page(tmp_path: Path) -> None:
     order, ids = 3, TOKENIZER.encode("abcabdabcd")
-    table = SuccessorTable.count(ids, TOKENIZER.size, order)
+    table = NGramTable.count(ids, TOKENIZER.size, order)
     model = LanguageModel(ModelSettings(hidden_size=2), TOKENIZER.size)
     mixture = NGramMixture(table, NETWORK_ALONE)
     save_model(tmp_path, model, TOKENIZER, {}, mixture=mixture)

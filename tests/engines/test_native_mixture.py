@@ -9,8 +9,8 @@ from rnnlab.config import GenerationSettings
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import target_nats
 from rnnlab.lm.generate import generate_ids
-from rnnlab.lm.mixture import NGramMixture
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
 
@@ -32,7 +32,7 @@ def text(V: int, length: int, seed: int) -> np.ndarray:
 
 
 def made_up_mixture(V: int, order: int) -> NGramMixture:
-    table = SuccessorTable.count(text(V, 3000, seed=1), V, order)
+    table = NGramTable.count(text(V, 3000, seed=1), V, order)
     return NGramMixture(table, np.array([[0.6, 0.7], [0.05, -0.08]]))
 
 
@@ -64,7 +64,8 @@ def test_texts_are_those_of_the_reference(V, order, options) -> None:
 def test_a_reader_reads_pieces_and_begins_anew(level) -> None:
     model, mixture, ids = build(60), made_up_mixture(60, 5), text(60, 121, seed=3)
     inputs, targets = ids[:-1].reshape(2, 60).T.copy(), ids[1:].reshape(2, 60).T.copy()
-    reader = NATIVE.reader(model.network(), 2, 60, "float32", mixture.arrays())
+    network = model.network()._replace(mixture=mixture.arrays())
+    reader = NATIVE.reader(network, 2, 60, "float32")
     whole = reader.score(inputs, targets)
     for _ in range(2):
         reader.reset()
@@ -95,4 +96,4 @@ def test_tables_that_would_be_read_beyond_their_ends_are_refused(change, message
     first, second = mixture.orders
     changed = mixture._replace(orders=(first, change(second)))
     with pytest.raises(ValueError, match=message):
-        NATIVE.reader(build(7).network(), 1, 1, "float32", changed)
+        NATIVE.reader(build(7).network()._replace(mixture=changed), 1, 1, "float32")

@@ -11,9 +11,9 @@ from rnnlab.data.tokenizer import CharTokenizer, Tokenizer
 from rnnlab.errors import ModelFolderError
 from rnnlab.files import read_json, sealed, write_json
 from rnnlab.lm import ngram_file
-from rnnlab.lm.mixture import NETWORK_ALONE, NGramMixture
 from rnnlab.lm.model_folder import load_mixture, load_model, save_model
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NETWORK_ALONE, NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 from rnnlab.lm.tensor_file import read_tensors, write_tensors
 
 TEXT = "the sea, the sea,\nthe old sea\n" * 5
@@ -23,7 +23,7 @@ ORDER = 4
 
 @pytest.fixture
 def mixture() -> NGramMixture:
-    table = SuccessorTable.count(CHAR.encode(TEXT), CHAR.size, ORDER)
+    table = NGramTable.count(CHAR.encode(TEXT), CHAR.size, ORDER)
     return NGramMixture(table, NETWORK_ALONE + 0.25)
 
 

@@ -14,8 +14,8 @@ from interrupted import ended_well, fingerprint, start
 import rnnlab
 from rnnlab.config import Settings
 from rnnlab.files import read_json
-from rnnlab.lm.joining import gate_tokens
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_joining import gate_tokens
+from rnnlab.lm.ngram_table import NGramTable
 from rnnlab.runs.files import read_metrics
 from rnnlab.runs.preparation import prepare
 
@@ -87,11 +87,11 @@ def test_the_gate_is_fitted_where_neither_network_nor_n_grams_have_learned(
     ids = ready.dataset.splits["train"].all_ids
     kept = gate_tokens(len(ids))
     assert kept == int(len(ids) * 0.05) > 50
-    counted = ready.counted
+    counted = ready.ngrams
     assert counted is not None
     np.testing.assert_array_equal(counted.beginning, ids[:kept])
     np.testing.assert_array_equal(ready.trainer.batches.ids, ids[kept:])
-    expected = SuccessorTable.count(ids[kept:], counted.table.vocabulary_size, ORDER)
+    expected = NGramTable.count(ids[kept:], counted.table.vocabulary_size, ORDER)
     for own, other in zip(counted.table.orders, expected.orders, strict=True):
         np.testing.assert_array_equal(own.counts, other.counts)
 

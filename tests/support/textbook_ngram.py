@@ -2,7 +2,22 @@
 
 from collections import Counter, defaultdict
 
+import numpy as np
+from hypothesis import strategies as st
+
 START = -1
+
+V = 4
+ANY = st.lists(st.integers(0, V - 1), min_size=1, max_size=60)
+# Text with few surprises: long contexts are seen again, and counts of one become rare.
+DULL = st.tuples(st.lists(st.integers(0, V - 1), min_size=1, max_size=4), st.integers(1, 10)).map(
+    lambda it: it[0] * it[1]
+)
+TEXTS = ANY | DULL
+
+
+def array(ids: list[int]) -> np.ndarray:
+    return np.array(ids, np.int64)
 
 
 class TextbookNGram:

@@ -76,7 +76,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     for record in records:
         if record.get("learns_on") and (found := record["leads"].get("ppmd")):
             notes.append(
-                f"Learning on, it is ahead of {baseline_title('ppmd', {})} by "
+                f"Learning on, its lead over {baseline_title('ppmd', {})}, is "
                 f"{lead_in_words(found)}."
             )
     table.caption, table.caption_justify = " ".join(notes), "left"

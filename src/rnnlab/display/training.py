@@ -99,10 +99,10 @@ class TrainingDisplay(Watcher):
             tell("copies", f"from the training text: {found}")
         cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
         tell("model", f"{cell}, {model.model.num_parameters():,} parameters")
-        if counted_ngrams := ready.counted:
+        if ngrams := ready.ngrams:
             tell(
                 "n-gram",
-                f"order {settings.model.ngram_order}, {counted_ngrams.table.size:,} n-grams; it "
+                f"order {settings.model.ngram_order}, {ngrams.table.size:,} n-grams; it "
                 "joins the network when training ends, until then all figures are the network's",
             )
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"

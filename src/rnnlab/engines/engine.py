@@ -24,24 +24,6 @@ class Dropouts(NamedTuple):
     output: float = 0.0
 
 
-class Network(NamedTuple):
-    """The parameters of a whole language model, in the order of computation."""
-
-    cell: Cell
-    embedding: Tensor | None  # (V, E); None: ids enter as one-hot rows
-    layers: tuple[Weights, ...]
-    output_weight: Tensor  # (V, H)
-    output_bias: Tensor  # (V,)
-    dropouts: Dropouts
-    random: torch.Generator
-    """Gives the random numbers of dropout."""
-
-    def parameters(self) -> list[Tensor | None]:
-        """Return the embedding (or None), four tensors for each layer, and the output's two."""
-        layers = [parameter for weights in self.layers for parameter in weights]
-        return [self.embedding, *layers, self.output_weight, self.output_bias]
-
-
 class Successors(NamedTuple):
     """What follows each of R contexts of k - 1 symbols in a training text, E k-grams in all.
 
@@ -56,11 +38,31 @@ class Successors(NamedTuple):
 
 
 class Mixture(NamedTuple):
-    """An n-gram model that joins a network, and how; `rnnlab.lm.mixture` has the equations."""
+    """An n-gram model that joins a network; `rnnlab.lm.ngram_mixture` has the equations."""
 
     orders: tuple[Successors, ...]
     """From 1 up; order 1 has one context."""
     gate: NDArray[np.float64]  # (2, 2)
+
+
+class Network(NamedTuple):
+    """The parameters of a whole language model, in the order of computation."""
+
+    cell: Cell
+    embedding: Tensor | None  # (V, E); None: ids enter as one-hot rows
+    layers: tuple[Weights, ...]
+    output_weight: Tensor  # (V, H)
+    output_bias: Tensor  # (V,)
+    dropouts: Dropouts
+    random: torch.Generator
+    """Gives the random numbers of dropout."""
+    mixture: Mixture | None = None
+    """For a `Reader`: all probabilities are those of both."""
+
+    def parameters(self) -> list[Tensor | None]:
+        """Return the embedding (or None), four tensors for each layer, and the output's two."""
+        layers = [parameter for weights in self.layers for parameter in weights]
+        return [self.embedding, *layers, self.output_weight, self.output_bias]
 
 
 class TrainingStep(Protocol):
@@ -145,15 +147,7 @@ class Engine(ABC):
         return None
 
     def reader(
-        self,
-        network: Network,
-        batch_size: int,
-        num_steps: int,
-        precision: str,
-        mixture: Mixture | None = None,
+        self, network: Network, batch_size: int, num_steps: int, precision: str
     ) -> Reader | None:
-        """Return a reader of the engine's own, or None to go through the model's forward pass.
-
-        mixture: joins the network: all probabilities are those of both.
-        """
+        """Return a reader of the engine's own, or None to go through the model's forward pass."""
         return None

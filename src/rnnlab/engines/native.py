@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine, Mixture, Network, Reader, TrainingStep, check_not_empty
+from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep, check_not_empty
 from rnnlab.engines.native_kernels import (
     ISA_VARIABLE,
     as_array,
@@ -68,15 +68,10 @@ class Native(Engine):
         return NativeTrainingStep(network, precision)
 
     def reader(
-        self,
-        network: Network,
-        batch_size: int,
-        num_steps: int,
-        precision: str,
-        mixture: Mixture | None = None,
+        self, network: Network, batch_size: int, num_steps: int, precision: str
     ) -> Reader | None:
         """See `Engine.reader`."""
-        return NativeReader(network, batch_size, num_steps, precision, mixture)
+        return NativeReader(network, batch_size, num_steps, precision)
 
 
 class _Layer(torch.autograd.Function):

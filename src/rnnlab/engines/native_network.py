@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State
-from rnnlab.engines.engine import Ids, Mixture, Network, check_not_empty
+from rnnlab.engines.engine import Ids, Network, check_not_empty
 from rnnlab.engines.native_kernels import as_array, instruction_set, kernels
 
 
@@ -81,15 +81,8 @@ class NativeTrainingStep:
 class NativeReader:
     """See `Reader`. The kernels pack a copy of the weights when it is made."""
 
-    def __init__(
-        self,
-        network: Network,
-        batch_size: int,
-        num_steps: int,
-        precision: str,
-        mixture: Mixture | None = None,
-    ) -> None:
-        self.num_steps = num_steps
+    def __init__(self, network: Network, batch_size: int, num_steps: int, precision: str) -> None:
+        self.num_steps, mixture = num_steps, network.mixture
         joined = mixture and kernels().Mixture(
             [tuple(order) for order in mixture.orders], len(network.output_bias), mixture.gate
         )

@@ -24,9 +24,9 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Evaluation:
     baselines: dict[str, dict[str, Any]]
     """Simple methods on the same split; see `rnnlab.lm.baselines`."""
     learns_on: bool = False
-    """Whether the model learned on while it read; see `rnnlab.lm.dynamic`."""
+    """Whether the model learned on while it read; see `rnnlab.lm.dynamic_evaluation`."""
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
     """If an n-gram model joins the network: what `network` and `ngram` reach alone, in nats per
     token and bits per character."""
@@ -138,9 +138,7 @@ def target_nats(
     return nats
 
 
-def ngram_nats(
-    table: SuccessorTable, ids: Ids, context: str, documents: Sequence[int] = ()
-) -> Floats:
+def ngram_nats(table: NGramTable, ids: Ids, context: str, documents: Sequence[int] = ()) -> Floats:
     """Return -ln p (N-1,) of each target of `ids` (N,) by an n-gram model; see `target_nats`."""
     nats = np.empty(len(ids) - 1)
     for inputs, targets, found in _parts(ids, nats, context, documents):

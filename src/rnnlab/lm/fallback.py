@@ -18,8 +18,8 @@ from torch import Tensor
 from rnnlab.engines import Reader, TrainingStep
 from rnnlab.engines.engine import Ids, check_not_empty
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.optimizers import clip_gradients
 from rnnlab.lm.sampling import choose_tokens
 
@@ -35,8 +35,10 @@ def make_reader(
 
     mixture: an n-gram model that joins the network; all probabilities are those of both.
     """
-    joined = None if mixture is None else mixture.arrays()
-    own = compute.engine.reader(model.network(), batch_size, num_steps, compute.precision, joined)
+    network = model.network()
+    if mixture is not None:
+        network = network._replace(mixture=mixture.arrays())
+    own = compute.engine.reader(network, batch_size, num_steps, compute.precision)
     return own or FallbackReader(model, compute, batch_size, mixture)
 
 

@@ -16,8 +16,8 @@ from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sampling import IMPOSSIBLE, draw_uniforms, not_finite
 
 PIECE_TOKENS = 256

@@ -14,9 +14,9 @@ from rnnlab.config import EARLIER, MAX_ORDER, ModelSettings, SettingsGroup
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_file import read_ngram, remove_ngram, write_ngram
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.tensor_file import MODEL_CONFIG, Described, read_tensors, write_tensors
 
 Group = TypeVar("Group", bound=SettingsGroup)

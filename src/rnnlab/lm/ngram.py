@@ -116,14 +116,18 @@ class NGram:
         numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
         for k, order in enumerate(self.orders, start=1):
             context = numbers[: len(ids) - k + 1]
-            numbers = _lookup(order.keys, context, ids[k - 1 :], self.vocabulary_size)
+            numbers = find_ngrams(order.keys, context, ids[k - 1 :], self.vocabulary_size)
             # Position 0 is not a target; the first k-2 targets follow fewer than k-1 symbols.
             start, missing = (1, 0) if k == 1 else (0, min(k - 2, len(ids) - 1))
             pad = np.full(missing, -1)
             yield np.concatenate([pad, context[start:]]), np.concatenate([pad, numbers[start:]])
 
 
-def _lookup(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:
+def find_ngrams(keys: Ids, context: Ids, symbols: Ids, vocabulary_size: int) -> Ids:
+    """Return the numbers of k-grams among sorted keys; -1 where they, or their contexts, are not.
+
+    context: the number of each one's context, -1 if that is unknown. All but keys have one shape.
+    """
     wanted = context * vocabulary_size + symbols
     where = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where((context >= 0) & (keys[where] == wanted), where, -1)

@@ -11,9 +11,9 @@ from rnnlab.data.tokenizer import Tokenizer
 from rnnlab.engines.engine import Successors
 from rnnlab.errors import ModelFolderError
 from rnnlab.files import CHECKSUM, sealed
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.ngram import discounts
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 from rnnlab.lm.tensor_file import Described, checksum, read_tensors, write_tensors
 
 NGRAM = "ngram.safetensors"
@@ -77,7 +77,7 @@ def read_ngram(
         orders.append(Successors(starts, symbols, counts, discounts(counts)))
     if not np.isfinite(arrays["gate"]).all():
         raise ModelFolderError(f"{file}: damaged, the gate holds NaN or infinite numbers")
-    return NGramMixture(SuccessorTable(orders, size), arrays["gate"])
+    return NGramMixture(NGramTable(orders, size), arrays["gate"])
 
 
 def _fault(tensors: Mapping[str, Described], order: int, vocabulary_size: int) -> str:

@@ -15,7 +15,7 @@ from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.dynamic import dynamic_nats
+from rnnlab.lm.dynamic_evaluation import dynamic_nats
 from rnnlab.lm.evaluate import (
     Floats,
     ShareCallback,
@@ -25,8 +25,8 @@ from rnnlab.lm.evaluate import (
     unwatched,
 )
 from rnnlab.lm.generate import beam_search, generate_ids
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
 
@@ -221,7 +221,7 @@ class TextModel:
         progress: ShareCallback = unwatched,
         documents: Sequence[int] = (),
     ) -> Score:
-        """As `score_prepared`, while the model learns on; see `rnnlab.lm.dynamic`.
+        """As `score_prepared`, while the model learns on; see `rnnlab.lm.dynamic_evaluation`.
 
         train: ids of the training text.
         """

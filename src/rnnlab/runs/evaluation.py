@@ -49,7 +49,7 @@ def evaluate(
     baselines: also measure simple methods that learn from the model's training split; if that text
     is not available, they are left out with a notice.
     dynamic: also measure the model while it learns on through the text, in records of their own;
-    see `rnnlab.lm.dynamic`. It needs the model's training split.
+    see `rnnlab.lm.dynamic_evaluation`. It needs the model's training split.
     errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
     corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.

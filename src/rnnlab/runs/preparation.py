@@ -13,9 +13,9 @@ from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
-from rnnlab.lm.joining import Counted, gate_tokens
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.moments import evaluation_cost
+from rnnlab.lm.ngram_joining import CountedNGrams, gate_tokens
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Trainer
@@ -32,7 +32,7 @@ class Prepared:
     trainer: Trainer
     why: str
     """Why this engine."""
-    counted: Counted | None = None
+    ngrams: CountedNGrams | None = None
     """The n-grams that join the network when training ends."""
 
 
@@ -47,7 +47,7 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
     order, train = settings.model.ngram_order, dataset.splits["train"].all_ids
     batches = dataset.batches(settings.data, gate_tokens(len(train)) if order else 0)
     size = dataset.tokenizer.size
-    counted = Counted.count(train, size, order) if order else None
+    ngrams = CountedNGrams.count(train, size, order) if order else None
     settings = resolve(settings, dataset, compute)
     seed = settings.training.seed
     model = LanguageModel(settings.model, size, seed).to(compute.device)
@@ -63,7 +63,7 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
             targets, context, settings.data.batch_size, model.recurrent_share
         ),
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, compute.why, counted)
+    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams)
 
 
 def _located(settings: Settings) -> Settings:

@@ -9,8 +9,8 @@ from rnnlab.errors import DivergenceError
 from rnnlab.files import appending, flushed_size, remove_leftovers, write_atomically, write_json
 from rnnlab.lm.baselines import estimated_seconds
 from rnnlab.lm.evaluate import Evaluation
-from rnnlab.lm.joining import Counted
 from rnnlab.lm.moments import evaluation_cost
+from rnnlab.lm.ngram_joining import CountedNGrams
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import take_state
@@ -36,7 +36,7 @@ class RunWriter:
         """`tell` is called with every line of metrics.jsonl after it has been written."""
         self.directory = directory
         self.settings, self.dataset = ready.settings, ready.dataset
-        self.model, self.trainer, self.counted = ready.model, ready.trainer, ready.counted
+        self.model, self.trainer, self.ngrams = ready.model, ready.trainer, ready.ngrams
         self.log = MetricsLog(directory, ready.dataset, ready.settings.training, tell)
         self.checkpoints = Checkpoints(directory, ready.model)
         self.states = StateSaver(directory, ready.settings.machine.checkpoint_seconds)
@@ -55,8 +55,8 @@ class RunWriter:
         self.save_state()
         # A budget in seconds counts what is not training.
         self.trainer.elapsed = self.states.costs.state_seconds
-        if self.counted:
-            self.trainer.elapsed += self.counted.seconds + self.counted.seconds_to_join
+        if self.ngrams:
+            self.trainer.elapsed += self.ngrams.seconds + self.ngrams.seconds_to_join
 
     def write_settings(self) -> None:
         """Write the settings and the environment; remove the leftovers of killed processes."""
@@ -122,16 +122,16 @@ class RunWriter:
         """
         self.log.close()
         self.checkpoints.save()
-        if self.counted and self.trainer.stop_reason != "SIGTERM":
-            self._join(self.counted)
+        if self.ngrams and self.trainer.stop_reason != "SIGTERM":
+            self._join(self.ngrams)
         self._files = checksums(self.directory)
         self._write_result()
 
-    def _join(self, counted: Counted) -> None:
+    def _join(self, ngrams: CountedNGrams) -> None:
         for which in ("last", "best"):
             if (folder := self.checkpoints.folder(which)).is_dir():
                 model = TextModel.load(folder, machine=self.settings.machine)
-                model.mixture = counted.join(model.model, model.compute)
+                model.mixture = ngrams.join(model.model, model.compute)
                 model.save(folder)
 
     def seconds_to_finish(self) -> float:
@@ -143,6 +143,8 @@ class RunWriter:
             for name in held_out
             for context in CONTEXTS
         )
+        if self.ngrams:
+            cost *= 2  # both together, and the network alone
         learned = len(self.dataset.splits["train"].end) if held_out else 0
         return cost * self.trainer.seconds_per_token + estimated_seconds(learned)
 

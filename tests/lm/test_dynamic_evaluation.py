@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from rnnlab.engines import ENGINES
-from rnnlab.lm import dynamic
+from rnnlab.lm import dynamic_evaluation
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.dynamic import EPSILON, Learning, dynamic_nats
+from rnnlab.lm.dynamic_evaluation import EPSILON, Learning, dynamic_nats
 from rnnlab.lm.evaluate import target_nats
-from rnnlab.lm.mixture import NETWORK_ALONE, NGramMixture
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_mixture import NETWORK_ALONE, NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 V = 7
 TEXTBOOK = Compute(ENGINES["textbook"])
@@ -86,7 +86,7 @@ def test_a_text_that_repeats_itself_is_learned(make_model, cycle) -> None:
 
 
 def test_a_mixture_and_documents_are_as_in_static_evaluation(sharp_model) -> None:
-    table = SuccessorTable.count(TRAIN, V, 3)
+    table = NGramTable.count(TRAIN, V, 3)
     mixture = NGramMixture(table, NETWORK_ALONE * 0.6 + 0.2)
     still, documents = Learning(rate=0.0, decay=0.0, segment=5), (13, 14, 30)
     found = dynamic_nats(
@@ -109,4 +109,4 @@ def test_progress_ends_at_the_whole(sharp_model) -> None:
     dynamic_nats(sharp_model, TEXTBOOK, TEXT, TRAIN, progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1
-    assert len(seen) == -(-(len(TEXT) - 1) // dynamic.SEGMENT)
+    assert len(seen) == -(-(len(TEXT) - 1) // dynamic_evaluation.SEGMENT)

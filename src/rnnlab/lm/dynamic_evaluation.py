@@ -27,8 +27,8 @@ from torch import Tensor
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
-from rnnlab.lm.mixture import NGramMixture
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
+from rnnlab.lm.ngram_mixture import NGramMixture
 
 SEGMENT = 20
 """T."""

@@ -30,7 +30,7 @@ from torch import Tensor
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import Mixture
 from rnnlab.lm.ngram import Floats
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_table import NGramTable
 
 PRIOR = np.array([1.0, 100.0])
 """λ, for the two features: a slope along D needs evidence."""
@@ -46,7 +46,7 @@ TOLERANCE = 1e-6
 class NGramMixture:
     """An n-gram model, and the gate (2, 2) by which it joins a network."""
 
-    def __init__(self, table: SuccessorTable, gate: Floats) -> None:
+    def __init__(self, table: NGramTable, gate: Floats) -> None:
         self.table, self.gate = table, gate
 
     def arrays(self) -> Mixture:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.optimize import check_grad, minimize
 
-from rnnlab.lm import mixture
-from rnnlab.lm.mixture import (
+from rnnlab.lm import ngram_mixture
+from rnnlab.lm.ngram_mixture import (
     NETWORK_ALONE,
     PRIOR,
     NGramMixture,
@@ -17,19 +17,19 @@ from rnnlab.lm.mixture import (
     log_softmax,
     mixed,
 )
-from rnnlab.lm.successors import SuccessorTable
+from rnnlab.lm.ngram_table import NGramTable
 
 V, ORDER = 5, 3
 Case = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def table() -> SuccessorTable:
-    return SuccessorTable.count(np.random.default_rng(0).zipf(1.7, 400) % V, V, ORDER)
+def table() -> NGramTable:
+    return NGramTable.count(np.random.default_rng(0).zipf(1.7, 400) % V, V, ORDER)
 
 
 @pytest.fixture(scope="module")
-def case(table: SuccessorTable) -> Case:
+def case(table: NGramTable) -> Case:
     """What a made-up network and the n-grams give at 300 positions, and what follows."""
     rng = np.random.default_rng(3)
     ids = rng.zipf(1.7, 301) % V
@@ -65,7 +65,7 @@ def test_slopes_and_curvature_are_those_of_the_sum(case: Case) -> None:
     point = np.array([[0.8, 0.3], [0.1, -0.2]])
 
     def objective(weights):
-        return mixture._objective(weights.reshape(2, 2).T, x, parts, targets)
+        return ngram_mixture._objective(weights.reshape(2, 2).T, x, parts, targets)
 
     flat = point.T.ravel()
     assert objective(flat)[0] == pytest.approx(nats_by_hand(point, *case))
@@ -83,7 +83,7 @@ def test_a_gate_that_trusts_one_model_gives_its_probabilities(case: Case) -> Non
     assert mixed(NETWORK_ALONE[:, ::-1], log_p, log_q) == pytest.approx(log_q)
 
 
-def test_joined_probabilities_sum_to_one_and_follow_the_text(table: SuccessorTable) -> None:
+def test_joined_probabilities_sum_to_one_and_follow_the_text(table: NGramTable) -> None:
     gate = np.array([[0.8, 0.3], [0.1, -0.2]])
     logits = torch.randn(4, 2, V, generator=torch.manual_seed(1))
     ids = np.random.default_rng(2).integers(0, V, (7, 2))

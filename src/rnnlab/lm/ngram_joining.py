@@ -9,6 +9,7 @@ Legend: M tokens of training text, S of them at its beginning, V vocabulary size
 
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,10 @@ import torch
 
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.mixture import NGramMixture, fit_gate, log_softmax
 from rnnlab.lm.model import LanguageModel, evaluating
 from rnnlab.lm.ngram import Floats
-from rnnlab.lm.successors import MAX_CELLS, SuccessorTable
+from rnnlab.lm.ngram_mixture import NGramMixture, fit_gate, log_softmax
+from rnnlab.lm.ngram_table import MAX_CELLS, NGramTable
 
 GATE_SHARE = 0.05
 MAX_GATE_TOKENS = 5_000
@@ -45,21 +46,21 @@ def gate_tokens(tokens: int) -> int:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedNGrams:
     """The n-grams of a training text without its beginning."""
 
-    table: SuccessorTable
+    table: NGramTable
     beginning: Ids  # (S,)
     seconds: float
     """How long counting took."""
 
     @classmethod
-    def count(cls, ids: npt.NDArray[np.integer], vocabulary_size: int, order: int) -> "Counted":
+    def count(cls, ids: npt.NDArray[np.integer], vocabulary_size: int, order: int) -> Self:
         """Count the n-grams of a training text (M,)."""
         began = time.perf_counter()
         size = gate_tokens(len(ids))
         counted = ids[size:][-MAX_COUNTED:].astype(np.int64)
-        table = SuccessorTable.count(counted, vocabulary_size, order)
+        table = NGramTable.count(counted, vocabulary_size, order)
         return cls(table, ids[:size].astype(np.int64), time.perf_counter() - began)
 
     @property

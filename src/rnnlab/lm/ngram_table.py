@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import Successors
-from rnnlab.lm.ngram import Floats, NGram, discounts
+from rnnlab.lm.ngram import Floats, NGram, discounts, find_ngrams
 
 MAX_CELLS = 2**22
 """Probabilities in memory at once; longer texts are predicted in parts."""
 
 
-class SuccessorTable:
+class NGramTable:
     """The rows of all orders."""
 
     def __init__(self, orders: Sequence[Successors], vocabulary_size: int) -> None:
@@ -29,7 +29,7 @@ class SuccessorTable:
         self.vocabulary_size = vocabulary_size
 
     @classmethod
-    def count(cls, ids: Ids, vocabulary_size: int, order: int) -> "SuccessorTable":
+    def count(cls, ids: Ids, vocabulary_size: int, order: int) -> "NGramTable":
         """Count the k-grams of ids (M,), M at least 1, up to `order`, or M if that is smaller."""
         counted = NGram(ids, vocabulary_size, order).orders
         found, contexts = [], 1
@@ -102,10 +102,7 @@ class SuccessorTable:
 
     def _find(self, k: int, rows: Ids, symbols: Ids) -> Ids:
         """Return the places of symbols in rows of order k + 1; -1 where they are not."""
-        keys = self._keys[k]
-        wanted = rows * self.vocabulary_size + symbols
-        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where((rows >= 0) & (keys[places] == wanted), places, -1)
+        return find_ngrams(self._keys[k], rows, symbols, self.vocabulary_size)
 
     @cached_property
     def _keys(self) -> list[Ids]:

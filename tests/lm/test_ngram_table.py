@@ -1,27 +1,17 @@
-"""SuccessorTable: all symbols after a context at once, against the textbook's one at a time."""
+"""NGramTable: all symbols after a context at once, against the textbook's one at a time."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook_ngram import TextbookNGram
+from textbook_ngram import TEXTS, TextbookNGram, V, array
 
-from rnnlab.lm import successors
+from rnnlab.lm import ngram_table
 from rnnlab.lm.ngram import NGram
-from rnnlab.lm.successors import SuccessorTable
-
-V = 4
-IDS = st.lists(st.integers(0, V - 1), min_size=1, max_size=40)
-DULL = st.tuples(st.lists(st.integers(0, V - 1), min_size=1, max_size=4), st.integers(1, 10)).map(
-    lambda it: it[0] * it[1]
-)
+from rnnlab.lm.ngram_table import NGramTable
 
 
-def array(ids: list[int]) -> np.ndarray:
-    return np.array(ids, np.int64)
-
-
-@given(train=IDS | DULL, text=IDS | DULL, order=st.integers(1, 5), begin=st.integers(0, 10))
+@given(train=TEXTS, text=TEXTS, order=st.integers(1, 5), begin=st.integers(0, 10))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_every_symbol_has_the_textbooks_probability(
     train: list[int], text: list[int], order: int, begin: int
@@ -30,7 +20,7 @@ def test_every_symbol_has_the_textbooks_probability(
     begin = min(begin, len(text) - 1)
     order = min(order, len(train))
     slow = TextbookNGram(train, order, V)
-    table = SuccessorTable.count(array(train), V, order)
+    table = NGramTable.count(array(train), V, order)
     (found,) = table.predict(array(text)[:, None], begin)
     for i, p in enumerate(found, start=begin + 1):
         before = tuple(text[:i])
@@ -38,16 +28,14 @@ def test_every_symbol_has_the_textbooks_probability(
         assert p.sum() == pytest.approx(1, abs=1e-12)
 
 
-@given(
-    train=IDS | DULL, texts=st.lists(IDS | DULL, min_size=1, max_size=3), order=st.integers(1, 5)
-)
+@given(train=TEXTS, texts=st.lists(TEXTS, min_size=1, max_size=3), order=st.integers(1, 5))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_targets_of_several_texts_have_the_probabilities_of_each_alone(
     train: list[int], texts: list[list[int]], order: int
 ) -> None:
     length = min(map(len, texts))
     columns = [array(text[:length]) for text in texts]
-    table = SuccessorTable.count(array(train), V, order)
+    table = NGramTable.count(array(train), V, order)
     nats = table.target_nats(np.stack(columns, 1))
     assert nats.shape == (length - 1, len(texts))
     fitted = NGram(array(train), V, order)
@@ -58,10 +46,10 @@ def test_targets_of_several_texts_have_the_probabilities_of_each_alone(
 
 def test_a_long_text_is_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
-    table = SuccessorTable.count(rng.integers(0, V, 300), V, 4)
+    table = NGramTable.count(rng.integers(0, V, 300), V, 4)
     ids = rng.integers(0, V, (50, 2))
     (whole,) = table.predict(ids, 3)
-    monkeypatch.setattr(successors, "MAX_CELLS", 7 * 2 * V)
+    monkeypatch.setattr(ngram_table, "MAX_CELLS", 7 * 2 * V)
     parts = list(table.predict(ids, 3))
     assert [len(part) for part in parts] == [14] * 6 + [10]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
