@@ -1,5 +1,7 @@
 """A native reader with an n-gram model against the fallback's, which mixes in NumPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -64,7 +66,7 @@ def test_texts_are_those_of_the_reference(V, order, options) -> None:
 def test_a_reader_reads_pieces_and_begins_anew(level) -> None:
     model, mixture, ids = build(60), made_up_mixture(60, 5), text(60, 121, seed=3)
     inputs, targets = ids[:-1].reshape(2, 60).T.copy(), ids[1:].reshape(2, 60).T.copy()
-    network = model.network()._replace(mixture=mixture.arrays())
+    network = model.network()._replace(mixture=mixture.arrays)
     reader = NATIVE.reader(network, 2, 60, "float32")
     whole = reader.score(inputs, targets)
     for _ in range(2):
@@ -92,8 +94,8 @@ def test_infinite_logits_are_not_hidden() -> None:
     ],
 )
 def test_tables_that_would_be_read_beyond_their_ends_are_refused(change, message) -> None:
-    mixture = made_up_mixture(7, 2).arrays()
+    mixture = made_up_mixture(7, 2).arrays
     first, second = mixture.orders
-    changed = mixture._replace(orders=(first, change(second)))
+    changed = replace(mixture, orders=(first, change(second)))
     with pytest.raises(ValueError, match=message):
         NATIVE.reader(build(7).network()._replace(mixture=changed), 1, 1, "float32")

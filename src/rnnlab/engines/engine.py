@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -37,8 +38,12 @@ class Successors(NamedTuple):
     discounts: NDArray[np.float64]  # (4,) by count: 0, 1, 2, 3 and more
 
 
-class Mixture(NamedTuple):
-    """An n-gram model that joins a network; `rnnlab.lm.ngram_mixture` has the equations."""
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """An n-gram model that joins a network; `rnnlab.lm.ngram_mixture` has the equations.
+
+    Equal only to itself, so that an engine can keep what it has made of one.
+    """
 
     orders: tuple[Successors, ...]
     """From 1 up; order 1 has one context."""

@@ -5,6 +5,7 @@ Legend: T time steps, B batch, V vocabulary size.
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlab.cells import Cell, State
-from rnnlab.engines.engine import Ids, Network, check_not_empty
+from rnnlab.engines.engine import Ids, Mixture, Network, check_not_empty
 from rnnlab.engines.native_kernels import as_array, instruction_set, kernels
 
 
@@ -23,6 +24,20 @@ def _network(cell: Cell, tensors: Sequence[Tensor | None]) -> Any:
     """
     arrays = [None if tensor is None else as_array(tensor, "parameters") for tensor in tensors]
     return kernels().Network(cell.name, arrays)
+
+
+_mixtures: WeakKeyDictionary[Mixture, Any] = WeakKeyDictionary()
+
+
+def _joined(mixture: Mixture, vocabulary_size: int) -> Any:
+    """Return the kernels' view of a mixture; it is kept, since checking a table takes milliseconds.
+
+    Raises ValueError if its shapes do not fit.
+    """
+    if mixture not in _mixtures:
+        orders = [tuple(order) for order in mixture.orders]
+        _mixtures[mixture] = kernels().Mixture(orders, vocabulary_size, mixture.gate)
+    return _mixtures[mixture]
 
 
 class NativeTrainingStep:
@@ -82,10 +97,8 @@ class NativeReader:
     """See `Reader`. The kernels pack a copy of the weights when it is made."""
 
     def __init__(self, network: Network, batch_size: int, num_steps: int, precision: str) -> None:
-        self.num_steps, mixture = num_steps, network.mixture
-        joined = mixture and kernels().Mixture(
-            [tuple(order) for order in mixture.orders], len(network.output_bias), mixture.gate
-        )
+        self.num_steps = num_steps
+        joined = network.mixture and _joined(network.mixture, len(network.output_bias))
         self.reader = kernels().Reader(
             instruction_set(), precision, _network(network.cell, network.parameters()),
             batch_size, num_steps, torch.get_num_threads(), joined,

@@ -37,7 +37,7 @@ def make_reader(
     """
     network = model.network()
     if mixture is not None:
-        network = network._replace(mixture=mixture.arrays())
+        network = network._replace(mixture=mixture.arrays)
     own = compute.engine.reader(network, batch_size, num_steps, compute.precision)
     return own or FallbackReader(model, compute, batch_size, mixture)
 

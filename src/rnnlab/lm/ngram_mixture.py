@@ -23,6 +23,8 @@ CS-2005-16, 2005.
 Legend: N positions, V vocabulary size.
 """
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,8 +51,9 @@ class NGramMixture:
     def __init__(self, table: NGramTable, gate: Floats) -> None:
         self.table, self.gate = table, gate
 
+    @cached_property
     def arrays(self) -> Mixture:
-        """Return it in the form in which engines take it."""
+        """The form in which engines take it."""
         return Mixture(self.table.orders, self.gate)
 
     def joined(self, logits: Tensor, ids: Ids) -> Tensor:
