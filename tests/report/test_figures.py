@@ -91,6 +91,18 @@ def test_captions_say_only_what_is_on_the_page() -> None:
     assert search == "Each point is a finished trial, the diamond is the best."
 
 
+def test_curves_of_networks_that_an_n_gram_model_joins_are_said_to_be_the_networks() -> None:
+    variants = [{"name": "plain"}, {"name": "joined", "change": {"ngram_order": 4}}]
+    made = made_up_records(made_up_plan(variant=variants, claim=[], seeds=1, timing=None), points=3)
+    assert "curves and training perplexity are the network's" in explanations.about_curves(
+        made, panels=1
+    )
+    alone = made_up_records(
+        made_up_plan(variant=variants[:1], claim=[], seeds=1, timing=None), points=3
+    )
+    assert "n-gram model joins" not in explanations.about_curves(alone, panels=1)
+
+
 def test_a_variant_that_never_finished_is_not_drawn(records: Records) -> None:
     runs = [replace(run, status="failed") if run.variant == "GRU" else run for run in records.runs]
     made = replace(records, runs=runs)

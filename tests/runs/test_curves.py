@@ -112,3 +112,20 @@ def test_every_colour_has_a_dark_form(trained: tuple[Path, str]) -> None:
 
 def test_a_run_without_metrics_is_drawn_too(tmp_path: Path) -> None:
     assert draw_curves(tmp_path).startswith("<?xml")
+
+
+def test_a_run_with_an_n_gram_model_shows_what_is_the_networks(run: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "joined"
+    shutil.copytree(run, directory)
+    result = json.loads((directory / "result.json").read_text())
+    for number, record in enumerate(result["evaluations"]):
+        record["parts"] = {"network": {}, "ngram": {}}
+        record["bits_per_character"] = 0.5 + number
+    (directory / "result.json").write_text(json.dumps(result))
+    (axes,) = curve_figure(directory).axes
+    found = {line.get_label(): line for line in axes.get_lines()}
+    assert "held out: validation, windows:256, network alone" in found
+    steps = [line["step"] for line in read_metrics(run) if line["kind"] == "held-out"]
+    star = found["joined by its n-gram: 1.500"]
+    assert (list(star.get_xdata()), list(star.get_ydata())) == ([steps[-1]], [1.5])
+    assert "network alone" not in draw_curves(run)

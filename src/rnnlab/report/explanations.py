@@ -131,6 +131,11 @@ def about_curves(records: Records, *, panels: int) -> str:
             f"Held-out figures are of the validation split, context {context}{level}.",
         ),
         ("training" in drawn, f"Training perplexity is {geometric} on a logarithmic axis."),
+        (
+            any(run.settings.model.ngram_order for run in plan.runs),
+            "Where an n-gram model joins a network, curves and training perplexity are the "
+            "network's.",
+        ),
         (True, f"{axes} of the first steps may be above them."
                if panels > 1 else f"{axes} of the first steps may be above the axes."),
         (True, "Each line ends in the number of its variant."),

@@ -31,8 +31,8 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
         ("Held out", _held_out(base) + _differing(records, "validation_context")),
         (
             "Training perplexity",
-            "of the training text, mean over the last complete epoch, with dropout, while the "
-            "weights change; it says little about new text",
+            "of the training text, by the network alone, mean over the last complete epoch, with "
+            "dropout, while the weights change; it says little about new text",
         ),
         ("Budget of a run", budget(records)),
         *_base_values(records),

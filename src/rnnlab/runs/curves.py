@@ -59,9 +59,10 @@ def curve_figure(directory: Path) -> "Figure":
             steps = [line["step"] for line in held_out]
             bits = [line["bits_per_character"] for line in held_out]
             context = held_out[0]["context"]
+            joined = _joined(directory, context)
             axes.plot(
                 steps, bits, color=HELD_OUT, marker="o", markersize=3,
-                label=f"held out: validation, {context}",
+                label=f"held out: validation, {context}{', network alone' if joined else ''}",
             )  # fmt: skip
             best = min(range(len(bits)), key=lambda n: math.inf if bits[n] is None else bits[n])
             if bits[best] is not None:
@@ -69,6 +70,11 @@ def curve_figure(directory: Path) -> "Figure":
                     steps[best], bits[best], color=HELD_OUT, marker="D", markersize=8,
                     markerfacecolor=PAPER, markeredgewidth=2, linestyle="none",
                     label=f"best: {bits[best]:.3f} at step {steps[best]:,}",
+                )  # fmt: skip
+            if joined:
+                axes.plot(
+                    steps[-1], joined, color=HELD_OUT, marker="*", markersize=11, linestyle="none",
+                    label=f"joined by its n-gram: {joined:.3f}",
                 )  # fmt: skip
         for (name, value), colour, dashes in zip(
             _baselines(directory).items(), BASELINES, DASHES, strict=False
@@ -152,11 +158,23 @@ def _training_bits(line: dict[str, Any], held_out: Sequence[dict[str, Any]]) -> 
     return float(line["nats_per_token"] / math.log(2))
 
 
-def _baselines(directory: Path) -> dict[str, float]:
-    """Return the bits per character of baselines on the validation split, by their names."""
+def _validation_records(directory: Path) -> list[dict[str, Any]]:
     file = directory / RESULT
     evaluations = read_json(file)["evaluations"] if file.is_file() else []
-    records = [record for record in evaluations if record["split"] == "validation"]
+    return [record for record in evaluations if record["split"] == "validation"]
+
+
+def _joined(directory: Path, context: str) -> float | None:
+    """Return bits per character of network and n-gram model together; None for a network alone."""
+    for record in _validation_records(directory):
+        if record["context"] == context and record.get("parts"):
+            return float(record["bits_per_character"])
+    return None
+
+
+def _baselines(directory: Path) -> dict[str, float]:
+    """Return the bits per character of baselines on the validation split, by their names."""
+    records = _validation_records(directory)
     found: dict[str, Any] = records[0]["baselines"] if records else {}
     return {
         baseline_title(name, found[name]): float(found[name]["bits_per_character"])
