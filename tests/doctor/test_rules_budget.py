@@ -24,7 +24,7 @@ def test_a_run_a_tenth_behind_the_n_gram_and_still_learning(reached, ill):
         assert finding.advice == (
             "--num-epochs 12 (now 3): --resume goes on from here",
             "--learning-rate 0.009 (now 0.003): faster, unless it diverges",
-            "--batch-size 16 (now 32): twice as many updates for the same text",
+            "--batch-size 16 (now 32): 2 times as many updates for the same tokens",
         )
 
 
@@ -37,6 +37,7 @@ def test_a_run_that_has_settled_is_not_too_short(last, ill):
 def test_a_longer_budget_is_in_the_unit_of_the_present_one():
     told = training_too_short(evidence(**FALLING, reached=3.0, max_seconds=10.0)).advice
     assert told[0].startswith("--max-seconds 40 (now 10)")
+    assert told[2] == "--batch-size 8 (now 32): more updates, though each token takes longer"
     told = training_too_short(evidence(**FALLING, reached=3.0, max_tokens=5000)).advice
     assert told[0].startswith("--max-tokens 20000 (now 5000)")
 

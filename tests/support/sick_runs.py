@@ -73,6 +73,13 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"batch_size": 128, "num_epochs": 5},
         ("batch too large for the text",),
     ),
+    "a batch of 2,048 tokens, 1 second": (
+        {
+            "corpus_limit": 10_000, "batch_size": 32, "num_steps": 64, "hidden_size": 128,
+            "num_epochs": 0, "max_seconds": 1.0,
+        },
+        ("batch too large for the text",),
+    ),
     "4 epochs": ({}, ("training too short",)),
     "4 epochs, cosine": ({"schedule": "cosine"}, ("training too short",)),
     "16,000 words, sgd": (

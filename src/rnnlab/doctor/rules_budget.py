@@ -1,6 +1,6 @@
 """The illness of a run that ended while it was learning, far from what simple methods reach."""
 
-from rnnlab.doctor.advice import default_rate, flag
+from rnnlab.doctor.advice import default_rate, flag, longer_budget, smaller_batch
 from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import Evidence
 from rnnlab.lm.optimizers import peak_learning_rate
@@ -14,9 +14,6 @@ STILL_LEARNING = 0.02
 alone would say nothing about schedules that end at a rate of 0."""
 
 MIN_EVALUATIONS = 4
-
-TIMES = 4
-"""How much longer a budget is advised."""
 
 
 def training_too_short(evidence: Evidence) -> Finding | None:
@@ -49,16 +46,10 @@ def training_too_short(evidence: Evidence) -> Finding | None:
         f"held-out nats per token were still falling: {then:.3f} at best in the first half of the "
         f"run, {now:.3f} in the second",
     )
-    training = settings.training
-    advice = [
-        flag(settings, name, getattr(training, name) * TIMES, "--resume goes on from here")
-        for name in ("num_epochs", "max_tokens", "max_seconds")
-        if getattr(training, name)
-    ]
-    rate = peak_learning_rate(training)
+    advice = longer_budget(settings)
+    rate = peak_learning_rate(settings.training)
     if rate <= default_rate(settings):
         advice.append(flag(settings, "learning_rate", 3 * rate, "faster, unless it diverges"))
-    if settings.data.batch_size > 8:
-        half = settings.data.batch_size // 2
-        advice.append(flag(settings, "batch_size", half, "twice as many updates for the same text"))
+    batch_size = settings.data.batch_size
+    advice += smaller_batch(settings, batch_size // (4 if settings.training.max_seconds else 2))
     return Finding("training too short", "training too short", shown, tuple(advice))

@@ -4,7 +4,15 @@ import math
 from statistics import median
 
 from rnnlab.console import counted
-from rnnlab.doctor.advice import decays_fast, flag, lower_rate, rounded, weaker_decay
+from rnnlab.doctor.advice import (
+    decays_fast,
+    flag,
+    longer_budget,
+    lower_rate,
+    rounded,
+    smaller_batch,
+    weaker_decay,
+)
 from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import MIN_LINES, Evidence
 from rnnlab.doctor.history import History, mean_clipped_share, mean_nats
@@ -146,15 +154,12 @@ def batch_too_large(evidence: Evidence) -> Finding | None:
         f"{history.steps:,} updates in all, and training nats per token were still falling: "
         f"{_quarters(evidence)}",
     )
+    settings = evidence.settings
     wanted = max(1, min(tokens // (data.num_steps * WANTED_BATCHES), data.batch_size // 2))
-    size = 2 ** int(math.log2(wanted))
-    updates = f"{data.batch_size / size:.0f} times as many updates for the same tokens"
-    advice = [flag(evidence.settings, "batch_size", size, updates)]
-    if data.batch_size == 1:
-        steps = max(1, data.num_steps // 2)
-        advice = [flag(evidence.settings, "num_steps", steps, "twice as many updates")]
+    advice = smaller_batch(settings, 2 ** int(math.log2(wanted)))
+    advice += longer_budget(settings)
     title = "batch too large for the text"
-    return Finding(title, title, shown, (*advice, "or more epochs, or more text"))
+    return Finding(title, title, shown, (*advice, "or more text"))
 
 
 def _quarters(evidence: Evidence) -> str:
