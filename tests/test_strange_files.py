@@ -87,8 +87,9 @@ def test_missing_best_weights_are_an_error_or_a_notice(
     for command in ("evaluate", "generate"):
         done = cli(command, str(run))
         assert (done.returncode, done.stderr) == (
-            1, f"rnnlab: error: {best}: damaged, it has no file config.json; --checkpoint last "
-            "reads the last weights\n",
+            1, f"rnnlab: error: {best}: damaged, it has no file config.json; "
+            f"{run / 'checkpoint' / 'last'} is intact (--checkpoint last); rnnlab train --resume "
+            f"{run} --num-epochs 8 goes on from the training state, and writes all weights again\n",
         )  # fmt: skip
     shutil.rmtree(best)
     note = "rnnlab: note: the run has no checkpoint/best; its last weights are used\n"

@@ -21,6 +21,7 @@ from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import evaluation, training
 from rnnlab.runs.effects import check_effects
+from rnnlab.runs.loading import load_text_model
 from rnnlab.runs.precedence import starting_settings
 from rnnlab.runs.run import Run
 
@@ -68,9 +69,10 @@ def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextMode
     'textbook'
 
     Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError if
-    this machine lacks the engine, device or precision.
+    this machine lacks the engine, device or precision. If the weights of a run are damaged, the
+    message says which others are intact.
     """
-    return TextModel.load(path, checkpoint, ComputeSettings.from_dict(machine, "load"))
+    return load_text_model(path, checkpoint, ComputeSettings.from_dict(machine, "load"))
 
 
 def generate(

@@ -74,7 +74,7 @@ def test_a_finding_is_printed_with_its_evidence_and_advice(
         "\n"
         "dead units\n"
         "evidence    layer 1: all\n"
-        "try         --cell gru\n"
+        "try         in a new run --cell gru\n"
         "            more text\n"
         "\n"
         "looked for  nothing\n"
@@ -278,6 +278,43 @@ def test_a_damaged_file_is_named(
         rnnlab.diagnose(copy)
     assert message in str(raised.value)
     assert str(copy / name) in str(raised.value)
+
+
+def test_the_damage_of_one_checkpoint_names_what_else_is_intact(cli: Cli, copy: Path) -> None:
+    best, last = copy / "checkpoint" / "best", copy / "checkpoint" / "last"
+    for which, other in ((best, last), (last, best)):
+        file = which / "model.safetensors"
+        kept = file.read_bytes()
+        file.write_bytes(kept[:1000])
+        other_way = f"; {other} is intact (--checkpoint {other.name}); "
+        resume = f"rnnlab train --resume {copy} --num-epochs 8 goes on from the training state"
+        for model in (copy, which):
+            with pytest.raises(ModelFolderError, match=re.escape(f"{other_way}{resume}")):
+                rnnlab.load(model, which.name)
+        with pytest.raises(RnnlabError, match=re.escape(resume)):
+            rnnlab.diagnose(copy)
+        file.write_bytes(kept)
+    (best / "model.safetensors").unlink()
+    assert cli("generate", str(copy)).returncode == 1
+    assert cli("generate", str(copy), "--checkpoint", "last", "--length", "9").returncode == 0
+    assert cli("train", "--resume", str(copy), "--num-epochs", "8").returncode == 0
+    assert rnnlab.load(copy).checkpoint == "best"
+
+
+def test_what_is_not_intact_is_not_named(copy: Path) -> None:
+    """Weights that can be read, but are not those that the run wrote, are not intact either."""
+    best, last = copy / "checkpoint" / "best", copy / "checkpoint" / "last"
+    (best / "config.json").write_text("{")
+    shutil.rmtree(copy / "checkpoint" / "state")
+    weights = load_file(last / "model.safetensors")
+    weights["output.bias"][0] += 1
+    save_file(weights, last / "model.safetensors")
+    for _ in range(2):
+        with pytest.raises(ModelFolderError) as caught:
+            rnnlab.load(copy)
+        assert "is intact" not in str(caught.value)
+        assert "--resume" not in str(caught.value)
+        (last / "model.safetensors").unlink(missing_ok=True)
 
 
 def test_a_damaged_file_is_one_line_on_the_command_line(cli: Cli, copy: Path) -> None:

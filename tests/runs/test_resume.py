@@ -169,7 +169,7 @@ def test_a_finished_run_is_resumed_with_a_larger_budget(
     assert (again.returncode, again.stderr) == (
         2,
         f"rnnlab: error: {directory} has ended: its budget of num_epochs = 4 is used up; give a "
-        "larger one to go on\n",
+        "larger one to go on, such as --num-epochs 8\n",
     )
     done = cli("train", "--resume", str(directory), "--num-epochs", "6")
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ from rnnlab.lm.threads import using_threads
 from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
 from rnnlab.runs.evaluation import Names, as_list, training_data
 from rnnlab.runs.files import RESULT, RUN_CONFIG
+from rnnlab.runs.loading import load_text_model, what_is_intact
 from rnnlab.runs.metrics import check_log
 from rnnlab.runs.resume import check_settings
 from rnnlab.runs.run import Run
@@ -125,9 +126,13 @@ def _check_weights(run: Run) -> None:
     result = run.result if (run.directory / RESULT).is_file() else {}
     for name in WEIGHTS:
         file = run.directory / name
-        if name in known(result) and file.parent.is_dir() and not file.exists():
-            raise RunDirectoryError(f"{file} is gone")
-        check_belongs(run.directory, name, result)
+        try:
+            if name in known(result) and file.parent.is_dir() and not file.exists():
+                raise RunDirectoryError(f"{file} is gone")
+            check_belongs(run.directory, name, result)
+        except RunDirectoryError as error:
+            ways = what_is_intact(run.directory, file.parent.name)
+            raise RunDirectoryError(f"{error}{ways}") from None
 
 
 def _check_state(directory: Path) -> None:
@@ -149,7 +154,7 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
             f"{folder} is gone" if stopped_by else "no checkpoint has been saved yet"
         )
     try:
-        model = TextModel.load(run.directory, "last")
+        model = load_text_model(run.directory, "last")
     except ModelFolderError as error:
         if stopped_by != "divergence":
             raise

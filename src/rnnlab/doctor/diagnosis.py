@@ -57,11 +57,8 @@ class Diagnosis:
         more = f"rnnlab doctor {self.run}"
         if self.findings:
             found = "; ".join(each.title for each in self.findings)
-            first = self.findings[0].advice[0]
-            name = first.removeprefix("--").partition(" ")[0].replace("-", "_")
-            is_new = first.startswith("--") and name not in CHANGEABLE
-            where = "try in a new run" if is_new else "try"
-            return found, f"{where} {first}; evidence and more advice: {more}"
+            first = _with_place(self.findings[0].advice[0])
+            return found, f"try {first}; evidence and more advice: {more}"
         number, all_rules = len(self.looked_at), len(self.looked_at) + len(self.not_asked)
         found = f"healthy: {number} illnesses were looked for, none was found"
         if self.not_asked:
@@ -74,7 +71,13 @@ class Diagnosis:
         """Return it in words: (title, lines), each line with a heading that may be empty."""
         about = [("run", self.run), ("state", self.state), *_listed("note", self.notices)]
         findings = [
-            (found.title, [*_listed("evidence", found.evidence), *_listed("try", found.advice)])
+            (
+                found.title,
+                [
+                    *_listed("evidence", found.evidence),
+                    *_listed("try", map(_with_place, found.advice)),
+                ],
+            )
             for found in self.findings
         ]
         if self.healthy:
@@ -95,6 +98,13 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _with_place(advice: str) -> str:
+    """Say of advice whether it needs a new run: most settings of a run cannot be changed."""
+    name = advice.removeprefix("--").partition(" ")[0].replace("-", "_")
+    is_new = advice.startswith("--") and name not in CHANGEABLE
+    return f"in a new run {advice}" if is_new else advice
 
 
 def _listed(heading: str, lines: Iterable[str]) -> list[tuple[str, str]]:

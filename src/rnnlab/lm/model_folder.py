@@ -165,8 +165,7 @@ def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:
         if (folder / MODEL_CONFIG).is_file():
             return folder, name
         if folder.exists():
-            other = "; --checkpoint last reads the last weights" if name == "best" else ""
-            raise ModelFolderError(f"{folder}: damaged, it has no file {MODEL_CONFIG}{other}")
+            raise ModelFolderError(f"{folder}: damaged, it has no file {MODEL_CONFIG}")
     reason = (
         "has no checkpoint yet" if (path / "config.toml").is_file() else "is not a run directory"
     )

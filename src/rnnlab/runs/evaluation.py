@@ -19,6 +19,7 @@ from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import Score, TextModel
+from rnnlab.runs.loading import load_text_model
 
 MAX_LEARNED = 4_000_000
 """How many tokens of a long training text dynamic evaluation takes its statistics from."""
@@ -66,7 +67,7 @@ def evaluate(
     if errors != "strict" and not texts:
         raise UsageError(f"errors = {errors!r} has no effect without texts to evaluate")
     if not isinstance(model, TextModel):
-        model = TextModel.load(model, checkpoint)
+        model = load_text_model(model, checkpoint)
     notices = model.checkpoint_notices(checkpoint)
     checkpoint = model.checkpoint or checkpoint
     dataset = None

@@ -22,6 +22,7 @@ from rnnlab.runs.files import (
     state_files,
 )
 from rnnlab.runs.identity import check_same_run, why_bits_may_differ
+from rnnlab.runs.loading import BUDGETS, larger_budget
 from rnnlab.runs.metrics import LogFacts, check_log
 from rnnlab.runs.state_saver import SavedState, foreign_state, newest_state
 from rnnlab.runs.writer import RunWriter
@@ -130,12 +131,12 @@ def _check_not_ended(writer: RunWriter) -> None:
         return
     ended = f"{writer.directory} has ended"
     if trainer.progress >= 1:
-        names = ("num_epochs", "max_tokens", "max_seconds")
         given = [
-            f"{name} = {getattr(training, name):g}" for name in names if getattr(training, name)
+            f"{name} = {getattr(training, name):g}" for name in BUDGETS if getattr(training, name)
         ]
         raise RunEndedError(
-            f"{ended}: its budget of {' and '.join(given)} is used up; give a larger one to go on"
+            f"{ended}: its budget of {' and '.join(given)} is used up; give a larger one to go on, "
+            f"such as {larger_budget(training)}"
         )
     if trainer.is_out_of_patience:
         raise RunEndedError(

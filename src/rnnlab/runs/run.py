@@ -27,6 +27,7 @@ from rnnlab.runs.files import (
     read_metrics,
     settings_of_run,
 )
+from rnnlab.runs.loading import load_text_model
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Run:
     @cached_property
     def model(self) -> TextModel:
         """The model of the best checkpoint, or of the last one if nothing was held out."""
-        return TextModel.load(self.directory)
+        return load_text_model(self.directory)
 
     def __repr__(self) -> str:
         """Show the directory, the training perplexity and the held-out figures."""
