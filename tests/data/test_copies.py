@@ -1,14 +1,16 @@
 """Copies of training text in held-out text, against a comparison of all substrings."""
 
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sick_runs import made_up_names
 
 from rnnlab.config import DataSettings
 from rnnlab.data import copies
-from rnnlab.data.copies import CHUNK, COPY, find_copies
+from rnnlab.data.copies import CHUNK, COPY, Copies, find_copies
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.named_corpora import python_reference, without_repeated_paragraphs
 
@@ -57,6 +59,37 @@ def test_lines_are_told_if_there_are_some() -> None:
     train = "".join(f"{n}\n" for n in range(100))
     assert str(find_copies("".join(f"{n}\n" for n in range(90, 110)), train)) == "0.0%, lines 50.0%"
     assert str(find_copies("one line", train)) == "0.0%"
+
+
+def test_duplicate_lines_decide_a_list_of_names() -> None:
+    """Names are shorter than a copy; in natural text the same share of lines decides nothing."""
+    rng, names = random.Random(0), made_up_names().split()
+    drawn = "\n".join(rng.choices(names, k=1400))
+    found = find_copies(drawn[-900:], drawn[:-900])
+    assert 0.4 < found.duplicate_share < 0.7
+    assert found.copied_share == 0
+    assert found.decide
+    apart = "\n".join(names)
+    assert not find_copies(apart[-900:], apart[:-900]).decide
+
+
+def test_choruses_and_blank_lines_decide_nothing() -> None:
+    rng, names = random.Random(0), made_up_names().split()
+    chorus = "O come let us sing\nthe song of the sea\n\nand dance!\n\n"
+    verses = [" ".join(rng.choices(names, k=9)) + "\n\n" + chorus for _ in range(60)]
+    found = find_copies("".join(verses[30:]), "".join(verses[:30]))
+    assert found.duplicate_share == 0.75
+    assert not found.lines_decide
+    few = "yes\nno\nyes\n"
+    assert not find_copies(few, few).decide
+
+
+def test_copies_of_earlier_versions_are_read() -> None:
+    found = find_copies("a\n", "a\n")
+    assert Copies.from_dict(found.to_dict()) == found
+    earlier = found.to_dict()
+    del earlier["different_lines"], earlier["different_duplicate_share"]
+    assert Copies.from_dict(earlier).decide is False
 
 
 def test_a_dataset_tells_copies_of_each_held_out_split(tmp_path: Path) -> None:

@@ -245,8 +245,8 @@ def test_training_ends_with_the_doctors_verdict_in_two_lines(
     ]
     assert found == "learning rate too low; held-out text is a copy of training text"
     assert advice == (
-        "try --learning-rate 0.003 (now 1e-05): the optimizer's default; evidence and more advice: "
-        f"rnnlab doctor {tmp_path / 'run'}"
+        "try in a new run --learning-rate 0.003 (now 1e-05); then in a new run --corpus FILE, without "
+        f"the copies; more: rnnlab doctor {tmp_path / 'run'}"
     )
 
 
@@ -254,7 +254,9 @@ def test_a_diverged_run_ends_with_the_verdict_too(text_file: Path, tmp_path: Pat
     wild = {"cell": "rnn-relu", "optimizer": "sgd", "learning_rate": 1e4, "clip_norm": 0.0}
     shown = shown_of_training(tmp_path, corpus=str(text_file), **wild)
     assert shown[-2] == "doctor    diverged"
-    assert shown[-1].startswith("          try --learning-rate 0.1 --clip-norm 1 (now 10000); ")
+    assert shown[-1].startswith(
+        "          try in a new run --learning-rate 0.1 --clip-norm 1 (now 10000); "
+    )
 
 
 def test_a_run_is_complete_even_if_it_cannot_be_judged(

@@ -349,6 +349,7 @@ def test_the_page_names_every_illness_in_the_order_of_the_rules() -> None:
         ("dead units", f"most active {activity.MOST_ACTIVE:.0%}"),
         ("held-out text is a copy", f"{copies.MANY:.0%} of the characters of a held-out split"),
         ("held-out text is a copy", f"copies of {copies.COPY} characters or more"),
+        ("held-out text is a copy", f"at least {copies.FEW_LINES}, {copies.MANY_LINES:.0%} of the"),
         ("overfitting", f"the last {rules_curve.LATE_EVALUATIONS} held-out evaluations"),
         ("overfitting", f"all {rules_curve.RISE:.0%} above"),
         ("regularization too strong", f"above {rules_regularization.STRONG_DROPOUT} while"),

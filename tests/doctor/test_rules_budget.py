@@ -22,7 +22,7 @@ def test_a_run_a_tenth_behind_the_n_gram_and_still_learning(reached, ill):
             "run, 2.100 in the second",
         )
         assert finding.advice == (
-            "--num-epochs 12 (now 3): --resume goes on from here",
+            "--num-epochs 12 (now 3)",
             "--learning-rate 0.009 (now 0.003): faster, unless it diverges",
             "--batch-size 16 (now 32): 2 times as many updates for the same tokens",
         )

@@ -129,7 +129,7 @@ def test_batch_advice_and_a_settled_loss():
 def test_batch_advice_promises_no_updates_for_a_budget_in_seconds():
     """In the same time, batches of one sequence gave 24 times the updates of 64, not 64 times."""
     few = {"tokens": 18_000, "steps_a_line": 2, "max_seconds": 3.0}
-    longer = "--max-seconds 12 (now 3): --resume goes on from here"
+    longer = "--max-seconds 12 (now 3)"
     assert batch_too_large(evidence(**few, batch_size=64)).advice == (
         "--batch-size 8 (now 64): more updates, though each token takes longer",
         longer,
@@ -143,7 +143,7 @@ def test_batch_advice_promises_no_updates_for_a_budget_in_seconds():
 def test_batches_below_eight_sequences_are_not_advised():
     few = {"tokens": 5_000, "steps_a_line": 2, "num_epochs": 3}
     told = batch_too_large(evidence(**few, batch_size=15)).advice
-    assert told == ("--num-epochs 12 (now 3): --resume goes on from here", "or more text")
+    assert told == ("--num-epochs 12 (now 3)", "or more text")
 
 
 def test_without_a_result_the_first_loss_replaces_that_of_guessing():

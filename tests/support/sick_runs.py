@@ -90,7 +90,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "corpus": ("python-reference", "python-reference"), "corpus_limit": 0,
             "num_epochs": 0, "max_tokens": 150_000,
         },
-        ("held-out text is a copy",),
+        ("held-out text is a copy", "training too short"),
     ),
 }  # fmt: skip
 """For each description: the settings, and the illnesses that the run really has."""

@@ -2,7 +2,7 @@
 
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from rnnlab.console import PlainConsole, visible
+from rnnlab.data.copies import MANY, Copies
 from rnnlab.lm.baseline_titles import baseline_title
 from rnnlab.lm.evaluate import Evaluation, bits_per_character, perplexity
 
@@ -116,6 +117,26 @@ def mixture_notes(records: Sequence[dict[str, Any]]) -> list[str]:
                     f"{both - part['bits_per_character']:.3f} bits/character; another "
                     "--ngram-order, or 0, may be better"
                 )
+    return notes
+
+
+def copies_notes(copies: Mapping[str, Copies]) -> list[str]:
+    """Warn of held-out splits of which so much is copied that it decides their figures."""
+    deciding = {name: found for name, found in copies.items() if found.decide}
+    by_lines = [name for name, found in deciding.items() if found.copied_share < MANY]
+    why = "figures show what was learned by heart; hold out"
+    notes = []
+    if long := [name for name in deciding if name not in by_lines]:
+        notes.append(
+            f"much of the {' and the '.join(long)} split is copied from the training text: its "
+            f"{why} text that occurs once"
+        )
+    if by_lines:
+        shares = [f"{copies[name].duplicate_share:.0%} of the {name} split" for name in by_lines]
+        notes.append(
+            f"lines that are also lines of the training text: {', '.join(shares)}; its {why} lines "
+            "that occur once"
+        )
     return notes
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
-from rnnlab.display.evaluations import evaluation_tables, mixture_notes, number
+from rnnlab.display.evaluations import copies_notes, evaluation_tables, mixture_notes, number
 from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
@@ -120,12 +120,8 @@ class TrainingDisplay(Watcher):
             and len(settings.data.corpus) > 1
         ):
             tell("note", "a split ends within one of the texts (--split-at documents)")
-        if copied := [name for name, copies in dataset.copies.items() if copies.decide]:
-            tell(
-                "note",
-                f"much of the {' and the '.join(copied)} split is copied from the training text: "
-                "its figures show what was learned by heart; hold out text that occurs once",
-            )
+        for words in copies_notes(dataset.copies):
+            tell("note", words)
         if "validation" not in dataset.splits:
             tell("note", "no validation split: all figures during training are of training text")
         training = settings.training

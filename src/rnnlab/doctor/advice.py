@@ -146,7 +146,7 @@ def longer_budget(settings: Settings) -> list[str]:
     """Return the advice to train for longer, in the units of the present budget."""
     training = settings.training
     return [
-        flag(settings, name, getattr(training, name) * TIMES, "--resume goes on from here")
+        flag(settings, name, getattr(training, name) * TIMES)
         for name in ("num_epochs", "max_tokens", "max_seconds")
         if getattr(training, name)
     ]

@@ -9,7 +9,7 @@ from rnnlab.console import counted
 from rnnlab.data.dataset import Dataset
 from rnnlab.doctor.activity import weight_facts
 from rnnlab.doctor.diagnosis import Diagnosis, Finding, MissingEvidence
-from rnnlab.doctor.evidence import Evidence
+from rnnlab.doctor.evidence import COPIED, Evidence
 from rnnlab.doctor.history import History, read_history
 from rnnlab.doctor.rules_activity import dead_units, saturated_gates
 from rnnlab.doctor.rules_budget import training_too_short
@@ -40,7 +40,7 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "regularization too strong": regularization_too_strong,
     "learning rate too low": learning_rate_too_low,
     "batch too large for the text": batch_too_large,
-    "held-out text is a copy": held_out_copies,
+    COPIED: held_out_copies,
     "training too short": training_too_short,
 }
 """By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""

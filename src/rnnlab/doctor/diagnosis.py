@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from rnnlab.runs.identity import CHANGEABLE
+from rnnlab.runs.loading import BUDGETS
 
 NOTHING_LOOKED_FOR = "nothing could be looked for"
 
@@ -57,8 +57,10 @@ class Diagnosis:
         more = f"rnnlab doctor {self.run}"
         if self.findings:
             found = "; ".join(each.title for each in self.findings)
-            first = _with_place(self.findings[0].advice[0])
-            return found, f"try {first}; evidence and more advice: {more}"
+            # The two most important findings; the reasons are left to the full report.
+            firsts = [each.advice[0].partition(": ")[0] for each in self.findings[:2]]
+            advice = "; then ".join(map(_with_place, dict.fromkeys(firsts)))
+            return found, f"try {advice}; more: {more}"
         number, all_rules = len(self.looked_at), len(self.looked_at) + len(self.not_asked)
         found = f"healthy: {number} illnesses were looked for, none was found"
         if self.not_asked:
@@ -101,10 +103,11 @@ class Diagnosis:
 
 
 def _with_place(advice: str) -> str:
-    """Say of advice whether it needs a new run: most settings of a run cannot be changed."""
+    """Say of advice in flags whether it needs a new run; only a larger budget resumes this one."""
+    if not advice.startswith("--"):
+        return advice
     name = advice.removeprefix("--").partition(" ")[0].replace("-", "_")
-    is_new = advice.startswith("--") and name not in CHANGEABLE
-    return f"in a new run {advice}" if is_new else advice
+    return f"{'with --resume' if name in BUDGETS else 'in a new run'} {advice}"
 
 
 def _listed(heading: str, lines: Iterable[str]) -> list[tuple[str, str]]:

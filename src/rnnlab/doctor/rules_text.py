@@ -1,8 +1,8 @@
 """Illnesses of the text: held-out text that the model has seen in training."""
 
-from rnnlab.data.copies import COPY
+from rnnlab.data.copies import COPY, MANY, Copies
 from rnnlab.doctor.diagnosis import Finding, MissingEvidence
-from rnnlab.doctor.evidence import Evidence
+from rnnlab.doctor.evidence import COPIED, Evidence
 
 
 def held_out_copies(evidence: Evidence) -> Finding | None:
@@ -13,17 +13,27 @@ def held_out_copies(evidence: Evidence) -> Finding | None:
     copied = {name: found for name, found in copies.items() if found.decide}
     if not copied:
         return None
-    shown = [
+    shown = [_describe(name, found) for name, found in copied.items()]
+    what = "files, pages and paragraphs"
+    if not any(found.copied_share >= MANY for found in copied.values()):
+        what = "lines"
+    advice = (
+        f"--corpus FILE, without the copies: drop repeated {what}, so that what is held out occurs "
+        "once",
+        "rnnlab evaluate RUN --text FILE, with text that is not in the corpus",
+    )
+    return Finding(COPIED, f"{COPIED} of training text", tuple(shown), advice)
+
+
+def _describe(name: str, found: Copies) -> str:
+    if found.copied_share < MANY:
+        return (
+            f"{found.duplicate_share:.0%} of the lines of the {name} split are also lines of the "
+            f"training text, with {found.different_duplicate_share:.0%} of the characters of its "
+            "different lines"
+        )
+    return (
         f"{found.copied_share:.0%} of the characters of the {name} split are in copies from the "
         f"training text, {COPY} characters or longer; {found.duplicate_share:.0%} of its lines are "
         "lines of it"
-        for name, found in copied.items()
-    ]
-    advice = (
-        "--corpus FILE, without the copies: drop repeated files, pages and paragraphs, so that "
-        "what is held out occurs once",
-        "rnnlab evaluate RUN --text FILE, with text that is not in the corpus",
-    )
-    return Finding(
-        "held-out text is a copy", "held-out text is a copy of training text", tuple(shown), advice
     )
