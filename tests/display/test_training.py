@@ -245,8 +245,8 @@ def test_training_ends_with_the_doctors_verdict_in_two_lines(
     ]
     assert found == "learning rate too low; held-out text is a copy of training text"
     assert advice == (
-        "try in a new run --learning-rate 0.003 (now 1e-05); then in a new run --corpus FILE, without "
-        f"the copies; more: rnnlab doctor {tmp_path / 'run'}"
+        "try in a new run --learning-rate 0.003 (now 1e-05); then in a new run --corpus FILE, "
+        f"without the copies; more: rnnlab doctor {tmp_path / 'run'}"
     )
 
 

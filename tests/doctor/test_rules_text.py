@@ -42,8 +42,8 @@ def test_a_run_may_also_be_too_short() -> None:
     diagnosis = examine(Path("run"), case)
     assert diagnosis.in_brief() == (
         "held-out text is a copy of training text; training too short",
-        "try in a new run --corpus FILE, without the copies; then with --resume --num-epochs 12 (now "
-        "3); more: rnnlab doctor run",
+        "try in a new run --corpus FILE, without the copies; then with --resume --num-epochs 12 "
+        "(now 3); more: rnnlab doctor run",
     )
 
 
