@@ -2,14 +2,16 @@
 
 import io
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_records import VARIANTS, made_up_plan, made_up_records
+from made_up_records import HELD_OUT, VARIANTS, made_up_plan, made_up_records
 from made_up_search import BEST, go_through, search_plan
 
 from rnnlab.console import PlainConsole
+from rnnlab.data.copies import Copies
 from rnnlab.display.experiment import ExperimentDisplay, duration
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.search import Search
@@ -80,6 +82,48 @@ def test_one_seed_ends_in_a_table_and_not_in_verdicts() -> None:
             if line.strip().startswith(name)}  # fmt: skip
     assert len(rows) == len(VARIANTS)
     assert "2.1" in rows["GRU"]
+
+
+def with_parts(records: Records, **copies: Any) -> Records:
+    """The same records, with an n-gram model in the first variant and copies in the text."""
+    runs = [
+        replace(
+            run,
+            data={**run.data, "copies": Copies(**{**asdict(NO_COPIES), **copies}).to_dict()},
+            parts={HELD_OUT: {"network": 2.25, "ngram": 2.5}} if run.variant == "LSTM" else {},
+        )
+        for run in records.runs
+    ]
+    return replace(records, runs=runs)
+
+
+NO_COPIES = Copies(5000, 0.0, 100, 0.02, 90_000, 90, 0.01)
+
+
+def test_parts_of_a_mixture_and_copies_are_told_after_the_verdicts() -> None:
+    records = made_up_records(made_up_plan(seeds=3), points=3)
+    text = summary_of(with_parts(records))
+    rows = [line.split() for line in text.splitlines() if "alone" in line]
+    assert rows == [
+        ["its", "network", "alone", "2.250", "±", "0.000"],
+        ["its", "n-gram", "alone", "2.500", "±", "0.000"],
+    ]
+    assert "copies    0.0% of the characters of the held-out text are in copies from the" in text
+    assert "2.0% of its lines are lines of it.\n" in text
+    assert "alone" not in summary_of(records)
+    assert "copies" not in summary_of(records)
+
+
+def test_a_quick_version_and_deciding_copies_are_told() -> None:
+    records = made_up_records(made_up_plan(seeds=1, timing=None), points=3)
+    quick = replace(records, command=f"{records.command} --quick")
+    assert (
+        "\nnote      Quick version: 1 seed, 100 epochs, to see that everything works. Draw no "
+        in (summary_of(quick))
+    )
+    copied = summary_of(with_parts(records, copied_share=0.34))
+    assert "\nnote      34.0% of the characters of the held-out text are in copies" in copied
+    assert "lines of it: the figures show what was learned by heart.\n" in copied
 
 
 def test_several_seeds_end_in_verdicts() -> None:

@@ -15,6 +15,8 @@ import pytest
 import tomli_w
 from command_line import RNNLAB, Cli
 
+import rnnlab
+from rnnlab.experiments.folder import open_folder
 from rnnlab.experiments.plan import read_plan
 from rnnlab.experiments.store import Store
 
@@ -90,6 +92,41 @@ def test_an_experiment_makes_its_runs_and_report_and_later_only_what_is_missing(
     assert report.stdout == f"{folder / 'report.html'}\n"
     assert "cell=rnn" in (folder / "report.html").read_text(encoding="utf-8")
     assert f"rnnlab experiment {file}" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_parts_and_copies_are_in_report_and_terminal(
+    cli: Cli, file: Path, content: dict[str, Any]
+) -> None:
+    """The figures are those that `rnnlab.evaluate` gives for the run directory."""
+    content |= {
+        "seeds": 1, "quick": {"num_evaluations": 1}, "grid": {"ngram_order": [0, 3]},
+        "outcomes": ["held_out_bits_per_character", "best_held_out_bits_per_character"],
+    }  # fmt: skip
+    write(file, content)
+    done = cli("experiment", str(file), "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "Draw no conclusions." in done.stdout
+    plan, folder = open_folder(file, quick=True)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    (mixed,) = (run for run in plan.runs if run.settings.model.ngram_order)
+    records = {
+        which: rnnlab.evaluate(
+            Store(folder).directory(mixed.id), splits="test", contexts="carried", checkpoint=which
+        ).records[0]
+        for which in ("last", "best")
+    }
+    for part, title in (("network", "its network alone"), ("ngram", "its n-gram alone")):
+        row = next(line for line in page.splitlines() if title in line)
+        figures = [cell.strip() for cell in row.split("|")[4:6]]
+        expected = [records[which].parts[part]["bits_per_character"] for which in records]
+        assert figures == [f"{bits:.3f}" for bits in expected]
+        (shown,) = re.findall(rf"^ +{title} +(\S+) +(\S+)", done.stdout, re.MULTILINE)
+        assert figures == list(shown)
+    result = json.loads(next(folder.glob("runs/*/result.json")).read_text())
+    share = result["data"]["copies"]["test"]["copied_share"]
+    words = f"{share:.1%} of the characters of the held-out text are in copies"
+    assert words in done.stdout
+    assert words in page.replace("\n", " ")
 
 
 def test_an_experiment_continues_from_records_without_run_directories(

@@ -238,6 +238,28 @@ def test_baselines_are_rows_for_held_out_figures_only() -> None:
         assert figures == [f"{bits:.3f}", f"{bits:.3f}", "", "", "", ""]
 
 
+def test_parts_of_a_mixture_are_rows_below_their_variant() -> None:
+    made = made_up_records()
+    runs = [
+        replace(run, parts={HELD_OUT: {"network": 2.0 + run.seed / 100, "ngram": 2.5}})
+        if run.variant == "GRU"
+        else run
+        for run in made.runs
+    ]
+    table = outcome_table(replace(made, runs=runs))
+    names = [row.name for row in table.rows]
+    place = names.index("GRU")
+    assert names[place + 1 : place + 4] == ["its network alone", "its n-gram alone", "RNN, tanh"]
+    network = table.rows[place + 1]
+    values = [2.0 + seed / 100 for seed in SEEDS]
+    half = stats.t.interval(0.95, 5, 0, stats.sem(values))[1]
+    assert network.cells[0] is not None
+    assert (network.cells[0].mean, network.cells[0].spread) == ("2.025", f"± {half:.3f}")
+    assert network.cells[1:] == (None,) * 5
+    assert [row.name for row in table.of_parts().rows] == [names[place], *names[place + 1 :][:2]]
+    assert not outcome_table(made).has_parts
+
+
 def test_baselines_of_several_texts_are_a_range() -> None:
     made = made_up_records()
     other = replace(made.runs[0], baselines={**BASELINES, "xz": 2.9})

@@ -11,11 +11,8 @@ from rich.table import Table
 
 from rnnlab.console import PlainConsole, visible
 from rnnlab.data.copies import MANY, Copies
-from rnnlab.lm.baseline_titles import baseline_title
+from rnnlab.lm.baseline_titles import PARTS, baseline_title
 from rnnlab.lm.evaluate import Evaluation, bits_per_character, perplexity
-
-PARTS = {"network": "network", "ngram": "n-gram"}
-"""What the parts of a model are called in tables."""
 
 
 class Evaluations(NamedTuple):

@@ -20,7 +20,9 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.store import Store
+from rnnlab.report.explanations import warning
 from rnnlab.report.outcome_table import OutcomeTable, outcome_table
+from rnnlab.report.protocol_section import copied_words
 from rnnlab.report.report import tested
 from rnnlab.report.search_section import search_section
 from rnnlab.runs.files import METRICS
@@ -116,8 +118,11 @@ class ExperimentDisplay(ExperimentWatcher):
             tell("", f"{verdict.verdict.upper()}: {verdict.text}", column=0)
             for compared in verdict.compared:
                 tell("", compared.sentence, column=2)
+        table = outcome_table(records)
+        if judged and table.has_parts:
+            self.console.print(text_table(table.of_parts()), soft_wrap=False)
         if statuses["finished"] and len(judged) < len(verdicts):
-            self.console.print(text_table(outcome_table(records)), soft_wrap=False)
+            self.console.print(text_table(table), soft_wrap=False)
             untested = counted(len(verdicts) - len(judged), "comparison")
             tell("", f"With one seed, {untested} cannot be tested.", column=0)
         if records.plan.settings.search and (found := search_section(records)):
@@ -126,6 +131,10 @@ class ExperimentDisplay(ExperimentWatcher):
             for line in found.best_settings:
                 tell("", line)
         self.console.print()
+        if care := warning(records):
+            tell("note", care)
+        elif copied := copied_words(records):
+            tell("copies", f"{copied}.")
         tell("report", str(folder / "report.html"))
         tell("", str(folder / "report.md"))
 
@@ -175,12 +184,12 @@ class ExperimentDisplay(ExperimentWatcher):
 def text_table(table: OutcomeTable) -> Table:
     """Return a report's table of outcomes for a terminal."""
     shown = Table(box=SIMPLE, padding=(0, 1))
-    shown.add_column("")
+    shown.add_column("", no_wrap=len(table.columns) < 3)
     for column in table.columns:
         shown.add_column(column.label, justify="right", vertical="bottom")
     for row in table.rows:
         cells = [f"{cell.mean} {cell.spread}".strip() if cell else "" for cell in row.cells]
-        shown.add_row(visible(row.name), *cells)
+        shown.add_row(f"{'  ' * row.is_part}{visible(row.name)}", *cells)
     return shown
 
 

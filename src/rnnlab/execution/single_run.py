@@ -117,13 +117,16 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
     outcomes = _measure_training(run)
     ready = prepare(run.settings)
     last = TextModel.load(run.directory, "last", run.settings.machine)
+    parts: dict[str, float] = {}
     split = next((name for name in ("test", "validation") if name in ready.dataset.splits), None)
     if split:
         evaluations = {(each["split"], each["context"]): each for each in run.result["evaluations"]}
         best = evaluations[split, "carried"]["bits_per_character"]
         outcomes["best_held_out_bits_per_character"] = best
-        resets = ready.dataset.state_resets(split)
-        score = last.score_prepared(ready.dataset.splits[split].text, documents=resets)
+        resets, text = ready.dataset.state_resets(split), ready.dataset.splits[split].text
+        score = last.score_prepared(text, documents=resets)
+        alone = last.parts_prepared(text, documents=resets)
+        parts = {name: part.bits_per_character for name, part in alone.items()}
         outcomes["held_out_bits_per_character"] = score.bits_per_character
     held_out = [line["bits_per_character"] for line in run.metrics if line["kind"] == "held-out"]
     if held_out and None not in held_out:  # None stands for infinity
@@ -140,7 +143,7 @@ def _measure(job: Job, run: Run, flow: dict[str, list[float]]) -> dict[str, Any]
         texts = continue_phrases(last, job.phrases, job.phrase_length)
         outcomes["prediction_seconds"] = perf_counter() - started
     outcomes = {n: v for n, v in outcomes.items() if v is not None and math.isfinite(v)}
-    return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow}
+    return {"outcomes": outcomes, "texts": texts, "gradient_flow": flow, "parts": parts}
 
 
 def _gradient_flow(settings: Settings) -> list[float]:

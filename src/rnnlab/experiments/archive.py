@@ -146,8 +146,13 @@ def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) ->
         _baselines(result),
         {when: [_rounded(n) for n in norms] for when, norms in outcome["gradient_flow"].items()},
         outcome["texts"],
-        {"corpus_sha256": ", ".join(sorted(checksums)), "tokens": result["data"]["tokens"]},
+        {
+            "corpus_sha256": ", ".join(sorted(checksums)),
+            "tokens": result["data"]["tokens"],
+            **_copies(result),
+        },
         read_json(directory / ENVIRONMENT),
+        _parts(result, outcome),
     )
 
 
@@ -171,6 +176,28 @@ def _curves(directory: Path, result: Mapping[str, Any]) -> dict[str, Points]:
 def _rounded(value: float) -> float:
     """Round to six digits, which are enough for plots and halve the file."""
     return float(f"{value:.6g}")
+
+
+def _copies(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What is copied in the split of the held-out figures; nothing if no version measured it."""
+    by_split = result["data"].get("copies", {})
+    found = by_split.get("test") or by_split.get("validation")
+    return {"copies": found} if found else {}
+
+
+def _parts(result: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Bits per character of the parts alone, of the best weights and of the last ones."""
+    carried = {
+        record["split"]: {
+            name: part["bits_per_character"] for name, part in record.get("parts", {}).items()
+        }
+        for record in result["evaluations"]
+        if record["context"] == "carried"
+    }
+    best = carried.get("test") or carried.get("validation")
+    last = outcome.get("parts")
+    found = {"held_out_bits_per_character": last, "best_held_out_bits_per_character": best}
+    return {name: parts for name, parts in found.items() if parts}
 
 
 def _baselines(result: Mapping[str, Any]) -> dict[str, float]:

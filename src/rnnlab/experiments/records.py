@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rnnlab.data.copies import Copies
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 
@@ -34,9 +35,11 @@ class RunRecord:
     texts: list[str] = field(default_factory=list)
     """The experiment's phrases with their continuations."""
     data: dict[str, Any] = field(default_factory=dict)
-    """`corpus_sha256`; `tokens` by split."""
+    """`corpus_sha256`; `tokens` by split; `copies` in the text of the held-out figures."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Content of environment.json."""
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By held-out outcome: what `network` and `ngram` reach alone, if an n-gram model joins."""
 
     @property
     def has_ended(self) -> bool:
@@ -79,6 +82,18 @@ class Records:
             return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
         runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
         return {run.seed: run.outcomes[outcome] for run in runs if outcome in run.outcomes}
+
+    def part_values(self, variant: str, outcome: str, part: str) -> dict[int, float]:
+        """Return what a part of a variant's models reaches alone, `network` or `ngram`, by seed."""
+        runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
+        found = {run.seed: run.parts.get(outcome, {}).get(part) for run in runs}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    @property
+    def copies(self) -> list[Copies]:
+        """What of the held-out text is copied from the training text, for each pair of texts."""
+        found = [Copies.from_dict(run.data["copies"]) for run in self.runs if "copies" in run.data]
+        return list(dict.fromkeys(found))
 
     @property
     def timed_separately(self) -> bool:

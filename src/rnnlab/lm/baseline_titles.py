@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+PARTS = {"network": "network", "ngram": "n-gram"}
+"""What the parts of a model that an n-gram model joins are called in tables."""
+
 
 def baseline_title(name: str, record: Mapping[str, Any]) -> str:
     """Return what a baseline is called in tables and figures; `record`: its figures in a result."""

@@ -8,7 +8,7 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.statistics import LEVEL
 from rnnlab.report.formatting import listed
 from rnnlab.report.outcome_table import OutcomeTable, is_ranked, shown_ngram
-from rnnlab.report.protocol_section import budget
+from rnnlab.report.protocol_section import budget, copied_words
 
 SHARED = (
     "Speed was not measured separately: runs that share a machine slow each other down, so these "
@@ -25,6 +25,14 @@ NOT_KEPT = (
 
 def warning(records: Records) -> str:
     """Return why to be careful with the whole report; empty if there is no reason."""
+    copied = ""
+    if any(copies.decide for copies in records.copies):
+        copied = f"{copied_words(records)}: the figures show what was learned by heart."
+    return " ".join(filter(None, [_unfinished(records), copied]))
+
+
+def _unfinished(records: Records) -> str:
+    """Return why verdicts are not final, or were made more than once."""
     seeds = len(records.plan.settings.seeds)
     if "--quick" in records.command.split():
         extent = f"{counted(seeds, 'seed')}, {budget(records)}"
@@ -104,6 +112,15 @@ def table_remarks(
         (
             any(variant.reported for variant in records.plan.variants),
             f"Reported figures come from elsewhere{source}.",
+        ),
+        (
+            table.has_parts,
+            "Where an n-gram model joins a network, the rows below a variant say what each of the "
+            "two reaches alone.",
+        ),
+        (
+            records.copies and not any(copies.decide for copies in records.copies),
+            f"{copied_words(records)}.",
         ),
         (
             any(title == "Baselines" for title, _ in table.groups),

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from rnnlab.experiments.feasibility import decisive_differences
 from rnnlab.experiments.outcomes import OUTCOMES, Outcome
@@ -11,6 +11,7 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import VariantSettings
 from rnnlab.experiments.statistics import LEVEL, Alternative, Estimate, estimate_mean, t_test
 from rnnlab.experiments.wording import largest_shown
+from rnnlab.lm.baseline_titles import PARTS
 from rnnlab.report.formatting import assigned, factor_words, number
 
 HELD_OUT = ("held_out_bits_per_character", "best_held_out_bits_per_character")
@@ -33,15 +34,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """A variant or a baseline."""
+    """A variant, a part of one, or a baseline."""
 
     name: str
     cells: tuple[Cell | None, ...]
     number: int = 0
-    """0 for a baseline."""
+    """0 for a baseline and for a part."""
     change: str = ""
     """What the variant changes; empty if its name was made from that."""
     note: str = ""
+    is_part: bool = False
+    """Whether this is what a part of the variant above reaches alone."""
     runs: str = ""
     """How many runs finished, if not all did."""
 
@@ -59,6 +62,22 @@ class OutcomeTable:
         return [row for _, rows in self.groups for row in rows]
 
     @property
+    def has_parts(self) -> bool:
+        """Whether an n-gram model joins the network of any variant."""
+        return any(row.is_part for row in self.rows)
+
+    def of_parts(self) -> "OutcomeTable":
+        """Return the variants that an n-gram model joins and their parts, held-out figures only."""
+        kept = [place for place, column in enumerate(self.columns) if column.name in HELD_OUT]
+        rows, variant = list[OutcomeRow](), None
+        for row in self.rows:
+            if row.is_part:
+                rows += [row] if variant is None else [variant, row]
+            variant = None if row.is_part else row
+        cut = (replace(row, cells=tuple(row.cells[place] for place in kept)) for row in rows)
+        return OutcomeTable(tuple(self.columns[place] for place in kept), (("", tuple(cut)),))
+
+    @property
     def has_best(self) -> bool:
         """Whether any figure is shown to be the best of its column."""
         return any(cell and cell.best for row in self.rows for cell in row.cells)
@@ -74,10 +93,16 @@ def outcome_table(records: Records) -> OutcomeTable:
         cells = (_cell(records, variant, c, best=best[c] == variant.name) for c in columns)
         change = assigned(variant.change) if plan.settings.variant else ""
         runs = _unfinished(records, variant.name)
-        return OutcomeRow(variant.name, tuple(cells), number, change, variant.note, runs)
+        return OutcomeRow(variant.name, tuple(cells), number, change, variant.note, runs=runs)
+
+    def with_parts(number: int, variant: VariantSettings) -> list[OutcomeRow]:
+        return [row(number, variant), *_part_rows(records, variant.name, columns)]
 
     groups = [
-        (title, tuple(row(*member) for member in _in_order(records, members)))
+        (
+            title,
+            tuple(r for member in _in_order(records, members) for r in with_parts(*member)),
+        )
         for title, members in grouped(plan.variants).items()
     ]
     baselines = tuple(
@@ -202,6 +227,24 @@ def _cell(
         half = outcome.unscaled(estimate.half)
         spread = factor_words(half) if outcome.is_ratio else f"± {number(half, outcome.digits)}"
     return Cell(number(mean, outcome.digits), spread, tuple(notes), best)
+
+
+def _part_rows(
+    records: Records, variant: str, columns: tuple[Outcome, ...]
+) -> Iterator[OutcomeRow]:
+    """Yield a row for each part of a variant that an n-gram model joins."""
+    for part, title in PARTS.items():
+        cells = []
+        for column in columns:
+            found = summarised(records.part_values(variant, column.name, part), column)
+            cells.append(_figure(found, column) if found else None)
+        if any(cells):
+            yield OutcomeRow(f"its {title} alone", tuple(cells), is_part=True)
+
+
+def _figure(estimate: Estimate, outcome: Outcome) -> Cell:
+    half = "" if estimate.half is None else f"± {number(estimate.half, outcome.digits)}"
+    return Cell(number(estimate.mean, outcome.digits), half)
 
 
 def _planned(records: Records, outcome: Outcome) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnlab.config import Settings
 from rnnlab.console import counted
+from rnnlab.data.copies import COPY, FEW_LINES
 from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.plan import NOT_IN_THE_ID
 from rnnlab.experiments.records import Records
@@ -29,6 +30,7 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
         ("Text", _text(base) + _differing(records, *TEXT_SETTINGS) + _checksums(records)),
         ("Split", _split(base) + _differing(records, "split") + _sizes(records)),
         ("Held out", _held_out(base) + _differing(records, "validation_context")),
+        *([("Copies", copied_words(records))] if records.copies else []),
         (
             "Training perplexity",
             "of the training text, by the network alone, mean over the last complete epoch, with "
@@ -186,6 +188,24 @@ def _held_out(base: Settings) -> str:
         f"{base.training.validation_context}. Best weights are those with the lowest loss on the "
         "validation split, last weights those at the end"
     )
+
+
+def copied_words(records: Records) -> str:
+    """Say how much of the held-out text is copied from the training text; "" if it is not known."""
+    if not records.copies:
+        return ""
+    shares = _range([copies.copied_share for copies in records.copies])
+    lines = [copies.duplicate_share for copies in records.copies if copies.lines >= FEW_LINES]
+    more = f", and {_range(lines)} of its lines are lines of it" if lines else ""
+    return (
+        f"{shares} of the characters of the held-out text are in copies from the training text, "
+        f"{COPY} characters or longer{more}"
+    )
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = f"{min(shares):.1%}", f"{max(shares):.1%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _one_text(records: Records) -> str:
