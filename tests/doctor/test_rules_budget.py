@@ -6,6 +6,7 @@ import pytest
 from made_up_evidence import evidence
 
 from rnnlab.doctor.diagnosis import MissingEvidence
+from rnnlab.doctor.history import Reached
 from rnnlab.doctor.rules_budget import training_too_short
 
 FALLING = {"held_out": (3.0, 2.5, 2.2, 2.1)}  # at steps 100, 200, 300, 400
@@ -47,6 +48,37 @@ def test_a_high_rate_and_a_small_batch_are_left_alone():
     assert len(training_too_short(evidence(**FALLING, reached=3.0, **asked)).advice) == 1
 
 
+def test_a_model_no_better_than_token_frequencies_is_too_short() -> None:
+    """However few evaluations there were: such a run was called healthy."""
+    case = evidence(held_out=(3.0,), max_seconds=3.0)
+    history = case.history
+    for bits, ill in ((4.8, True), (4.4, False)):
+        worse = replace(case, history=replace(history, reached=Reached("test", bits, 2.6, 4.5)))
+        if not ill:
+            with pytest.raises(MissingEvidence, match=r"^1 held-out evaluation; at least 4 are"):
+                training_too_short(worse)
+            continue
+        finding = training_too_short(worse)
+        assert finding is not None
+        assert finding.evidence[0] == (
+            "test bits per character: 4.800, token frequencies alone 4.500: the model is no better"
+        )
+        assert finding.evidence[1].startswith(
+            "training nats per token were still falling: 2.525 in"
+        )
+        assert finding.advice[0] == "--max-seconds 12 (now 3)"
+    settled = evidence([3.0] * 40, held_out=(3.0,) * 4)
+    reached = Reached("test", 4.8, 4.7, 4.5)
+    history = replace(settled.history, reached=reached)
+    assert training_too_short(replace(settled, history=history)) is None
+
+
+def test_counts_of_a_run_that_still_goes_are_so_far() -> None:
+    case = evidence(held_out=(3.0,), stopped_by="")
+    with pytest.raises(MissingEvidence, match=r"^1 held-out evaluation so far; at least 4 are"):
+        training_too_short(case)
+
+
 def test_other_illnesses_come_first():
     ill = evidence(**FALLING, reached=3.0)
     assert training_too_short(replace(ill, found=("saturated gates",))) is None
@@ -59,5 +91,5 @@ def test_without_an_n_gram_or_evaluations_it_is_not_judged():
     unknown = replace(ill, history=replace(ill.history, reached=None))
     with pytest.raises(MissingEvidence, match="no final evaluation with an n-gram"):
         training_too_short(unknown)
-    with pytest.raises(MissingEvidence, match="3 held-out evaluations so far; at least 4"):
+    with pytest.raises(MissingEvidence, match="3 held-out evaluations; at least 4"):
         training_too_short(evidence(held_out=(3.0, 2.5, 2.2), reached=3.0))

@@ -78,7 +78,7 @@ def test_clipping_gives_its_strength_and_a_limit_to_try():
         "then, if that diverges, --learning-rate 0.2: steps stay as long as now",
     )
     assert clipping(evidence(clipped=1.0, clip_norm=0.0, optimizer="sgd")) is None
-    with pytest.raises(MissingEvidence, match="the training curve has 7 points so far"):
+    with pytest.raises(MissingEvidence, match="the training curve has 7 points; at least 8"):
         clipping(evidence(FALLING[:7], clipped=1.0))
 
 
@@ -103,7 +103,7 @@ def test_overfitting_needs_a_training_loss_that_falls_and_held_out_text():
     assert overfitting(evidence([2.0] * 40, held_out=rising)) is None
     with pytest.raises(MissingEvidence, match="nothing was held out for validation"):
         overfitting(evidence(held_out=(), split=(0.9, 0.0, 0.1)))
-    with pytest.raises(MissingEvidence, match="3 held-out evaluations so far; at least 4 are"):
+    with pytest.raises(MissingEvidence, match="3 held-out evaluations; at least 4 are"):
         overfitting(evidence(held_out=(1.0, 2.0, 3.0)))
 
 
@@ -209,5 +209,5 @@ def test_a_run_worse_than_guessing_or_with_strong_decay_does_not_overfit():
 def test_a_split_too_short_for_evaluations_is_named_as_the_reason():
     with pytest.raises(MissingEvidence, match="the validation split is too short"):
         overfitting(evidence(held_out=()))
-    with pytest.raises(MissingEvidence, match="0 held-out evaluations so far"):
+    with pytest.raises(MissingEvidence, match="0 held-out evaluations"):
         overfitting(evidence(held_out=(), progress=0.3, num_evaluations=3))

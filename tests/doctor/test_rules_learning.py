@@ -66,14 +66,14 @@ def test_learning_rate_advice_is_the_default_or_ten_times_the_rate():
 
 @pytest.mark.parametrize("rule", [stuck_at_unigram, learning_rate_too_low])
 def test_learning_is_judged_from_fifty_steps_and_a_quarter_of_the_budget_on(rule):
-    with pytest.raises(MissingEvidence, match=r"^40 steps so far; at least 50 are needed$"):
+    with pytest.raises(MissingEvidence, match=r"^40 steps; at least 50 are needed$"):
         rule(evidence(steps_a_line=1))
     with pytest.raises(
-        MissingEvidence, match=r"^20% of the budget is used so far; at least 25% is needed$"
+        MissingEvidence, match=r"^20% of the budget is used; at least 25% is needed$"
     ):
         rule(evidence(progress=0.2))
     with pytest.raises(
-        MissingEvidence, match="the training curve has 7 points so far; at least 8 are needed"
+        MissingEvidence, match="the training curve has 7 points; at least 8 are needed"
     ):
         rule(evidence(FALLING[:7]))
     with pytest.raises(MissingEvidence, match=r"^the run diverged$"):

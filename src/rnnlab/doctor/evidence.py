@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from rnnlab.config import Settings
+from rnnlab.console import counted
 from rnnlab.doctor.activity import WeightFacts
 from rnnlab.doctor.diagnosis import MissingEvidence
 from rnnlab.doctor.history import History, mean_nats
@@ -89,13 +90,14 @@ class Evidence:
         if self.diverged:
             raise MissingEvidence("the run diverged")
         if len(history.training) < MIN_LINES:
+            points = counted(len(history.training), "point")
             raise MissingEvidence(
-                f"the training curve has {len(history.training)} points so far; at least "
-                f"{MIN_LINES} are needed (--num-log-lines)"
+                f"the training curve has {points}{history.so_far}; at least {MIN_LINES} are "
+                "needed (--num-log-lines)"
             )
         if history.progress < MIN_BUDGET_SHARE:
             raise MissingEvidence(
-                f"{history.progress:.0%} of the budget is used so far; at least "
+                f"{history.progress:.0%} of the budget is used{history.so_far}; at least "
                 f"{MIN_BUDGET_SHARE:.0%} is needed"
             )
         return Curve(mean_nats(history.part(0.5, 0.75)), mean_nats(history.part(0.75, 1)))

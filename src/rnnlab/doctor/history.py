@@ -45,6 +45,7 @@ class Reached:
     split: str
     bits_per_character: float
     ngram_bits_per_character: float
+    unigram_bits_per_character: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class History:
     """None before the final evaluations, or if nothing was held out."""
     notices: tuple[str, ...] = ()
     """What is not known about the files of the run."""
+
+    @property
+    def so_far(self) -> str:
+        """What to say after a count of a run that may still be going."""
+        return "" if self.stopped_by else " so far"
 
     @property
     def ended_by_patience(self) -> bool:
@@ -170,7 +176,9 @@ def _reached(evaluations: Sequence[Mapping[str, Any]]) -> Reached | None:
                 ngram = float(record["baselines"]["ngram"]["bits_per_character"])
                 # An n-gram model that joins the network may hide how little the network knows.
                 network = record.get("parts", {}).get("network", record)
-                return Reached(split, float(network["bits_per_character"] or math.inf), ngram)
+                bits = float(network["bits_per_character"] or math.inf)
+                unigram = record["baselines"].get("unigram", {"bits_per_character": math.inf})
+                return Reached(split, bits, ngram, float(unigram["bits_per_character"]))
     return None
 
 

@@ -108,8 +108,8 @@ def overfitting(evidence: Evidence) -> Finding | None:
         )
     if len(held_out) <= LATE_EVALUATIONS:
         raise MissingEvidence(
-            f"{len(held_out)} held-out evaluations so far; at least {LATE_EVALUATIONS + 1} are "
-            "needed (--num-evaluations)"
+            f"{counted(len(held_out), 'held-out evaluation')}{history.so_far}; at least "
+            f"{LATE_EVALUATIONS + 1} are needed (--num-evaluations)"
         )
     lowest = min(held_out, key=lambda line: line.nats_per_token)
     late = held_out[-LATE_EVALUATIONS:]

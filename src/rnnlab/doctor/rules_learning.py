@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rnnlab.config import Settings
+from rnnlab.console import counted
 from rnnlab.doctor.advice import default_rate, flag, lower_rate, use_default_rate, weaker_decay
 from rnnlab.doctor.diagnosis import Finding, MissingEvidence
 from rnnlab.doctor.evidence import Curve, Evidence
@@ -107,9 +108,8 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
 
 def _curve(evidence: Evidence) -> Curve:
     if evidence.history.steps < MIN_STEPS:
-        raise MissingEvidence(
-            f"{evidence.history.steps} steps so far; at least {MIN_STEPS} are needed"
-        )
+        steps = counted(evidence.history.steps, "step")
+        raise MissingEvidence(f"{steps}{evidence.history.so_far}; at least {MIN_STEPS} are needed")
     return evidence.curve
 
 
