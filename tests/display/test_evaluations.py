@@ -4,9 +4,8 @@ import io
 import math
 from typing import Any
 
-from rich.console import Console
-
-from rnnlab.display.evaluations import evaluation_tables, mixture_notes
+from rnnlab.console import PlainConsole
+from rnnlab.display.evaluations import mixture_notes, print_evaluations
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -23,10 +22,9 @@ def record(**changes: Any) -> dict[str, Any]:
 
 
 def shown(*records: dict[str, Any], width: int = 120) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    for table in evaluation_tables(records):
-        console.print(table)
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+    out = io.StringIO()
+    print_evaluations(PlainConsole(file=out, width=width, highlight=False), records)
+    return out.getvalue()
 
 
 def test_one_table_per_text_with_all_context_rules_and_baselines() -> None:
@@ -57,7 +55,27 @@ def test_a_lead_stands_next_to_the_baselines_that_have_one() -> None:
     assert lines["PPMd, restarted"].endswith("2.200")
     assert lines["xz"].endswith("2.500")
     assert "this model, carried, is ahead" in text
-    assert "lead" not in shown(record())
+    assert "lead ±" not in shown(record())
+
+
+def test_what_a_short_text_lacks_is_said() -> None:
+    uniform = {"uniform": {"bits_per_character": 5.0}}
+    words = " ".join(shown(record(characters=2, baselines=uniform)).split())
+    assert (
+        "2 characters are too few to say how far chance moves these figures: a lead is given from "
+        "1,000 on. Left out, because the text is too short: PPMd, learning on (from 100 characters "
+        "on), xz (from 1,000 characters on), bzip2 (from 1,000 characters on)."
+    ) in words
+    for long in (record(characters=1000), record(characters=2, baselines={})):
+        assert "too few" not in shown(long)
+        assert "Left out" not in shown(record(characters=2, baselines={}))
+
+
+def test_a_title_is_one_line_however_long_the_name() -> None:
+    """In a file, too, where a line may be wider than the table and the console."""
+    name = "/a/folder/with a rather long name/and [another] one/" * 3 + "text.txt"
+    lines = shown(record(corpus=name), width=80).splitlines()
+    assert lines[0].rstrip() == f"{name}, test: 120 characters, weights: best"
 
 
 def test_a_table_fits_a_terminal_of_80_columns() -> None:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE
 from rich.table import Table
 
-from rnnlab.console import PlainConsole, visible
+from rnnlab.console import PlainConsole, counted, visible
 from rnnlab.data.copies import MANY, Copies
 from rnnlab.lm.baseline_titles import PARTS, baseline_title
+from rnnlab.lm.baselines import MIN_CHARACTERS
+from rnnlab.lm.code_length import LEAST_CHARACTERS
 from rnnlab.lm.evaluate import Evaluation, bits_per_character, perplexity
 
 
@@ -26,8 +28,7 @@ class Evaluations(NamedTuple):
         console = PlainConsole(file=written, highlight=False, width=100)
         for notice in self.notices:
             console.print(f"note: {notice}", markup=False)
-        for table in evaluation_tables([record.to_dict() for record in self.records]):
-            console.print(table)
+        print_evaluations(console, [record.to_dict() for record in self.records])
         return written.getvalue().strip()
 
     def _repr_html_(self) -> str:
@@ -37,6 +38,14 @@ class Evaluations(NamedTuple):
 def as_html(text: str) -> str:
     """Return a text for a notebook, line for line."""
     return f"<pre>{html.escape(text)}</pre>"
+
+
+def print_evaluations(console: PlainConsole, records: Sequence[dict[str, Any]]) -> None:
+    """Print a table for each text; in a file its title is one line, however wide the table is."""
+    for table in evaluation_tables(records):
+        title, table.title = table.title, None
+        console.print(title, style="bold", markup=False, soft_wrap=not console.is_terminal)
+        console.print(table, soft_wrap=False)  # captions are broken between words
 
 
 def evaluation_tables(records: Sequence[dict[str, Any]]) -> list[Table]:
@@ -52,7 +61,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     title = (
         f"{text_name(first)}: {first['characters']:,} characters, weights: {first['checkpoint']}"
     )
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1))
+    table = Table(title=title, box=SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
     leads = first.get("leads", {})  # records made before have none
     headings = ["bits/\ncharacter", "nats/\ntoken", "perplexity", *["lead ± 95%"] * bool(leads)]
@@ -66,6 +75,13 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             f"<unk> stands for {share:.1%} of the characters; spelling them takes "
             f"{spelling:.3f} of the bits/character."
         )
+    if not leads and first["baselines"] and first["characters"] < LEAST_CHARACTERS:
+        notes.append(
+            f"{counted(first['characters'], 'character')} are too few to say how far chance moves "
+            f"these figures: a lead is given from {LEAST_CHARACTERS:,} on."
+        )
+    if left_out := _left_out(first):
+        notes.append(f"Left out, because the text is too short: {', '.join(left_out)}.")
     if leads:
         notes.append(
             f"Lead: by how many bits/character this model, {first['context']}, is ahead, and the "
@@ -100,6 +116,17 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
             row.append(lead_in_words(leads[name]))
         table.add_row(*row)
     return table
+
+
+def _left_out(record: Mapping[str, Any]) -> list[str]:
+    """Return the baselines that need a longer text, from how many characters on."""
+    if not record["baselines"]:
+        return []
+    return [
+        f"{baseline_title(name, {})} (from {least:,} characters on)"
+        for name, least in MIN_CHARACTERS.items()
+        if record["characters"] < least and name not in record["baselines"]
+    ]
 
 
 def mixture_notes(records: Sequence[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from rnnlab.config import GenerationSettings, Precision
 from rnnlab.console import PlainConsole, notice, visible
 from rnnlab.cores import Cores
 from rnnlab.data.named_corpora import CorpusEntry
-from rnnlab.display.evaluations import evaluation_tables
+from rnnlab.display.evaluations import print_evaluations
 from rnnlab.doctor.diagnosis import Diagnosis
 from rnnlab.engines import EngineEntry
 from rnnlab.errors import UsageError
@@ -75,8 +75,7 @@ def write_evaluations(
         print(json.dumps({"evaluations": contents}, indent=2))
         return
     console = PlainConsole(highlight=False)
-    for table in evaluation_tables(contents):
-        console.print(table)
+    print_evaluations(console, contents)
 
 
 def write_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:

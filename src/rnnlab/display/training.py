@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
-from rnnlab.display.evaluations import copies_notes, evaluation_tables, mixture_notes, number
+from rnnlab.display.evaluations import copies_notes, mixture_notes, number, print_evaluations
 from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
@@ -232,8 +232,7 @@ class TrainingDisplay(Watcher):
             self.console.tell("held-out", f"{UNIT} ({held_out[0]['context']}), {steps}:")
             for line in text_chart(curve):
                 show(line, markup=False)
-        for table in evaluation_tables(run.result["evaluations"]):
-            show(table, soft_wrap=False)  # captions are broken between words
+        print_evaluations(self.console, run.result["evaluations"])
         for note in mixture_notes(run.result["evaluations"]):
             self.console.tell("note", note)
         if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds

@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 BLOCKS = 20
 MIN_BLOCKS = 5
 MIN_BLOCK = 200
+LEAST_CHARACTERS = MIN_BLOCKS * MIN_BLOCK
+"""Shorter texts have no interval."""
 CONFIDENCE = 0.95
 
 
@@ -91,7 +93,7 @@ def lead(code: CodeLength, other: CodeLength) -> Lead | None:
     None if `other` has too few pieces for an interval, or the text is too short for one.
     """
     pieces = len(other.ends)
-    if other.characters < MIN_BLOCKS * MIN_BLOCK or pieces < MIN_BLOCKS:
+    if other.characters < LEAST_CHARACTERS or pieces < MIN_BLOCKS:
         return None
     blocks = min(BLOCKS, other.characters // MIN_BLOCK)
     size = math.ceil(pieces / blocks)
