@@ -120,23 +120,31 @@ def evaluate(
     """
     from rnnlab.display.output import write_evaluations
     from rnnlab.display.training import TrainingDisplay
+    from rnnlab.lm.evaluate import Evaluation
 
     if files and text:
         raise UsageError("give the text files alone or with --text, not both")
 
-    with TrainingDisplay.on_standard_error() as display:
-        records, notices = rnnlab.evaluate(
-            rnnlab.load(model, checkpoint, **dict(machine)),
-            files or text,
-            splits=split,
-            contexts=context,
-            baselines=baselines,
-            dynamic=dynamic,
-            errors=errors,
-            checkpoint=checkpoint,
-            corpus=corpus,
-            watch=display.measuring,
-        )
+    done: list[Evaluation] = []
+    try:
+        with TrainingDisplay.on_standard_error() as display:
+            records, notices = rnnlab.evaluate(
+                rnnlab.load(model, checkpoint, **dict(machine)),
+                files or text,
+                splits=split,
+                contexts=context,
+                baselines=baselines,
+                dynamic=dynamic,
+                errors=errors,
+                checkpoint=checkpoint,
+                corpus=corpus,
+                watch=display.measuring,
+                keep=done,
+            )
+    except KeyboardInterrupt:
+        if done:
+            write_evaluations(done, ["interrupted; measured until then:"], as_json=json)
+        raise
     write_evaluations(records, notices, as_json=json)
 
 

@@ -1,11 +1,17 @@
 """Tables of evaluations: one per text, with the model's context rules and the baselines."""
 
 import io
+import json
 import math
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from rnnlab.cli import run_command
 from rnnlab.console import PlainConsole
 from rnnlab.display.evaluations import mixture_notes, print_evaluations
+from rnnlab.display.training import TrainingDisplay
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -69,6 +75,29 @@ def test_what_a_short_text_lacks_is_said() -> None:
     for long in (record(characters=1000), record(characters=2, baselines={})):
         assert "too few" not in shown(long)
         assert "Left out" not in shown(record(characters=2, baselines={}))
+
+
+def test_an_interrupted_evaluation_prints_what_it_has_measured(
+    trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C comes while the second of four figures is measured."""
+
+    def interrupt(_: TrainingDisplay, purpose: str, share: float) -> None:
+        if purpose.startswith("validation, windows"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingDisplay, "measuring", interrupt)
+    for options in ([], ["--json"]):
+        with pytest.raises(KeyboardInterrupt):
+            run_command(["evaluate", str(trained[0]), *options])
+        printed, errors = capsys.readouterr()
+        assert errors == "rnnlab: note: interrupted; measured until then:\n"
+        if options:
+            (found,) = json.loads(printed)["evaluations"]
+            assert (found["split"], found["context"]) == ("validation", "carried")
+        else:
+            assert "this model, carried" in printed
+            assert "this model, windows" not in printed
 
 
 def test_a_title_is_one_line_however_long_the_name() -> None:

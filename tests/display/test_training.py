@@ -13,6 +13,7 @@ from rich.table import Table
 
 from rnnlab.config import Settings
 from rnnlab.console import BLOCKS, PlainConsole
+from rnnlab.display import evaluations
 from rnnlab.display import training as module
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.display.training_status import UNIT, sample_lines, text_chart
@@ -89,9 +90,9 @@ def test_captions_of_tables_are_broken_between_words(
     text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def one_table(records: object) -> list[Table]:
-        return [Table("a column that makes the table about as wide", caption="caption " * 30)]
+        return [Table("a column as wide as the table is", title="title", caption="caption " * 30)]
 
-    monkeypatch.setattr(module, "evaluation_tables", one_table)
+    monkeypatch.setattr(evaluations, "evaluation_tables", one_table)
     terminal = Emulator(47)
     console = PlainConsole(file=terminal, force_terminal=True, width=47, soft_wrap=True)
     settings = Settings().with_changes("test", **SMALL, corpus=str(text_file))

@@ -1,6 +1,7 @@
 """What `rnnlab bench` prints: rows as they are measured, or one JSON object."""
 
 import json
+import os
 import sys
 import time
 from typing import Self
@@ -45,6 +46,8 @@ class BenchDisplay(BenchWatcher):
             disable=not console.is_terminal,
             redirect_stdout=sys.stdout.isatty(),  # otherwise rich would send it to standard error
         )
+        # In the file that the results go to, these lines would stand between rows or before JSON.
+        self.is_apart = self.progress.disable and not _same_file()
         self.told = time.perf_counter()
         self.task = self.progress.add_task("", total=1.0)
 
@@ -70,7 +73,7 @@ class BenchDisplay(BenchWatcher):
     def measuring(self, what: str, share: float) -> None:
         """See `BenchWatcher`."""
         self.progress.update(self.task, completed=share, description=what)
-        if self.progress.disable and time.perf_counter() - self.told > WORKING_SECONDS:
+        if self.is_apart and time.perf_counter() - self.told > WORKING_SECONDS:
             self.told = time.perf_counter()
             print(f"{share:4.0%} {what}", file=sys.stderr, flush=True)
 
@@ -112,6 +115,14 @@ class BenchDisplay(BenchWatcher):
     def _print(self, text: str) -> None:
         if not self.as_json:
             print(text, flush=True)
+
+
+def _same_file() -> bool:
+    """Whether standard output and standard error are one file, as after `2>&1`."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 def _line(cell: str, engine: str, precision: str, sizes: str, figures: tuple[str, ...]) -> str:

@@ -40,6 +40,7 @@ def evaluate(
     checkpoint: str = "best",
     corpus: Names = (),
     watch: ProgressCallback = no_progress,
+    keep: list[Evaluation] | None = None,
 ) -> tuple[list[Evaluation], list[str]]:
     """Measure how well a model predicts text; return the records, and notices for people.
 
@@ -54,6 +55,7 @@ def evaluate(
     errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
     corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.
+    keep: a list that each record is added to as soon as it is measured, which Ctrl-C does not undo.
 
     >>> records, notices = rnnlab.evaluate("runs/small", splits=["test"], contexts=["carried"])
     >>> records[0].bits_per_character > records[0].baselines["ngram"]["bits_per_character"]
@@ -83,24 +85,24 @@ def evaluate(
                 ) from None
             notices.append(f"baselines left out, the training text is not available: {error}")
     learned = dataset_baselines(dataset) if dataset and baselines else None
-    records: list[Evaluation] = []
+    records: list[Evaluation] = [] if keep is None else keep
     if dataset and not texts:
         chosen = _chosen_splits(dataset, splits)
         for name in chosen:
             part = dataset.splits[name]
             notices += _truncation_notices(name, len(part.text), part.characters)
-        records += evaluate_splits(
-            model, dataset, chosen, contexts,
-            checkpoint=checkpoint, baselines=learned, watch=watch, dynamic=dynamic,
+        evaluate_splits(
+            model, dataset, chosen, contexts, checkpoint=checkpoint, baselines=learned,
+            watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
         source, text, characters = read_beginning(name, errors, model.preprocessing)
         notices += _truncation_notices(source.name, len(text), characters)
-        records += evaluate_texts(
+        evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
             corpus=source.name, corpus_sha256=source.sha256,
             checkpoint=checkpoint, baselines=learned, watch=watch,
-            learn_on=_training_ids(dataset) if dataset and dynamic else None,
+            learn_on=_training_ids(dataset) if dataset and dynamic else None, keep=records,
         )  # fmt: skip
     return records, notices
 
@@ -173,6 +175,7 @@ def evaluate_texts(
     watch: ProgressCallback = no_progress,
     documents: Mapping[str, Sequence[int]] | None = None,
     learn_on: Ids | None = None,
+    keep: list[Evaluation] | None = None,
 ) -> list[Evaluation]:
     """Score every text (split -> text under the model's rule) under every context rule.
 
@@ -180,8 +183,9 @@ def evaluate_texts(
     watch: called with what is being measured, and the share that is done.
     documents: of each split, the tokens before which the state is reset.
     learn_on: ids of the training text; each text is then also scored while the model learns on.
+    keep: the list that records are added to.
     """
-    records = []
+    records: list[Evaluation] = [] if keep is None else keep
     for split, text in texts.items():
         codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
@@ -252,6 +256,7 @@ def evaluate_splits(
     baselines: Baselines | None,
     watch: ProgressCallback = no_progress,
     dynamic: bool = False,
+    keep: list[Evaluation] | None = None,
 ) -> list[Evaluation]:
     """Score splits of a dataset by name, each under every context rule; see `evaluate`."""
     return evaluate_texts(
@@ -266,6 +271,7 @@ def evaluate_splits(
         watch=watch,
         documents={name: dataset.state_resets(name) for name in names},
         learn_on=_training_ids(dataset) if dynamic else None,
+        keep=keep,
     )
 
 
