@@ -14,7 +14,7 @@ import torch
 import rnnlab
 from rnnlab.config import GenerationSettings, ModelSettings, Settings
 from rnnlab.engines import ENGINES
-from rnnlab.errors import RnnlabError, UsageError
+from rnnlab.errors import RnnlabError, UnavailableError, UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
@@ -147,12 +147,12 @@ class Outcomes:
         self.known: dict[str, object] = {}
 
     def of(self, given: Mapping[str, Any], *, files: bool) -> object:
-        """Everything that training leaves, without times; None if the settings are refused."""
+        """Everything that training leaves, without times; None if they are refused here."""
         key = f"{files} {sorted(given.items())}"
         if key not in self.known:
             try:
                 self.known[key] = self._run(given, files=files)
-            except UsageError:
+            except (UsageError, UnavailableError):
                 self.known[key] = None
             except RnnlabError as error:
                 self.known[key] = str(error)

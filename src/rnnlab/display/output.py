@@ -123,7 +123,7 @@ def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
         print(f"{engine.name:<10}{f'not here: {engine.fault}' if engine.fault else ready}")
         print(f"{'':<10}{engine.about}")
     chosen = {precision: e.name for e in engines for precision in e.chosen_for}
-    named = (f"{chosen[precision]} for {precision}" for precision in get_args(Precision))
+    named = (f"{chosen.get(p, 'nothing here')} for {p}" for p in get_args(Precision))
     print(f"{'auto':<10}{', '.join(named)}")
     print(f"{'threads':<10}{threads.count}: {threads.why}")
 

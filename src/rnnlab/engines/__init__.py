@@ -1,6 +1,6 @@
 """Ways to run a cell over time. An engine owns no parameters and leaves no trace in a model."""
 
-from rnnlab.engines.choose import ENGINES, EngineEntry, choose_engine, list_engines
+from rnnlab.engines.choose import ENGINES, EngineEntry, choose_engine, list_engines, precision_needs
 from rnnlab.engines.engine import Dropouts, Engine, Network, Reader, TrainingStep
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "TrainingStep",
     "choose_engine",
     "list_engines",
+    "precision_needs",
 ]

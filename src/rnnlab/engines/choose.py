@@ -42,6 +42,17 @@ def choose_engine(
     return engine, "asked for"
 
 
+def precision_needs(precision: str, device: torch.device) -> str:
+    """Return what `device` lacks to compute in `precision`; "": nothing."""
+    if precision != "bfloat16":
+        return ""
+    if device.type == "cuda":
+        return "" if torch.cuda.is_bf16_supported() else "a GPU of compute capability 8.0"
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    available = onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return "" if available else "a CPU with AVX-512"
+
+
 @dataclass(frozen=True)
 class EngineEntry:
     """An engine, and whether this machine can use it."""
@@ -53,7 +64,7 @@ class EngineEntry:
     instruction_set: str
     """The processor's instruction set that it uses, if it can choose among several."""
     chosen_for: tuple[str, ...]
-    """Precisions for which `auto` chooses it."""
+    """Precisions for which `auto` chooses it, of those that the machine can compute in."""
 
 
 def list_engines() -> list[EngineEntry]:
@@ -63,7 +74,8 @@ def list_engines() -> list[EngineEntry]:
     ['textbook', 'builtin', 'native']
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    auto = {p: choose_engine("auto", "lstm", device, p)[0].name for p in get_args(Precision)}
+    here = [p for p in get_args(Precision) if not precision_needs(p, device)]
+    auto = {p: choose_engine("auto", "lstm", device, p)[0].name for p in here}
     entries = []
     for name, engine in ENGINES.items():
         fault = engine.fault("lstm", device) or ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from rnnlab.config import ComputeSettings
-from rnnlab.engines import Engine, choose_engine
+from rnnlab.engines import Engine, choose_engine, precision_needs
 from rnnlab.errors import UnavailableError
 from rnnlab.lm.threads import using_threads
 
@@ -69,17 +69,9 @@ def choose_device(name: str) -> torch.device:
 
 def check_precision(precision: str, device: torch.device) -> None:
     """Raise UnavailableError if `device` cannot compute in `precision`."""
-    if precision != "bfloat16":
-        return
-    if device.type == "cuda":
-        available, needs = torch.cuda.is_bf16_supported(), "a GPU of compute capability 8.0"
-    else:
-        onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        available = onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        needs = "a CPU with AVX-512"
-    if not available:
+    if needs := precision_needs(precision, device):
         raise UnavailableError(
-            f"precision 'bfloat16' is not available on this {device.type}: it needs {needs} "
+            f"precision {precision!r} is not available on this {device.type}: it needs {needs} "
             "(choices: float32)"
         )
 
