@@ -110,6 +110,15 @@ def test_forget_bias_is_added_to_the_forget_gates_bias_ih_and_nowhere_else(init)
 
 
 @pytest.mark.parametrize("init", RULES)
+@pytest.mark.parametrize("tied", [{}, {"tie_weights": True, "embedding_size": H}], ids=str)
+def test_output_scale_multiplies_the_output_matrix_and_nothing_else(init, tied):
+    plain, scaled = make(init=init, **tied), make(init=init, output_scale=6.0, **tied)
+    wider = plain.output.weight
+    for (name, before), after in zip(plain.named_parameters(), scaled.parameters(), strict=True):
+        assert torch.equal(after, before * 6 if before is wider else before), name
+
+
+@pytest.mark.parametrize("init", RULES)
 def test_seed_decides_the_weights(init):
     first, again, other = make(7, init=init), make(7, init=init), make(8, init=init)
     assert all(map(torch.equal, first.parameters(), again.parameters()))

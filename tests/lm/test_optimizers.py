@@ -17,21 +17,21 @@ def sgd(p, grads, rate, momentum=0.0, nesterov=False, weight_decay=0.0):
         yield p
 
 
-def adam(p, grads, rate, weight_decay=0.0, decoupled=False):
+def adam(p, grads, rate, beta1=0.9, beta2=0.999, weight_decay=0.0, decoupled=False):
     m, v = np.zeros_like(p), np.zeros_like(p)
     for t, g in enumerate(grads, start=1):
         if decoupled:
             p = p - rate * weight_decay * p
         else:
             g = g + weight_decay * p
-        m = 0.9 * m + 0.1 * g
-        v = 0.999 * v + 0.001 * g * g
-        p = p - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        p = p - rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + 1e-8)
         yield p
 
 
-def adamw(p, grads, rate, weight_decay=0.0):
-    return adam(p, grads, rate, weight_decay, decoupled=True)
+def adamw(p, grads, rate, **options):
+    return adam(p, grads, rate, **options, decoupled=True)
 
 
 def rmsprop(p, grads, rate, momentum=0.0, weight_decay=0.0):
@@ -61,8 +61,10 @@ CASES = [
     ("sgd", {"momentum": 0.5, "weight_decay": 0.1}),
     ("adam", {}),
     ("adam", {"weight_decay": 0.1}),
+    ("adam", {"beta1": 0.0, "beta2": 0.5}),
     ("adamw", {}),
     ("adamw", {"weight_decay": 0.1}),
+    ("adamw", {"beta1": 0.7, "beta2": 0.95, "weight_decay": 0.1}),
     ("rmsprop", {}),
     ("rmsprop", {"momentum": 0.9}),
     ("rmsprop", {"weight_decay": 0.1}),

@@ -144,6 +144,9 @@ class ModelSettings(SettingsGroup):
         "torch", description="weight initialization"
     )
     init_std: float = Field(0.01, gt=0, description="standard deviation, with init = normal")
+    output_scale: float = Field(
+        1.0, gt=0, description="the output layer's initial weights are multiplied by this"
+    )
     forget_bias: float = Field(0.0, description="added to the forget gate's bias; lstm only")
     ngram_order: int = Field(
         0,
@@ -196,10 +199,16 @@ class TrainingSettings(SettingsGroup):
     )
     momentum: float = Field(0.0, ge=0, lt=1, description="momentum; sgd and rmsprop only")
     nesterov: bool = Field(False, description="Nesterov momentum; sgd only")
+    beta1: float = Field(
+        0.9, ge=0, lt=1, description="decay of the mean of gradients; adam and adamw only"
+    )
+    beta2: float = Field(
+        0.999, ge=0, lt=1, description="decay of the mean of squared gradients; adam and adamw only"
+    )
     weight_decay: float = Field(
         0.0, ge=0, description="adamw: decoupled weight decay; other optimizers: L2 penalty"
     )
-    schedule: Literal["constant", "cosine", "one-cycle"] = Field(
+    schedule: Literal["constant", "linear", "cosine", "one-cycle"] = Field(
         "constant", description="course of the learning rate over the budget"
     )
     warmup: float = Field(

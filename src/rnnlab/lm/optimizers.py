@@ -20,10 +20,18 @@ OPTIMIZERS: dict[str, Maker] = {
         fused=True,
     ),
     "adam": lambda parameters, settings, rate: optim.Adam(
-        parameters, rate, weight_decay=settings.weight_decay, fused=True
+        parameters,
+        rate,
+        betas=(settings.beta1, settings.beta2),
+        weight_decay=settings.weight_decay,
+        fused=True,
     ),
     "adamw": lambda parameters, settings, rate: optim.AdamW(
-        parameters, rate, weight_decay=settings.weight_decay, fused=True
+        parameters,
+        rate,
+        betas=(settings.beta1, settings.beta2),
+        weight_decay=settings.weight_decay,
+        fused=True,
     ),
     "rmsprop": lambda parameters, settings, rate: optim.RMSprop(
         parameters, rate, momentum=settings.momentum, weight_decay=settings.weight_decay

@@ -15,6 +15,14 @@ def constant(progress: float, warmup: float) -> float:
     return _rise(progress, warmup)
 
 
+def linear(progress: float, warmup: float) -> float:
+    """Rise linearly over `warmup`, then fall linearly to 0.
+
+    Source: Bergsma et al. 2025, arXiv:2502.15938, section 3, decay to zero.
+    """
+    return _rise(progress, warmup) * (1 - _after(progress, warmup))
+
+
 def cosine(progress: float, warmup: float) -> float:
     """Rise linearly over `warmup`, then fall to 0 along half a cosine.
 
@@ -37,6 +45,7 @@ def one_cycle(progress: float, warmup: float) -> float:
 
 SCHEDULES: dict[str, Callable[[float, float], float]] = {
     "constant": constant,
+    "linear": linear,
     "cosine": cosine,
     "one-cycle": one_cycle,
 }

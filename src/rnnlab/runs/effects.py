@@ -35,6 +35,10 @@ TEXT_BEYOND = Need(
 EVALUATIONS = Need(
     lambda s: s.training.num_evaluations > 0, "num_evaluations above 0", "num_evaluations"
 )
+ADAM = Need(
+    lambda s: s.training.optimizer in ("adam", "adamw"),
+    "optimizer = 'adam' or 'adamw'", "optimizer",
+)  # fmt: skip
 VALIDATION = Need(lambda s: s.data.split[1] > 0, "a validation split", "split")
 SAMPLES = Need(lambda s: s.training.sample_length > 0, "sample_length above 0", "sample_length")
 
@@ -68,6 +72,8 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         Need(lambda s: s.model.input == "embedding", "input = 'embedding'", "input"),
     ),
     "init_std": (Need(lambda s: s.model.init == "normal", "init = 'normal'", "init"),),
+    "beta1": (ADAM,),
+    "beta2": (ADAM,),
     "validation_context": (EVALUATIONS, VALIDATION),
     "patience": (EVALUATIONS, VALIDATION),
     "sample_prefix": (EVALUATIONS, SAMPLES),
