@@ -11,7 +11,10 @@ import rnnlab
 from rnnlab.engines import precision_needs
 from rnnlab.errors import RunDirectoryError, UsageError
 
-TINY = {"hidden_size": 16, "embedding_size": 4, "batch_size": 4, "num_steps": 10, "num_epochs": 1}
+TINY = {
+    "hidden_size": 16, "embedding_size": 4, "batch_size": 4, "num_steps": 10, "num_epochs": 1,
+    "automatic": False,
+}  # fmt: skip
 
 
 def test_a_handful_of_lines_train_generate_load_and_evaluate(

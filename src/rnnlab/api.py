@@ -22,7 +22,7 @@ from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import evaluation, training
 from rnnlab.runs.effects import check_effects
 from rnnlab.runs.loading import load_text_model
-from rnnlab.runs.precedence import starting_settings
+from rnnlab.runs.precedence import budget_setting, starting_settings
 from rnnlab.runs.run import Run
 
 
@@ -32,12 +32,17 @@ def train(
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
     quiet: bool = False,
+    automatic: bool = True,
+    budget: str = "",
     **settings: Any,
 ) -> Run:
     """Train a language model, and leave a complete run directory.
 
     config: a TOML file or the name of a recipe. run_dir: a new directory; default: numbered, under
     runs/. resume: a run directory to continue instead, with its own settings.
+    automatic: without config and resume, choose the settings that are not given from the text, the
+    budget and the speed of this machine; see `rnnlab.runs.automatic`. budget: max_seconds with a
+    unit: "30s", "3m" or "1h".
     settings: override those of the file or the run, by the names in `rnnlab train --help`
     (hidden_size=256).
 
@@ -50,13 +55,21 @@ def train(
     trained, DivergenceError if the loss becomes NaN or infinite.
     """
     start = starting_settings(config, run_dir, resume)
+    if budget:
+        settings |= budget_setting(budget, settings)
     asked = start.with_changes("train", **settings)
     before = start.flat()
     check_effects(asked, [n for n, value in asked.flat().items() if value != before[n]], "train")
     if config is not None:
         check_effects(start, before, str(config), instead=asked)
     with TrainingDisplay(quiet=quiet) as display:
-        return training.train(asked, resume or run_dir, [display], resume=resume is not None)
+        return training.train(
+            asked,
+            resume or run_dir,
+            [display],
+            resume=resume is not None,
+            given=settings.keys() if automatic and config is None else None,
+        )
 
 
 def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:

@@ -14,7 +14,7 @@ from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructType
 
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, OPTIONAL, train
-from rnnlab.config import Settings, SettingsGroup
+from rnnlab.config import CHOSEN, Settings, SettingsGroup
 from rnnlab.console import make_streams_take_all_text, plain_streams, say
 from rnnlab.errors import RnnlabError, TerminatedError, as_out_of_memory, unknown
 from rnnlab.runs.precedence import starting_settings
@@ -71,7 +71,8 @@ def run_command(args: Sequence[str]) -> None:
     elif name in COMMANDS:
         command = deferred(COMMANDS[name])
         if COMMANDS[name] is train:
-            command = partial(command, **dict(default_settings(args[1:])))
+            start = dict(default_settings(args[1:]))
+            command = partial(command, **start, given=given_settings(args[1:]))
         with plain_streams():  # tyro pads the lines of its help
             call = tyro.cli(
                 command,
@@ -114,6 +115,13 @@ def default_settings(args: Sequence[str]) -> Settings:
     return starting_settings(given.config, given.run_dir, given.resume)
 
 
+def given_settings(args: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the settings that have a flag: --hidden-size, --tie_weights=True."""
+    flags = (arg.partition("=")[0] for arg in args if arg.startswith("--"))
+    names = {flag[2:].replace("-", "_") for flag in flags}
+    return tuple(n for n in Settings.names() if n in names or f"no_{n}" in names)
+
+
 @REGISTRY.struct_rule
 def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     """Build groups of settings by `from_dict`, which says in plain words what is wrong."""
@@ -131,6 +139,9 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     for name, field in group.model_fields.items():
         default = getattr(defaults, name)
         kind: Any = Annotated[hints[name], OPTIONAL] if default in ("", ()) else hints[name]
+        if name in CHOSEN and group in Settings.groups.values() and default == field.default:
+            hint = f"(default: chosen, {str(default).removesuffix('.0')} with --no-automatic)"
+            kind = Annotated[hints[name], tyro.conf.arg(help_behavior_hint=hint)]
         fields.append(StructFieldSpec(name, kind, default, field.description))
     return StructConstructorSpec(build, tuple(fields))
 

@@ -20,7 +20,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 TINY = [
     *("--hidden-size", "16", "--embedding-size", "4"),
-    *("--batch-size", "4", "--num-steps", "10", "--threads", "1"),
+    *("--batch-size", "4", "--num-steps", "10", "--threads", "1", "--no-automatic"),
 ]
 """Flags of a model that trains in an instant."""
 

@@ -6,6 +6,7 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 """
 
 from rnnlab.config.groups import (
+    CHOSEN,
     CONTEXTS,
     DEFAULT_SECONDS,
     LEARNING_RATES,
@@ -23,6 +24,7 @@ from rnnlab.config.settings import EARLIER, Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
 
 __all__ = [
+    "CHOSEN",
     "CONTEXTS",
     "DEFAULT_SECONDS",
     "EARLIER",

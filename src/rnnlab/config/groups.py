@@ -21,6 +21,13 @@ DEFAULT_SECONDS = 120.0
 LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "adagrad": 0.02}
 """The peak learning rate of each optimizer that `learning_rate = 0` stands for."""
 
+CHOSEN = (
+    "batch_size", "num_steps", "hidden_size", "embedding_size", "input_dropout", "dropout",
+    "weight_dropout", "output_scale", "ngram_order", "num_epochs", "learning_rate", "beta1",
+    "beta2", "schedule", "precision",
+)  # fmt: skip
+"""Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""
+
 MAX_ORDER = 10
 """The highest order of an n-gram model."""
 

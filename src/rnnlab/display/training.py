@@ -107,6 +107,9 @@ class TrainingDisplay(Watcher):
             )
         where = f"{machine.precision}, {machine.device}, {counted(machine.threads, 'thread')}"
         tell("engine", f"{model.compute.engine.name} ({ready.why}), {where}")
+        if ready.automatic:
+            tell("chosen", ready.automatic.chose)
+            tell("because", ready.automatic.why)
         tell("run", str(directory))
         limit = settings.data.max_vocabulary
         if model.tokenizer.unknown_id is not None and model.tokenizer.size == limit:

@@ -7,6 +7,8 @@
 Needs no torch unless a run is resumed.
 """
 
+import re
+from collections.abc import Container
 from pathlib import Path
 
 from rnnlab.config import Settings, find_config
@@ -36,3 +38,19 @@ def starting_settings(config: Name = None, run_dir: Name = None, resume: Name = 
     from rnnlab.runs.resume import settings_to_resume
 
     return settings_to_resume(Path(resume))
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def budget_setting(budget: str, given: Container[str] = ()) -> dict[str, float]:
+    """Return max_seconds for a budget such as 30s, 3m, 1.5h.
+
+    Raises UsageError for another text, or if max_seconds is among the `given` settings.
+    """
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget, re.ASCII)
+    if not parts or not float(parts[1]):
+        raise UsageError(f"budget: {budget!r} is not a time such as 30s, 3m or 1h")
+    if "max_seconds" in given:
+        raise UsageError("budget and max_seconds say the same; give one of them")
+    return {"max_seconds": float(parts[1]) * UNITS[parts[2]]}

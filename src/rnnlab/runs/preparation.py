@@ -1,12 +1,13 @@
 """From settings to a model and a trainer, ready for the first step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.data.batches import Batches
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
@@ -19,6 +20,8 @@ from rnnlab.lm.ngram_joining import CountedNGrams, gate_tokens
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Trainer
+from rnnlab.runs.automatic import Automatic, choose_precision, choose_settings
+from rnnlab.runs.machine_speed import MachineSpeed, measure_speed
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,35 @@ class Prepared:
     """Why this engine."""
     ngrams: CountedNGrams | None = None
     """The n-grams that join the network when training ends."""
+    automatic: Automatic | None = None
+    """If settings were chosen: which, and why."""
 
 
-def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepared:
+def prepare(
+    settings: Settings,
+    watch: ProgressCallback = no_progress,
+    given: Collection[str] | None = None,
+) -> Prepared:
     """Load the text, make the model and the trainer; nothing is written. Raises as `train` does.
 
-    watch: is told how much of a long text has been read.
+    watch: is told how much of a long text has been read. given: the names of settings that stay as
+    they are; the others are chosen by `rnnlab.runs.automatic`. None: nothing is chosen.
     """
+    automatic = None
+    if given is not None:
+        settings = choose_precision(settings, given)
     compute = Compute.choose(settings.machine, settings.model.cell)
     settings = _located(settings)
     dataset = load_dataset(settings.data, watch=watch)
-    order, train = settings.model.ngram_order, dataset.splits["train"].all_ids
-    batches = dataset.batches(settings.data, gate_tokens(len(train)) if order else 0)
-    size = dataset.tokenizer.size
+    train, size = dataset.splits["train"].all_ids, dataset.tokenizer.size
+    if given is not None:
+
+        def measure(settings: Settings) -> MachineSpeed:
+            return measure_speed(settings, _batches(settings, dataset), size, compute)
+
+        automatic = choose_settings(settings, given, len(train), size, measure)
+        settings = automatic.settings
+    order, batches = settings.model.ngram_order, _batches(settings, dataset)
     ngrams = CountedNGrams.count(train, size, order) if order else None
     settings = resolve(settings, dataset, compute)
     seed = settings.training.seed
@@ -63,7 +82,13 @@ def prepare(settings: Settings, watch: ProgressCallback = no_progress) -> Prepar
             targets, context, settings.data.batch_size, model.recurrent_share
         ),
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams)
+    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic)
+
+
+def _batches(settings: Settings, dataset: Dataset) -> Batches:
+    """Return the training split as batches, without what a gate needs to learn."""
+    tokens = len(dataset.splits["train"].all_ids)
+    return dataset.batches(settings.data, gate_tokens(tokens) if settings.model.ngram_order else 0)
 
 
 def _located(settings: Settings) -> Settings:

@@ -1,6 +1,6 @@
 """A training run from settings to a complete run directory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,12 +40,15 @@ def train(
     stop_when: StopWhen | None = None,
     *,
     resume: bool = False,
+    given: Collection[str] | None = None,
 ) -> Run:
     """Train with `settings` and leave a complete run directory.
 
     resume: go on in `directory`, where training was interrupted or a smaller budget was used up.
     The result has the bits of a run that was never interrupted. `rnnlab.runs.resume` says which
     settings may differ from those before.
+    given: names of settings that stay as they are in a new run; the others are chosen by
+    `rnnlab.runs.automatic`. None: nothing is chosen.
     watchers: are told what happens, after the mirrors in the settings.
     stop_when: called at the `num_evaluations` held-out evaluations. A run that it stops is not
     evaluated further.
@@ -63,7 +66,7 @@ def train(
     with using_threads(settings.machine.threads):
         if resume:
             return _resume_run(settings, Path(directory or ""), everyone, stop_when)
-        return _new_run(settings, directory, everyone, stop_when)
+        return _new_run(settings, directory, everyone, stop_when, given)
 
 
 def _new_run(
@@ -71,11 +74,12 @@ def _new_run(
     directory: str | Path | None,
     watchers: Watchers,
     stop_when: StopWhen | None,
+    given: Collection[str] | None,
 ) -> Run:
     """Train from the first step on, in a new directory."""
     if directory is not None:
         check_new(Path(directory))
-    ready = prepare(effective(settings), watchers.reading)
+    ready = prepare(effective(settings), watchers.reading, given)
     path = make_directory(directory, ready.settings)
     with lock_run_directory(path):
         check_new(path)  # again: another process may have begun there meanwhile

@@ -1,0 +1,170 @@
+"""Settings chosen from the text, the budget and the speed of this machine.
+
+Each rule is a formula. Its constants were fitted on parts of tinyshakespeare's training text; the
+experiments are in docs/recipes.md. A setting that is given stays as it is, and the rules for the
+others take it into account.
+
+Legend: N tokens of training text, D tokens that training reads, so D / N epochs, V vocabulary size,
+H hidden units, P weights.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.engines import choose_engine, precision_needs
+from rnnlab.errors import CorpusError, UsageError
+from rnnlab.lm.compute import choose_device
+from rnnlab.runs.effects import without_effect
+from rnnlab.runs.machine_speed import MachineSpeed, work
+
+HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
+
+TOKENS_PER_WEIGHT = 4.0
+"""A larger network is worth its time while it reads at least so many tokens for each weight."""
+
+MAX_EPOCHS = 40.0
+"""A text that is read more often teaches nothing more."""
+
+NGRAM_ORDERS = {"char": 10, "byte": 10, "word": 4, "bpe": 5}
+
+SHORTEST_SECONDS = 1.0
+SHORTEST_TEXT = 100
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """The settings in which everything that was not given has been chosen."""
+
+    settings: Settings
+    chose: str
+    """What was chosen, in words."""
+    why: str
+
+
+Measure = Callable[[Settings], MachineSpeed]
+
+
+def choose_precision(settings: Settings, given: Collection[str]) -> Settings:
+    """Take bfloat16 where this machine's processor computes in it and `native` is the fastest."""
+    if {"precision", "engine"} & {*given}:
+        return settings
+    device = choose_device(settings.machine.device)
+    if device.type != "cpu" or precision_needs("bfloat16", device):
+        return settings
+    engine, _ = choose_engine("auto", settings.model.cell, device, "bfloat16")
+    return settings.with_changes(precision="bfloat16") if engine.name == "native" else settings
+
+
+def choose_settings(
+    settings: Settings, given: Collection[str], tokens: int, vocabulary_size: int, measure: Measure
+) -> Automatic:
+    """Choose what is not given, except for the precision.
+
+    tokens: N. vocabulary_size: V. measure: returns the speed of training with settings like these;
+    it is called only if the budget is one in seconds.
+
+    Raises UsageError for a budget below SHORTEST_SECONDS, CorpusError for a text below
+    SHORTEST_TEXT.
+    """
+    N, V, seconds = tokens, vocabulary_size, _seconds(settings)
+    if N < SHORTEST_TEXT:
+        raise CorpusError(
+            f"the training split has {N} tokens; it needs at least {SHORTEST_TEXT} to choose "
+            "settings for it (--no-automatic takes the defaults instead)"
+        )
+    if 0 < seconds < SHORTEST_SECONDS:
+        raise UsageError(
+            f"max_seconds = {seconds:g} is too short to choose settings for; it must be at least "
+            f"{SHORTEST_SECONDS:g} (--no-automatic takes the defaults instead)"
+        )
+
+    def take(settings: Settings, **values: Any) -> Settings:
+        new = {name: value for name, value in values.items() if name not in given}
+        if settings.model.input == "one-hot":
+            new.pop("input_dropout", None)
+        useless = without_effect(settings.with_changes(**new), new)
+        return settings.with_changes(**{n: v for n, v in new.items() if n not in useless})
+
+    order = NGRAM_ORDERS[settings.data.tokenizer]
+    settings = take(settings, **batch_shape(N), ngram_order=order)
+    speed = measure(settings) if seconds else None
+
+    def read(settings: Settings) -> float:
+        """Return D."""
+        training, most = settings.training, [MAX_EPOCHS * N]
+        if speed:
+            most.append(seconds / speed.seconds_per_token(settings.model, V))
+        if training.max_tokens:
+            most.append(training.max_tokens)
+        if training.num_epochs:
+            most[0] = training.num_epochs * N
+        return min(most)
+
+    sizes = [take(settings, **layer_sizes(settings, H)) for H in HIDDEN_SIZES]
+    fitting = [s for s in sizes if read(s) >= TOKENS_PER_WEIGHT * work(s.model, V)]
+    settings = fitting[-1] if fitting else sizes[0]
+    D = read(settings)
+    epochs = D / N
+    settings = take(settings, **dropout_rates(epochs), **optimization(settings))
+    if D >= MAX_EPOCHS * N:
+        settings = take(settings, num_epochs=round(MAX_EPOCHS))
+    why = f"{N:,} training tokens"
+    if speed:
+        rate = 1 / speed.seconds_per_token(settings.model, V)
+        why += f", {seconds:g} s at about {rate:,.0f} tokens/s here"
+    why += f": {'less than one epoch' if epochs < 1 else f'about {epochs:.0f} epochs'}"
+    if TOKENS_PER_WEIGHT * work(settings.model, V) > D:
+        why += ", little for any network"
+    return Automatic(settings, _summary(settings), why)
+
+
+def batch_shape(N: int) -> dict[str, int]:
+    """Return B and T: 32 x 64, smaller for a short text, which needs steps more than speed."""
+    T = 64 if N >= 20_000 else 32 if N >= 2_000 else 16
+    B = 2 ** math.floor(math.log2(max(1.0, N / (T * 48))))
+    return {"batch_size": min(32, max(4, B)), "num_steps": T}
+
+
+def layer_sizes(settings: Settings, H: int) -> dict[str, int]:
+    """Return H and the embedding size, which is the same if weights are tied."""
+    return {"hidden_size": H, "embedding_size": H if settings.model.tie_weights else 64}
+
+
+def dropout_rates(epochs: float) -> dict[str, float]:
+    """Return the rates of dropout, which rise with the logarithm of the epochs."""
+    rate = min(0.5, max(0.0, 0.1 + 0.12 * math.log(max(epochs, 0.1))))
+    return {"dropout": round(rate, 2)}
+
+
+def optimization(settings: Settings) -> dict[str, Any]:
+    """Return what AdamW converges fastest with: see docs/recipes.md."""
+    if settings.training.optimizer not in ("adam", "adamw"):
+        return {"schedule": "linear"}
+    rate = 0.015 * min(1.0, math.sqrt(256 / settings.model.hidden_size))
+    return {
+        "learning_rate": float(f"{rate:.2g}"), "beta1": 0.8, "beta2": 0.95, "schedule": "linear",
+        "output_scale": 6.0,
+    }  # fmt: skip
+
+
+def _seconds(settings: Settings) -> float:
+    """Return the budget in seconds, 0 if there are only others."""
+    training = settings.training
+    others = training.num_epochs or training.max_tokens
+    return training.max_seconds or (0.0 if others else DEFAULT_SECONDS)
+
+
+def _summary(settings: Settings) -> str:
+    model, data, training = settings.model, settings.data, settings.training
+    words = [
+        f"H = {model.hidden_size}",
+        f"batches of {data.batch_size} x {data.num_steps}",
+        f"dropout {model.dropout:g}",
+        f"learning rate {training.learning_rate:g} {training.schedule}",
+        f"n-grams to order {model.ngram_order}" if model.ngram_order else "no n-grams",
+        settings.machine.precision,
+    ]
+    return ", ".join(words)
