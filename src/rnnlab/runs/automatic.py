@@ -70,6 +70,8 @@ def choose_settings(
     SHORTEST_TEXT.
     """
     N, V, seconds = tokens, vocabulary_size, _seconds(settings)
+    if settings.model.tie_weights and "embedding_size" in given:
+        given = {*given, "hidden_size"}  # it is the same
     if N < SHORTEST_TEXT:
         raise CorpusError(
             f"the training split has {N} tokens; it needs at least {SHORTEST_TEXT} to choose "
