@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.console import counted
 from rnnlab.engines import choose_engine, precision_needs
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.compute import choose_device
@@ -23,9 +24,12 @@ from rnnlab.runs.machine_speed import MachineSpeed, work
 HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 
 TOKENS_PER_WEIGHT = 4.0
-"""A larger network is worth its time while it reads at least so many tokens for each weight."""
+"""A larger network is worth its time while it can read so many tokens for each weight."""
 
-MAX_EPOCHS = 40.0
+WEIGHTS_PER_TOKEN = 40
+"""More weights than that for each token of training text are not worth the memory."""
+
+MAX_EPOCHS = 20
 """A text that is read more often teaches nothing more."""
 
 NGRAM_ORDERS = {"char": 10, "byte": 10, "word": 4, "bpe": 5}
@@ -94,32 +98,36 @@ def choose_settings(
     settings = take(settings, **batch_shape(N), ngram_order=order)
     speed = measure(settings) if seconds else None
 
-    def read(settings: Settings) -> float:
-        """Return D."""
-        training, most = settings.training, [MAX_EPOCHS * N]
+    def affordable(settings: Settings) -> float:
+        """Return the tokens that the budget is enough for."""
+        training, limits = settings.training, []
         if speed:
-            most.append(seconds / speed.seconds_per_token(settings.model, V))
+            limits.append(seconds / speed.seconds_per_token(settings.model, V))
         if training.max_tokens:
-            most.append(training.max_tokens)
+            limits.append(training.max_tokens)
         if training.num_epochs:
-            most[0] = training.num_epochs * N
-        return min(most)
+            limits.append(training.num_epochs * N)
+        return min(limits)
+
+    def is_worth_its_time(settings: Settings) -> bool:
+        weights = work(settings.model, V)
+        most = affordable(settings) / TOKENS_PER_WEIGHT, WEIGHTS_PER_TOKEN * N
+        return weights <= min(most)
 
     sizes = [take(settings, **layer_sizes(settings, H)) for H in HIDDEN_SIZES]
-    fitting = [s for s in sizes if read(s) >= TOKENS_PER_WEIGHT * work(s.model, V)]
-    settings = fitting[-1] if fitting else sizes[0]
-    D = read(settings)
+    settings = next(filter(is_worth_its_time, reversed(sizes)), sizes[0])
+    D = affordable(settings)
+    if D > MAX_EPOCHS * N:
+        settings = take(settings, num_epochs=MAX_EPOCHS)
+        D = affordable(settings)
     epochs = D / N
     settings = take(settings, **dropout_rates(epochs), **optimization(settings))
-    if D >= MAX_EPOCHS * N:
-        settings = take(settings, num_epochs=round(MAX_EPOCHS))
     why = f"{N:,} training tokens"
     if speed:
         rate = 1 / speed.seconds_per_token(settings.model, V)
         why += f", {seconds:g} s at about {rate:,.0f} tokens/s here"
-    why += f": {'less than one epoch' if epochs < 1 else f'about {epochs:.0f} epochs'}"
-    if TOKENS_PER_WEIGHT * work(settings.model, V) > D:
-        why += ", little for any network"
+    about = f"about {counted(round(epochs), 'epoch')}"
+    why += f": {about if epochs >= 1 else 'less than an epoch'}"
     return Automatic(settings, _summary(settings), why)
 
 
@@ -137,8 +145,11 @@ def layer_sizes(settings: Settings, H: int) -> dict[str, int]:
 
 def dropout_rates(epochs: float) -> dict[str, float]:
     """Return the rates of dropout, which rise with the logarithm of the epochs."""
-    rate = min(0.5, max(0.0, 0.1 + 0.12 * math.log(max(epochs, 0.1))))
-    return {"dropout": round(rate, 2)}
+    log = math.log(max(epochs, 0.01))
+    return {
+        "dropout": round(min(0.5, max(0.0, 0.04 + 0.14 * log)), 2),
+        "weight_dropout": round(min(0.3, max(0.0, 0.2 * (log - math.log(4)))), 2),
+    }
 
 
 def optimization(settings: Settings) -> dict[str, Any]:
