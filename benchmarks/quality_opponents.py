@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from rnnlab.bench.d2l_lstm import D2lLSTM
 
-BASE_STD = 0.02
+EMBEDDING_STD = 0.02
+STD = 0.55
+"""A linear layer's weights begin with STD / √D, which is GPT-2's 0.02 at its D of 768."""
 CONVOLUTION = 4
 """Tokens that the convolution in front of a minGRU sees."""
 
@@ -93,11 +95,11 @@ class Transformer(Network):
         super().__init__()
         self.block = size.steps
         self.embedding = nn.Embedding(vocabulary_size, size.width)
-        self.positions = nn.Parameter(torch.randn(size.steps, size.width) * BASE_STD)
+        self.positions = nn.Parameter(torch.randn(size.steps, size.width) * EMBEDDING_STD)
         self.dropout = nn.Dropout(size.dropout)
         self.layers = nn.ModuleList(TransformerLayer(size) for _ in range(size.layers))
         self.norm = nn.LayerNorm(size.width, bias=False)
-        nn.init.normal_(self.embedding.weight, std=BASE_STD)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """See `Network`."""
@@ -120,10 +122,11 @@ class TransformerLayer(nn.Module):
         self.projection = nn.Linear(D, D, bias=False)
         self.up, self.down = nn.Linear(D, 4 * D, bias=False), nn.Linear(4 * D, D, bias=False)
         self.dropout = nn.Dropout(size.dropout)
+        std = STD / math.sqrt(D)
         for linear in (self.qkv, self.up):
-            nn.init.normal_(linear.weight, std=BASE_STD)
+            nn.init.normal_(linear.weight, std=std)
         for linear in (self.projection, self.down):  # 2 L of them add up
-            nn.init.normal_(linear.weight, std=BASE_STD / math.sqrt(2 * size.layers))
+            nn.init.normal_(linear.weight, std=std / math.sqrt(2 * size.layers))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, D) to (B, T, D)."""
@@ -150,7 +153,7 @@ class MinGRU(Network):
         self.layers = nn.ModuleList(MinGRULayer(size.width) for _ in range(size.layers))
         self.norm = nn.RMSNorm(size.width)
         self.output = nn.Linear(size.width, vocabulary_size)
-        nn.init.normal_(self.embedding.weight, std=BASE_STD)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """See `Network`."""

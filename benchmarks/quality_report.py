@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.console import counted
 from rnnlab.experiments.statistics import Estimate, estimate_mean
 from rnnlab.report.line_plot import spread_out
 
@@ -75,9 +76,12 @@ def table(title: str, cells: Cells) -> str:
         fixed = cells.get((name, None))
         values = [in_words(fixed or cells.get((name, seconds))) for seconds in budgets]
         rows.append(f"| {name} | " + " | ".join(values or [in_words(fixed)]) + " |")
-    counts = sorted({len(values) for (_, seconds), values in cells.items() if seconds is not None})
-    seeds = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))) if counts else "no"
-    return "\n".join(rows) + f"\n\nMean and half of the 95% t interval over {seeds} seeds."
+    counts = {len(values) for (_, seconds), values in cells.items() if seconds is not None}
+    if max(counts, default=1) == 1:
+        return "\n".join(rows)
+    fewer = "" if len(counts) == 1 else ", fewer where not all are measured"
+    note = f"Mean and half of the 95% t interval over {max(counts)} seeds{fewer}."
+    return "\n".join([*rows, "", note])
 
 
 def in_words(values: Sequence[float] | None) -> str:
@@ -97,14 +101,17 @@ def estimate(values: Sequence[float]) -> Estimate | None:
 
 def conditions(records: Sequence[Record], corpus: str) -> str:
     """Say on which machine and for how many real seconds contenders trained."""
+    found = (record["machine"] for record in records)
     machines = sorted({
-        f"{m['threads']} threads of {m['cpu']}, {m['instruction_set']}, torch {m['torch']}"
-        for m in (record["machine"] for record in records)
+        f"{counted(m['threads'], 'thread')} of {m['cpu']}, {m['instruction_set']}, "
+        f"torch {m['torch'].partition('+')[0]}"
+        for m in found
     })  # fmt: skip
     speeds = [record["speed"] for record in records]
+    low, high = (f"{value:,.0f}" for value in (min(speeds), max(speeds)))
     lines = [
         f"{corpus}, last tenth; {'; '.join(machines)}; the reference network trained at "
-        f"{min(speeds):,.0f} to {max(speeds):,.0f} tokens/s."
+        f"{low if low == high else f'{low} to {high}'} tokens/s."
     ]
     scaled = sorted({(r["reference_speed"], round(r["factor"], 3)) for r in records})
     for reference, factor in scaled:
@@ -163,7 +170,8 @@ def draw(cells: Cells, corpus: str, file: Path) -> None:
         axes.set_xlim(budgets[0] / 1.1, budgets[-1] * 1.05)
         axes.set_xlabel("seconds of training, logarithmic")
         axes.set_title(
-            f"held-out bits per character, {corpus}; bands: 95% t intervals over seeds",
+            f"held-out bits per character, {corpus}; bands: 95% t intervals over seeds; "
+            "figures: longest budget",
             loc="left", fontsize=TEXT + 0.5,
         )  # fmt: skip
         axes.grid(axis="y", alpha=0.25)

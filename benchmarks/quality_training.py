@@ -36,30 +36,32 @@ TIMED_SECONDS = 0.6
 
 SIZES: dict[str, dict[float, Size]] = {
     "transformer": {
-        15: Size(layers=2, width=128, steps=64, batch=16, rate=6e-3),
-        45: Size(layers=3, width=128, steps=64, batch=16, rate=4e-3),
-        100: Size(layers=4, width=128, steps=128, batch=12, rate=3e-3),
-        math.inf: Size(layers=4, width=128, steps=128, batch=16, rate=3e-3, dropout=0.05),
+        15: Size(layers=2, width=96, steps=64, batch=8, rate=4e-3),
+        45: Size(layers=2, width=128, steps=64, batch=8, rate=3e-3),
+        100: Size(layers=3, width=128, steps=64, batch=12, rate=2e-3),
+        math.inf: Size(layers=4, width=128, steps=128, batch=8, rate=2e-3),
     },
     "minGRU": {
-        45: Size(layers=2, width=128, steps=64, batch=32, rate=6e-3),
-        math.inf: Size(layers=3, width=192, steps=64, batch=32, rate=4e-3),
+        15: Size(layers=1, width=192, steps=64, batch=16, rate=8e-3),
+        45: Size(layers=2, width=128, steps=64, batch=16, rate=8e-3),
+        100: Size(layers=2, width=192, steps=64, batch=16, rate=6e-3),
+        math.inf: Size(layers=3, width=192, steps=64, batch=16, rate=4e-3),
     },
 }
-"""For budgets of at most so many seconds; chosen with `--tune` on training text."""
+"""For budgets of at most so many seconds. `--tune` compares them with others on training text."""
 
 CANDIDATES: dict[str, list[Size]] = {
     "transformer": [
         Size(layers, width, steps, batch, rate)
         for layers, width, steps, batch in (
-            (2, 96, 64, 16), (2, 128, 64, 16), (2, 192, 64, 16), (3, 128, 64, 16),
-            (4, 128, 64, 12), (4, 128, 128, 12), (4, 128, 256, 12), (6, 192, 128, 12),
+            (2, 64, 32, 8), (2, 64, 64, 8), (2, 96, 64, 8), (2, 128, 64, 8),
+            (3, 128, 64, 12), (4, 128, 64, 12), (4, 128, 128, 8), (6, 192, 128, 12),
         )
-        for rate in (2e-3, 4e-3, 8e-3)
+        for rate in (1e-3, 2e-3, 4e-3)
     ],
     "minGRU": [
-        Size(layers, width, 64, 32, rate)
-        for layers, width in ((2, 128), (2, 192), (3, 128), (3, 192), (3, 256))
+        Size(layers, width, 64, 16, rate)
+        for layers, width in ((1, 128), (1, 192), (1, 256), (2, 128), (2, 192), (3, 192))
         for rate in (3e-3, 6e-3, 1.2e-2)
     ],
 }  # fmt: skip
