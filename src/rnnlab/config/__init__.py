@@ -6,7 +6,6 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 """
 
 from rnnlab.config.groups import (
-    CHOSEN,
     CONTEXTS,
     DEFAULT_SECONDS,
     LEARNING_RATES,
@@ -20,7 +19,7 @@ from rnnlab.config.groups import (
     Precision,
     TrainingSettings,
 )
-from rnnlab.config.settings import EARLIER, Settings, find_config, read_toml
+from rnnlab.config.settings import CHOSEN, EARLIER, Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
 
 __all__ = [

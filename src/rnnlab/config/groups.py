@@ -21,13 +21,6 @@ DEFAULT_SECONDS = 120.0
 LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003, "rmsprop": 0.001, "adagrad": 0.02}
 """The peak learning rate of each optimizer that `learning_rate = 0` stands for."""
 
-CHOSEN = (
-    "batch_size", "num_steps", "hidden_size", "embedding_size", "input_dropout", "dropout",
-    "weight_dropout", "output_scale", "ngram_order", "num_epochs", "learning_rate", "beta1",
-    "beta2", "schedule", "precision",
-)  # fmt: skip
-"""Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""
-
 MAX_ORDER = 10
 """The highest order of an n-gram model."""
 
@@ -206,12 +199,8 @@ class TrainingSettings(SettingsGroup):
     )
     momentum: float = Field(0.0, ge=0, lt=1, description="momentum; sgd and rmsprop only")
     nesterov: bool = Field(False, description="Nesterov momentum; sgd only")
-    beta1: float = Field(
-        0.9, ge=0, lt=1, description="decay of the mean of gradients; adam and adamw only"
-    )
-    beta2: float = Field(
-        0.999, ge=0, lt=1, description="decay of the mean of squared gradients; adam and adamw only"
-    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of Adam's mean of gradients")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of Adam's mean of their squares")
     weight_decay: float = Field(
         0.0, ge=0, description="adamw: decoupled weight decay; other optimizers: L2 penalty"
     )

@@ -147,8 +147,8 @@ def dropout_rates(epochs: float) -> dict[str, float]:
     """Return the rates of dropout, which rise with the logarithm of the epochs."""
     log = math.log(max(epochs, 0.01))
     return {
-        "dropout": round(min(0.5, max(0.0, 0.04 + 0.14 * log)), 2),
-        "weight_dropout": round(min(0.3, max(0.0, 0.2 * (log - math.log(4)))), 2),
+        "dropout": round(min(0.5, max(0.0, 0.1 + 0.2 * (log - math.log(4)))), 2),
+        "weight_dropout": round(min(0.3, max(0.0, 0.2 * (log - math.log(6)))), 2),
     }
 
 
