@@ -81,7 +81,7 @@ def first_run(output: Output) -> dict[str, Number]:
 UNKNOWN_WORDS = (1_000, 100, 20, 5, 2, 1)
 OTHER_TOKENIZERS = {"char": "", "byte": "", "bpe": " --bpe-size 1000"}
 UNKNOWN_WORDS_RUN = (
-    "rnnlab train --corpus tinyshakespeare --hidden-size 128 --max-tokens 1000000"
+    "rnnlab train --corpus tinyshakespeare --no-automatic --hidden-size 128 --max-tokens 1000000"
     " --num-evaluations 5 --dropout 0.2"
 )
 
@@ -195,8 +195,8 @@ MEASUREMENTS = {
     "first": Measurement(
         (
             Command(
-                "rnnlab train --corpus timemachine --preprocessing letters --dropout 0.5"
-                " --schedule cosine --max-seconds 60 --run-dir runs/first"
+                "rnnlab train --corpus timemachine --preprocessing letters"
+                " --budget 60s --run-dir runs/first"
             ),
             Command("rnnlab evaluate runs/first --split test"),
         ),

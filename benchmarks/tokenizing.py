@@ -162,7 +162,9 @@ def training(arguments: argparse.Namespace) -> dict[str, Any]:
             for kind in arguments.tokenizer:
                 run = folder / f"run-{size}-{kind}"
                 flags = f"--corpus {file} --tokenizer {kind} --batching {arguments.batching} "
-                flags += f"--max-seconds {arguments.seconds} --threads 1 --run-dir {run}"
+                flags += (
+                    f"--no-automatic --max-seconds {arguments.seconds} --threads 1 --run-dir {run}"
+                )
                 command = [*python, "-m", "rnnlab", "train", *flags.split()]
                 peak, took = peak_mib(command, folder / "cache", log)
                 result = json.loads((run / "result.json").read_text())

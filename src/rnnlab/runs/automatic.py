@@ -23,7 +23,7 @@ from rnnlab.runs.machine_speed import MachineSpeed, work
 
 HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 
-TOKENS_PER_WEIGHT = 4.0
+TOKENS_PER_WEIGHT = 2.5
 """A larger network is worth its time while it can read so many tokens for each weight."""
 
 WEIGHTS_PER_TOKEN = 40

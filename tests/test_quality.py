@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnlab.bench.d2l_lstm import D2lLSTM
 from rnnlab.data.batches import SequentialBatches
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from quality_opponents import (
     MinGRU,
