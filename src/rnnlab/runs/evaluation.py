@@ -58,7 +58,7 @@ def evaluate(
     keep: a list that each record is added to as soon as it is measured, which Ctrl-C does not undo.
 
     >>> records, notices = rnnlab.evaluate("runs/small", splits=["test"], contexts=["carried"])
-    >>> records[0].bits_per_character > records[0].baselines["ngram"]["bits_per_character"]
+    >>> records[0].bits_per_character < records[0].baselines["ngram"]["bits_per_character"]
     True
 
     Raises UsageError for a split that does not exist, CorpusError if a text cannot be read.
