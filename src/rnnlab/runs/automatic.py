@@ -29,7 +29,7 @@ TOKENS_PER_WEIGHT = 2.5
 WEIGHTS_PER_TOKEN = 40
 """More weights than that for each token of training text are not worth the memory."""
 
-MAX_EPOCHS = 20
+MAX_EPOCHS = 12
 """A text that is read more often teaches nothing more."""
 
 NGRAM_ORDERS = {"char": 10, "byte": 10, "word": 4, "bpe": 5}
@@ -121,7 +121,7 @@ def choose_settings(
         settings = take(settings, num_epochs=MAX_EPOCHS)
         D = affordable(settings)
     epochs = D / N
-    settings = take(settings, **dropout_rates(epochs), **optimization(settings))
+    settings = take(settings, **dropout_rates(epochs, N), **optimization(settings))
     why = f"{N:,} training tokens"
     if speed:
         rate = 1 / speed.seconds_per_token(settings.model, V)
@@ -134,7 +134,7 @@ def choose_settings(
 def batch_shape(N: int) -> dict[str, int]:
     """Return B and T: 32 x 64, smaller for a short text, which needs steps more than speed."""
     T = 64 if N >= 20_000 else 32 if N >= 2_000 else 16
-    B = 2 ** math.floor(math.log2(max(1.0, N / (T * 48))))
+    B = 2 ** math.floor(math.log2(max(1.0, N / (T * 96))))
     return {"batch_size": min(32, max(4, B)), "num_steps": T}
 
 
@@ -143,12 +143,13 @@ def layer_sizes(settings: Settings, H: int) -> dict[str, int]:
     return {"hidden_size": H, "embedding_size": H if settings.model.tie_weights else 64}
 
 
-def dropout_rates(epochs: float) -> dict[str, float]:
-    """Return the rates of dropout, which rise with the logarithm of the epochs."""
-    log = math.log(max(epochs, 0.01))
+def dropout_rates(epochs: float, N: int) -> dict[str, float]:
+    """Return the rates of dropout: more for a text that is read often, and for a short one."""
+    rate = 0.1 + 0.2 * math.log(max(epochs, 0.01) / 4) + 0.1 * max(0.0, math.log(250_000 / N))
+    of_weights = 0.3 * math.log2(max(1.0, min(2.0, 100_000 / N))) if epochs > 4 else 0.0
     return {
-        "dropout": round(min(0.5, max(0.0, 0.1 + 0.2 * (log - math.log(4)))), 2),
-        "weight_dropout": round(min(0.3, max(0.0, 0.2 * (log - math.log(6)))), 2),
+        "dropout": round(min(0.6, max(0.0, rate)), 2),
+        "weight_dropout": round(of_weights, 2),
     }
 
 
@@ -175,7 +176,8 @@ def _summary(settings: Settings) -> str:
     words = [
         f"H = {model.hidden_size}",
         f"batches of {data.batch_size} x {data.num_steps}",
-        f"dropout {model.dropout:g}",
+        f"dropout {model.dropout:g}"
+        + (f", {model.weight_dropout:g} of the recurrent weights" if model.weight_dropout else ""),
         f"learning rate {training.learning_rate:g} {training.schedule}",
         f"n-grams to order {model.ngram_order}" if model.ngram_order else "no n-grams",
         settings.machine.precision,
