@@ -94,6 +94,7 @@ def choose_settings(
         useless = without_effect(settings.with_changes(**new), new)
         return settings.with_changes(**{n: v for n, v in new.items() if n not in useless})
 
+    settings = settings.with_changes(max_seconds=seconds)
     order = NGRAM_ORDERS[settings.data.tokenizer]
     settings = take(settings, **batch_shape(N), ngram_order=order)
     speed = measure(settings) if seconds else None
@@ -116,11 +117,9 @@ def choose_settings(
 
     sizes = [take(settings, **layer_sizes(settings, H)) for H in HIDDEN_SIZES]
     settings = next(filter(is_worth_its_time, reversed(sizes)), sizes[0])
-    D = affordable(settings)
-    if D > MAX_EPOCHS * N:
+    if speed or affordable(settings) > MAX_EPOCHS * N:  # the speed may prove higher
         settings = take(settings, num_epochs=MAX_EPOCHS)
-        D = affordable(settings)
-    epochs = D / N
+    epochs = affordable(settings) / N
     settings = take(settings, **dropout_rates(epochs, N), **optimization(settings))
     why = f"{N:,} training tokens"
     if speed:
