@@ -16,7 +16,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 CHOSEN = (
     "batch_size", "num_steps", "hidden_size", "embedding_size", "input_dropout", "dropout",
-    "weight_dropout", "output_scale", "ngram_order", "num_epochs", "learning_rate", "beta1",
+    "output_scale", "ngram_order", "num_epochs", "learning_rate", "beta1",
     "beta2", "schedule", "precision",
 )  # fmt: skip
 """Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""

@@ -23,6 +23,9 @@ from rnnlab.runs.machine_speed import MachineSpeed, work
 
 HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 
+LARGEST_UNTIMED = 256
+"""The largest H without a budget in seconds: nothing says then how long training may take."""
+
 TOKENS_PER_WEIGHT = 2.5
 """A larger network is worth its time while it can read so many tokens for each weight."""
 
@@ -115,7 +118,8 @@ def choose_settings(
         most = affordable(settings) / TOKENS_PER_WEIGHT, WEIGHTS_PER_TOKEN * N
         return weights <= min(most)
 
-    sizes = [take(settings, **layer_sizes(settings, H)) for H in HIDDEN_SIZES]
+    possible = [H for H in HIDDEN_SIZES if speed or H <= LARGEST_UNTIMED]
+    sizes = [take(settings, **layer_sizes(settings, H)) for H in possible]
     settings = next(filter(is_worth_its_time, reversed(sizes)), sizes[0])
     if speed or affordable(settings) > MAX_EPOCHS * N:  # the speed may prove higher
         settings = take(settings, num_epochs=MAX_EPOCHS)
@@ -145,10 +149,10 @@ def layer_sizes(settings: Settings, H: int) -> dict[str, int]:
 def dropout_rates(epochs: float, N: int) -> dict[str, float]:
     """Return the rates of dropout: more for a text that is read often, and for a short one."""
     rate = 0.1 + 0.2 * math.log(max(epochs, 0.01) / 4) + 0.1 * max(0.0, math.log(250_000 / N))
-    of_weights = 0.3 * math.log2(max(1.0, min(2.0, 100_000 / N))) if epochs > 4 else 0.0
+    of_input = 0.2 * math.log2(max(1.0, min(2.0, 100_000 / N))) if epochs > 4 else 0.0
     return {
         "dropout": round(min(0.6, max(0.0, rate)), 2),
-        "weight_dropout": round(of_weights, 2),
+        "input_dropout": round(of_input, 2),
     }
 
 
@@ -176,7 +180,7 @@ def _summary(settings: Settings) -> str:
         f"H = {model.hidden_size}",
         f"batches of {data.batch_size} x {data.num_steps}",
         f"dropout {model.dropout:g}"
-        + (f", {model.weight_dropout:g} of the recurrent weights" if model.weight_dropout else ""),
+        + (f" and {model.input_dropout:g} of the input" if model.input_dropout else ""),
         f"learning rate {training.learning_rate:g} {training.schedule}",
         f"n-grams to order {model.ngram_order}" if model.ngram_order else "no n-grams",
         settings.machine.precision,
