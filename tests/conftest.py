@@ -65,7 +65,8 @@ def train_flags(text_file: Path) -> list[str]:
     """A run of two seconds."""
     return (
         f"--corpus {text_file} --hidden-size 32 --embedding-size 8 --batch-size 8 --num-steps 20 "
-        "--num-epochs 4 --learning-rate 0.01 --num-evaluations 4 --threads 1 --sample-length 30"
+        "--num-epochs 4 --learning-rate 0.01 --num-evaluations 4 --threads 1 --sample-length 30 "
+        "--no-automatic"
     ).split()
 
 

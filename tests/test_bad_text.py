@@ -31,7 +31,7 @@ def test_binary_file(cli: Cli, tmp_path: Path) -> None:
 def test_text_shorter_than_one_batch(cli: Cli, tmp_path: Path) -> None:
     file = write(tmp_path, b"too short " * 10)
     check(
-        cli("train", "--corpus", file),
+        cli("train", "--corpus", file, "--no-automatic"),
         1,
         "text too short: batch_size 32 x num_steps 64 needs a training split of at least 2113 "
         "tokens, not 90; use a longer text, or a smaller --batch-size or --num-steps",

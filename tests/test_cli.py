@@ -22,7 +22,8 @@ def test_help_names_every_command_and_every_setting(cli: Cli) -> None:
     details = cli("train", "--help").stdout
     for name in Settings.names():
         assert f"--{name.replace('_', '-')}" in details
-    assert "(default: 256)" in details
+    assert "(default: windows:256)" in re.sub(r"[\s│]+", " ", details)
+    assert "(default: chosen, 256 with --no-automatic)" in re.sub(r"[\s│]+", " ", details)
 
 
 def test_no_arguments_show_help(cli: Cli) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ rnnlab (.*)$", README, re.MULTILINE)]
 SHORTER = {
-    "train": ["--max-seconds", "2", "--precision", "float32", "--num-evaluations", "1"],
+    "train": ["--budget", "2s", "--precision", "float32", "--num-evaluations", "1"],
     "bench": ["--rounds", "1", "--seconds", "0.1", "--precision", "float32"],
 }
 DATA = os.environ.get("RNNLAB_DATA") or str(ROOT.parent / "shared" / "data")

@@ -35,7 +35,7 @@ def trained(directory: Path, settings: dict[str, Any], names: Path) -> Path:
         asked["corpus"] = str(names)
     if not directory.exists():
         with suppress(DivergenceError):
-            rnnlab.train(**asked, run_dir=directory, quiet=True)
+            rnnlab.train(automatic=False, **asked, run_dir=directory, quiet=True)
     return directory
 
 

@@ -73,6 +73,7 @@ def test_the_best_moment_is_missed_by_less_than_a_hundredth(
 ) -> None:
     """A run is evaluated after every step; moments of runs with longer budgets are looked up."""
     run = rnnlab.train(
+        automatic=False,
         corpus="python-reference", corpus_limit=limit, split=(0.75, 0.25, 0), cell=cell,
         hidden_size=48, embedding_size=16, batch_size=batch, num_steps=16, learning_rate=0.01,
         num_epochs=35, num_evaluations=10**6, validation_context="windows:64", sample_length=0,

@@ -77,7 +77,7 @@ def test_the_second_of_two_new_runs_in_one_directory_is_refused(
     first = tmp_path / "first"
     assert ended_well(start(small, first))
 
-    def meanwhile(settings: Settings, watch: ProgressCallback) -> Prepared:
+    def meanwhile(settings: Settings, watch: ProgressCallback, given: None) -> Prepared:
         shutil.copytree(first, tmp_path / "run")
         return prepare(settings)
 

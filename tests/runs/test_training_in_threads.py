@@ -24,7 +24,9 @@ SMALL: dict[str, Any] = {
 
 
 def train(text: Path, directory: Path, **settings: Any) -> rnnlab.Run:
-    return rnnlab.train(corpus=str(text), run_dir=directory, quiet=True, **SMALL | settings)
+    return rnnlab.train(
+        automatic=False, corpus=str(text), run_dir=directory, quiet=True, **SMALL | settings
+    )
 
 
 def content(run: rnnlab.Run) -> tuple[str, str, str]:

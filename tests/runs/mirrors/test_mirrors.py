@@ -217,7 +217,14 @@ def test_a_run_that_diverges_is_shown_as_failed(
     run_dir = tmp_path / "diverges"
     change = TINY | {"optimizer": "sgd", "learning_rate": 1e9, "clip_norm": 0.0}
     with pytest.raises(DivergenceError):
-        rnnlab.train(corpus=str(text_file), **change, mirror=BOTH, run_dir=run_dir, quiet=True)
+        rnnlab.train(
+            automatic=False,
+            corpus=str(text_file),
+            **change,
+            mirror=BOTH,
+            run_dir=run_dir,
+            quiet=True,
+        )
     client, run = read_mlflow(store, "diverges")
     assert run.info.status == "FAILED"
     assert "result.json" in {file.path for file in client.list_artifacts(run.info.run_id)}
@@ -230,7 +237,7 @@ def test_a_resumed_run_is_shown_as_one_run(
     """Steps that are done again after a resume are shown once."""
     run_dir = tmp_path / 'it\'s "mine"' / "goes-on"
     flags = {**TINY, "corpus": str(text_file), "num_log_lines": 40}
-    rnnlab.train(**flags, mirror=BOTH, run_dir=run_dir, quiet=True)
+    rnnlab.train(automatic=False, **flags, mirror=BOTH, run_dir=run_dir, quiet=True)
     newest, before = state_files(run_dir)
     newest.unlink()
     assert int(before.stem) == 0  # so that training starts again
