@@ -92,6 +92,12 @@ def test_more_text_never_leads_to_more_dropout(tokens, seconds):
     assert models[0].weight_dropout >= models[1].weight_dropout
 
 
+@pytest.mark.parametrize("size", [{"hidden_size": 64}, {"embedding_size": 256}], ids=str)
+def test_tied_weights_keep_the_size_that_one_flag_gives(size):
+    model = choice(tie_weights=True, max_seconds=30.0, **size).settings.model
+    assert {model.hidden_size, model.embedding_size} == {*size.values()}
+
+
 def test_nothing_is_measured_without_a_budget_in_seconds():
     def measure(settings):
         raise AssertionError

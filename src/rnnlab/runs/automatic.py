@@ -23,6 +23,8 @@ from rnnlab.runs.machine_speed import MachineSpeed, work
 
 HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 
+EMBEDDING_SIZE = 64
+
 LARGEST_UNTIMED = 256
 """The largest H without a budget in seconds: nothing says then how long training may take."""
 
@@ -76,9 +78,9 @@ def choose_settings(
     Raises UsageError for a budget below SHORTEST_SECONDS, CorpusError for a text below
     SHORTEST_TEXT.
     """
-    N, V, seconds = tokens, vocabulary_size, _seconds(settings)
-    if settings.model.tie_weights and "embedding_size" in given:
-        given = {*given, "hidden_size"}  # it is the same
+    N, V, seconds = tokens, vocabulary_size, budget_seconds(settings)
+    if settings.model.tie_weights:  # only one of the two may be given, but they are the same
+        given = {*given, "hidden_size", "embedding_size"}
     if N < SHORTEST_TEXT:
         raise CorpusError(
             f"the training split has {N} tokens; it needs at least {SHORTEST_TEXT} to choose "
@@ -119,7 +121,7 @@ def choose_settings(
         return weights <= min(most)
 
     possible = [H for H in HIDDEN_SIZES if speed or H <= LARGEST_UNTIMED]
-    sizes = [take(settings, **layer_sizes(settings, H)) for H in possible]
+    sizes = [take(settings, hidden_size=H, embedding_size=EMBEDDING_SIZE) for H in possible]
     settings = next(filter(is_worth_its_time, reversed(sizes)), sizes[0])
     if speed or affordable(settings) > MAX_EPOCHS * N:  # the speed may prove higher
         settings = take(settings, num_epochs=MAX_EPOCHS)
@@ -139,11 +141,6 @@ def batch_shape(N: int) -> dict[str, int]:
     T = 64 if N >= 20_000 else 32 if N >= 2_000 else 16
     B = 2 ** math.floor(math.log2(max(1.0, N / (T * 96))))
     return {"batch_size": min(32, max(4, B)), "num_steps": T}
-
-
-def layer_sizes(settings: Settings, H: int) -> dict[str, int]:
-    """Return H and the embedding size, which is the same if weights are tied."""
-    return {"hidden_size": H, "embedding_size": H if settings.model.tie_weights else 64}
 
 
 def dropout_rates(epochs: float, N: int) -> dict[str, float]:
@@ -167,8 +164,8 @@ def optimization(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _seconds(settings: Settings) -> float:
-    """Return the budget in seconds, 0 if there are only others."""
+def budget_seconds(settings: Settings) -> float:
+    """Return the budget in seconds: the default one if there is no other, 0 if there is."""
     training = settings.training
     others = training.num_epochs or training.max_tokens
     return training.max_seconds or (0.0 if others else DEFAULT_SECONDS)

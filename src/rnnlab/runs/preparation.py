@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from rnnlab.config import DEFAULT_SECONDS, Settings
+from rnnlab.config import Settings
 from rnnlab.data.batches import Batches
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
@@ -20,7 +20,12 @@ from rnnlab.lm.ngram_joining import CountedNGrams, gate_tokens
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Trainer
-from rnnlab.runs.automatic import Automatic, choose_precision, choose_settings
+from rnnlab.runs.automatic import (
+    Automatic,
+    budget_seconds,
+    choose_precision,
+    choose_settings,
+)
 from rnnlab.runs.machine_speed import MachineSpeed, measure_speed
 
 
@@ -106,11 +111,10 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
     corpus = settings.data.corpus
     if corpus == ("auto",):
         corpus = (dataset.corpus.name,)
-    no_budget = not (training.num_epochs or training.max_tokens or training.max_seconds)
     return settings.with_changes(
         corpus=corpus,
         learning_rate=peak_learning_rate(training),
-        max_seconds=DEFAULT_SECONDS if no_budget else training.max_seconds,
+        max_seconds=budget_seconds(settings),
         engine=compute.engine.name,
         device=compute.device.type,
         threads=torch.get_num_threads(),
