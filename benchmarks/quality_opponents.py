@@ -226,19 +226,3 @@ def min_gru(gate: Tensor, candidate: Tensor, before: Tensor | None = None) -> Te
     keep, z = torch.sigmoid(-gate), torch.sigmoid(gate)
     h: Tensor = Recurrence.apply(keep, z * g, h0)  # type: ignore[no-untyped-call]
     return h
-
-
-def min_gru_in_log_space(gate: Tensor, candidate: Tensor, before: Tensor | None = None) -> Tensor:
-    """Return the same as `min_gru` by the paper's parallel scan, for machines of many cores.
-
-    ln h_t = A_t + ln Σ_{s <= t} exp(ln b_s - A_s), where A_t = Σ_{s <= t} ln (1 - z_s) and
-    b_s = z_s g(candidate_s).
-    """
-    log_keep, log_z = -F.softplus(gate), -F.softplus(-gate)
-    log_g = torch.where(candidate >= 0, (F.relu(candidate) + 0.5).log(), -F.softplus(-candidate))
-    log_b = log_z + log_g
-    if before is not None:  # h_0 counts as a part of b_1
-        first = torch.logaddexp(log_b[0], log_keep[0] + before.log())
-        log_b = torch.cat([first[None], log_b[1:]])
-    kept = log_keep.cumsum(0)
-    return (kept + torch.logcumsumexp(log_b - kept, dim=0)).exp()

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rnnlab.bench.d2l_lstm import D2lLSTM
@@ -24,7 +25,6 @@ from quality_opponents import (
     Transformer,
     d2l_as_torch,
     min_gru,
-    min_gru_in_log_space,
 )
 from quality_records import Records
 from quality_report import report
@@ -57,6 +57,22 @@ def in_a_loop(gate: Tensor, candidate: Tensor, h: Tensor) -> Tensor:
         h = (1 - z) * h + z * torch.where(x >= 0, x + 0.5, torch.sigmoid(x))
         found.append(h)
     return torch.stack(found)
+
+
+def min_gru_in_log_space(gate: Tensor, candidate: Tensor, before: Tensor | None = None) -> Tensor:
+    """Return the same as `min_gru` by the paper's parallel scan.
+
+    ln h_t = A_t + ln Σ_{s <= t} exp(ln b_s - A_s), where A_t = Σ_{s <= t} ln (1 - z_s) and
+    b_s = z_s g(candidate_s).
+    """
+    log_keep, log_z = -F.softplus(gate), -F.softplus(-gate)
+    log_g = torch.where(candidate >= 0, (F.relu(candidate) + 0.5).log(), -F.softplus(-candidate))
+    log_b = log_z + log_g
+    if before is not None:  # h_0 counts as a part of b_1
+        first = torch.logaddexp(log_b[0], log_keep[0] + before.log())
+        log_b = torch.cat([first[None], log_b[1:]])
+    kept = log_keep.cumsum(0)
+    return (kept + torch.logcumsumexp(log_b - kept, dim=0)).exp()
 
 
 @pytest.mark.parametrize("scan", [min_gru, min_gru_in_log_space])
