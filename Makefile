@@ -11,7 +11,8 @@ RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 .PHONY: demo check style test figures sanitize clean
 
 demo: .venv/installed
-	@$(BIN)/rnnlab train --config demo --run-dir $(RUN)
+	@$(BIN)/rnnlab train --corpus auto --preprocessing letters --budget 60s --run-dir $(RUN) \
+	  --sample-prefix "the time traveller" --sample-length 60
 	@echo
 	@echo "The ten phrases of the lab report, continued by this model:"
 	@$(BIN)/rnnlab generate $(RUN) --prefix-file src/rnnlab/recipes/phrases.txt --length 100 --temperature 0.5

@@ -73,10 +73,10 @@ def test_config_that_is_not_toml_or_does_not_exist(cli: Cli, tmp_path: Path) -> 
     assert done.returncode == 2
     assert done.stderr.startswith(f"rnnlab: error: {file}: not TOML: Invalid value")
     check(
-        cli("train", "--config", "dem"),
+        cli("train", "--config", "lab-reprot"),
         2,
-        "config: 'dem' is neither a file nor a recipe; did you mean 'demo'? "
-        "(recipes: demo, lab-report, timemachine, tinyshakespeare)",
+        "config: 'lab-reprot' is neither a file nor a recipe; did you mean 'lab-report'? "
+        "(recipes: lab-report)",
     )
 
 

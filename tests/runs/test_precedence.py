@@ -25,7 +25,7 @@ def test_a_resumed_run_overrides_the_defaults(trained: tuple[Path, str]) -> None
 @pytest.mark.parametrize("name", ["config", "run_dir"])
 def test_resume_excludes_a_file_and_a_directory(name: str, trained: tuple[Path, str]) -> None:
     with pytest.raises(UsageError, match=r"^resume takes settings and directory from the run; "):
-        starting_settings(resume=trained[0], **{name: "demo"})
+        starting_settings(resume=trained[0], **{name: "lab-report"})
 
 
 @pytest.mark.parametrize("name", ["config", "run_dir", "resume"])

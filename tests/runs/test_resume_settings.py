@@ -56,7 +56,7 @@ def test_settings_that_cannot_change_are_refused(
 
 
 def test_resume_excludes_config_and_run_dir(cli: Cli, trained: tuple[Path, str]) -> None:
-    for flags in (["--config", "demo"], ["--run-dir", "x"]):
+    for flags in (["--config", "lab-report"], ["--run-dir", "x"]):
         done = cli("train", "--resume", str(trained[0]), *flags)
         assert (done.returncode, done.stderr) == (
             2,
@@ -64,7 +64,7 @@ def test_resume_excludes_config_and_run_dir(cli: Cli, trained: tuple[Path, str])
             "run_dir\n",
         )
     with pytest.raises(UsageError, match=r"^resume takes settings and directory from the run; "):
-        rnnlab.train("demo", resume=trained[0])
+        rnnlab.train("lab-report", resume=trained[0])
 
 
 def test_another_text_is_refused_and_the_same_one_elsewhere_is_not(

@@ -21,7 +21,10 @@ from rnnlab.lm.compute import choose_device
 from rnnlab.runs.effects import without_effect
 from rnnlab.runs.machine_speed import MachineSpeed, work
 
-HIDDEN_SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)
+HIDDEN_SIZES = (
+    32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536,
+    1792, 2048,
+)  # fmt: skip
 
 EMBEDDING_SIZE = 64
 
@@ -29,7 +32,8 @@ LARGEST_UNTIMED = 256
 """The largest H without a budget in seconds: nothing says then how long training may take."""
 
 TOKENS_PER_WEIGHT = 2.5
-"""A larger network is worth its time while it can read so many tokens for each weight."""
+"""In seconds that are given, a larger network is worth its time while it can read so many tokens
+for each weight. In equal tokens the largest network is best."""
 
 WEIGHTS_PER_TOKEN = 40
 """More weights than that for each token of training text are not worth the memory."""
@@ -117,8 +121,8 @@ def choose_settings(
 
     def is_worth_its_time(settings: Settings) -> bool:
         weights = work(settings.model, V)
-        most = affordable(settings) / TOKENS_PER_WEIGHT, WEIGHTS_PER_TOKEN * N
-        return weights <= min(most)
+        is_in_time = not speed or weights * TOKENS_PER_WEIGHT <= affordable(settings)
+        return is_in_time and weights <= WEIGHTS_PER_TOKEN * N
 
     possible = [H for H in HIDDEN_SIZES if speed or H <= LARGEST_UNTIMED]
     sizes = [take(settings, hidden_size=H, embedding_size=EMBEDDING_SIZE) for H in possible]
