@@ -22,7 +22,7 @@ from rnnlab.runs.files import state_files
 from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
-KILLS = int(os.environ.get("RNNLAB_KILLS", "12"))
+KILLS = int(os.environ.get("RNNLAB_KILLS", "8"))
 """How often `test_kill_at_any_moment` kills; docs/resume.md has the result of 100."""
 
 CELLS, OPTIMIZERS = ("rnn", "rnn-relu", "gru", "lstm"), ("sgd", "adamw")
@@ -225,7 +225,7 @@ def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path:
 def test_a_run_that_patience_ended_needs_more_patience_to_resume(
     small: Settings, tmp_path: Path
 ) -> None:
-    impatient = small.with_changes(learning_rate=3.0, patience=1, num_evaluations=40, num_epochs=30)
+    impatient = small.with_changes(learning_rate=3.0, patience=1, num_evaluations=20, num_epochs=6)
     assert ended_well(start(impatient, tmp_path))
     assert read_json(tmp_path / "result.json")["training"]["stopped_by"].startswith("no new best")
     with pytest.raises(RunEndedError) as caught:

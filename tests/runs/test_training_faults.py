@@ -17,7 +17,7 @@ from rnnlab.runs.run import Run
 from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 
-FAULTS = int(os.environ.get("RNNLAB_FAULTS", "32"))
+FAULTS = int(os.environ.get("RNNLAB_FAULTS", "24"))
 """How many moments are tried; 0: all of them, with every kind of fault."""
 
 

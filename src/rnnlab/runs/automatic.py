@@ -149,12 +149,17 @@ def batch_shape(N: int) -> dict[str, int]:
 
 def dropout_rates(epochs: float, N: int) -> dict[str, float]:
     """Return the rates of dropout: more for a text that is read often, and for a short one."""
-    rate = 0.1 + 0.2 * math.log(max(epochs, 0.01) / 4) + 0.1 * max(0.0, math.log(250_000 / N))
-    of_input = 0.2 * math.log2(max(1.0, min(2.0, 100_000 / N))) if epochs > 4 else 0.0
+    rate = 0.1 + 0.25 * math.log(max(epochs, 0.01) / 4) + 0.1 * max(0.0, math.log(250_000 / N))
+    of_input = max(0.1 * _doublings(epochs / 6), 0.2 * _doublings(100_000 / N) * (epochs > 4))
     return {
         "dropout": round(min(0.6, max(0.0, rate)), 2),
         "input_dropout": round(of_input, 2),
     }
+
+
+def _doublings(ratio: float) -> float:
+    """Return log2 of a ratio, between 0 and 1."""
+    return math.log2(min(2.0, max(1.0, ratio)))
 
 
 def optimization(settings: Settings) -> dict[str, Any]:
