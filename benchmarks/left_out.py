@@ -70,7 +70,7 @@ def ngram_numbers(text: Ids, trained: int, V: int, least: int) -> tuple[Ids, lis
     seen less than `least` times in text[:trained], and how many numbers each length has."""
     table = NGramTable.count(text[:trained], V, max(LENGTHS) + 1)
     columns, sizes = [], []
-    for length, found in enumerate(table._contexts(text[:, None])):
+    for length, found in enumerate(table.contexts(text[:, None])):
         if length in LENGTHS:
             known = found[:, 0]
             often = np.flatnonzero(np.bincount(known[:trained] + 1)[1:] >= least)

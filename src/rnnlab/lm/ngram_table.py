@@ -66,7 +66,7 @@ class NGramTable:
         """Return -ln p (T - 1, B) of each of ids[1:] after those before it; ids are (T, B)."""
         p = np.full(ids[1:].size, 1 / self.vocabulary_size)
         targets = ids[1:].ravel()
-        for k, context in enumerate(self._contexts(ids[:-1])):
+        for k, context in enumerate(self.contexts(ids[:-1])):
             counts, saved = self._sums[k]
             where, rows = _known(context.ravel(), counts)
             found = self._find(k, rows, targets[where])
@@ -77,7 +77,7 @@ class NGramTable:
 
     def _predict(self, ids: Ids, begin: int) -> Floats:
         p = np.full((ids[begin:].size, self.vocabulary_size), 1 / self.vocabulary_size)
-        for k, context in enumerate(self._contexts(ids)):
+        for k, context in enumerate(self.contexts(ids)):
             o, (counts, saved) = self.orders[k], self._sums[k]
             where, rows = _known(context[begin:].ravel(), counts)
             p[where] *= (saved[rows] / counts[rows])[:, None]
@@ -88,7 +88,7 @@ class NGramTable:
             p[np.repeat(where, lengths), o.symbols[places]] += shares
         return p
 
-    def _contexts(self, ids: Ids) -> Iterator[Ids]:
+    def contexts(self, ids: Ids) -> Iterator[Ids]:
         """Yield for each order the number of the context that ends at each of ids (T, B).
 
         -1: there are too few symbols before, or the training text has no such context.
