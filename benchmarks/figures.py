@@ -9,7 +9,7 @@ of a page, which is everything between two comments:
     <!-- end of figures -->
 
     make figures                                        all; 40 minutes on two idle cores
-    python benchmarks/figures.py bench timemachine      some
+    python benchmarks/figures.py bench tinyshakespeare  some
     python benchmarks/figures.py --list                 what there is, and how long it takes
     python benchmarks/figures.py --write                only write the pages again
 
