@@ -248,11 +248,11 @@ MEASUREMENTS = {
                 "--run-dir chosen",
             ),
             Command(
-                "rnnlab train --config lab-report --split 10000 5000 0 --num-epochs 100",
+                "rnnlab train --config lab-report --split 10000 5000 0 --num-epochs 250",
                 "--run-dir report",
             ),
         ),
-        1.0, {"report": QUALITY, "ngram": EXACT, "ngram_title": TEXT, "chosen": QUALITY},
+        1.5, {"report": QUALITY, "ngram": EXACT, "ngram_title": TEXT, "chosen": QUALITY},
         lab_report,
     ),
     "memorising": Measurement(
@@ -279,9 +279,9 @@ MEASUREMENTS = {
     ),
     "executors": Measurement(
         (
-            Command("python benchmarks/executors.py --only threads --tokens 200000", "--json"),
+            Command("python benchmarks/executors.py --only threads --tokens 500000", "--json"),
             Command(
-                "python benchmarks/executors.py --only threads --engine builtin --tokens 100000",
+                "python benchmarks/executors.py --only threads --engine builtin --tokens 200000",
                 "--json",
             ),
             Command("python benchmarks/executors.py --only overhead", "--json"),
