@@ -132,15 +132,15 @@ struct PyTrainingStep {
       : shape(network.shape), step(backend(isa, precision), shape) {}
 
   std::pair<double, double> run(const PyNetwork& weights, const PyNetwork& gradients,
-                                const Ids& ids, const Ids& targets, const FloatList& state,
-                                std::tuple<float, float, float, float> dropouts, uint64_t seed,
-                                double clip_norm, int threads) {
+                                const Ids& ids, const Ids& targets, int64_t start,
+                                const FloatList& state, std::tuple<float, float, float, float> dropouts,
+                                uint64_t seed, double clip_norm, int threads) {
     if (!(weights.shape == shape && gradients.shape == shape))
       refuse("weights or gradients are not those of this training step");
     if (ids.ndim() != 2 || ids.size() == 0)
       refuse("ids must be (T, B) and not empty, not " + in_words(sizes_of(ids)));
     const int64_t T = ids.shape(0), B = ids.shape(1);
-    const Batch batch{ids.data(), checked("targets", targets, {T, B}), T, B};
+    const Batch batch{ids.data(), checked("targets", targets, {T, B}), T, B, start};
     const NetworkState after = states(state, shape.cell, shape.layers, B, shape.hidden);
     const auto [input, layer, weight, output] = dropouts;
     const nb::gil_scoped_release release;
@@ -185,10 +185,10 @@ struct PyReader {
   Reader reader;
   std::mutex mutex;
 
-  PyReader(Text isa, Text precision, const PyNetwork& network, int64_t B, int64_t T, int threads,
-           const PyMixture* joined)
+  PyReader(Text isa, Text precision, const PyNetwork& network, int64_t B, int64_t T, int64_t start,
+           int threads, const PyMixture* joined)
       : B(B), T(T),
-        reader(backend(isa, precision), network.shape, network.arrays, B, T, threads,
+        reader(backend(isa, precision), network.shape, network.arrays, B, T, start, threads,
                joined ? joined->mixture : nullptr) {}
 
   // The number of time steps of ids, which have `last` rows more than that.
@@ -228,6 +228,7 @@ struct PyReader {
 // One layer forward, and backward if `keep`. inputs: floats (T, B, I), or int64 ids (T, B).
 struct PyLayerCall {
   using Inputs = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+  using Resets = std::optional<Array<const bool>>;  // None: none
   LayerShape shape;
   LayerCall call;
 
@@ -247,11 +248,12 @@ struct PyLayerCall {
   }
 
   PyLayerCall(Text isa, Text precision, Text cell, const FloatList& weights, const Inputs& inputs,
-              const FloatList& state, const Floats& outputs, const FloatList& last, bool keep,
-              int threads)
+              const Resets& resets, const FloatList& state, const Floats& outputs,
+              const FloatList& last, bool keep, int threads)
       : shape(shape_of(cell, weights, inputs)),
         call(backend(isa, precision), shape, kind_of(inputs),
-             keep ? Pass::with_backward : Pass::forward_only, threads) {
+             keep ? Pass::with_backward : Pass::forward_only,
+             resets ? checked("resets", *resets, {shape.T, shape.B}) : nullptr, threads) {
     const auto [kind, T, B, H, I] = shape;
     const LayerArrays w = layer(weights, 0, kind, H, I);
     const NetworkState before = states(state, kind, 1, B, H), after = states(last, kind, 1, B, H);
@@ -304,24 +306,26 @@ NB_MODULE(_native, m) {
   nb::class_<PyTrainingStep>(m, "TrainingStep")
       .def(nb::init<Text, Text, const PyNetwork&>(), arg("isa"), arg("precision"), arg("network"))
       .def("run", &PyTrainingStep::run, arg("weights"), arg("gradients"), arg("ids"),
-           arg("targets"), same("state"), arg("dropouts"), arg("seed"), arg("clip_norm"),
+           arg("targets"), arg("start"), same("state"), arg("dropouts"), arg("seed"), arg("clip_norm"),
            arg("threads"));
   nb::class_<PyMixture>(m, "Mixture")
       .def(nb::init<std::vector<PyMixture::Order>, int64_t, const PyMixture::Doubles&>(),
            arg("orders"), arg("vocabulary"), arg("gate"));
   nb::class_<PyReader>(m, "Reader")
-      .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int, const PyMixture*>(),
+      .def(nb::init<Text, Text, const PyNetwork&, int64_t, int64_t, int64_t, int,
+                    const PyMixture*>(),
            arg("isa"), arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"),
-           arg("threads"), arg("mixture") = nb::none(), nb::keep_alive<1, 8>())
+           arg("start"), arg("threads"), arg("mixture") = nb::none(), nb::keep_alive<1, 9>())
       .def("reset", &PyReader::reset)
       .def("score", &PyReader::score, arg("ids"), arg("targets"), same("nats"))
       .def("generate", &PyReader::generate, same("ids"), arg("known"), arg("uniforms"),
            arg("temperature"), arg("top_k"), arg("top_p"), arg("forbidden"));
   nb::class_<PyLayerCall>(m, "LayerCall")
       .def(nb::init<Text, Text, Text, const FloatList&, const PyLayerCall::Inputs&,
-                    const FloatList&, const Floats&, const FloatList&, bool, int>(),
+                    const PyLayerCall::Resets&, const FloatList&, const Floats&, const FloatList&,
+                    bool, int>(),
            arg("isa"), arg("precision"), arg("cell"), same("weights"), same("inputs"),
-           same("state"), same("outputs"), same("last"), arg("keep"), arg("threads"))
+           same("resets").none(), same("state"), same("outputs"), same("last"), arg("keep"), arg("threads"))
       .def("backward", &PyLayerCall::backward, same("d_outputs").none(), same("d_last"),
            same("d_weights"), same("dx").none(), same("d_state"));
 }

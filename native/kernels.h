@@ -98,6 +98,7 @@ struct Forward {
   float* c;                  // LSTM: c_t at [t + 1][H / 16][B][16]; c_step is 1, or 0 if only the
   int64_t c_step;            //   latest c is kept
   void* stash;               // [t][H / 16][stash arrays][B][16] in the operand's type; null: none
+  const uint8_t* resets = nullptr;  // (T * B,): 1 where the state before row t * B + b is zero
 };
 
 // Backward through one layer, from the arrays that Forward left. Every h and c must have been kept.
@@ -112,6 +113,7 @@ struct Backward {
   float* dc;            // LSTM: the same for c; otherwise null
   Operand dg;           // rows t * B + b, columns gated (G, H): gradient of W_hh h + b_hh
   Operand dgx;          // GRU: gradient of W_ih x + b_ih. Other cells: null, it is the same as dg.
+  const uint8_t* resets = nullptr;  // as in Forward
 };
 
 // C = A B + bias. The padding of C is 0, also if A is infinite.

@@ -22,7 +22,8 @@ Operand Backend::from_row(Operand operand, int64_t row) const {
   return operand;
 }
 
-Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, Arena& arena)
+Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, bool resets,
+             Arena& arena)
     : backend_(backend), shape_(shape), cell_(cell_shape(shape.cell)),
       batch_(pass == Pass::with_backward ? backend.row_batch(shape.B) : shape.B), pass_(pass) {
   const bool keep = pass == Pass::with_backward;
@@ -45,10 +46,10 @@ Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, Aren
   }
   c_step_ = keep ? 1 : 0;
   if (cell_.has_c) c_ = arena.take<float>((steps + 1) * units * batch_ * kBlock);
-  if (keep) take_backward(arena);
+  if (keep) take_backward(resets, arena);
 }
 
-void Layer::take_backward(Arena& arena) {
+void Layer::take_backward(bool resets, Arena& arena) {
   const int64_t units = blocks(shape_.H), columns = cell_.gates * units;
   stash_ = backend_.take_packed(arena, units * cell_.stash, rows());
   weights_t_ = backend_.take_packed(arena, units, columns * kBlock);
@@ -57,6 +58,7 @@ void Layer::take_backward(Arena& arena) {
       cell_.separate_inputs ? backend_.take_operand(arena, columns, rows(), Read::both) : dg_;
   dh_ = arena.take<float>(units * batch_ * kBlock);
   if (cell_.has_c) dc_ = arena.take<float>(units * batch_ * kBlock);
+  h_before_ = resets ? backend_.take_operand(arena, units, rows(), Read::both) : h_;
   if (shape_.I) input_weights_t_ = backend_.take_packed(arena, blocks(shape_.I), columns * kBlock);
 }
 
@@ -123,7 +125,7 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
     worker.wait();
   }
   const Forward f{begin, end, batch_, shape_.H, weights_, input.ids ? input.table : projection_,
-                  input.ids, bias_hn_, h_, h32_, h32_step_, c_, c_step_, stash_};
+                  input.ids, bias_hn_, h_, h32_, h32_step_, c_, c_step_, stash_, input.resets};
   k.cells[static_cast<int>(shape_.cell)]->forward(backend_.precision, f, worker);
   worker.wait();
 }
@@ -137,15 +139,30 @@ void Layer::backward(const LayerInput& input, Blocked d_outputs, const float* d_
   if (dc_) set_rows(Precision::float32, d_c, {dc_, nullptr, batch_}, worker);
   worker.wait();
   const Backward f{shape_.T, batch_, H, weights_t_, h32_, c_, stash_, d_outputs, dh_, dc_, dg_,
-                   cell_.separate_inputs ? dgx_ : Operand()};
+                   cell_.separate_inputs ? dgx_ : Operand(), input.resets};
   k.cells[static_cast<int>(shape_.cell)]->backward(precision, f, worker);
+  if (input.resets) copy_states_before(input.resets, worker);
   worker.wait();
-  k.outer_product(precision, {dg_, gates(H), h_, H, rows(), gradients.weight_hh}, worker);
+  k.outer_product(precision, {dg_, gates(H), h_before_, H, rows(), gradients.weight_hh}, worker);
   if (!input.ids)
     k.outer_product(precision, {dgx_, gates(I), input.x, I, rows(), gradients.weight_ih}, worker);
   k.column_sums(precision, dg_, rows(), gates(1), gradients.bias_hh, worker);
   k.column_sums(precision, dgx_, rows(), gates(1), gradients.bias_ih, worker);
   worker.wait();
+}
+
+// Fills h_before_, of which only the paired form is read.
+void Layer::copy_states_before(const uint8_t* resets, Worker& worker) const {
+  const int64_t pair = backend_.paired() ? 2 : 1, bytes = backend_.element_bytes();
+  const Range mine = worker.share(blocks(shape_.H));
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    char* to = static_cast<char*>(h_before_.paired) + j * h_before_.stride * kBlock * bytes;
+    const char* from = static_cast<const char*>(h_.paired) + j * h_.stride * kBlock * bytes;
+    memcpy(to, from, rows() * kBlock * bytes);
+    for (int64_t r = 0; r < rows(); ++r)
+      for (int64_t lane = 0; resets[r] && lane < kBlock; ++lane)
+        memset(to + ((r - r % pair) * kBlock + lane * pair + r % pair) * bytes, 0, bytes);
+  }
 }
 
 void Layer::input_gradient(Blocked dx, Worker& worker) const {

@@ -54,6 +54,7 @@ struct LayerInput {
   const int32_t* ids = nullptr;  // (T * row_batch,)
   Blocked table;                 // columns gated (G, H): W_ih x + biases by id
   Operand x;                     // rows t * row_batch + b
+  const uint8_t* resets = nullptr;  // see Forward
 };
 
 inline Blocked take_blocked(Arena& arena, int64_t n_blocks, int64_t rows) {
@@ -67,7 +68,8 @@ void pack_input_bias(const Kernels&, CellShape, int64_t H, const LayerArrays&, f
 
 class Layer {
  public:
-  Layer(Backend, LayerShape, Pass, Outputs, Arena&);
+  // resets: whether its inputs have resets.
+  Layer(Backend, LayerShape, Pass, Outputs, bool resets, Arena&);
 
   // Packs the weights. With weight dropout, `weight_hh` is a masked copy of the caller's.
   void prepare(const LayerArrays&, Worker&) const;
@@ -98,7 +100,8 @@ class Layer {
   Axis gates(int64_t step) const { return {cell_.gates, shape_.H, step}; }
   void set_rows(Precision, const float* src, Operand dst, Worker&) const;
   void get_rows(Blocked src, float* dst, Worker&) const;
-  void take_backward(Arena&);
+  void take_backward(bool resets, Arena&);
+  void copy_states_before(const uint8_t* resets, Worker&) const;
 
   Backend backend_;
   LayerShape shape_;
@@ -114,6 +117,7 @@ class Layer {
   void* stash_ = nullptr;
   int64_t h32_step_, c_step_;
   Operand dg_, dgx_;
+  Operand h_before_;  // h_, with zeros where there are resets; only for backward
 };
 
 }  // namespace rnnlab

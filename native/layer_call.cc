@@ -1,11 +1,12 @@
 #include "layer_call.h"
 
 namespace rnnlab {
-LayerCall::LayerCall(Backend backend, LayerShape shape, InputKind input, Pass pass, int threads)
+LayerCall::LayerCall(Backend backend, LayerShape shape, InputKind input, Pass pass,
+                     const bool* resets, int threads)
     : backend_(backend), shape_(shape), threads_(threads),
       layer_(backend,
              {shape.cell, shape.T, shape.B, shape.H, input == InputKind::floats ? shape.I : 0},
-             pass, Outputs::float32_too, arena_) {
+             pass, Outputs::float32_too, resets != nullptr, arena_) {
   const int64_t rows = layer_.rows();
   const bool keep = pass == Pass::with_backward;
   if (input == InputKind::token_ids) {
@@ -18,6 +19,14 @@ LayerCall::LayerCall(Backend backend, LayerShape shape, InputKind input, Pass pa
     if (keep) dx_ = take_blocked(arena_, blocks(shape.I), rows);
   }
   if (keep) d_outputs_ = take_blocked(arena_, blocks(shape.H), rows);
+  if (resets) {
+    uint8_t* begins = arena_.take<uint8_t>(rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t t = row / layer_.row_batch(), b = row % layer_.row_batch();
+      begins[row] = b < shape.B && resets[t * shape.B + b];
+    }
+    input_.resets = begins;
+  }
 }
 
 void LayerCall::forward(const LayerArrays& weights, const void* inputs, const float* h,

@@ -12,8 +12,8 @@ enum class InputKind { floats, token_ids };
 class LayerCall {
  public:
   // shape.I: size of the input; with InputKind::token_ids, ids are below it and stand for one-hot
-  // rows of that size.
-  LayerCall(Backend, LayerShape, InputKind, Pass, int threads);
+  // rows of that size. resets: (T, B), whether the state before a token is zero; null: never.
+  LayerCall(Backend, LayerShape, InputKind, Pass, const bool* resets, int threads);
 
   // inputs: float (T, B, I), or int64_t ids (T, B). h, c: (B, H). Writes outputs (T, B, H) and the
   // last state. Throws std::out_of_range if an id is not below I.

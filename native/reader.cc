@@ -9,12 +9,14 @@
 namespace rnnlab {
 
 Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights, int64_t B,
-               int64_t T, int threads, std::shared_ptr<const Mixture> mixture)
-    : backend_(backend), shape_(shape), B_(B), threads_(threads), mixture_(std::move(mixture)) {
+               int64_t T, int64_t start, int threads, std::shared_ptr<const Mixture> mixture)
+    : backend_(backend), shape_(shape), B_(B), start_(start), threads_(threads),
+      mixture_(std::move(mixture)) {
   const Kernels& k = *backend.kernels;
   const int64_t L = shape.layers, H = shape.hidden, V = shape.vocabulary, E = shape.embedding;
   ids_ = arena_.take<int32_t>((T + 1) * B);
   targets_ = arena_.take<int32_t>(T * B);
+  if (start >= 0) resets_ = arena_.take<uint8_t>((T + 1) * B);
   output_weights_ = backend.take_packed(arena_, blocks(V), blocks(H) * kBlock);
   output_bias_ = arena_.take<float>(blocks(V) * kBlock);
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
@@ -33,7 +35,8 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights
   }
   for (int64_t l = 0; l < L; ++l) {
     const LayerShape layer{shape.cell, T, B, H, l ? H : table_ ? 0 : E};
-    layers_.emplace_back(backend, layer, Pass::forward_only, Outputs::operands, arena_);
+    layers_.emplace_back(backend, layer, Pass::forward_only, Outputs::operands, start >= 0, arena_);
+    inputs_[l].resets = resets_;
     if (l) inputs_[l].x = layers_[l - 1].outputs();
   }
   run_team(threads, [&](Worker& worker) {
@@ -72,8 +75,11 @@ void Reader::advance_contexts(int64_t begin, int64_t end, const Worker& worker) 
   if (!mixture_) return;
   const Range mine = worker.share(B_);
   for (int64_t t = begin; t < end; ++t)
-    for (int64_t b = mine.begin; b < mine.end; ++b)
-      mixture_->advance(contexts(t * B_ + b), ids_[t * B_ + b], contexts((t + 1) * B_ + b));
+    for (int64_t b = mine.begin; b < mine.end; ++b) {
+      const int64_t row = t * B_ + b;
+      if (ids_[row] == start_) mixture_->begin(contexts(row));
+      mixture_->advance(contexts(row), ids_[row], contexts(row + B_));
+    }
 }
 
 void Reader::carry_contexts(int64_t steps) {
@@ -90,6 +96,7 @@ void Reader::mix(int64_t row, const Softmax& network, float* logits, int64_t blo
 void Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats) {
   copy_ids(ids, steps, B_, B_, shape_.vocabulary, ids_);
   copy_ids(targets, steps, B_, B_, shape_.vocabulary, targets_);
+  if (resets_) mark_starts(ids_, steps * B_, start_, resets_);
   const int64_t rows = steps * B_;
   Adjustment adjustment;
   if (mixture_)
@@ -177,7 +184,10 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
                       const Sampling& sampling) {
   const int64_t V = shape_.vocabulary;
   for (int64_t i = 0; i < (steps + 1) * B_; ++i)
-    if (i < B_ || known[i]) copy_ids(ids + i, 1, 1, 1, V, ids_ + i);
+    if (i < B_ || known[i]) {
+      copy_ids(ids + i, 1, 1, 1, V, ids_ + i);
+      if (resets_) mark_starts(ids_ + i, 1, start_, resets_ + i);
+    }
   // Time steps after which all tokens are known are read in one go.
   const bool* unknown = std::find(known + B_, known + steps * B_, false);
   const int64_t first_written = (unknown - known) / B_ - 1;
@@ -213,6 +223,7 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
                                      candidates[worker.index]);
         if (token < 0) __atomic_store_n(&sound, false, __ATOMIC_RELAXED);
         ids[place] = ids_[place] = static_cast<int32_t>(token < 0 ? 0 : token);
+        if (resets_) mark_starts(ids_ + place, 1, start_, resets_ + place);
       }
       worker.wait();
     }

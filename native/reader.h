@@ -23,8 +23,9 @@ struct Sampling {
 // its n-gram model reads along, and all probabilities are those of the mixture.
 class Reader {
  public:
-  Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int threads,
-         std::shared_ptr<const Mixture> mixture = nullptr);
+  // start: the id before which the state is zero and the n-gram model has read nothing; -1: none.
+  Reader(Backend, NetworkShape, const NetworkArrays&, int64_t B, int64_t T, int64_t start,
+         int threads, std::shared_ptr<const Mixture> mixture = nullptr);
 
   void reset();  // to a state of zeros, which is also the first one
 
@@ -46,7 +47,7 @@ class Reader {
 
   Backend backend_;
   NetworkShape shape_;
-  int64_t B_;
+  int64_t B_, start_;
   int threads_;
   Arena arena_;
   std::vector<Layer> layers_;
@@ -57,6 +58,7 @@ class Reader {
   float *output_bias_, *scratch_;
   Blocked logits_;
   int32_t *ids_, *targets_;
+  uint8_t* resets_ = nullptr;  // for each of ids_, if there is a start
   std::shared_ptr<const Mixture> mixture_;  // or null
   std::vector<int32_t> contexts_;           // (T + 1, B, order), before each time step
   std::vector<double> mixed_;               // (threads, V) zeros

@@ -6,6 +6,8 @@
 // other once a time step; the weights that one worker reads then fit into its own cache.
 #pragma once
 
+#include <string.h>
+
 #include "activation.h"
 #include "matrix.h"
 
@@ -69,6 +71,16 @@ struct GateGradients {
   F gx[Cell::shape.gates];  // of W_ih x + b_ih, if the cell has separate_inputs
   F direct;                 // the part of dL/dh_(t-1) that does not pass through W_hh
 };
+
+// The state before a row that begins anew.
+alignas(64) static constexpr float kZeroState[kBlock] = {};
+
+// Sets those of n rows of 16 * row_blocks floats to zero that begin anew.
+static RNNLAB_INLINE void clear_resets(const uint8_t* resets, int64_t n, float* rows, int64_t step,
+                                       int64_t row_blocks) {
+  for (int64_t i = 0; i < n; ++i)
+    if (resets[i]) memset(rows + i * step, 0, row_blocks * kBlock * sizeof(float));
+}
 
 // The buffer of a tile's gate sums: rows of G blocks for each of its unit blocks.
 template <class Cell>
@@ -148,6 +160,7 @@ static RNNLAB_INLINE void apply_cell(const Forward& f, const ForwardSite<P>& fir
     site.bias_hn += part * W;
     site.h_before += moved, site.c_before += moved, site.c += moved;
     if (site.stash) site.stash += moved;
+    if (f.resets && f.resets[row + i]) site.h_before = site.c_before = kZeroState;
     return site;
   };
   for (int64_t i = 0; i < n; ++i)
@@ -188,6 +201,8 @@ static void run_forward(const Forward& f, Worker& worker) {
         for (int g = 0; g < Tile::G; ++g)
           clear_padding(tile + ((units - 1) * Tile::G + g) * kBlock, n, Tile::row,
                         lanes_of(f.H, u + units - 1));
+        if (f.resets)
+          clear_resets(f.resets + t * f.B + r, n, tile, Tile::row, Tile::row / kBlock);
         for (int64_t v = 0; v < units; ++v) apply_cell<P, Cell>(f, sites[v], t, r, u + v, n);
       }
     }
@@ -227,7 +242,10 @@ static void gate_gradients(const Backward& f, Range range, int64_t t, int64_t j)
         if (d_outputs) site.dh += load(d_outputs + moved);
         site.h += moved, site.h_before += moved, site.c_before += moved, site.dc += moved;
         site.stash += moved;
+        const bool resets = f.resets && f.resets[row + i + odd];
+        if (resets) site.h_before = site.c_before = kZeroState;
         Cell::backward(site, gradients[odd]);
+        if (resets && f.dc) store(site.dc, F{});
         if constexpr (separate) store(dh + moved, gradients[odd].direct);
         for (int g = 0; g < G; ++g) {
           store_plain<P>(plain + place + g * gate + moved, gradients[odd].g[g]);
@@ -288,6 +306,8 @@ static void run_backward(const Backward& f, Worker& worker) {
                       weight_block, k_blocks, f.dh + at(j, b, f.B), f.B * kBlock,
                       Cell::shape.separate_inputs ? Update::add : Update::overwrite);
       clear_padding(f.dh + at(j + units - 1, b, f.B), rows, kBlock, lanes_of(f.H, j + units - 1));
+      for (int64_t v = 0; f.resets && v < units; ++v)
+        clear_resets(f.resets + t * f.B + b, rows, f.dh + at(j + v, b, f.B), kBlock, 1);
       if (t > 0)
         for (int64_t v = 0; v < units; ++v) gate_gradients<P, Cell>(f, mine.rows, t - 1, j + v);
     }

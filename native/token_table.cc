@@ -19,6 +19,10 @@ void copy_ids(const int64_t* from, int64_t T, int64_t B, int64_t row_batch, int6
     }
 }
 
+void mark_starts(const int32_t* ids, int64_t rows, int64_t start, uint8_t* resets) {
+  for (int64_t r = 0; r < rows; ++r) resets[r] = ids[r] == start;
+}
+
 TokenTable::TokenTable(const Kernels& kernels, CellKind cell, int64_t H, int64_t V, int64_t E,
                        Pass pass, Arena& arena)
     : kernels_(kernels), cell_(cell_shape(cell)), H_(H), V_(V), E_(E),

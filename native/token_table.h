@@ -14,6 +14,9 @@ namespace rnnlab {
 void copy_ids(const int64_t* from, int64_t T, int64_t B, int64_t row_batch, int64_t vocabulary,
               int32_t* to);
 
+// Marks the rows whose id is `start`: before them the state is zero.
+void mark_starts(const int32_t* ids, int64_t rows, int64_t start, uint8_t* resets);
+
 class TokenTable {
  public:
   // E: size of a learned vector, 0 for one-hot rows.

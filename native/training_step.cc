@@ -53,6 +53,10 @@ class Stages {
     copy_ids(batch_.ids, batch_.T, batch_.B, row_batch_, V_, ids_);
     copy_ids(batch_.targets, batch_.T, batch_.B, row_batch_, V_, targets_);
     inputs_.resize(L_);
+    if (batch_.start >= 0) {
+      resets_ = arena.take<uint8_t>(rows_);
+      mark_starts(ids_, rows_, batch_.start, resets_);
+    }
     if (E_ == 0 || (V_ <= rows_ && options_.dropouts.input == 0)) {
       table_.emplace(k_, shape_.cell, H_, V_, E_, Pass::with_backward, arena);
       inputs_[0] = table_->input(ids_);
@@ -68,7 +72,8 @@ class Stages {
     for (int64_t l = 0; l < L_; ++l) {
       const int64_t I = l == 0 && table_ ? 0 : shape_.input_size(l);
       layers_.emplace_back(backend_, LayerShape{shape_.cell, batch_.T, batch_.B, H_, I},
-                           Pass::with_backward, Outputs::operands, arena);
+                           Pass::with_backward, Outputs::operands, batch_.start >= 0, arena);
+      inputs_[l].resets = resets_;
       if (options_.dropouts.weight > 0) masked_[l] = arena.take<float>(gate_rows_ * H_);
       if (l > 0) inputs_[l].x = take_features(l - 1, options_.dropouts.layer, arena);
     }
@@ -242,6 +247,7 @@ class Stages {
   const int64_t E_ = shape_.embedding, gate_rows_;  // gate_rows: G * H
   const int64_t row_batch_, rows_;                  // rows of a time step and of the batch
   int32_t *ids_, *targets_;
+  uint8_t* resets_ = nullptr;
   std::optional<TokenTable> table_;  // if tokens are projected by entry and not one by one
   std::vector<LayerInput> inputs_;
   std::vector<Layer> layers_;

@@ -9,6 +9,7 @@ namespace rnnlab {
 struct Batch {
   const int64_t *ids, *targets;  // (T, B)
   int64_t T, B;
+  int64_t start;                 // the id before which the state is zero; -1: none
 };
 
 // Probabilities that an element is dropped.

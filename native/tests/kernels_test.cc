@@ -51,7 +51,8 @@ void training(const Levels& levels, int threads, Amount amount) {
     each_cell([&](CellKind cell, Precision precision) {
       const auto ids = random_ids<int64_t>(c.T * c.B, c.V);
       const auto targets = random_ids<int64_t>(c.T * c.B, c.V);
-      const Batch batch{ids.get(), targets.get(), c.T, c.B};
+      const int64_t start = (&c - cases) % 3 ? ids.get()[c.T * c.B / 2] : -1;
+      const Batch batch{ids.get(), targets.get(), c.T, c.B, start};
       Model model({cell, c.layers, c.H, c.V, c.E}, c.tying, c.B);
       Outcome first;
       for (const Kernels* level : levels) {
@@ -126,7 +127,8 @@ void differences(const Levels& levels) {
           Model model({cell, 2, 19, V, E}, own, B);
           const auto ids = random_ids<int64_t>(T * B, V), targets = random_ids<int64_t>(T * B, V);
           TrainingStep training({level, Precision::float32}, model.shape);
-          differences(model, training, {ids.get(), targets.get(), T, B}, dropouts);
+          for (const int64_t start : {int64_t{-1}, ids.get()[T * B / 2]})
+            differences(model, training, {ids.get(), targets.get(), T, B, start}, dropouts);
         }
 }
 
@@ -146,7 +148,7 @@ void refusals(const Kernels* level) {
   running = std::string("refusals ") + level->isa;
   Model model({CellKind::lstm, 2, 17, 7, 5}, own, 3);
   auto ids = random_ids<int64_t>(12, 7);
-  const Batch batch{ids.get(), ids.get(), 4, 3};
+  const Batch batch{ids.get(), ids.get(), 4, 3, -1};
   TrainingStep training({level, Precision::float32}, model.shape);
   Reader reader({level, Precision::float32}, model.shape, model.network(model.weights), 3, 4, 2);
   const auto train = [&] {

@@ -60,8 +60,9 @@ inline void reading(const Levels& levels, int threads, Amount amount) {
           Reading one;
           for (int count = 1; count <= threads; ++count) {
             running = in_words(mixture ? "mixture" : "reader", level, cell, precision, c.H, count);
+            const int64_t start = (&c - readers) % 2 ? ids.get()[c.B] : -1;
             Reader reader({level, precision}, model.shape, model.network(model.weights), c.B, c.T,
-                          count, mixture);
+                          start, count, mixture);
             Reading found = read(reader, c, ids.get(), known.get(), uniforms.get());
             for (float nats : found.nats) check(isfinite(nats), "score");
             if (count == 1) one = found;

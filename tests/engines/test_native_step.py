@@ -207,7 +207,7 @@ def test_kernels_take_tensors_as_well_as_arrays():
         scores, (parameters, [parameter.numpy() for parameter in parameters]), strict=True
     ):
         network = kernels().Network("lstm", arrays)
-        reader = kernels().Reader(instruction_set(), "float32", network, 3, 4, 1)
+        reader = kernels().Reader(instruction_set(), "float32", network, 3, 4, -1, 1)
         reader.score(ids, targets, nats)
     scores.append(NATIVE.reader(model.network(), 3, 4, "float32").score(ids, targets))
     assert scores[0].tolist() == scores[1].tolist() == scores[2].tolist()

@@ -88,7 +88,7 @@ def test_a_text_that_repeats_itself_is_learned(make_model, cycle) -> None:
 def test_a_mixture_and_documents_are_as_in_static_evaluation(sharp_model) -> None:
     table = NGramTable.count(TRAIN, V, 3)
     mixture = NGramMixture(table, NETWORK_ALONE * 0.6 + 0.2)
-    still, documents = Learning(rate=0.0, decay=0.0, segment=5), (13, 14, 30)
+    still, documents = Learning(rate=0.0, decay=0.0, segment=5, recount=0), (13, 14, 30)
     found = dynamic_nats(
         sharp_model, TEXTBOOK, TEXT, TRAIN, mixture, learning=still, documents=documents
     )
@@ -96,6 +96,18 @@ def test_a_mixture_and_documents_are_as_in_static_evaluation(sharp_model) -> Non
         sharp_model, TEXTBOOK, TEXT, "carried", documents=documents, mixture=mixture
     )
     assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_n_grams_learn_on_from_what_has_been_read(sharp_model) -> None:
+    mixture = NGramMixture(NGramTable.count(TRAIN, V, 3), NETWORK_ALONE * 0.6 + 0.2)
+    still = Learning(rate=0.0, decay=0.0, segment=5, recount=10)
+    found = dynamic_nats(sharp_model, TEXTBOOK, TEXT, TRAIN, mixture, learning=still)
+    for begin in range(0, len(TEXT) - 1, 10):
+        known = np.concatenate([TRAIN, TEXT[:begin]]) if begin else TRAIN
+        own = NGramMixture(NGramTable.count(known, V, 3), mixture.gate)
+        expected = target_nats(sharp_model, TEXTBOOK, TEXT, "carried", mixture=own)
+        part = slice(begin, begin + 10)
+        assert found[part] == pytest.approx(expected[part], rel=1e-4)
 
 
 @pytest.mark.parametrize("length", [2, 3, 30])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from textbook_ngram import TEXTS, TextbookNGram, V, array
 
 from rnnlab.lm.ngram import LAST_RESORT, NGram
+from rnnlab.lm.ngram_table import NGramTable
 
 
 @given(train=TEXTS, text=TEXTS, max_order=st.integers(1, 6))
@@ -54,6 +55,26 @@ def test_probabilities_after_any_context_sum_to_one_and_none_is_zero(
     )  # (V, orders)
     assert p.sum(0) == pytest.approx(np.ones(p.shape[1]), abs=1e-12)
     assert p.min() > 0
+
+
+@given(train=TEXTS, text=TEXTS, max_order=st.integers(1, 6))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_samples_know_nothing_of_each_other(
+    train: list[int], text: list[int], max_order: int
+) -> None:
+    train, text, start = [0, *train], text[:12], 0
+    found = list(NGram(array(train), V, max_order, start).probabilities(array(text)))
+    table = NGramTable.count(array(train), V, max_order, start)
+    for order, p in enumerate(found, start=1):
+        slow = TextbookNGram(train, order, V, start)
+        wanted = [slow.p(w, tuple(text[:i]), order) for i, w in enumerate(text) if i]
+        assert p == pytest.approx(wanted, rel=1e-12)
+    assert table.target_nats(array(text)[:, None])[:, 0] == pytest.approx(-np.log(found[-1]))
+    (predicted,) = table.predict(array(text)[:, None])
+    all_ = [
+        [slow.p(w, tuple(text[:i]), len(found)) for w in range(V)] for i in range(1, len(text) + 1)
+    ]
+    assert predicted == pytest.approx(np.array(all_), rel=1e-12)
 
 
 def test_a_case_counted_by_hand() -> None:

@@ -21,20 +21,31 @@ def array(ids: list[int]) -> np.ndarray:
 
 
 class TextbookNGram:
-    """p(w | u) of one highest order over symbols 0 to size - 1."""
+    """p(w | u) of one highest order over symbols 0 to size - 1.
 
-    def __init__(self, train: list[int], order: int, size: int) -> None:
-        self.order, self.size = order, size
+    start: the symbol with which a sample begins; samples know nothing of each other.
+    """
+
+    def __init__(self, train: list[int], order: int, size: int, start: int | None = None) -> None:
+        self.order, self.size, self.start = order, size, start
         self.counts: list[dict[tuple[int, ...], int]] = [{}]
         for k in range(1, order + 1):
-            places = range(len(train) - k + 1)
+            places = [i for i in range(len(train) - k + 1) if start not in train[i + 1 : i + k - 1]]
             if k == order:
                 self.counts.append(Counter(tuple(train[i : i + k]) for i in places))
                 continue
             before: dict[tuple[int, ...], set[int]] = defaultdict(set)
             for i in places:
                 before[tuple(train[i : i + k])].add(train[i - 1] if i else START)
-            self.counts.append({gram: len(symbols) for gram, symbols in before.items()})
+            counts = {gram: len(symbols) for gram, symbols in before.items()}
+            if (
+                start is not None
+            ):  # what nothing of its own sample precedes counts as often as it is
+                for gram, often in Counter(tuple(train[i : i + k]) for i in places).items():
+                    before[gram] -= {START}
+                    begins = (k > 1 and gram[0] == start) or not before[gram]
+                    counts[gram] = often if begins else len(before[gram])
+            self.counts.append(counts)
 
     def discount(self, k: int, count: int) -> float:
         n = Counter(self.counts[k].values())
@@ -49,6 +60,8 @@ class TextbookNGram:
     def p(self, w: int, u: tuple[int, ...], k: int) -> float:
         if k == 0:
             return 1 / self.size
+        if self.start in u:
+            u = u[len(u) - 1 - u[::-1].index(self.start) :]
         if len(u) < k - 1:  # the text has not so many symbols before w
             return self.p(w, u, k - 1)
         u = u[len(u) - (k - 1) :]

@@ -4,13 +4,14 @@ These are the functions behind nn.RNN, nn.GRU and nn.LSTM, called with rnnlab's 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine, check_not_empty
+from rnnlab.engines.engine import Engine, check_not_empty, zeroed
 
 _KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "rnn": torch.rnn_tanh,
@@ -35,9 +36,17 @@ class Builtin(Engine):
     about = "torch's nn.RNN, nn.GRU and nn.LSTM kernels; oneDNN or ATen on a CPU, cuDNN on a GPU"
 
     def run(
-        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """See `Engine.run`; raises ValueError for a state of another shape."""
+        """See `Engine.run`; raises ValueError for a state of another shape.
+
+        The kernels know no resets, so each call ends where one of the sequences has one.
+        """
         check_not_empty(inputs.shape)
         wanted = (inputs.shape[1], weights.weight_hh.shape[1])  # (B, H)
         if any(part.shape != wanted for part in state):  # torch's kernels would read past its end
@@ -45,6 +54,18 @@ class Builtin(Engine):
             raise ValueError(f"each part of the state must be {wanted}, not {shapes}")
         if not inputs.is_floating_point():
             inputs, weights = _dense(inputs, weights)
+        if resets is None:
+            return self._run(cell, weights, inputs, state)
+        outputs, begins = [], resets.any(1).nonzero().flatten().tolist()
+        for begin, end in pairwise(sorted({0, *begins, len(inputs)})):
+            state = zeroed(state, resets[begin])
+            part, state = self._run(cell, weights, inputs[begin:end], state)
+            outputs.append(part)
+        return torch.cat(outputs), state
+
+    def _run(
+        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         initial = tuple(part.unsqueeze(0) for part in state)  # (1, B, H)
         outputs, *last = _KERNELS[cell.name](
             inputs,

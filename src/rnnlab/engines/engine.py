@@ -63,6 +63,8 @@ class Network(NamedTuple):
     """Gives the random numbers of dropout."""
     mixture: Mixture | None = None
     """For a `Reader`: all probabilities are those of both."""
+    start: int | None = None
+    """The id of the token with which a sample begins: before it the state is zero."""
 
     def parameters(self) -> list[Tensor | None]:
         """Return the embedding (or None), four tensors for each layer, and the output's two."""
@@ -111,6 +113,11 @@ class Reader(Protocol):
         """
 
 
+def zeroed(state: State, rows: Tensor) -> State:
+    """Return a state, each part (B, H), with zeros in some rows (B,)."""
+    return tuple(part.masked_fill(rows[:, None], 0) for part in state)
+
+
 def check_not_empty(sizes: Sequence[int]) -> None:
     """Raise ValueError if T or B, the first two of `sizes`, is 0: there is nothing to compute."""
     if 0 in sizes[:2]:
@@ -127,12 +134,17 @@ class Engine(ABC):
 
     @abstractmethod
     def run(
-        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Run one layer.
 
         inputs: floats (T, B, I), or integer ids (T, B) that stand for one-hot rows.
-        state: each part (B, H).
+        state: each part (B, H). resets: before which tokens (T, B) the state is set to zero.
         Returns the outputs h_1 .. h_T (T, B, H) and the last state. Differentiable in the
         weights, the inputs and the state.
 

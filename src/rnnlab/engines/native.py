@@ -43,7 +43,12 @@ class Native(Engine):
         return None
 
     def run(
-        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """See `Engine.run`.
 
@@ -54,7 +59,7 @@ class Native(Engine):
         autocast = torch.is_autocast_enabled("cpu")
         inputs = inputs.float() if inputs.is_floating_point() else inputs.long()
         outputs, *last = _Layer.apply(  # type: ignore[no-untyped-call]
-            cell.name, "bfloat16" if autocast else "float32", inputs, *weights, *state
+            cell.name, "bfloat16" if autocast else "float32", inputs, resets, *weights, *state
         )
         return outputs, tuple(last)
 
@@ -79,7 +84,12 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: str, precision: str, inputs: Tensor, *tensors: Tensor
+        ctx: Any,
+        cell: str,
+        precision: str,
+        inputs: Tensor,
+        resets: Tensor | None,
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         arrays = [as_array(tensor.contiguous(), "tensors") for tensor in tensors]
         weights, state = arrays[:4], arrays[4:]
@@ -88,7 +98,8 @@ class _Layer(torch.autograd.Function):
         keep = any(ctx.needs_input_grad)
         call = kernels().LayerCall(
             instruction_set(), precision, cell, weights,
-            inputs.detach().contiguous().numpy(), state,
+            inputs.detach().contiguous().numpy(),
+            None if resets is None else resets.contiguous().numpy(), state,
             outputs.numpy(), [part.numpy() for part in last], keep, torch.get_num_threads(),
         )  # fmt: skip
         if keep:
@@ -113,4 +124,4 @@ class _Layer(torch.autograd.Function):
             None if d_inputs is None else d_inputs.numpy(),
             arrays[4:],
         )
-        return None, None, d_inputs, *gradients
+        return None, None, d_inputs, None, *gradients

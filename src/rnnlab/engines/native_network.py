@@ -45,6 +45,7 @@ class NativeTrainingStep:
 
     def __init__(self, network: Network, precision: str) -> None:
         self.network = network
+        self.start = -1 if network.start is None else network.start
         self.weights = self.gradients = _network(network.cell, network.parameters())
         self.addresses: list[int] = []
         self.step = kernels().TrainingStep(instruction_set(), precision, self.weights)
@@ -65,7 +66,7 @@ class NativeTrainingStep:
         dropouts = self.network.dropouts
         seed = self._draw_seed() if any(dropouts) else 0
         loss, norm = self.step.run(
-            self.weights, self.gradients, ids, targets,
+            self.weights, self.gradients, ids, targets, self.start,
             [part.numpy() for layer in after for part in layer],
             tuple(dropouts), seed, clip_norm, torch.get_num_threads(),
         )  # fmt: skip
@@ -101,7 +102,8 @@ class NativeReader:
         joined = network.mixture and _joined(network.mixture, len(network.output_bias))
         self.reader = kernels().Reader(
             instruction_set(), precision, _network(network.cell, network.parameters()),
-            batch_size, num_steps, torch.get_num_threads(), joined,
+            batch_size, num_steps, -1 if network.start is None else network.start,
+            torch.get_num_threads(), joined,
         )  # fmt: skip
 
     def reset(self) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine, check_not_empty
+from rnnlab.engines.engine import Engine, check_not_empty, zeroed
 
 
 class Textbook(Engine):
@@ -14,12 +14,19 @@ class Textbook(Engine):
     about = "the equations as written, a Python loop over time; any device, any float type"
 
     def run(
-        self, cell: Cell, weights: Weights, inputs: Tensor, state: State
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """See `Engine.run`."""
         check_not_empty(inputs.shape)
         outputs = []
-        for x in inputs:  # (B, I) or (B,)
+        for t, x in enumerate(inputs):  # (B, I) or (B,)
+            if resets is not None:
+                state = zeroed(state, resets[t])
             state = cell.step(x, state, weights)
             outputs.append(state[0])
         return torch.stack(outputs), state

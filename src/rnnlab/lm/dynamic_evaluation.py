@@ -7,6 +7,8 @@ After each segment s of the text, which is scored first,
 where L is the mean loss of the segment, θ0 are the trained weights, and MS is the mean, over
 segments of the training text, of the squared gradient at θ0. Weights whose gradients are large in
 training move in small steps, and are drawn back strongly.
+The n-gram model of a mixture learns on, too: now and then it is counted again, with the text that
+has been read.
 
 Source: Krause, Kahembwe, Murray and Renals, Dynamic evaluation of neural sequence models, 2018,
 arXiv:1709.07432, section 4 (RMS with RMS global prior).
@@ -29,12 +31,16 @@ from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
 from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 SEGMENT = 20
 """T."""
 
 RATE, DECAY, EPSILON = 1e-4, 1e-3, 1e-5
 """η, λ and ε."""
+
+RECOUNT, MOST_RECOUNTS = 2_000, 25
+"""The n-grams are counted again after so many tokens, or after this part of a longer text."""
 
 STATISTICS_SEGMENTS = 500
 """Segments of the training text from which MS is estimated."""
@@ -47,6 +53,8 @@ class Learning:
     rate: float = RATE
     decay: float = DECAY
     segment: int = SEGMENT
+    recount: int = RECOUNT
+    """0: the n-gram model does not learn on."""
 
 
 def dynamic_nats(
@@ -62,12 +70,13 @@ def dynamic_nats(
 ) -> Floats:
     """Return -ln p (N-1,) of each target of `ids` (N,), with the state carried through the text.
 
-    train: ids (M,) of training text. documents: see `target_nats`. The model is left as it is; the
-    n-gram model of a mixture does not learn on.
+    train: ids (M,) of training text. documents: see `target_nats`. The model is left as it is.
     """
     model = deepcopy(model)
     nats = np.empty(len(ids) - 1)
     borders = [0, *(at for at in documents if at < len(nats)), len(nats)]
+    recount = max(learning.recount, len(nats) // MOST_RECOUNTS)
+    counted = 0
     with compute.using_threads(), evaluating(model):
         mean_squares = _mean_squares(model, compute, train, learning.segment)
         update = _Update(list(model.parameters()), mean_squares, learning)
@@ -85,8 +94,17 @@ def dynamic_nats(
                 found = F.nll_loss(joined, targets, reduction="none")
             nats[begin:end] = found.cpu().numpy()
             update(torch.autograd.grad(losses.mean(), update.parameters))
+            if mixture is not None and learning.recount and end - counted >= recount:
+                mixture, counted = _recounted(mixture, np.concatenate([train, ids[:end]])), end
             progress(end / len(nats))
     return nats
+
+
+def _recounted(mixture: NGramMixture, ids: Ids) -> NGramMixture:
+    """Return the mixture with the n-grams of other ids (M,), and the same gate."""
+    known = mixture.table
+    table = NGramTable.count(ids, known.vocabulary_size, len(known.orders), known.start)
+    return NGramMixture(table, mixture.gate)
 
 
 def _segments(borders: Sequence[int], size: int) -> Iterator[tuple[int, int, int]]:

@@ -56,15 +56,21 @@ class LanguageModel(nn.Module):
     Merity, Keskar and Socher 2018, arXiv:1708.02182, section 2).
 
     seed: of the initial weights and of dropout; None: torch's default generators give them.
+    start: the id of the token with which a sample begins: before it the state is zero.
     """
 
     def __init__(
-        self, settings: ModelSettings, vocabulary_size: int, seed: int | None = None
+        self,
+        settings: ModelSettings,
+        vocabulary_size: int,
+        seed: int | None = None,
+        start: int | None = None,
     ) -> None:
         super().__init__()
         self.random = RandomStreams(seed)
         self.settings = settings
         self.vocabulary_size = vocabulary_size
+        self.start = start
         one_hot = settings.input == "one-hot"
         width = vocabulary_size if one_hot else settings.embedding_size
         # The modules' own initial values would come from torch's default generator.
@@ -91,6 +97,7 @@ class LanguageModel(nn.Module):
         """Run ids (T, B) through all but the output layer: features (T, B, H), last state."""
         settings, last = self.settings, list[State]()
         values = ids  # (T, B)
+        resets = None if self.start is None else ids == self.start
         if self.embedding is not None:
             values = self._dropped(self.embedding(ids), settings.input_dropout)
         for weights, initial in zip(self.recurrent.weights(), state, strict=True):
@@ -98,7 +105,7 @@ class LanguageModel(nn.Module):
             weights = weights._replace(weight_hh=weight_hh)
             if last:
                 values = self._dropped(values, settings.layer_dropout)
-            values, final = engine.run(self.recurrent.cell, weights, values, initial)
+            values, final = engine.run(self.recurrent.cell, weights, values, initial, resets)
             last.append(final)
         return self._dropped(values, settings.dropout), tuple(last)
 
@@ -124,7 +131,7 @@ class LanguageModel(nn.Module):
                 settings.input_dropout, settings.layer_dropout, settings.weight_dropout,
                 settings.dropout,
             ),
-            self.random.on(CPU),
+            self.random.on(CPU), start=self.start,
         )  # fmt: skip
 
     @property

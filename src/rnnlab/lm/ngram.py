@@ -50,27 +50,45 @@ class _Order:
 
 
 class NGram:
-    """The k-grams of a training text, 1 <= k <= max_order."""
+    """The k-grams of a training text, 1 <= k <= max_order.
 
-    def __init__(self, ids: Ids, vocabulary_size: int, max_order: int) -> None:
+    start: the id with which a sample begins; no k-gram has symbols of two samples, but for the
+    start of the next one at its end.
+    """
+
+    def __init__(
+        self, ids: Ids, vocabulary_size: int, max_order: int, start: int | None = None
+    ) -> None:
         """Count the k-grams of ids (N,), N at least 1."""
-        self.vocabulary_size = vocabulary_size
+        self.vocabulary_size, self.start = vocabulary_size, start
         self.orders: list[_Order] = []
-        numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
+        shorter = np.zeros(len(ids), np.int64)  # the number of the (k-1)-gram at each position
+        places = np.arange(len(ids))  # where k-grams begin
         for k in range(1, min(max_order, len(ids)) + 1):
-            spans = len(ids) - k + 1
-            shorter = numbers
+            places = places[: np.searchsorted(places, len(ids) - k + 1)]
+            if start is not None and k > 2:
+                places = places[ids[places + k - 2] != start]
+            if not len(places):  # no sample is so long
+                break
             keys, first, numbers, counts = np.unique(
-                numbers[:spans] * vocabulary_size + ids[k - 1 :],
+                shorter[places] * vocabulary_size + ids[places + k - 1],
                 return_index=True,
                 return_inverse=True,
                 return_counts=True,
             )
             if self.orders:
                 # Every distinct k-gram is one different symbol before the (k-1)-gram it ends with.
-                below = self.orders[-1].preceded
-                below[:] = np.bincount(shorter[first + 1], minlength=len(below))
-                below[shorter[0]] += 1  # the beginning of the text
+                below = self.orders[-1]
+                below.preceded[:] = np.bincount(
+                    shorter[places[first] + 1], minlength=len(below.keys)
+                )
+                if start is None:
+                    below.preceded[shorter[0]] += 1  # the beginning of the text
+                else:  # nothing precedes what begins a sample
+                    begins = below.preceded == 0
+                    below.preceded[begins] = below.counts[begins]
+            shorter = np.full_like(shorter, -1)
+            shorter[places] = numbers
             self.orders.append(_Order(keys, counts.astype(np.int32), np.ones(len(keys), np.int32)))
 
     def probabilities(self, ids: Ids) -> Iterator[Floats]:
@@ -116,6 +134,8 @@ class NGram:
         numbers = np.zeros(len(ids), np.int64)  # of the (k-1)-gram at each position
         for k, order in enumerate(self.orders, start=1):
             context = numbers[: len(ids) - k + 1]
+            if self.start is not None and k > 2:
+                context[ids[k - 2 : len(ids) - 1] == self.start] = -1
             numbers = find_ngrams(order.keys, context, ids[k - 1 :], self.vocabulary_size)
             # Position 0 is not a target; the first k-2 targets follow fewer than k-1 symbols.
             start, missing = (1, 0) if k == 1 else (0, min(k - 2, len(ids) - 1))

@@ -24,14 +24,21 @@ MAX_CELLS = 2**22
 class NGramTable:
     """The rows of all orders."""
 
-    def __init__(self, orders: Sequence[Successors], vocabulary_size: int) -> None:
+    def __init__(
+        self, orders: Sequence[Successors], vocabulary_size: int, start: int | None = None
+    ) -> None:
         self.orders = tuple(orders)
-        self.vocabulary_size = vocabulary_size
+        self.vocabulary_size, self.start = vocabulary_size, start
 
     @classmethod
-    def count(cls, ids: Ids, vocabulary_size: int, order: int) -> "NGramTable":
-        """Count the k-grams of ids (M,), M at least 1, up to `order`, or M if that is smaller."""
-        counted = NGram(ids, vocabulary_size, order).orders
+    def count(
+        cls, ids: Ids, vocabulary_size: int, order: int, start: int | None = None
+    ) -> "NGramTable":
+        """Count the k-grams of ids (M,), M at least 1, up to `order`, or M if that is smaller.
+
+        start: see `NGram`.
+        """
+        counted = NGram(ids, vocabulary_size, order, start).orders
         found, contexts = [], 1
         for k, each in enumerate(counted, start=1):
             counts = each.counts if k == len(counted) else each.preceded
@@ -39,7 +46,7 @@ class NGramTable:
             symbols = (each.keys % vocabulary_size).astype(np.int32)
             found.append(Successors(starts.astype(np.int32), symbols, counts, discounts(counts)))
             contexts = len(symbols)
-        return cls(found, vocabulary_size)
+        return cls(found, vocabulary_size, start)
 
     @property
     def size(self) -> int:
@@ -97,6 +104,8 @@ class NGramTable:
         yield numbers
         for k in range(self.reach):
             before = np.concatenate([np.full_like(ids[:1], -1), numbers[:-1]]) if k else numbers
+            if k and self.start is not None:
+                before = np.where(ids == self.start, -1, before)
             numbers = self._find(k, before, ids)
             yield numbers
 
