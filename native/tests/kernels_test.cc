@@ -150,7 +150,8 @@ void refusals(const Kernels* level) {
   auto ids = random_ids<int64_t>(12, 7);
   const Batch batch{ids.get(), ids.get(), 4, 3, -1};
   TrainingStep training({level, Precision::float32}, model.shape);
-  Reader reader({level, Precision::float32}, model.shape, model.network(model.weights), 3, 4, 2);
+  Reader reader({level, Precision::float32}, model.shape, model.network(model.weights), 3, 4, -1,
+                2);
   const auto train = [&] {
     restore(model);
     return step(training, model, batch, none, 0, 2).result.nats;

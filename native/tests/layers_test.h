@@ -16,6 +16,7 @@ struct LayerModel {
   int64_t rows;  // G * H
   Floats w_ih, w_hh, b_ih, b_hh, x, h, c, d_outputs, d_h, d_c;
   std::unique_ptr<int64_t[]> ids;
+  std::unique_ptr<bool[]> resets;  // for an odd T
 
   explicit LayerModel(LayerShape s) : shape(s), rows(cell_shape(s.cell).gates * s.H) {
     const float bound = 1 / sqrtf(s.H);
@@ -24,6 +25,7 @@ struct LayerModel {
     x = random(s.T * s.B * s.I, 1), d_outputs = random(s.T * s.B * s.H, 1);
     for (Floats* state : {&h, &c, &d_h, &d_c}) *state = random(s.B * s.H, 1);
     ids = random_ids<int64_t>(s.T * s.B, s.I);
+    if (s.T % 2) resets = random_ids<bool>(s.T * s.B, 2);
   }
 
   float* c_or_null(const Floats& part) const { return has_c(shape.cell) ? part.get() : nullptr; }
@@ -33,7 +35,7 @@ struct LayerModel {
 inline Outcome run_layer(const LayerModel& m, Backend backend, InputKind input, Pass pass, int threads) {
   const auto [cell, T, B, H, I] = m.shape;
   const bool tokens = input == InputKind::token_ids;
-  LayerCall call(backend, m.shape, input, pass, threads);
+  LayerCall call(backend, m.shape, input, pass, m.resets.get(), threads);
   Outcome found{};
   found.arrays.reserve(12);
   const auto add = [&](int64_t n) {

@@ -353,7 +353,7 @@ class PoisonedEngine(Engine):
     def __init__(self, where):
         self.where, self.calls = where, 0
 
-    def run(self, cell, weights, inputs, state):
+    def run(self, cell, weights, inputs, state, resets=None):
         outputs, state = ENGINES["textbook"].run(cell, weights, inputs, state)
         self.calls += 1
         if self.calls < 3:
