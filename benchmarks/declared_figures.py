@@ -20,7 +20,10 @@ BASELINES = ("ngram", "ppmd", "ppmd-restarted", "bzip2", "xz")
 
 def title(record: dict[str, Any], name: str) -> str:
     """Return what a baseline of a record is called within a sentence."""
-    return baseline_title(name, record["baselines"][name]).partition(", Kn")[0].replace(",", "")
+    about = record["baselines"][name]
+    if name == "ngram":
+        return f"{about['order']}-gram"
+    return baseline_title(name, about).replace(",", "")
 
 
 def lead(record: dict[str, Any], name: str) -> str:

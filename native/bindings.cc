@@ -1,7 +1,5 @@
-// The Python module rnnlab._native. nanobind checks that arrays are C-contiguous, on the CPU and of
-// the right type; the functions below check their shapes.
+// The Python module rnnlab._native.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -10,97 +8,15 @@
 
 #include <mutex>
 #include <numeric>
-#include <stdexcept>
 
+#include "checked_arrays.h"
 #include "layer_call.h"
 #include "reader.h"
 #include "training_step.h"
 
-namespace nb = nanobind;
 using namespace rnnlab;
 
 namespace {
-
-using Text = const std::string&;
-template <class T>
-using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
-using Floats = std::optional<Array<float>>;  // None: null
-using FloatList = std::vector<Floats>;
-using Ids = Array<const int64_t>;
-using Sizes = std::vector<int64_t>;
-
-std::string in_words(const Sizes& sizes) {  // as Python prints a shape
-  std::string text = "(";
-  for (int64_t size : sizes) text += (text == "(" ? "" : ", ") + std::to_string(size);
-  return text + (sizes.size() == 1 ? ",)" : ")");
-}
-
-template <class Array>
-Sizes sizes_of(const Array& array) {
-  return {array.shape_ptr(), array.shape_ptr() + array.ndim()};
-}
-
-[[noreturn]] void refuse(Text message) { throw std::invalid_argument(message); }
-
-// The array's data; raises ValueError if it has another shape.
-template <class T>
-T* checked(const char* name, const Array<T>& array, std::initializer_list<int64_t> sizes) {
-  bool good = array.ndim() == sizes.size();
-  for (size_t axis = 0; good && axis < sizes.size(); ++axis)
-    good = static_cast<int64_t>(array.shape(axis)) == sizes.begin()[axis];
-  if (!good)
-    refuse(name + (" must be " + in_words(sizes)) + ", not " + in_words(sizes_of(array)));
-  return array.data();
-}
-
-float* checked(const char* name, const Floats& array, std::initializer_list<int64_t> sizes) {
-  return array ? checked(name, *array, sizes) : nullptr;
-}
-
-int64_t size_of(const Floats& array, size_t axis) {
-  return array && array->ndim() > axis ? array->shape(axis) : 0;
-}
-
-Backend backend(Text isa, Text precision) {
-  if (precision != "float32" && precision != "bfloat16")
-    refuse("no kernels for precision " + precision);
-  for (const Kernels& kernels : available_kernels())
-    if (isa == kernels.isa)
-      return {&kernels, precision == "bfloat16" ? Precision::bfloat16 : Precision::float32};
-  refuse("no kernels for instruction set " + isa);
-}
-
-CellKind cell_kind(Text cell) {
-  if (cell == "rnn") return CellKind::rnn;
-  if (cell == "rnn-relu") return CellKind::rnn_relu;
-  if (cell == "gru") return CellKind::gru;
-  if (cell == "lstm") return CellKind::lstm;
-  refuse("no kernels for cell " + cell);
-}
-
-// weight_ih, weight_hh, bias_ih and bias_hh, from arrays[first] on.
-LayerArrays layer(const FloatList& arrays, size_t first, CellKind cell, int64_t H, int64_t I) {
-  const int64_t rows = cell_shape(cell).gates * H;
-  return {checked("weight_ih", arrays.at(first).value(), {rows, I}),
-          checked("weight_hh", arrays.at(first + 1).value(), {rows, H}),
-          checked("bias_ih", arrays.at(first + 2).value(), {rows}),
-          checked("bias_hh", arrays.at(first + 3).value(), {rows})};
-}
-
-// The parts h and c of the states of layers, or h only, one after the other.
-NetworkState states(const FloatList& arrays, CellKind cell, int64_t layers, int64_t B, int64_t H) {
-  const size_t parts = cell_shape(cell).has_c ? 2 : 1;
-  if (arrays.size() != layers * parts)
-    refuse("the state must have " + std::to_string(layers * parts) + " parts, not " +
-           std::to_string(arrays.size()));
-  NetworkState state;
-  for (size_t i = 0; i < arrays.size(); ++i) {
-    float* part = checked("each part of the state", arrays[i], {B, H});
-    (i % parts ? state.c : state.h).push_back(part);
-  }
-  if (parts == 1) state.c.resize(layers, nullptr);
-  return state;
-}
 
 // The parameters of a model, or their gradients: the embedding or None, four arrays per layer, the
 // output layer's weight and bias. Holds references to the arrays.
@@ -133,8 +49,9 @@ struct PyTrainingStep {
 
   std::pair<double, double> run(const PyNetwork& weights, const PyNetwork& gradients,
                                 const Ids& ids, const Ids& targets, int64_t start,
-                                const FloatList& state, std::tuple<float, float, float, float> dropouts,
-                                uint64_t seed, double clip_norm, int threads) {
+                                const FloatList& state,
+                                std::tuple<float, float, float, float> dropouts, uint64_t seed,
+                                double clip_norm, int threads) {
     if (!(weights.shape == shape && gradients.shape == shape))
       refuse("weights or gradients are not those of this training step");
     if (ids.ndim() != 2 || ids.size() == 0)
@@ -306,8 +223,8 @@ NB_MODULE(_native, m) {
   nb::class_<PyTrainingStep>(m, "TrainingStep")
       .def(nb::init<Text, Text, const PyNetwork&>(), arg("isa"), arg("precision"), arg("network"))
       .def("run", &PyTrainingStep::run, arg("weights"), arg("gradients"), arg("ids"),
-           arg("targets"), arg("start"), same("state"), arg("dropouts"), arg("seed"), arg("clip_norm"),
-           arg("threads"));
+           arg("targets"), arg("start"), same("state"), arg("dropouts"), arg("seed"),
+           arg("clip_norm"), arg("threads"));
   nb::class_<PyMixture>(m, "Mixture")
       .def(nb::init<std::vector<PyMixture::Order>, int64_t, const PyMixture::Doubles&>(),
            arg("orders"), arg("vocabulary"), arg("gate"));
@@ -325,7 +242,8 @@ NB_MODULE(_native, m) {
                     const PyLayerCall::Resets&, const FloatList&, const Floats&, const FloatList&,
                     bool, int>(),
            arg("isa"), arg("precision"), arg("cell"), same("weights"), same("inputs"),
-           same("resets").none(), same("state"), same("outputs"), same("last"), arg("keep"), arg("threads"))
+           same("resets").none(), same("state"), same("outputs"), same("last"), arg("keep"),
+           arg("threads"))
       .def("backward", &PyLayerCall::backward, same("d_outputs").none(), same("d_last"),
            same("d_weights"), same("dx").none(), same("d_state"));
 }

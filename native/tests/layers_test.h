@@ -32,7 +32,8 @@ struct LayerModel {
 };
 
 // A call and, if prepared for it, two backwards; the arrays that they write.
-inline Outcome run_layer(const LayerModel& m, Backend backend, InputKind input, Pass pass, int threads) {
+inline Outcome run_layer(const LayerModel& m, Backend backend, InputKind input, Pass pass,
+                         int threads) {
   const auto [cell, T, B, H, I] = m.shape;
   const bool tokens = input == InputKind::token_ids;
   LayerCall call(backend, m.shape, input, pass, m.resets.get(), threads);

@@ -38,9 +38,7 @@ class TextbookNGram:
             for i in places:
                 before[tuple(train[i : i + k])].add(train[i - 1] if i else START)
             counts = {gram: len(symbols) for gram, symbols in before.items()}
-            if (
-                start is not None
-            ):  # what nothing of its own sample precedes counts as often as it is
+            if start is not None:  # what begins a sample counts as often as it occurs
                 for gram, often in Counter(tuple(train[i : i + k]) for i in places).items():
                     before[gram] -= {START}
                     begins = (k > 1 and gram[0] == start) or not before[gram]

@@ -115,7 +115,7 @@ class Reader(Protocol):
 
 def zeroed(state: State, rows: Tensor) -> State:
     """Return a state, each part (B, H), with zeros in some rows (B,)."""
-    return tuple(part.masked_fill(rows[:, None], 0) for part in state)
+    return tuple(part.masked_fill(rows.to(part.device)[:, None], 0) for part in state)
 
 
 def check_not_empty(sizes: Sequence[int]) -> None:

@@ -26,6 +26,11 @@ def _network(cell: Cell, tensors: Sequence[Tensor | None]) -> Any:
     return kernels().Network(cell.name, arrays)
 
 
+def _start(network: Network) -> int:
+    """Return the id with which a sample begins, as the kernels take it: -1 for none."""
+    return -1 if network.start is None else network.start
+
+
 _mixtures: WeakKeyDictionary[Mixture, Any] = WeakKeyDictionary()
 
 
@@ -44,8 +49,7 @@ class NativeTrainingStep:
     """See `TrainingStep`. Dropout draws its seed from the network's generator."""
 
     def __init__(self, network: Network, precision: str) -> None:
-        self.network = network
-        self.start = -1 if network.start is None else network.start
+        self.network, self.start = network, _start(network)
         self.weights = self.gradients = _network(network.cell, network.parameters())
         self.addresses: list[int] = []
         self.step = kernels().TrainingStep(instruction_set(), precision, self.weights)
@@ -102,8 +106,7 @@ class NativeReader:
         joined = network.mixture and _joined(network.mixture, len(network.output_bias))
         self.reader = kernels().Reader(
             instruction_set(), precision, _network(network.cell, network.parameters()),
-            batch_size, num_steps, -1 if network.start is None else network.start,
-            torch.get_num_threads(), joined,
+            batch_size, num_steps, _start(network), torch.get_num_threads(), joined,
         )  # fmt: skip
 
     def reset(self) -> None:

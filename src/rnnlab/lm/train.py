@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rnnlab.config import TrainingSettings
 from rnnlab.console import counted
 from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
+from rnnlab.engines.engine import zeroed
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.epoch_loss import EpochLoss
@@ -204,7 +204,8 @@ class Trainer:
         if state is None or not self.batches.carries_state:
             state = self.model.zero_state(self.batches.batch_size)
         elif (fresh := self.batches.fresh_rows(self.batch)) is not None:
-            state = _zeroed(state, torch.from_numpy(fresh))
+            rows = torch.from_numpy(fresh)
+            state = tuple(zeroed(layer, rows) for layer in state)
         nats, norm, state = self.gradients(inputs, targets, state, self.settings.clip_norm)
         if not (math.isfinite(perplexity(nats)) and math.isfinite(norm)):
             raise self._divergence(nats, norm)
@@ -318,11 +319,3 @@ class Trainer:
             "evaluations_left_out": self.times.left_out,
             "seconds_per_evaluation": self.seconds_per_evaluation,
         }
-
-
-def _zeroed(state: ModelState, rows: Tensor) -> ModelState:
-    """Return a state (B, H) with zeros in some rows (B,)."""
-    return tuple(
-        tuple(part.masked_fill(rows.to(part.device)[:, None], 0) for part in layer)
-        for layer in state
-    )
