@@ -282,9 +282,9 @@ MEASUREMENTS = {
     ),
     "executors": Measurement(
         (
-            Command("python benchmarks/executors.py --only threads --tokens 500000", "--json"),
+            Command("python benchmarks/executors.py --only threads", "--json"),
             Command(
-                "python benchmarks/executors.py --only threads --engine builtin --tokens 200000",
+                "python benchmarks/executors.py --only threads --engine builtin --tokens 50000",
                 "--json",
             ),
             Command("python benchmarks/executors.py --only overhead", "--json"),

@@ -31,9 +31,10 @@ from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.store import Store
 from rnnlab.runs.environment import environment
 
-RUNS = 12
+SHORT_RUNS, LONG_RUNS = 12, 6
 SHORT = {"hidden_size": 16, "embedding_size": 4, "corpus_limit": 20_000, "num_epochs": 1}
-LONG = {"hidden_size": 256, "num_steps": 35}
+LONG = {"hidden_size": 256, "num_steps": 35, "corpus_limit": 50_000}
+"""Each run measures its baselines, too, so the text is short."""
 
 
 class Variant(NamedTuple):
@@ -47,14 +48,14 @@ class Variant(NamedTuple):
         return f"{self.executor}, {self.slots} at once, {counted(self.threads, 'thread')}"
 
 
-def measure(variant: Variant, base: Mapping[str, Any]) -> dict[str, float]:
+def measure(variant: Variant, base: Mapping[str, Any], runs: int) -> dict[str, float]:
     """Make an experiment in a separate process; returns its timings as `make_experiment`."""
-    arguments = [sys.executable, __file__, "--one", json.dumps([variant, base])]
+    arguments = [sys.executable, __file__, "--one", json.dumps([variant, base, runs])]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, float]:
+def make_experiment(variant: Variant, base: Mapping[str, Any], runs: int) -> dict[str, float]:
     """Make all runs and return timings in seconds.
 
     all: of all runs; first: until every slot has finished a run; each: for each run after that.
@@ -62,7 +63,7 @@ def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, floa
     began = time.perf_counter()
     content = {
         "question": "How long does it take?",
-        "seeds": RUNS,
+        "seeds": runs,
         "base": {"corpus": "python-reference", "sample_length": 0, **base},
         "variant": [{"name": "only"}],
     }
@@ -82,18 +83,18 @@ def make_experiment(variant: Variant, base: Mapping[str, Any]) -> dict[str, floa
             if event.kind == "finished":
                 ends.append(time.perf_counter() - began)
     first, last = ends[variant.slots - 1], ends[-1]
-    return {"all": last, "first": first, "each": (last - first) / (RUNS - variant.slots)}
+    return {"all": last, "first": first, "each": (last - first) / (runs - variant.slots)}
 
 
 def compare(
-    what: str, variants: list[Variant], base: Mapping[str, Any], rounds: int
+    what: str, variants: list[Variant], base: Mapping[str, Any], runs: int, rounds: int
 ) -> dict[str, Any]:
     """Measure the variants in turns; ratios are to the first variant."""
     seconds: dict[Variant, list[dict[str, float]]] = {variant: [] for variant in variants}
     for number in range(rounds):
         for variant in variants:
             report_progress(f"{what}: round {number + 1} of {rounds}: {variant}")
-            seconds[variant].append(measure(variant, base))
+            seconds[variant].append(measure(variant, base, runs))
     rows = []
     for variant, times in seconds.items():
         row: dict[str, Any] = {"variant": str(variant)}
@@ -105,7 +106,7 @@ def compare(
         for name, values in figures.items():
             row[name] = {"median": median(values), "range": [min(values), max(values)]}
         rows.append(row)
-    return {"what": what, "runs": RUNS, "settings": dict(base), "rows": rows}
+    return {"what": what, "runs": runs, "settings": dict(base), "rows": rows}
 
 
 def show(result: Mapping[str, Any]) -> None:
@@ -137,24 +138,24 @@ def main() -> None:
     cores = os.cpu_count() or 1
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each variant")
-    parser.add_argument("--tokens", type=int, default=1_000_000, help="of a long run")
+    parser.add_argument("--tokens", type=int, default=100_000, help="of a long run")
     parser.add_argument("--engine", default="native", help="of a long run")
     parser.add_argument("--only", choices=("overhead", "threads"), help="one of the two")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        variant, base = json.loads(args.one)
-        print(json.dumps(make_experiment(Variant(*variant), base)))
+        variant, base, runs = json.loads(args.one)
+        print(json.dumps(make_experiment(Variant(*variant), base, runs)))
         return
     results = []
     if args.only != "threads":
         variants = [Variant("local", cores, 1), Variant("ray", cores, 1)]
-        results.append(compare("overhead", variants, SHORT, args.rounds))
+        results.append(compare("overhead", variants, SHORT, SHORT_RUNS, args.rounds))
     if args.only != "overhead":
         variants = [Variant("local", 1, cores), Variant("local", cores, 1)]
         base = {**LONG, "engine": args.engine, "max_tokens": args.tokens}
-        results.append(compare("threads", variants, base, args.rounds))
+        results.append(compare("threads", variants, base, LONG_RUNS, args.rounds))
     machine = environment()
     if args.json:
         print(json.dumps({"results": results, "machine": machine}, indent=2))

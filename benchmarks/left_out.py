@@ -3,7 +3,9 @@
 n-grams: the LSTM reads the sum of the embedding of a character and those of the n-grams, n from 2
 to 5, that end with it; half of the vectors are dropped in training. frequent n-grams: those seen 20
 times and more. Muon: orthogonalised updates of the recurrent matrix (Jordan et al., Muon, 2024).
-average: the mean of the weights over the last 5% of training.
+average: the mean of the weights over the last 5% of training. residual: the network learns what the
+n-gram model leaves to be learned: 0.6 ln p of n-grams is added to its logits, of each eighth of the
+text by a model of the other seven.
 
 Each network is trained on 80% of a text and scored on the next 10%, alone and mixed with the n-gram
 model, whose gate is fitted as in `rnnlab.lm.ngram_joining`. The last 10% are not read.
@@ -16,7 +18,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from statistics import mean
 
 import numpy as np
@@ -49,6 +51,8 @@ class Idea:
     """Learning rate of Muon for the recurrent matrix; 0: AdamW."""
     averaged: float = 0.0
     """Share of the steps, at the end, over which weights are averaged."""
+    residual: float = 0.0
+    """Factor of ln p of n-grams that is added to the logits."""
 
 
 IDEAS = {
@@ -57,7 +61,10 @@ IDEAS = {
     "frequent n-grams": Idea(least=20),
     "Muon": Idea(muon_rate=0.1),
     "average": Idea(averaged=0.05),
+    "residual": Idea(residual=0.6),
 }
+PARTS = 8
+"""Of the training text; the n-grams of each are predicted from the others."""
 DROPPED = 0.5
 """Share of the vectors of n-grams in training."""
 
@@ -79,6 +86,19 @@ def ngram_numbers(text: Ids, trained: int, V: int, least: int) -> tuple[Ids, lis
             columns.append(np.where(known >= 0, place[known], 0))
             sizes.append(len(often) + 1)
     return np.stack(columns, 1), sizes
+
+
+def log_ngrams(text: Ids, V: int, idea: Idea) -> np.ndarray:
+    """Return what is added to the logits after each token, (N, V), or (N, 1) zeros."""
+    if not idea.residual:
+        return np.zeros((len(text), 1), np.float16)
+    borders = np.arange(PARTS + 1) * len(text) // PARTS
+    found = []
+    for begin, end in pairwise(borders):
+        table = NGramTable.count(np.concatenate([text[:begin], text[end:]]), V, ORDER)
+        parts = table.predict(text[begin:end, None])
+        found += [(idea.residual * np.log(q)).astype(np.float16) for q in parts]
+    return np.concatenate(found)
 
 
 State = dict[str, tuple[Tensor, Tensor]]
@@ -140,7 +160,15 @@ class Muon:
             part -= rate * orthogonalised(own)
 
 
-def train(network: Network, text: Ids, numbers: Ids, tokens: int, seed: int, idea: Idea) -> None:
+def train(
+    network: Network,
+    text: Ids,
+    numbers: Ids,
+    added: np.ndarray,
+    tokens: int,
+    seed: int,
+    idea: Idea,
+) -> None:
     """Train on consecutive parts, with the state carried; each epoch begins elsewhere."""
     recurrent = network.recurrent
     others = [p for p in network.parameters() if not (idea.muon_rate and p is recurrent)]
@@ -148,14 +176,15 @@ def train(network: Network, text: Ids, numbers: Ids, tokens: int, seed: int, ide
     muon = Muon(recurrent)
     steps, generator = tokens // (B * T), np.random.default_rng(seed)
     average = AveragedModel(network)
-    for step, batch in enumerate(islice(batches(text, numbers, generator), steps)):
-        x, extra, y, state = batch
+    for step, batch in enumerate(islice(batches(text, numbers, added, generator), steps)):
+        x, extra, more, y, state = batch
         left = 1 - step / steps
         optimizer.param_groups[0]["lr"] = RATE * left
         logits, after = network(x, extra, state.get("now"))
         state["now"] = (after[0].detach(), after[1].detach())
         network.zero_grad()
-        torch.autograd.backward(cross_entropy(logits.flatten(0, 1), y.flatten()))
+        loss = cross_entropy((logits + more.float()).flatten(0, 1), y.flatten())
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimizer.step()
         if idea.muon_rate:
@@ -167,17 +196,18 @@ def train(network: Network, text: Ids, numbers: Ids, tokens: int, seed: int, ide
 
 
 def batches(
-    text: Ids, numbers: Ids, generator: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor, State]]:
-    """Yield x, n-grams, y, and the dictionary that keeps this epoch's state, without end."""
+    text: Ids, numbers: Ids, added: np.ndarray, generator: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, State]]:
+    """Yield x, n-grams, what is added to the logits, y, and the dictionary that keeps this epoch's
+    state, without end."""
     while True:
         begin, state = int(generator.integers(T)), State()
         length = (len(text) - begin - 1) // B
         rows = begin + np.arange(B) * length
         for t in range(0, length - T + 1, T):
             at = rows + np.arange(t, t + T)[:, None]
-            x, extra, y = map(torch.from_numpy, (text[at], numbers[at], text[at + 1]))
-            yield x, extra, y, state
+            arrays = (text[at], numbers[at], added[at], text[at + 1])
+            yield *map(torch.from_numpy, arrays), state
 
 
 def log_probabilities(network: Network, text: Ids, numbers: Ids) -> np.ndarray:
@@ -186,6 +216,11 @@ def log_probabilities(network: Network, text: Ids, numbers: Ids) -> np.ndarray:
     with torch.inference_mode():
         x, extra = torch.from_numpy(text[:-1, None]), torch.from_numpy(numbers[:-1, None])
         return log_softmax(network(x, extra, None)[0])
+
+
+def joined(log_p: np.ndarray, log_q: np.ndarray, factor: float) -> np.ndarray:
+    """Return ln p (N, V) proportional to p q^factor."""
+    return log_softmax(torch.from_numpy(log_p + factor * log_q)[None])
 
 
 def nats(log_p: np.ndarray, targets: Ids) -> float:
@@ -203,16 +238,18 @@ def measure(idea: Idea, tokens: int, seed: int) -> tuple[float, float, float]:
     numbers, sizes = ngram_numbers(text, trained, V, idea.least or 1)
     torch.manual_seed(seed)
     network = Network(V, sizes if idea.least else [])
+    own = text[gate_size:trained]
+    added = log_ngrams(own, V, idea)
     began = time.perf_counter()
-    train(network, text[gate_size:trained], numbers[gate_size:trained], tokens, seed, idea)
+    train(network, own, numbers[gate_size:trained], added, tokens, seed, idea)
     seconds = time.perf_counter() - began
-    table = NGramTable.count(text[gate_size:trained], V, ORDER)
+    table = NGramTable.count(own, V, ORDER)
     parts = []
     for begin, end in ((0, gate_size), (trained, len(text))):
         span = text[begin:end]
         log_p = log_probabilities(network, span, numbers[begin:end])
         log_q = np.log(np.concatenate(list(table.predict(span[:-1, None]))))
-        parts.append((log_p, log_q, span[1:]))
+        parts.append((joined(log_p, log_q, idea.residual), log_q, span[1:]))
     gate = fit_gate(*parts[0])
     log_p, log_q, targets = parts[1]
     return nats(log_p, targets), nats(mixed(gate, log_p, log_q), targets), seconds

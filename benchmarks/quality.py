@@ -26,7 +26,7 @@ from typing import Any
 from quality_records import Record, Records, tell
 from quality_report import report, show_tuning
 from quality_scoring import target_nats
-from quality_training import CANDIDATES, SIZES, size_for, train
+from quality_training import CANDIDATES, SIZES, for_budget, train
 
 import rnnlab
 from rnnlab.bench.tasks import items_per_second
@@ -105,7 +105,7 @@ def measure_opponent(
 ) -> Record:
     """Train and score a network of torch; its size is that for the `nominal` seconds."""
     ids, test = dataset.splits["train"].all_ids, dataset.splits["test"]
-    size = size_for(name, nominal) if name in SIZES else None
+    size = for_budget(SIZES[name], nominal) if name in SIZES else None
     trained = train(name, ids, dataset.tokenizer.size, seconds, seed, size)
     contexts = {}
     for context in CONTEXTS:
@@ -224,7 +224,7 @@ def tune(args: argparse.Namespace, dataset: Dataset) -> None:
     speed = reference_speed(dataset)
     factor = args.reference_speed / speed if args.reference_speed else 1.0
     for seconds in args.seconds:
-        for size in CANDIDATES[args.tune]:
+        for size in for_budget(CANDIDATES[args.tune], seconds):
             record = {
                 "contender": args.tune, "seconds": seconds, "size": asdict(size),
                 "corpus": args.corpus, "speed": speed, "factor": factor,

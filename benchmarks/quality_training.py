@@ -7,10 +7,10 @@ some steps before the budget begins.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -50,22 +50,28 @@ SIZES: dict[str, dict[float, Size]] = {
 }
 """For budgets of at most so many seconds. `--tune` compares them with others on training text."""
 
-CANDIDATES: dict[str, list[Size]] = {
-    "transformer": [
-        Size(layers, width, steps, batch, rate)
-        for layers, width, steps, batch in (
-            (2, 64, 32, 8), (2, 64, 64, 8), (2, 96, 64, 8), (2, 128, 64, 8),
-            (3, 128, 64, 12), (4, 128, 64, 12), (4, 128, 128, 8), (6, 192, 128, 12),
-        )
-        for rate in (1e-3, 2e-3, 4e-3)
-    ],
-    "minGRU": [
-        Size(layers, width, 64, 16, rate)
-        for layers, width in ((1, 128), (1, 192), (1, 256), (2, 128), (2, 192), (3, 192))
-        for rate in (3e-3, 6e-3, 1.2e-2)
-    ],
+CANDIDATES: dict[str, dict[float, list[Size]]] = {
+    "transformer": {
+        100: [
+            Size(layers, width, 64, 8, rate)
+            for layers, width in ((2, 64), (2, 96), (2, 128), (3, 96))
+            for rate in (2e-3, 4e-3)
+        ],
+        math.inf: [Size(2, 96, 64, 8, 2e-3), Size(3, 128, 64, 8, 1e-3), Size(4, 128, 128, 8, 1e-3)],
+    },
+    "minGRU": {
+        100: [
+            Size(layers, width, 64, 16, rate)
+            for layers, width in ((1, 128), (1, 192), (2, 128))
+            for rate in (4e-3, 8e-3)
+        ],
+        math.inf: [Size(2, 128, 64, 16, 4e-3), Size(2, 192, 64, 16, 4e-3)],
+    },
 }  # fmt: skip
-"""What `--tune` tries."""
+"""What `--tune` tries for budgets of at most so many seconds."""
+
+
+Choice = TypeVar("Choice")
 
 
 class Learner(Protocol):
@@ -157,9 +163,9 @@ def detached(state: Any) -> Any:
     return state.detach() if isinstance(state, Tensor) else type(state)(map(detached, state))
 
 
-def size_for(name: str, seconds: float) -> Size:
-    """Return the size for a budget."""
-    return next(size for most, size in SIZES[name].items() if seconds <= most)
+def for_budget(choices: Mapping[float, Choice], seconds: float) -> Choice:
+    """Return what is chosen for a budget; the keys are the largest budgets of each."""
+    return next(choice for most, choice in choices.items() if seconds <= most)
 
 
 def make_learner(

@@ -22,6 +22,8 @@ Reader::Reader(Backend backend, NetworkShape shape, const NetworkArrays& weights
   scratch_ = arena_.take<float>(threads * blocks(V) * kLossRows * kBlock);
   logits_ = take_blocked(arena_, blocks(V), B);
   if (mixture_) contexts_.resize((T + 1) * B * mixture_->order());
+  if (mixture_) no_context_.resize(mixture_->order());
+  if (mixture_) mixture_->begin(no_context_.data());
   if (mixture_) mixed_.resize(threads * V);
   inputs_.resize(L);
   layers_.reserve(L);
@@ -77,8 +79,9 @@ void Reader::advance_contexts(int64_t begin, int64_t end, const Worker& worker) 
   for (int64_t t = begin; t < end; ++t)
     for (int64_t b = mine.begin; b < mine.end; ++b) {
       const int64_t row = t * B_ + b;
-      if (ids_[row] == start_) mixture_->begin(contexts(row));
-      mixture_->advance(contexts(row), ids_[row], contexts(row + B_));
+      // What is before a start still predicts it.
+      const int32_t* const before = ids_[row] == start_ ? no_context_.data() : contexts(row);
+      mixture_->advance(before, ids_[row], contexts(row + B_));
     }
 }
 

@@ -61,6 +61,7 @@ class Reader {
   uint8_t* resets_ = nullptr;  // for each of ids_, if there is a start
   std::shared_ptr<const Mixture> mixture_;  // or null
   std::vector<int32_t> contexts_;           // (T + 1, B, order), before each time step
+  std::vector<int32_t> no_context_;         // (order,) at the beginning of a text
   std::vector<double> mixed_;               // (threads, V) zeros
 };
 

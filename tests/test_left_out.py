@@ -9,7 +9,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from left_out import LENGTHS, Network, ngram_numbers, orthogonalised
+from left_out import IDEAS, LENGTHS, Network, joined, log_ngrams, ngram_numbers, orthogonalised
 
 
 def test_ngrams_are_numbered_by_what_they_are_if_seen_often_enough() -> None:
@@ -42,3 +42,24 @@ def test_without_ngrams_the_network_has_only_the_characters() -> None:
     x = torch.randint(3, (5, 2), generator=torch.Generator().manual_seed(0))
     network.eval()
     torch.testing.assert_close(network(x, numbers, None)[0], network(x, 0 * numbers, None)[0])
+
+
+def test_what_is_added_to_the_logits_is_predicted_from_other_parts() -> None:
+    text = np.random.default_rng(0).integers(0, 3, 800)
+    other = text.copy()
+    other[350:400] = 1  # the second half of the fourth of eight parts
+    found, changed = (
+        log_ngrams(each, 3, IDEAS["residual"]).astype(float) / IDEAS["residual"].residual
+        for each in (text, other)
+    )
+    np.testing.assert_allclose(np.exp(found).sum(1), 1, rtol=1e-2)
+    assert (found[300:350] == changed[300:350]).all()
+    assert (found[:300] != changed[:300]).mean() > 0.5
+    assert log_ngrams(text, 3, IDEAS["plain"]).shape == (800, 1)
+
+
+def test_probabilities_are_multiplied_and_made_to_sum_to_one() -> None:
+    p, q = np.random.default_rng(0).dirichlet(np.ones(5), (2, 7))
+    expected = p * q**0.6
+    found = joined(np.log(p), np.log(q), 0.6)
+    np.testing.assert_allclose(np.exp(found), expected / expected.sum(1, keepdims=True))

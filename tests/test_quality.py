@@ -29,7 +29,7 @@ from quality_opponents import (
 from quality_records import Records
 from quality_report import report
 from quality_scoring import sliding_windows, target_nats
-from quality_training import SIZES, detached, make_learner, size_for, stream, train
+from quality_training import SIZES, detached, for_budget, make_learner, stream, train
 
 V = 7
 SMALL = Size(layers=2, width=8, steps=8, batch=2, rate=0.01, heads=2)
@@ -188,7 +188,7 @@ def test_the_state_is_carried_within_an_epoch() -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_there_is_a_size_for_every_budget(name: str) -> None:
-    assert {size_for(name, s) for s in (1, 10, 30, 60, 180, 1e6)} <= set(SIZES[name].values())
+    assert {for_budget(SIZES[name], s) for s in (1, 10, 30, 60, 180, 1e6)} <= set(SIZES[name].values())
 
 
 # Records and report.

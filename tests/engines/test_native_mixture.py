@@ -50,6 +50,19 @@ def test_nats_are_those_of_the_reference(level, V, order, options, context) -> N
     assert found != pytest.approx(alone, rel=1e-2)
 
 
+@pytest.mark.parametrize("context", ["carried", "windows:20"])
+def test_nats_of_samples_are_those_of_the_reference(level, context) -> None:
+    """No n-gram reaches across a start, and the start itself is predicted from what is before."""
+    model, ids, start = build(28), text(28, 401, seed=3), 2
+    assert (ids == start).sum() > 5
+    table = NGramTable.count(text(28, 3000, seed=1), 28, 5, start)
+    mixture = NGramMixture(table, np.array([[0.6, 0.7], [0.05, -0.08]]))
+    model.start = start
+    exact = target_nats(model, Compute(TEXTBOOK), ids, context, mixture=mixture)
+    found = target_nats(model, Compute(NATIVE), ids, context, mixture=mixture)
+    assert found == pytest.approx(exact, rel=1e-4, abs=1e-4)
+
+
 @each_model
 def test_texts_are_those_of_the_reference(V, order, options) -> None:
     model, mixture = build(V, **options), made_up_mixture(V, order)
