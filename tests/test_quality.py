@@ -188,7 +188,9 @@ def test_the_state_is_carried_within_an_epoch() -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_there_is_a_size_for_every_budget(name: str) -> None:
-    assert {for_budget(SIZES[name], s) for s in (1, 10, 30, 60, 180, 1e6)} <= set(SIZES[name].values())
+    assert {for_budget(SIZES[name], s) for s in (1, 10, 30, 60, 180, 1e6)} <= set(
+        SIZES[name].values()
+    )
 
 
 # Records and report.
