@@ -36,16 +36,13 @@ TIMED_SECONDS = 0.6
 
 SIZES: dict[str, dict[float, Size]] = {
     "transformer": {
-        15: Size(layers=2, width=96, steps=64, batch=8, rate=4e-3),
-        45: Size(layers=2, width=128, steps=64, batch=8, rate=3e-3),
-        100: Size(layers=3, width=128, steps=64, batch=12, rate=2e-3),
-        math.inf: Size(layers=4, width=128, steps=128, batch=8, rate=2e-3),
+        15: Size(layers=2, width=64, steps=64, batch=8, rate=4e-3),
+        100: Size(layers=2, width=96, steps=64, batch=8, rate=2e-3),
+        math.inf: Size(layers=3, width=128, steps=64, batch=8, rate=1e-3),
     },
     "minGRU": {
-        15: Size(layers=1, width=192, steps=64, batch=16, rate=8e-3),
-        45: Size(layers=2, width=128, steps=64, batch=16, rate=8e-3),
-        100: Size(layers=2, width=192, steps=64, batch=16, rate=6e-3),
-        math.inf: Size(layers=3, width=192, steps=64, batch=16, rate=4e-3),
+        100: Size(layers=1, width=128, steps=64, batch=16, rate=4e-3),
+        math.inf: Size(layers=2, width=128, steps=64, batch=16, rate=4e-3),
     },
 }
 """For budgets of at most so many seconds. `--tune` compares them with others on training text."""
