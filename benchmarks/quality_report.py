@@ -200,9 +200,10 @@ def draw_lines(axes: "Axes", cells: Cells) -> dict[str, tuple[float, str]]:
         width = 2.4 if name == "rnnlab" else 1.4
         axes.plot(x, means, color=colour, linewidth=width, marker="o", markersize=3,
                   dashes=DASHES.get(name, (None, None)))  # fmt: skip
-        if all(found.half is not None for _, found in points):
-            low, high = zip(*(found.interval or (0, 0) for _, found in points), strict=True)
-            axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        bands = [(at, *found.interval) for at, found in points if found.interval]
+        if bands:
+            at, low, high = zip(*bands, strict=True)
+            axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
         ends[name] = means[-1], colour
     return ends
 

@@ -14,7 +14,8 @@ learned. It minimises
 
 where G0 is the network alone, a = 1 and b = 0. The sum is convex in G, because ln p is log-linear
 in it. More features (the length of the longest known context, its counts, both models' confidence)
-were tried and gained nothing.
+and shorter n-grams as further factors were tried. They gain up to 0.005 nats per character with a
+network that has seen little, and nothing with a good one.
 
 Sources: Klakow, Log-linear interpolation of language models, ICSLP 1998; for weights that depend on
 the context, Mahoney, Adaptive weighing of context models for lossless data compression,
