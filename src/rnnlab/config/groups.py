@@ -51,6 +51,11 @@ class DataSettings(SettingsGroup):
     data_dir: Annotated[str, OnePath] = Field(
         "", description="folder searched first for named corpora"
     )
+    unit: Literal["text", "lines"] = Field(
+        "text",
+        description="text: one running text; lines: each line is a sample, which knows nothing of "
+        "the others",
+    )
     errors: Literal["strict", "replace"] = Field(
         "strict", description="bytes that are not UTF-8: strict stops, replace reads them as U+FFFD"
     )
@@ -83,8 +88,14 @@ class DataSettings(SettingsGroup):
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
-        "or three whole numbers [characters]",
+        "or three whole numbers [characters; unit = lines: samples]",
     )
+    split_order: Literal["shuffled", "file"] = Field(
+        "shuffled",
+        description="samples: equal ones in one split and the order of the file without effect "
+        "(shuffled), or as they come in the file, held-out ones that came before left out (file)",
+    )
+    split_seed: int = Field(0, ge=0, description="samples: another one is another split")
     split_at: Literal["auto", "documents", "anywhere"] = Field(
         "auto",
         description="several texts: splits end between two of them (documents), anywhere, or auto: "
@@ -112,6 +123,8 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
+        if self.unit == "lines" and self.batching == "random":
+            raise ValueError("unit = 'lines' needs batching = 'sequential'")
         if self.document_state == "reset" and self.batching == "random":
             raise ValueError("document_state = 'reset' needs batching = 'sequential'")
         if self.max_vocabulary == 1:

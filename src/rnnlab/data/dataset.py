@@ -9,7 +9,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 import io
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,18 @@ import tokenizers
 
 from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
-from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches
+from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches, SampleBatches
 from rnnlab.data.copies import Copies, find_copies
-from rnnlab.data.corpus import open_corpus
+from rnnlab.data.corpus import Corpus, open_corpus
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
 from rnnlab.data.prepared_text import PreparedText
+from rnnlab.data.samples import (
+    SplitSamples,
+    prepared_samples,
+    split_samples,
+    start_of_samples,
+)
 from rnnlab.data.splits import SPLITS, Split
 from rnnlab.data.streaming_limits import (
     STREAMING_LIMITS,
@@ -34,7 +40,14 @@ from rnnlab.data.streaming_limits import (
 )
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
-from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
+from rnnlab.data.tokenizer import (
+    KINDS,
+    Tokenizer,
+    first_tokens,
+    text_rule,
+    tokenizer_from_json,
+    train_usable_tokenizer,
+)
 from rnnlab.errors import CorpusError
 
 FORMAT = 4
@@ -51,6 +64,13 @@ class Dataset:
     tokenizer: Tokenizer
     resets_state: bool = False
     """Whether the state starts at zero in each document."""
+    samples: SplitSamples | None = None
+    """If the text consists of samples."""
+
+    @property
+    def start(self) -> int | None:
+        """The id with which each sample begins, if the text consists of samples."""
+        return None if self.samples is None else start_of_samples(self.tokenizer)
 
     @property
     def held_out(self) -> list[str]:
@@ -76,6 +96,8 @@ class Dataset:
         left_out: tokens at its beginning that are not trained on.
         """
         ids = self.splits["train"].all_ids[left_out:]
+        if self.start is not None:
+            return SampleBatches(ids, settings.batch_size, settings.num_steps, self.start)
         if self.resets_state:
             starts = (at - left_out for at in self.state_resets("train"))
             documents = (0, *(at for at in starts if at > 0))
@@ -105,6 +127,8 @@ def load_dataset(
     the ids of a long text cannot be written to the cache.
     """
     corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
+    if settings.unit == "lines":
+        return _load_samples(corpus, settings, tokenizer, watch)
     text = PreparedText(corpus, settings, watch, type(tokenizer) if tokenizer else None)
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
@@ -120,6 +144,27 @@ def load_dataset(
         raise _too_short(splits["train"].characters)
     resets = settings.document_state == "reset"
     return Dataset(corpus.source, kept, tokenized.tokenizer, resets)
+
+
+def _load_samples(
+    corpus: Corpus, settings: DataSettings, tokenizer: Tokenizer | None, watch: ProgressCallback
+) -> Dataset:
+    kind = type(tokenizer) if tokenizer else KINDS[settings.tokenizer]
+    pieces = corpus.pieces(partial(watch, "reading"))
+    if limit := settings.corpus_limit:
+        pieces = first_tokens(pieces, kind, limit)
+    lines = prepared_samples("".join(pieces), text_rule(settings, kind))
+    samples = split_samples(lines, settings.split, settings.split_order, settings.split_seed)
+    texts = {name: samples.text(name) for name in SPLITS}
+    if tokenizer is None:
+        learned = texts.values() if settings.vocabulary == "text" else [texts["train"]]
+        tokenizer = train_usable_tokenizer(settings, learned)
+    splits = {}
+    for name, text in texts.items():
+        if text:
+            ids = tokenizer.encode(text)
+            splits[name] = Split(text, ids, ids, len(text), text)
+    return Dataset(corpus.source, splits, tokenizer, samples=samples)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from rnnlab.data.base_tokenizer import Tokenizer
+from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.splits import SPLITS
 from rnnlab.errors import CorpusError, UsageError
 
@@ -31,6 +33,16 @@ class SplitSamples:
         return as_text(self.splits[split])
 
 
+def start_of_samples(tokenizer: Tokenizer) -> int:
+    """Return the id of the separator; raises UsageError if it is not one token."""
+    ids = tokenizer.encode(SEPARATOR)
+    if len(ids) != 1 or ids[0] == tokenizer.unknown_id:
+        raise UsageError(
+            f"unit = 'lines' needs a tokenizer that knows the line break, not this {tokenizer!r}"
+        )
+    return int(ids[0])
+
+
 def as_text(samples: Iterable[str]) -> str:
     """Return samples as one text, which begins with the separator; "" for none."""
     text = SEPARATOR.join(samples)
@@ -40,6 +52,13 @@ def as_text(samples: Iterable[str]) -> str:
 def samples_of(text: str) -> list[str]:
     """Return the lines of a text that are not empty, without their line breaks."""
     lines = (line.removesuffix("\r") for line in text.split(SEPARATOR))
+    return [line for line in lines if line]
+
+
+def prepared_samples(text: str, rule: str) -> list[str]:
+    """Return the samples of a text, each under a text rule; those of which nothing is left are
+    left out."""
+    lines = (preprocess(line, rule) for line in samples_of(text))
     return [line for line in lines if line]
 
 

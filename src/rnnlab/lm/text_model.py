@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.samples import as_text, prepared_samples
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
@@ -174,7 +175,10 @@ class TextModel:
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
-        return text, self.tokenizer.encode(text), notices
+        ids = self.tokenizer.encode(text)
+        if self.model.start is not None:
+            ids = np.insert(ids, 0, self.model.start)
+        return text, ids, notices
 
     def score(
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
@@ -183,7 +187,13 @@ class TextModel:
 
         Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN.
         """
-        return self.score_prepared(preprocess(text, self.preprocessing), context, progress)
+        return self.score_prepared(self.prepared(text), context, progress)
+
+    def prepared(self, text: str) -> str:
+        """Return a text as the model reads it: under its text rule; samples one in each line."""
+        if self.model.start is None:
+            return preprocess(text, self.preprocessing)
+        return as_text(prepared_samples(text, self.preprocessing))
 
     def score_prepared(
         self,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from rnnlab.config import CONTEXTS, EARLIER, DataSettings
-from rnnlab.data.corpus import check_readable_again
+from rnnlab.data.corpus import check_readable_again, open_corpus
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
+from rnnlab.data.texts import Source
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
@@ -96,7 +97,7 @@ def evaluate(
             watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
-        source, text, characters = read_beginning(name, errors, model.preprocessing)
+        source, text, characters = _read(name, errors, model)
         notices += _truncation_notices(source.name, len(text), characters)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
@@ -105,6 +106,26 @@ def evaluate(
             learn_on=_training_ids(dataset) if dataset and dynamic else None, keep=records,
         )  # fmt: skip
     return records, notices
+
+
+def _read(name: str, errors: str, model: TextModel) -> tuple[Source, str, int]:
+    """Return the source of a text, the text as the model reads it, and its characters."""
+    if model.model.start is None:
+        return read_beginning(name, errors, model.preprocessing)
+    corpus = open_corpus([name], errors=errors)
+    text = model.prepared("".join(corpus.pieces()))
+    return corpus.source, text, len(text)
+
+
+def allowed_contexts(model: TextModel, contexts: Sequence[str]) -> Sequence[str]:
+    """Return the context rules that fit the model; raise UsageError if none does."""
+    if model.model.start is None:
+        return contexts
+    if contexts and "carried" not in contexts:
+        raise UsageError(
+            f"context {contexts[0]!r} would cut samples; for a model of samples it is 'carried'"
+        )
+    return [context for context in contexts if context == "carried"]
 
 
 def as_list(names: Names) -> list[str]:
@@ -186,6 +207,7 @@ def evaluate_texts(
     keep: the list that records are added to.
     """
     records: list[Evaluation] = [] if keep is None else keep
+    contexts = allowed_contexts(model, contexts)
     for split, text in texts.items():
         codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
@@ -283,4 +305,4 @@ def _training_ids(dataset: Dataset) -> Ids:
 def dataset_baselines(dataset: Dataset) -> Baselines:
     """Baselines that learn from the training split; the validation split chooses the n-gram."""
     validation = dataset.splits["validation"].text if "validation" in dataset.splits else ""
-    return Baselines(dataset.splits["train"].end, validation)
+    return Baselines(dataset.splits["train"].end, validation, dataset.samples is not None)

@@ -66,15 +66,16 @@ def prepare(
     if given is not None:
 
         def measure(settings: Settings) -> MachineSpeed:
-            return measure_speed(settings, _batches(settings, dataset), size, compute)
+            batches = _batches(settings, dataset)
+            return measure_speed(settings, batches, size, compute, dataset.start)
 
         automatic = choose_settings(settings, given, len(train), size, measure)
         settings = automatic.settings
     order, batches = settings.model.ngram_order, _batches(settings, dataset)
-    ngrams = CountedNGrams.count(train, size, order) if order else None
+    ngrams = CountedNGrams.count(train, size, order, dataset.start) if order else None
     settings = resolve(settings, dataset, compute)
     seed = settings.training.seed
-    model = LanguageModel(settings.model, size, seed).to(compute.device)
+    model = LanguageModel(settings.model, size, seed, dataset.start).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     rule = text_rule(settings.data, type(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
