@@ -1,4 +1,4 @@
-"""Every setting, defined once: name, type, default, range, unit, one line of help."""
+"""Every setting of training, defined once: name, type, default, range, unit, one line of help."""
 
 from typing import Annotated, Literal, Self
 
@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from rnnlab.config.validation import (
     OneOrMore,
-    OneOrMoreSizes,
     OnePath,
     SettingsGroup,
     format_value,
@@ -83,7 +82,10 @@ class DataSettings(SettingsGroup):
         1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
     )
     corpus_limit: int = Field(
-        0, ge=0, description="keep only the start of the text, 0: all [tokens; bpe: characters]"
+        0,
+        ge=0,
+        description="keep only the start of the text, 0: all [tokens; bpe: characters; unit = "
+        "lines: samples]",
     )
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
@@ -286,56 +288,3 @@ class MachineSettings(ComputeSettings):
     mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], OneOrMore] = Field(
         (), description="also show training live in tensorboard, mlflow or both"
     )
-
-
-class GenerationSettings(SettingsGroup):
-    """How text is generated."""
-
-    length: int = Field(200, ge=1, description="length of the text after each prefix [tokens]")
-    temperature: float = Field(
-        0.8, ge=0, description="divides the logits; 0: greedy, always the most likely token"
-    )
-    top_k: int = Field(0, ge=0, description="sample from the K most likely tokens, 0: from all")
-    top_p: float = Field(
-        1.0, gt=0, le=1, description="sample from the most likely tokens with this probability"
-    )
-    beam_width: int = Field(0, ge=0, le=1024, description="beam search: number of beams, 0: off")
-    seed: int = Field(0, ge=0, lt=2**63, description="the same seed gives the same text")
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        drawing = ("top_k", "top_p", "seed")
-        given = [n for n in ("temperature", *drawing) if getattr(self, n) != defaults[n]]
-        if self.beam_width and given:
-            raise ValueError(f"beam_width excludes {given[0]}: beam search does not sample")
-        if not self.temperature and (useless := [name for name in given if name in drawing]):
-            raise ValueError(
-                f"temperature = 0 excludes {useless[0]}: it always takes the most likely token"
-            )
-        return self
-
-
-class BenchSettings(SettingsGroup):
-    """What is measured: every combination of the settings below."""
-
-    cell: Annotated[tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...], OneOrMore] = Field(
-        ("lstm",), min_length=1, description="recurrent cells"
-    )
-    engine: Annotated[tuple[str, ...], OneOrMore] = Field(
-        (),
-        description="engines, or literal (the lab report's written-out LSTM); default: all that "
-        "run here; builtin is always measured as the reference",
-    )
-    precision: Annotated[tuple[Precision, ...], OneOrMore] = Field(
-        ("float32",), min_length=1, description="number formats"
-    )
-    hidden_size: OneOrMoreSizes = Field(
-        (256,), min_length=1, description="hidden units per layer, H"
-    )
-    batch_size: OneOrMoreSizes = Field((32,), min_length=1, description="sequences per batch, B")
-    num_steps: int = Field(35, ge=1, description="length of each sequence, T [tokens]")
-    rounds: int = Field(
-        7, ge=1, description="measurements of each variant, after one for warming up"
-    )
-    seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")

@@ -9,7 +9,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 import io
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,11 @@ from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
 from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches, SampleBatches
 from rnnlab.data.copies import Copies, find_copies
-from rnnlab.data.corpus import Corpus, open_corpus
+from rnnlab.data.corpus import open_corpus
 from rnnlab.data.named_corpora import cache_folder
-from rnnlab.data.pieces import BeginningAndEnd, PieceReader
-from rnnlab.data.prepared_text import PreparedText
-from rnnlab.data.samples import (
-    SplitSamples,
-    prepared_samples,
-    split_samples,
-    start_of_samples,
-)
+from rnnlab.data.prepared_samples import PreparedSamples
+from rnnlab.data.prepared_text import About, PreparedText, too_short
+from rnnlab.data.samples import SampleCounts, start_of_samples
 from rnnlab.data.splits import SPLITS, Split
 from rnnlab.data.streaming_limits import (
     STREAMING_LIMITS,
@@ -40,17 +35,11 @@ from rnnlab.data.streaming_limits import (
 )
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
-from rnnlab.data.tokenizer import (
-    KINDS,
-    Tokenizer,
-    first_tokens,
-    text_rule,
-    tokenizer_from_json,
-    train_usable_tokenizer,
-)
-from rnnlab.errors import CorpusError
+from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 
-FORMAT = 4
+Prepared = PreparedText | PreparedSamples
+
+FORMAT = 5
 """Must be raised by one whenever the same settings lead to other ids than before."""
 
 
@@ -64,7 +53,7 @@ class Dataset:
     tokenizer: Tokenizer
     resets_state: bool = False
     """Whether the state starts at zero in each document."""
-    samples: SplitSamples | None = None
+    samples: SampleCounts | None = None
     """If the text consists of samples."""
 
     @property
@@ -107,11 +96,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Tokenized:
-    """The ids of all splits, one split after the other, and what else is kept of the splits."""
+    """The ids of all splits, one split after the other, and what else is kept of the text."""
 
     ids: npt.NDArray[Any]  # (N,)
     tokenizer: Tokenizer
-    splits: dict[str, dict[str, Any]]
+    about: About
 
 
 def load_dataset(
@@ -127,44 +116,24 @@ def load_dataset(
     the ids of a long text cannot be written to the cache.
     """
     corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
-    if settings.unit == "lines":
-        return _load_samples(corpus, settings, tokenizer, watch)
-    text = PreparedText(corpus, settings, watch, type(tokenizer) if tokenizer else None)
+    kind = type(tokenizer) if tokenizer else None
+    prepared = PreparedText if settings.unit == "text" else PreparedSamples
+    text = prepared(corpus, settings, watch, kind)
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
     else:
         tokenized = _tokenized_in_memory(text, tokenizer)
     splits, start = {}, 0
-    for name, about in tokenized.splits.items():
+    for name, about in tokenized.about["splits"].items():
         ids = tokenized.ids[start : start + about["tokens"]]
         splits[name] = _split(ids, about, tokenized.tokenizer)
         start += about["tokens"]
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:
-        raise _too_short(splits["train"].characters)
-    resets = settings.document_state == "reset"
-    return Dataset(corpus.source, kept, tokenized.tokenizer, resets)
-
-
-def _load_samples(
-    corpus: Corpus, settings: DataSettings, tokenizer: Tokenizer | None, watch: ProgressCallback
-) -> Dataset:
-    kind = type(tokenizer) if tokenizer else KINDS[settings.tokenizer]
-    pieces = corpus.pieces(partial(watch, "reading"))
-    if limit := settings.corpus_limit:
-        pieces = first_tokens(pieces, kind, limit)
-    lines = prepared_samples("".join(pieces), text_rule(settings, kind))
-    samples = split_samples(lines, settings.split, settings.split_order, settings.split_seed)
-    texts = {name: samples.text(name) for name in SPLITS}
-    if tokenizer is None:
-        learned = texts.values() if settings.vocabulary == "text" else [texts["train"]]
-        tokenizer = train_usable_tokenizer(settings, learned)
-    splits = {}
-    for name, text in texts.items():
-        if text:
-            ids = tokenizer.encode(text)
-            splits[name] = Split(text, ids, ids, len(text), text)
-    return Dataset(corpus.source, splits, tokenizer, samples=samples)
+        raise too_short(splits["train"].characters)
+    resets, samples = settings.document_state == "reset", tokenized.about.get("samples")
+    counts = SampleCounts(**samples) if samples else None
+    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
@@ -176,19 +145,19 @@ def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -
     return Split(text, tokenizer.encode(text), ids, characters, about["end"], *documents)
 
 
-def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _Tokenized:
+def _tokenized_in_memory(text: Prepared, tokenizer: Tokenizer | None) -> _Tokenized:
     content = io.BytesIO()
     writer = TokenWriter(content, checksum=False)
-    tokenizer, splits = _tokenize(text, tokenizer, writer)
-    return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, splits)
+    tokenizer, about = text.tokenize(tokenizer, writer)
+    return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, about)
 
 
 def _tokenized_in_cache(
-    text: PreparedText, settings: DataSettings, tokenizer: Tokenizer | None, limits: StreamingLimits
+    text: Prepared, settings: DataSettings, tokenizer: Tokenizer | None, limits: StreamingLimits
 ) -> _Tokenized:
     def make(writer: TokenWriter) -> dict[str, Any]:
-        used, splits = _tokenize(text, tokenizer, writer, limits)
-        return {"tokenizer": used.to_json(), "splits": splits}
+        used, about = text.tokenize(tokenizer, writer, limits)
+        return {"tokenizer": used.to_json(), **about}
 
     folder = cache_folder() / "tokens"
     key = _key(text, settings, limits, None)
@@ -199,52 +168,11 @@ def _tokenized_in_cache(
             key = _key(text, settings, limits, tokenizer)
     entry = token_cache.find_or_make(folder, key, make)
     used = tokenizer or tokenizer_from_json(entry.content["tokenizer"])
-    return _Tokenized(entry.ids, used, entry.content["splits"])
-
-
-def _tokenize(
-    text: PreparedText,
-    tokenizer: Tokenizer | None,
-    writer: TokenWriter,
-    limits: StreamingLimits | None = None,
-) -> tuple[Tokenizer, dict[str, dict[str, Any]]]:
-    """Write the ids of all splits; return the tokenizer and what else is kept of each split.
-
-    limits: how much of the characters is kept; without it, all of them.
-    """
-    sizes = text.split_sizes()
-    tokenizer = tokenizer or text.train_tokenizer(sizes["train"])
-    writer.begin(tokenizer.size)
-    reader, splits, start = PieceReader(text.limited("tokenizing")), {}, 0
-    for name, size in sizes.items():
-        begins = [0, *(at - start for at in text.borders if 0 < at - start < size)]
-        start += size
-        kept, before = BeginningAndEnd(), writer.tokens
-        if limits:
-            last = limits.end_characters if name == "train" else 0
-            kept = BeginningAndEnd(limits.evaluated_characters, last)
-        documents = []
-        for begin, end in zip(begins, [*begins[1:], size], strict=True):
-            # No token reaches across a border: before it is white space, or behind it a space.
-            documents.append(writer.tokens - before)
-            for ids in tokenizer.encode_pieces(kept.passing(reader.take(end - begin))):
-                writer.write(ids)
-        splits[name] = {
-            "documents": documents[1:],
-            "cuts_document": size > 0 and start not in (*text.borders, text.characters),
-            "characters": size,
-            "tokens": writer.tokens - before,
-            "begin": kept.beginning(),
-            "end": kept.end(),
-        }
-    text.corpus.check_unchanged()  # the end of a file may not have been read
-    if writer.tokens == 0:  # an empty file cannot be mapped
-        raise _too_short(sizes["train"])
-    return tokenizer, splits
+    return _Tokenized(entry.ids, used, entry.content)
 
 
 def _key(
-    text: PreparedText, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
+    text: Prepared, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
 ) -> str:
     """A hash of everything that the ids, and what is stored along with them, depend on."""
     ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps", "document_state"}
@@ -263,10 +191,4 @@ def _key(
             "characters": [limits.evaluated_characters, limits.end_characters],
             "versions": [unicodedata.unidata_version, tokenizers.__version__, regex.__version__],
         }
-    )
-
-
-def _too_short(characters: int) -> CorpusError:
-    return CorpusError(
-        f"text too short: a training split of {characters} characters holds fewer than two tokens"
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.samples import as_text, prepared_samples
+from rnnlab.data.samples import as_text, samples_of
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError
 from rnnlab.lm import model_folder
@@ -193,7 +193,7 @@ class TextModel:
         """Return a text as the model reads it: under its text rule; samples one in each line."""
         if self.model.start is None:
             return preprocess(text, self.preprocessing)
-        return as_text(prepared_samples(text, self.preprocessing))
+        return as_text(samples_of([text], self.preprocessing))
 
     def score_prepared(
         self,

@@ -26,6 +26,8 @@ LEARNED_VOCABULARY = Need(
     lambda s: s.data.tokenizer != "byte",
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
+RUNNING_TEXT = Need(lambda s: s.data.unit == "text", "unit = 'text'", "unit")
+OF_SAMPLES = Need(lambda s: s.data.unit == "lines", "unit = 'lines'", "unit")
 SEVERAL_TEXTS = Need(lambda s: len(s.data.corpus) > 1, "a corpus of several texts", "corpus")
 SHARES = Need(lambda s: s.data.split[0] < 1, "a split by shares with something held out", "split")
 TEXT_BEYOND = Need(
@@ -66,15 +68,22 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "bpe_size": (Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),),
     "vocabulary": (LEARNED_VOCABULARY, TEXT_BEYOND),
-    "split_at": (SEVERAL_TEXTS, SHARES),
-    "document_state": (SEVERAL_TEXTS,),
+    "split_order": (OF_SAMPLES,),
+    "split_seed": (
+        OF_SAMPLES,
+        Need(
+            lambda s: s.data.split_order == "shuffled", "split_order = 'shuffled'", "split_order",
+        ),
+    ),
+    "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, SHARES),
+    "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
     "embedding_size": (
         Need(lambda s: s.model.input == "embedding", "input = 'embedding'", "input"),
     ),
     "init_std": (Need(lambda s: s.model.init == "normal", "init = 'normal'", "init"),),
     "beta1": (ADAM,),
     "beta2": (ADAM,),
-    "validation_context": (EVALUATIONS, VALIDATION),
+    "validation_context": (EVALUATIONS, VALIDATION, RUNNING_TEXT),
     "patience": (EVALUATIONS, VALIDATION),
     "sample_prefix": (EVALUATIONS, SAMPLES),
     "sample_length": (

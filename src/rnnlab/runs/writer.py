@@ -1,6 +1,7 @@
 """Keeps a run directory up to date while training goes on; `rnnlab.runs.run` says what is in it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rnnlab.config import CONTEXTS
@@ -199,6 +200,7 @@ class RunWriter:
             "data": {
                 "vocabulary": self.dataset.tokenizer.size,
                 "tokens": {name: len(part.all_ids) for name, part in self.dataset.splits.items()},
+                "samples": asdict(self.dataset.samples) if self.dataset.samples else None,
                 "copies": {name: found.to_dict() for name, found in self.dataset.copies.items()},
             },
             "evaluations": [record.to_dict() for record in records],

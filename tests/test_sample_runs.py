@@ -1,0 +1,159 @@
+"""Runs on samples through the command line: trained, resumed, evaluated, written, examined."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import TINY, Cli
+
+import rnnlab
+
+SYLLABLES = ["ka", "lo", "mi", "ra", "sen", "to", "vi"]
+FLAGS = [*TINY, "--unit", "lines", "--ngram-order", "3", "--num-evaluations", "3"]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sorted, some of them more than once."""
+    rng = random.Random(0)
+    lines = ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(1_500)]
+    file = tmp_path_factory.mktemp("samples") / "names.txt"
+    file.write_text("\n".join(sorted(lines)), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def run(cli: Cli, names: Path) -> tuple[Path, str]:
+    folder = names.parent / "run"
+    done = cli(
+        "train", "--corpus", str(names), *FLAGS, "--num-epochs", "2", "--run-dir", str(folder)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder, done.stdout
+
+
+def test_a_run_says_how_many_lines_it_has_and_scores_each_from_a_zero_state(
+    run: tuple[Path, str],
+) -> None:
+    folder, printed = run
+    (told,) = [line for line in printed.splitlines() if line.startswith("samples ")]
+    assert told.startswith("samples   lines: train 1,3")
+    assert told.endswith("repeat an earlier one, equal ones are in one split")
+    result = json.loads((folder / "result.json").read_text())
+    assert {record["context"] for record in result["evaluations"]} == {"carried"}
+    assert sum(result["data"]["samples"]["counts"].values()) == 1_500
+    assert rnnlab.load(folder).model.start is not None
+    # Syllables are soon known, so what is left is which of the seven comes, or the end.
+    (both, *_) = [r for r in result["evaluations"] if r["split"] == "test"]
+    assert both["bits_per_character"] < both["baselines"]["unigram"]["bits_per_character"] - 0.5
+
+
+def test_a_line_is_scored_alike_wherever_it_stands(run: tuple[Path, str]) -> None:
+    model = rnnlab.load(run[0])
+    one = model.score("kalomi").nats
+    for text in ("kalomi\nkalomi\n", "\n\nkalomi  \r\nkalomi"):
+        assert model.score(text).nats == pytest.approx(2 * one, rel=1e-5)
+
+
+def test_it_is_resumed_to_the_same_bits(cli: Cli, names: Path, run: tuple[Path, str]) -> None:
+    cut = names.parent / "cut"
+    flags = ["--num-epochs", "1", "--schedule", "constant", "--run-dir", str(cut)]
+    assert cli("train", "--corpus", str(names), *FLAGS, *flags).returncode == 0
+    assert cli("train", "--resume", str(cut), "--num-epochs", "2").returncode == 0
+    weights = "checkpoint/last/model.safetensors"
+    one, other = (rnnlab.load(folder, "last").model for folder in (cut, run[0]))
+    assert (cut / weights).is_file()
+    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        assert (mine == theirs).all()
+
+
+def test_evaluate_takes_only_the_rule_that_fits(cli: Cli, names: Path, run) -> None:
+    done = cli("evaluate", str(run[0]), "--text", str(names))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "carried" in done.stdout
+    assert "windows" not in done.stdout
+    refused = cli("evaluate", str(run[0]), "--context", "windows:5")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "rnnlab: error: context 'windows:5' would cut samples; for a model of samples it is "
+        "'carried'\n"
+    )
+
+
+def test_what_is_written_are_lines_like_those_read(cli: Cli, run: tuple[Path, str]) -> None:
+    done = cli("generate", str(run[0]), "--length", "400", "--seed", "1")
+    lines = done.stdout.split("\n")[1:-2]
+    assert len(lines) > 20
+    known = [line for line in lines if set(line) <= set("".join(SYLLABLES))]
+    assert len(known) == len(lines)
+    assert np.mean([len(line) for line in lines]) < 20
+
+
+def test_the_doctor_examines_it(cli: Cli, run: tuple[Path, str]) -> None:
+    done = cli("doctor", str(run[0]))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_moved_file_in_another_order_gives_the_same_figures(
+    cli: Cli, names: Path, run: tuple[Path, str]
+) -> None:
+    lines = names.read_text().split("\n")
+    shuffled = names.parent / "shuffled.txt"
+    shuffled.write_text("\n".join(random.Random(1).sample(lines, len(lines))))
+    folder = names.parent / "other"
+    flags = ["--num-epochs", "2", "--run-dir", str(folder)]
+    assert cli("train", "--corpus", str(shuffled), *FLAGS, *flags).returncode == 0
+    figures = [
+        [r["nats_per_token"] for r in json.loads((each / "result.json").read_text())["evaluations"]]
+        for each in (run[0], folder)
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_a_stream_of_lines_is_trained_on(
+    cli: Cli, names: Path, run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file too large for memory gives the run that a small one gives."""
+    from dataclasses import replace
+
+    from rnnlab.data import corpus, dataset
+    from rnnlab.data.streaming_limits import STREAMING_LIMITS
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    small = replace(STREAMING_LIMITS, from_bytes=1)
+    monkeypatch.setattr(dataset.load_dataset, "__defaults__", (None, small, dataset.no_progress))
+    folder = tmp_path / "run"
+    done = cli(
+        "train", "--corpus", str(names), *FLAGS, "--num-epochs", "2", "--run-dir", str(folder)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert corpus.open_corpus([str(names)], limits=small).is_long
+    one, other = (rnnlab.load(each, "last").model for each in (folder, run[0]))
+    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        assert (mine == theirs).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "flags", "code", "message"),
+    [
+        ("\n  \n\t\n", [], 1, "no training samples: the corpus has 0 lines with text"),
+        ("a\nb\nc\n", ["--split", "20", "5", "0"], 2,
+         "split asks for 25 samples; the corpus has 3"),
+        ("a\nb\n" * 99, ["--batching", "random"], 2,
+         "unit = 'lines' needs batching = 'sequential'"),
+        ("a\nb\n" * 99, ["--validation-context", "windows:9"], 2,
+         "train: validation_context = 'windows:9' has no effect with unit = 'lines'; it needs "
+         "unit = 'text'"),
+    ],
+)  # fmt: skip
+def test_bad_samples_are_one_clear_error(
+    cli: Cli, tmp_path: Path, content: str, flags: list[str], code: int, message: str
+) -> None:
+    file = tmp_path / "lines.txt"
+    file.write_text(content)
+    done = cli("train", "--corpus", str(file), *TINY, "--unit", "lines", *flags)
+    assert (done.returncode, done.stderr) == (code, f"rnnlab: error: {message}\n")
+    shutil.rmtree("runs", ignore_errors=True)
