@@ -136,6 +136,80 @@ def test_a_stream_of_lines_is_trained_on(
         assert (mine == theirs).all()
 
 
+def rows_of(done) -> list[dict]:
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_score_says_how_likely_each_line_is(cli: Cli, run: tuple[Path, str]) -> None:
+    lines = ["kalomi", "zzzz", "sen", "kalomi"]
+    rows = rows_of(cli("score", str(run[0]), input="\n".join(lines)))
+    assert [(row["line"], row["text"]) for row in rows] == list(enumerate(lines, start=1))
+    model = rnnlab.load(run[0])
+    for row, line in zip(rows, lines, strict=True):
+        assert row["nats"] == pytest.approx(sum(model.score([line]).nats), abs=1e-3) or "z" in line
+    assert rows[0] == rows[3] | {"line": 1}
+    strange = rows[1]
+    assert strange["unknown_share"] == 1
+    assert strange["bits_per_character"] > 2 * rows[0]["bits_per_character"]
+    assert (strange["quantile"], rows[0]["quantile"] < 1) == (1, True)
+
+
+def test_score_by_token_as_a_table_and_the_least_likely(
+    cli: Cli, run: tuple[Path, str], names: Path
+) -> None:
+    lines = "kalomi\nzz\nsen\n"
+    by_token = rows_of(cli("score", str(run[0]), "--per", "token", input=lines))
+    assert "".join(row["token"] for row in by_token) == lines
+    rows = rows_of(cli("score", str(run[0]), input=lines))
+    bits = [sum(r["bits"] for r in by_token if r["line"] == n) for n in (1, 3)]
+    expected = [row["nats"] / np.log(2) for row in rows]
+    assert bits == pytest.approx([expected[0], expected[2]], abs=1e-2)
+    worst = max((row for row in by_token if row["line"] == 1), key=lambda row: row["bits"])
+    assert (rows[0]["worst_at"], rows[0]["worst_bits"]) == (worst["at"], worst["bits"])
+    top = rows_of(cli("score", str(run[0]), "--top", "2", input=lines))
+    assert [row["text"] for row in top] == ["zz", *sorted(
+        ("kalomi", "sen"), key=lambda text: -next(
+            row["bits_per_character"] for row in rows if row["text"] == text)
+    )][:2]  # fmt: skip
+    above = rows_of(cli("score", str(run[0]), "--above", "0.999", input=lines))
+    assert [row["text"] for row in above] == ["zz"]
+    table = cli("score", str(run[0]), "--csv", input='ka,"lo\nmi\n').stdout.splitlines()
+    assert table[0].startswith("line,text,nats,bits_per_character,characters,unknown_share,quan")
+    assert table[1].startswith('1,"ka,""lo",')
+    assert len(table) == 3
+
+
+def test_score_of_files_and_against_other_lines(
+    cli: Cli, run: tuple[Path, str], names: Path
+) -> None:
+    files = [str(names), str(names)]
+    rows = rows_of(cli("score", str(run[0]), *files, "--reference", str(names)))
+    assert len(rows) == 3_000
+    assert {row["file"] for row in rows} == {str(names)}
+    quantiles = np.array([row["quantile"] for row in rows])
+    assert np.quantile(quantiles, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.02)
+    folder = run[0] / "checkpoint" / "last"
+    assert "quantile" not in rows_of(cli("score", str(folder), input="ka\n"))[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--top", "-1"], "--top must be 0 or above, not -1"),
+        (["--above", "1"], "--above must be at least 0 and below 1, not 1"),
+        (["--top", "3", "--per", "token"], "--top counts samples; it excludes --per token"),
+        (["--above", "0.5"], "--above needs to know how likely held-out samples are: give a run "
+         "that was trained with --unit lines, or --reference FILE"),
+    ],
+)  # fmt: skip
+def test_bad_flags_of_score_are_one_clear_error(
+    cli: Cli, run: tuple[Path, str], flags: list[str], message: str
+) -> None:
+    done = cli("score", str(run[0] / "checkpoint" / "last"), *flags, input="ka\n")
+    assert (done.returncode, done.stderr) == (2, f"rnnlab: error: {message}\n")
+
+
 @pytest.mark.parametrize(
     ("content", "flags", "code", "message"),
     [

@@ -106,6 +106,7 @@ def evaluate(
     split: Annotated[tuple[Split, ...], OPTIONAL] = (),
     context: tuple[str, ...] = CONTEXTS,
     errors: Literal["strict", "replace"] = "strict",
+    encoding: str = "utf-8",
     baselines: bool = True,
     dynamic: bool = False,
     checkpoint: Checkpoint = "best",
@@ -120,7 +121,8 @@ def evaluate(
         text: text files, named corpora or - for standard input; default: the model's held-out text
         split: parts of the model's own corpus, instead of --text
         context: what the model has read before a token: carried, or windows:N from a zero state
-        errors: bytes that are not UTF-8: strict stops, replace reads them as U+FFFD
+        errors: bytes that are not in the encoding: strict stops, replace reads them as U+FFFD
+        encoding: of the text files and standard input; auto: detect it
         baselines: also measure n-gram, xz and others; needs the model's training text
         dynamic: also measure the model while it learns on; needs the model's training text
         checkpoint: of a run directory: best on the validation split, or last
@@ -145,6 +147,7 @@ def evaluate(
                 baselines=baselines,
                 dynamic=dynamic,
                 errors=errors,
+                encoding=encoding,
                 checkpoint=checkpoint,
                 corpus=corpus,
                 watch=display.measuring,
@@ -155,6 +158,66 @@ def evaluate(
             write_evaluations(done, ["interrupted; measured until then:"], as_json=json)
         raise
     write_evaluations(records, notices, as_json=json)
+
+
+def score(
+    model: tyro.conf.Positional[Path],
+    machine: ComputeSettings,
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = ("-",),
+    per: Literal["sample", "token"] = "sample",
+    csv: bool = False,
+    top: int = 0,
+    above: float = 0.0,
+    reference: Text = "",
+    errors: Literal["strict", "replace"] = "strict",
+    encoding: str = "utf-8",
+    checkpoint: Checkpoint = "best",
+) -> None:
+    """Say how likely each line is: one JSON object a line.
+
+    Args:
+        model: run directory or model folder
+        files: text files with one sample a line; default: standard input, answered as it comes
+        per: a row for each sample, or for each of its tokens
+        csv: rows of CSV instead of JSON
+        top: only so many samples, the least likely first; 0: all, as they come
+        above: only samples less likely than this share of the held-out ones; 0: all
+        reference: file of samples to take instead of the held-out ones of the run
+        errors: bytes that are not in the encoding: strict stops, replace reads them as U+FFFD
+        encoding: of the text files and standard input; auto: detect it
+        checkpoint: of a run directory: best on the validation split, or last
+    """
+    from rnnlab.data.encodings import usable_encoding
+    from rnnlab.data.line_batches import line_batches
+    from rnnlab.display.scores import ScoreTable, write_scores
+    from rnnlab.runs.held_out_scores import quantiles_of_lines, stored_quantiles
+
+    check_score_flags(per, top, above)
+    encoding = usable_encoding(encoding)
+    scorer = rnnlab.load(model, checkpoint, **dict(machine)).scorer()
+    if reference:
+        quantiles = quantiles_of_lines(scorer, line_batches([reference], errors, encoding))
+    else:
+        quantiles = stored_quantiles(model)
+    if above and not quantiles:
+        raise UsageError(
+            "--above needs to know how likely held-out samples are: give a run that was trained "
+            "with --unit lines, or --reference FILE"
+        )
+    write_scores(
+        ScoreTable(scorer, quantiles), line_batches(files, errors, encoding), per=per, as_csv=csv, top=top,
+        above=above, with_files=len(files) > 1,
+    )  # fmt: skip
+
+
+def check_score_flags(per: str, top: int, above: float) -> None:
+    """Raise UsageError for values that mean nothing."""
+    if top < 0:
+        raise UsageError(f"--top must be 0 or above, not {top}")
+    if not 0 <= above < 1:
+        raise UsageError(f"--above must be at least 0 and below 1, not {above:g}")
+    if top and per == "token":
+        raise UsageError("--top counts samples; it excludes --per token")
 
 
 def doctor(
@@ -261,5 +324,7 @@ def bench(benchmark: BenchSettings, json: bool = False, plot: Text = "") -> None
         display.note(f"plot written to {plot}")
 
 
-ALL = (train, generate, evaluate, doctor, experiment, reproduce, report, corpora, engines, bench)
+ALL = (
+    train, generate, evaluate, score, doctor, experiment, reproduce, report, corpora, engines, bench,
+)  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}

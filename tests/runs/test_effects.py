@@ -35,6 +35,8 @@ SEVERAL = ("text.txt", "one.txt", "two.txt", "three.txt")
 
 GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "errors": ("replace", {"corpus": ("broken.txt",)}),
+    "encoding": ("cp1252", {"corpus": ("broken.txt",)}),
+    "column": ("text", {"corpus": ("table.csv",), "unit": "lines"}),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
     "preprocessing": ("letters", {}),
@@ -142,6 +144,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sign in {"one": "!", "two": "?", "three": ";"}.items():
         (folder / f"{name}.txt").write_text(second[:150].replace(".", sign), encoding="utf-8")
     (folder / "broken.txt").write_bytes((first[100:] + second).encode("latin-1"))
+    rows = "\n".join(f"{n},{line}" for n, line in enumerate(first.replace(",", "").split("\n")))
+    (folder / "table.csv").write_text(f"number,text\n{rows}", encoding="utf-8")
     return folder
 
 

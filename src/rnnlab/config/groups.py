@@ -1,5 +1,6 @@
 """Every setting of training, defined once: name, type, default, range, unit, one line of help."""
 
+import codecs
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -38,6 +39,23 @@ def check_context(value: str) -> str:
 Context = Annotated[str, AfterValidator(check_context)]
 
 
+def check_encoding(value: str) -> str:
+    """Check the name of an encoding and return the usual one for it; or `auto`."""
+    if value == "auto":
+        return value
+    try:
+        "".encode(value)  # refuses what codecs knows that are no encodings of text
+    except (LookupError, ValueError):
+        raise ValueError(
+            "an encoding is auto or a name that Python knows, such as utf-8, cp1252 or "
+            f"shift_jis, not {value!r}"
+        ) from None
+    return codecs.lookup(value).name
+
+
+Encoding = Annotated[str, AfterValidator(check_encoding)]
+
+
 class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
@@ -55,8 +73,18 @@ class DataSettings(SettingsGroup):
         description="text: one running text; lines: each line is a sample, which knows nothing of "
         "the others",
     )
+    column: str = Field(
+        "",
+        description="unit = lines: column of a table (.csv, .tsv, .jsonl) that has the samples; "
+        "none: each line is one",
+    )
+    encoding: Encoding = Field(
+        "utf-8", description="encoding of text files and standard input; auto: detect it"
+    )
     errors: Literal["strict", "replace"] = Field(
-        "strict", description="bytes that are not UTF-8: strict stops, replace reads them as U+FFFD"
+        "strict",
+        description="bytes that are not in the encoding: strict stops, replace reads them as "
+        "U+FFFD",
     )
     preprocessing: Literal["none", "lower", "letters"] = Field(
         "none",

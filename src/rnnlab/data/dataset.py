@@ -115,7 +115,9 @@ def load_dataset(
     minutes. Raises as `open_corpus` does, and CorpusError if the training split is too short or
     the ids of a long text cannot be written to the cache.
     """
-    corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
+    corpus = open_corpus(
+        settings.corpus, settings.data_dir, settings.errors, limits, settings.encoding
+    )
     kind = type(tokenizer) if tokenizer else None
     prepared = PreparedText if settings.unit == "text" else PreparedSamples
     text = prepared(corpus, settings, watch, kind)

@@ -19,18 +19,21 @@ from rnnlab.data.base_tokenizer import Ids
 from rnnlab.data.corpus import Corpus
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.prepared_text import About, SplitWriter
+from rnnlab.data.records import records_of
 from rnnlab.data.samples import (
     SEPARATOR,
     Assignment,
     SampleCounts,
     as_text,
     assign_samples,
+    prepared,
     sample_keys,
     samples_of,
     start_of_samples,
 )
 from rnnlab.data.splits import SPLITS
 from rnnlab.data.streaming_limits import ProgressCallback, StreamingLimits
+from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import KINDS, Tokenizer, text_rule, train_usable_tokenizer
 
@@ -68,9 +71,14 @@ class PreparedSamples:
         return assign_samples(keys, settings.split, settings.split_order, settings.split_seed)
 
     def _read(self, purpose: str) -> Iterator[str]:
-        pieces = self.corpus.pieces(partial(self._watch, purpose))
-        limit = self._settings.corpus_limit
-        return islice(samples_of(pieces, self._rule), limit or None)
+        texts = self.corpus.documents(partial(self._watch, purpose))
+        parts = map(self._samples_of, self.corpus.parts, texts)
+        return islice(chain.from_iterable(parts), self._settings.corpus_limit or None)
+
+    def _samples_of(self, source: Source, pieces: Iterable[str]) -> Iterator[str]:
+        if column := self._settings.column:
+            return prepared(records_of(source.name, pieces, column, source.origin), self._rule)
+        return samples_of(pieces, self._rule)
 
     def _counted(self, samples: Iterable[str]) -> Iterator[str]:
         for sample in samples:

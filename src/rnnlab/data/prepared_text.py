@@ -198,14 +198,18 @@ def too_short(characters: int) -> CorpusError:
 
 
 def read_beginning(
-    name: str, errors: str, rule: str, limits: StreamingLimits = STREAMING_LIMITS
+    name: str,
+    errors: str,
+    rule: str,
+    limits: StreamingLimits = STREAMING_LIMITS,
+    encoding: str = "utf-8",
 ) -> tuple[Source, str, int]:
     """Read a text and apply a text rule.
 
     Returns its source, the text (of a long one only the beginning, which is what is evaluated), and
     the number of characters of all of it. Raises as `open_corpus` does.
     """
-    corpus = open_corpus([name], errors=errors, limits=limits)
+    corpus = open_corpus([name], errors=errors, limits=limits, encoding=encoding)
     kept = BeginningAndEnd(limits.evaluated_characters) if corpus.is_long else BeginningAndEnd()
     characters = sum(map(len, kept.passing(preprocess_pieces(corpus.pieces(), rule))))
     return corpus.source, kept.beginning(), characters

@@ -35,7 +35,7 @@ def start_of_samples(tokenizer: Tokenizer) -> int:
     ids = tokenizer.encode(SEPARATOR)
     if len(ids) != 1 or ids[0] == tokenizer.unknown_id:
         raise UsageError(
-            f"unit = 'lines' needs a tokenizer that knows the line break, not this {tokenizer!r}"
+            f"samples end with a line break, and this {tokenizer!r} does not know it"
         )
     return int(ids[0])
 
@@ -47,11 +47,16 @@ def as_text(samples: Iterable[str]) -> str:
 
 
 def samples_of(pieces: Iterable[str], rule: str = "none") -> Iterator[str]:
-    """Yield the samples of a text in pieces, each under a text rule.
+    """Yield the samples of a text in pieces, each under a text rule; see `prepared`."""
+    return prepared(_lines(pieces), rule)
 
-    Raises CorpusError for a line that is too long.
+
+def prepared(samples: Iterable[str], rule: str) -> Iterator[str]:
+    """Yield samples under a text rule, without those of which nothing is left.
+
+    Raises CorpusError for one that is too long.
     """
-    for number, line in enumerate(_lines(pieces), start=1):
+    for number, line in enumerate(samples, start=1):
         if len(line) > LONGEST_SAMPLE:
             raise CorpusError(
                 f"line {number:,} has more than {LONGEST_SAMPLE:,} characters, which is too long "

@@ -1,6 +1,6 @@
 """A language model together with its text rule, its tokenizer and the way it is computed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -28,6 +28,7 @@ from rnnlab.lm.evaluate import (
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
 
@@ -180,14 +181,37 @@ class TextModel:
             ids = np.insert(ids, 0, self.model.start)
         return text, ids, notices
 
+    @overload
     def score(
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
-    ) -> Score:
+    ) -> Score: ...
+
+    @overload
+    def score(self, text: Iterable[str]) -> SampleScores: ...
+
+    def score(
+        self,
+        text: str | Iterable[str],
+        context: str = "carried",
+        progress: ShareCallback = unwatched,
+    ) -> Score | SampleScores:
         """Measure -ln p of a text under the model's text rule; see `lm.evaluate`.
 
-        Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN.
+        Of a list, or of any other strings one after another, such as a column of a table, each is
+        a sample of its own; see `lm.sample_scores`.
+
+        Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN;
+        for samples UsageError if one has a line break, or if the model does not know it.
         """
+        if not isinstance(text, str):
+            return self.scorer().score(list(text))
         return self.score_prepared(self.prepared(text), context, progress)
+
+    def scorer(self) -> SampleScorer:
+        """Return what scores samples with this model, many times."""
+        return SampleScorer(
+            self.model, self.mixture, self.tokenizer, self.preprocessing, self.compute
+        )
 
     def prepared(self, text: str) -> str:
         """Return a text as the model reads it: under its text rule; samples one in each line."""

@@ -26,6 +26,10 @@ LEARNED_VOCABULARY = Need(
     lambda s: s.data.tokenizer != "byte",
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
+FILES = Need(
+    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
+    "a text file or standard input", "corpus",
+)  # fmt: skip
 RUNNING_TEXT = Need(lambda s: s.data.unit == "text", "unit = 'text'", "unit")
 OF_SAMPLES = Need(lambda s: s.data.unit == "lines", "unit = 'lines'", "unit")
 SEVERAL_TEXTS = Need(lambda s: len(s.data.corpus) > 1, "a corpus of several texts", "corpus")
@@ -51,12 +55,9 @@ NEEDS: dict[str, tuple[Need, ...]] = {
             "a named corpus", "corpus",
         ),
     ),
-    "errors": (
-        Need(
-            lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
-            "a text file or standard input", "corpus",
-        ),
-    ),
+    "errors": (FILES,),
+    "encoding": (FILES,),
+    "column": (OF_SAMPLES,),
     "min_frequency": (
         Need(lambda s: s.data.tokenizer == "word", "tokenizer = 'word'", "tokenizer"),
     ),

@@ -11,6 +11,7 @@ import numpy as np
 from rnnlab.config import CONTEXTS, EARLIER, DataSettings
 from rnnlab.data.corpus import check_readable_again, open_corpus
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.encodings import usable_encoding
 from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.texts import Source
@@ -38,6 +39,7 @@ def evaluate(
     baselines: bool = True,
     dynamic: bool = False,
     errors: str = "strict",
+    encoding: str = "utf-8",
     checkpoint: str = "best",
     corpus: Names = (),
     watch: ProgressCallback = no_progress,
@@ -53,7 +55,8 @@ def evaluate(
     is not available, they are left out with a notice.
     dynamic: also measure the model while it learns on through the text, in records of their own;
     see `rnnlab.lm.dynamic_evaluation`. It needs the model's training split.
-    errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
+    errors: of `texts`, bytes that are not in the encoding: "strict" stops, "replace" reads them as
+    U+FFFD. encoding: of `texts`; "auto": detect it.
     corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.
     keep: a list that each record is added to as soon as it is measured, which Ctrl-C does not undo.
@@ -69,6 +72,9 @@ def evaluate(
         raise UsageError("give texts or splits of the model's own corpus, not both")
     if errors != "strict" and not texts:
         raise UsageError(f"errors = {errors!r} has no effect without texts to evaluate")
+    encoding = usable_encoding(encoding)
+    if encoding != "utf-8" and not texts:
+        raise UsageError(f"encoding = {encoding!r} has no effect without texts to evaluate")
     if not isinstance(model, TextModel):
         model = load_text_model(model, checkpoint)
     notices = model.checkpoint_notices(checkpoint)
@@ -97,7 +103,7 @@ def evaluate(
             watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
-        source, text, characters = _read(name, errors, model)
+        source, text, characters = _read(name, errors, encoding, model)
         notices += _truncation_notices(source.name, len(text), characters)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
@@ -108,11 +114,13 @@ def evaluate(
     return records, notices
 
 
-def _read(name: str, errors: str, model: TextModel) -> tuple[Source, str, int]:
+def _read(
+    name: str, errors: str, encoding: str, model: TextModel
+) -> tuple[Source, str, int]:
     """Return the source of a text, the text as the model reads it, and its characters."""
     if model.model.start is None:
-        return read_beginning(name, errors, model.preprocessing)
-    corpus = open_corpus([name], errors=errors)
+        return read_beginning(name, errors, model.preprocessing, encoding=encoding)
+    corpus = open_corpus([name], errors=errors, encoding=encoding)
     text = model.prepared("".join(corpus.pieces()))
     return corpus.source, text, len(text)
 

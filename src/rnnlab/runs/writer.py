@@ -21,6 +21,7 @@ from rnnlab.runs.curves import save_curves
 from rnnlab.runs.environment import environment
 from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.runs.files import ENVIRONMENT, RESULT, RUN_CONFIG, SAMPLES
+from rnnlab.runs.held_out_scores import QUANTILES, held_out_quantiles
 from rnnlab.runs.identity import identify
 from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.preparation import Prepared
@@ -44,6 +45,7 @@ class RunWriter:
         self.identity = identify(ready.settings, ready.dataset, environment())
         self._files: dict[str, str] = {}
         """SHA-256 of the files that belong to the result."""
+        self._quantiles: list[float] | None = None
         self.resumed_at: list[int] = []
         """Steps from which training was resumed."""
         self.bits_may_differ: list[str] = []
@@ -167,11 +169,19 @@ class RunWriter:
                 baselines=dataset_baselines(self.dataset),
                 watch=watch,
             )
+            self._quantiles = self._held_out_quantiles(model)
         self._write_result(records)
         save_curves(self.directory)
         # An evaluation that Ctrl-C cut off is left for a resume.
         self._write_result(records, complete=not self.trainer.evaluation_is_due)
         return model
+
+    def _held_out_quantiles(self, model: TextModel) -> list[float] | None:
+        """Return how likely the held-out samples are, if the text consists of samples."""
+        dataset = self.dataset
+        if dataset.samples is None or not dataset.held_out:
+            return None
+        return held_out_quantiles(model, dataset.splits[dataset.held_out[-1]].text)
 
     def diverged(self) -> str:
         """Write result.json for a run that diverged; say which checkpoint is left."""
@@ -204,6 +214,7 @@ class RunWriter:
                 "copies": {name: found.to_dict() for name, found in self.dataset.copies.items()},
             },
             "evaluations": [record.to_dict() for record in records],
+            **({QUANTILES: self._quantiles} if self._quantiles else {}),
             FILES: self._files,
         }
         write_json(self.directory / RESULT, result)
