@@ -136,6 +136,49 @@ def test_a_stream_of_lines_is_trained_on(
         assert (mine == theirs).all()
 
 
+def test_samples_are_counted_new_and_told(cli: Cli, run: tuple[Path, str], names: Path) -> None:
+    known = set(names.read_text().split("\n"))
+    done = cli("generate", str(run[0]), "--count", "200", "--seed", "1", "--temperature", "1")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 200
+    assert done.returncode == 0
+    (told,) = done.stderr.splitlines()
+    assert told.endswith("% of these samples are in the training text")
+    new = cli("generate", str(run[0]), "--count", "30", "--novel", "--unique", "--json")
+    assert (new.returncode, new.stderr) == (0, "")
+    rows = [json.loads(line) for line in new.stdout.splitlines()]
+    texts = [row["text"] for row in rows]
+    held_out = known - set(rnnlab_training_samples(run[0]))
+    assert len({*texts}) == 30
+    assert not {*texts} & (known - held_out)
+    model = rnnlab.load(run[0])
+    for row in rows[:5]:
+        assert row["nats"] == pytest.approx(model.score([row["text"]]).nats[0], abs=1e-3)
+
+
+def rnnlab_training_samples(run: Path) -> list[str]:
+    from rnnlab.runs.evaluation import training_data
+
+    return training_data(rnnlab.load(run)).splits["train"].text.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--count", "-1"], "--count must be 0 or above, not -1"),
+        (["--unique"], "--unique needs --count"),
+        (["--count", "2", "--prefix", "a", "b"], "--count takes one prefix, not 2"),
+        (["--count", "2", "--temperature", "0"],
+         "samples are drawn at random; they need a temperature above 0 and no beams"),
+    ],
+)  # fmt: skip
+def test_bad_flags_of_generate_are_one_clear_error(
+    cli: Cli, run: tuple[Path, str], flags: list[str], message: str
+) -> None:
+    done = cli("generate", str(run[0]), *flags)
+    assert (done.returncode, done.stderr) == (2, f"rnnlab: error: {message}\n")
+
+
 def rows_of(done) -> list[dict]:
     assert (done.returncode, done.stderr) == (0, "")
     return [json.loads(line) for line in done.stdout.splitlines()]

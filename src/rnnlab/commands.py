@@ -82,6 +82,10 @@ def generate(
     machine: ComputeSettings,
     prefix: Annotated[tuple[str, ...], OPTIONAL] = ("",),
     prefix_file: Text = "",
+    count: int = 0,
+    unique: bool = False,
+    novel: bool = False,
+    json: bool = False,
     checkpoint: Checkpoint = "best",
 ) -> None:
     """Generate text with a trained model.
@@ -90,12 +94,34 @@ def generate(
         model: run directory or model folder
         prefix: beginning of the text; several are continued as one batch
         prefix_file: file with one prefix per line, instead of --prefix
+        count: write so many samples instead, one a line, each up to its line break or --length
+        unique: with --count: no sample twice
+        novel: with --count: no sample that the training text has
+        json: with --count: a JSON object a line, with the sample's nats
         checkpoint: of a run directory: best on the validation split, or last
     """
     from rnnlab.display.output import read_prefixes, write_texts
+    from rnnlab.display.written_samples import print_samples
 
+    prefixes = read_prefixes(prefix, prefix_file)
+    check_count_flags(count, unique=unique, novel=novel, json=json, prefixes=len(prefixes))
     loaded = rnnlab.load(model, checkpoint, **dict(machine))
-    write_texts(loaded, read_prefixes(prefix, prefix_file), text, checkpoint)
+    if count:
+        print_samples(
+            loaded, count, text, prefix=prefixes[0], unique=unique, novel=novel, as_json=json
+        )
+    else:
+        write_texts(loaded, prefixes, text, checkpoint)
+
+
+def check_count_flags(count: int, *, prefixes: int, **flags: bool) -> None:
+    """Raise UsageError for flags that do not fit together."""
+    if count < 0:
+        raise UsageError(f"--count must be 0 or above, not {count}")
+    if count and prefixes > 1:
+        raise UsageError(f"--count takes one prefix, not {prefixes}")
+    if not count and (useless := [name for name, given in flags.items() if given]):
+        raise UsageError(f"--{useless[0]} needs --count")
 
 
 def evaluate(
