@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlab.data.records import records_of
+from rnnlab.data.records import is_table, records_of
 from rnnlab.errors import CorpusError, UsageError
 
 values = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=8)
@@ -17,7 +17,20 @@ tables = st.lists(st.tuples(values, values), max_size=20)
 
 def read(name: str, text: str, cut: int = 7, column: str = "name") -> list[str]:
     pieces = [text[i : i + cut] for i in range(0, len(text), cut)]
-    return list(records_of(name, pieces, column, f"file {name}"))
+    return [value for (value,) in records_of(name, pieces, [column], f"file {name}")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.csv", "b,name,a\n1,anna,2\n3,ben,4\n"),
+     ("a.jsonl", '{"name": "anna", "a": 2}\n{"a": 4, "name": "ben"}\n')],
+)  # fmt: skip
+def test_several_columns_in_the_order_that_is_asked_for(name: str, text: str) -> None:
+    assert list(records_of(name, [text], ["a", "name"], name)) == [["2", "anna"], ["4", "ben"]]
+    assert is_table(name)
+    assert not is_table("names.txt")
+    assert not is_table("csv")
+    assert is_table("x.TSV.gz")
 
 
 @given(rows=tables, cut=st.integers(1, 30))

@@ -37,6 +37,9 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "errors": ("replace", {"corpus": ("broken.txt",)}),
     "encoding": ("cp1252", {"corpus": ("broken.txt",)}),
     "column": ("text", {"corpus": ("table.csv",), "unit": "lines"}),
+    "label_column": (
+        "parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}
+    ),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
     "preprocessing": ("letters", {}),
@@ -144,8 +147,9 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sign in {"one": "!", "two": "?", "three": ";"}.items():
         (folder / f"{name}.txt").write_text(second[:150].replace(".", sign), encoding="utf-8")
     (folder / "broken.txt").write_bytes((first[100:] + second).encode("latin-1"))
-    rows = "\n".join(f"{n},{line}" for n, line in enumerate(first.replace(",", "").split("\n")))
-    (folder / "table.csv").write_text(f"number,text\n{rows}", encoding="utf-8")
+    lines = enumerate(first.replace(",", "").split("\n"))
+    rows = "\n".join(f"{'odd' if n % 2 else 'even'},{line}" for n, line in lines)
+    (folder / "table.csv").write_text(f"parity,text\n{rows}", encoding="utf-8")
     return folder
 
 

@@ -78,6 +78,11 @@ class DataSettings(SettingsGroup):
         description="unit = lines: column of a table (.csv, .tsv, .jsonl) that has the samples; "
         "none: each line is one",
     )
+    label_column: str = Field(
+        "",
+        description="column that has a label for each sample, which the model reads first; none: "
+        "samples have no labels",
+    )
     encoding: Encoding = Field(
         "utf-8", description="encoding of text files and standard input; auto: detect it"
     )

@@ -22,6 +22,7 @@ from rnnlab.data import token_cache
 from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches, SampleBatches
 from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpus
+from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.prepared_samples import PreparedSamples
 from rnnlab.data.prepared_text import About, PreparedText, too_short
@@ -118,7 +119,7 @@ def load_dataset(
     corpus = open_corpus(
         settings.corpus, settings.data_dir, settings.errors, limits, settings.encoding
     )
-    kind = type(tokenizer) if tokenizer else None
+    kind = inner_kind(tokenizer) if tokenizer else None
     prepared = PreparedText if settings.unit == "text" else PreparedSamples
     text = prepared(corpus, settings, watch, kind)
     if corpus.is_long:

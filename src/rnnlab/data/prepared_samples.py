@@ -17,18 +17,17 @@ import numpy as np
 from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids
 from rnnlab.data.corpus import Corpus
+from rnnlab.data.labelled_samples import Joined, count_labels, noting_labels, read_samples
+from rnnlab.data.labelled_tokenizer import LabelledTokenizer, without_labels
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.prepared_text import About, SplitWriter
-from rnnlab.data.records import records_of
 from rnnlab.data.samples import (
     SEPARATOR,
     Assignment,
     SampleCounts,
     as_text,
     assign_samples,
-    prepared,
     sample_keys,
-    samples_of,
     start_of_samples,
 )
 from rnnlab.data.splits import SPLITS
@@ -58,6 +57,8 @@ class PreparedSamples:
         self._rule = text_rule(settings, kind or KINDS[settings.tokenizer])
         self._kept = None if corpus.is_long else list(self._read("reading"))
         self._characters = 0
+        self._labels: dict[str, int] = {}
+        """How many training samples have each label; known after `assignment`."""
 
     @cached_property
     def assignment(self) -> Assignment:
@@ -67,8 +68,16 @@ class PreparedSamples:
         than there are.
         """
         settings = self._settings
-        keys = sample_keys(self._counted(self.samples("counting samples")))
-        return assign_samples(keys, settings.split, settings.split_order, settings.split_seed)
+        labels: list[str] = []
+        samples = self._counted(self.samples("counting samples"))
+        if settings.label_column:
+            samples = noting_labels(samples, labels)
+        keys = sample_keys(samples)
+        found = assign_samples(keys, settings.split, settings.split_order, settings.split_seed)
+        if settings.label_column:
+            in_training = found.splits == SPLITS.index("train")
+            self._labels = count_labels(labels, in_training, self.corpus.source.name)
+        return found
 
     def _read(self, purpose: str) -> Iterator[str]:
         texts = self.corpus.documents(partial(self._watch, purpose))
@@ -76,9 +85,7 @@ class PreparedSamples:
         return islice(chain.from_iterable(parts), self._settings.corpus_limit or None)
 
     def _samples_of(self, source: Source, pieces: Iterable[str]) -> Iterator[str]:
-        if column := self._settings.column:
-            return prepared(records_of(source.name, pieces, column, source.origin), self._rule)
-        return samples_of(pieces, self._rule)
+        return read_samples(source, pieces, self._settings, self._rule)
 
     def _counted(self, samples: Iterable[str]) -> Iterator[str]:
         for sample in samples:
@@ -92,11 +99,12 @@ class PreparedSamples:
     def pieces(self, split: str, purpose: str) -> Iterator[str]:
         """Read the samples of a split in their order, as pieces of one text."""
         members = self.assignment.members(split)
+        as_one_string = Joined(list(self._labels))
         if self._kept is not None:
-            yield as_text(self._kept[i] for i in members)
+            yield as_text(as_one_string(self._kept[i]) for i in members)
         elif len(members):
             yield SEPARATOR
-            samples = self._sorted(split, members, purpose)
+            samples = map(as_one_string, self._sorted(split, members, purpose))
             while part := list(islice(samples, LINES_PER_PIECE)):
                 yield SEPARATOR.join([*part, ""])
 
@@ -125,8 +133,11 @@ class PreparedSamples:
         """Learn the vocabulary from the training samples, or from all of them if so set."""
         purpose = "learning the vocabulary"
         known = SPLITS if self._settings.vocabulary == "text" else SPLITS[:1]
-        pieces = (self.pieces(split, purpose) for split in known)
-        return train_usable_tokenizer(self._settings, chain.from_iterable(pieces))
+        pieces = chain.from_iterable(self.pieces(split, purpose) for split in known)
+        if not self._labels:
+            return train_usable_tokenizer(self._settings, pieces)
+        inside = train_usable_tokenizer(self._settings, map(without_labels, pieces))
+        return LabelledTokenizer(inside, self._labels)
 
     def tokenize(
         self,

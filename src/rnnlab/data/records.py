@@ -1,34 +1,45 @@
-"""Samples in a column of a table: CSV and TSV with a head, or JSON objects line by line."""
+"""Samples in columns of a table: CSV and TSV with a head, or JSON objects line by line."""
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from rnnlab.errors import CorpusError, UsageError, suggest
 
-Read = Callable[[Iterable[str], str, str], Iterator[str]]
+Read = Callable[[Iterable[str], Sequence[str], str], Iterator[list[str]]]
 
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst", ".zip")
 
 
-def records_of(name: str, pieces: Iterable[str], column: str, origin: str) -> Iterator[str]:
-    """Yield a column of a table in pieces, with a space for each line break within a value.
+def records_of(
+    name: str, pieces: Iterable[str], columns: Sequence[str], origin: str
+) -> Iterator[list[str]]:
+    """Yield some columns of a table in pieces, with a space for each line break within a value.
 
     name: of the file, whose ending says what kind of table it is. origin: names it in errors.
 
     Raises UsageError for another ending, CorpusError for a table that is not sound or has no such
     column.
     """
-    endings = [end for end in PurePath(name).suffixes if end.lower() not in PACKED_SUFFIXES]
-    read = KINDS.get(endings[-1].lower()) if endings else None
+    read = KINDS.get(_ending(name))
     if read is None:
         raise UsageError(
-            f"column = {column!r} needs a table, {', '.join(KINDS)}, not {origin}"
+            f"column = {columns[0]!r} needs a table, {', '.join(KINDS)}, not {origin}"
         )
-    for value in read(_lines(pieces), column, origin):
-        yield " ".join(value.split("\n")) if "\n" in value else value
+    for values in read(_lines(pieces), columns, origin):
+        yield [value.replace("\n", " ") for value in values]
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name is read as a table."""
+    return _ending(name) in KINDS
+
+
+def _ending(name: str) -> str:
+    endings = [end.lower() for end in PurePath(name).suffixes]
+    return next((end for end in reversed(endings) if end not in PACKED_SUFFIXES), "")
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
@@ -41,11 +52,13 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-def _csv(lines: Iterable[str], column: str, origin: str, delimiter: str = ",") -> Iterator[str]:
+def _csv(
+    lines: Iterable[str], columns: Sequence[str], origin: str, delimiter: str = ","
+) -> Iterator[list[str]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         head = next(reader, [])
-        place = _place(head, column, origin)
+        places = [_place(head, column, origin) for column in columns]
         for row in reader:
             if not row:
                 continue
@@ -54,13 +67,13 @@ def _csv(lines: Iterable[str], column: str, origin: str, delimiter: str = ",") -
                     f"{origin}, line {reader.line_num:,}: {len(row)} columns, where the head has "
                     f"{len(head)}"
                 )
-            yield row[place].replace("\r\n", "\n")
+            yield [row[place].replace("\r\n", "\n") for place in places]
     except csv.Error as error:
         raise CorpusError(f"{origin}, line {reader.line_num:,}: {error}") from None
 
 
-def _tsv(lines: Iterable[str], column: str, origin: str) -> Iterator[str]:
-    return _csv(lines, column, origin, "\t")
+def _tsv(lines: Iterable[str], columns: Sequence[str], origin: str) -> Iterator[list[str]]:
+    return _csv(lines, columns, origin, "\t")
 
 
 def _place(head: list[str], column: str, origin: str) -> int:
@@ -75,7 +88,7 @@ def _no_column(column: str, known: Iterable[str], where: str) -> CorpusError:
     return CorpusError(f"{where} has no column {column!r}{suggest(column, names)} (it has {listed})")
 
 
-def _jsonl(lines: Iterable[str], column: str, origin: str) -> Iterator[str]:
+def _jsonl(lines: Iterable[str], columns: Sequence[str], origin: str) -> Iterator[list[str]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -86,12 +99,16 @@ def _jsonl(lines: Iterable[str], column: str, origin: str) -> Iterator[str]:
             raise CorpusError(f"{where}: not JSON: {error}") from None
         if not isinstance(record, dict):
             raise CorpusError(f"{where}: must be a JSON object")
-        if column not in record:
-            raise _no_column(column, record, where)
-        value = record[column]
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise CorpusError(f"{where}: {column!r} must be a string, not {json.dumps(value)[:50]}")
-        yield str(value)
+        yield [_value(record, column, where) for column in columns]
+
+
+def _value(record: dict[str, Any], column: str, where: str) -> str:
+    if column not in record:
+        raise _no_column(column, record, where)
+    value = record[column]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise CorpusError(f"{where}: {column!r} must be a string, not {json.dumps(value)[:50]}")
+    return str(value)
 
 
 KINDS: dict[str, Read] = {".csv": _csv, ".tsv": _tsv, ".jsonl": _jsonl, ".ndjson": _jsonl}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
+from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import as_text, samples_of
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
@@ -82,7 +83,7 @@ class TextModel:
         model, tokenizer, about = model_folder.load_model(folder)
         compute = Compute.choose(machine, model.settings.cell)
         data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
-        rule = text_rule(data, type(tokenizer))
+        rule = text_rule(data, inner_kind(tokenizer))
         mixture = model_folder.load_mixture(folder, about, tokenizer, model)
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
 

@@ -58,6 +58,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "errors": (FILES,),
     "encoding": (FILES,),
     "column": (OF_SAMPLES,),
+    "label_column": (OF_SAMPLES, Need(lambda s: bool(s.data.column), "column", "column")),
     "min_frequency": (
         Need(lambda s: s.data.tokenizer == "word", "tokenizer = 'word'", "tokenizer"),
     ),

@@ -10,6 +10,7 @@ from rnnlab.config import Settings
 from rnnlab.data.batches import Batches
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
@@ -77,7 +78,7 @@ def prepare(
     seed = settings.training.seed
     model = LanguageModel(settings.model, size, seed, dataset.start).to(compute.device)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
-    rule = text_rule(settings.data, type(dataset.tokenizer))
+    rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
     targets = len(dataset.splits["validation"].ids) - 1 if "validation" in dataset.splits else 0
     context = settings.training.validation_context
