@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from rnnlab.commands.flags import OPTIONAL
 from rnnlab.commands.laboratory import bench, corpora, doctor, engines, experiment, report, reproduce
-from rnnlab.commands.models import evaluate, generate, score
+from rnnlab.commands.models import classify, evaluate, generate, score
 from rnnlab.commands.training import train
 
 ALL = (
-    train, generate, evaluate, score, doctor, experiment, reproduce, report, corpora, engines, bench,
+    train, generate, evaluate, score, classify, doctor, experiment, reproduce, report, corpora,
+    engines, bench,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}
 

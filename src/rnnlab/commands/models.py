@@ -17,6 +17,7 @@ def generate(
     machine: ComputeSettings,
     prefix: Annotated[tuple[str, ...], OPTIONAL] = ("",),
     prefix_file: Text = "",
+    label: Text = "",
     count: int = 0,
     unique: bool = False,
     novel: bool = False,
@@ -29,6 +30,7 @@ def generate(
         model: run directory or model folder
         prefix: beginning of the text; several are continued as one batch
         prefix_file: file with one prefix per line, instead of --prefix
+        label: of what is written, for a model of labelled samples; default: the model chooses
         count: write so many samples instead, one a line, each up to its line break or --length
         unique: with --count: no sample twice
         novel: with --count: no sample that the training text has
@@ -43,10 +45,11 @@ def generate(
     loaded = rnnlab.load(model, checkpoint, **dict(machine))
     if count:
         print_samples(
-            loaded, count, text, prefix=prefixes[0], unique=unique, novel=novel, as_json=json
-        )
+            loaded, count, text, prefix=prefixes[0], label=label, unique=unique, novel=novel,
+            as_json=json,
+        )  # fmt: skip
     else:
-        write_texts(loaded, prefixes, text, checkpoint)
+        write_texts(loaded, prefixes, text, checkpoint, label)
 
 
 def check_count_flags(count: int, *, prefixes: int, **flags: bool) -> None:
@@ -179,3 +182,50 @@ def check_score_flags(per: str, top: int, above: float) -> None:
         raise UsageError(f"--above must be at least 0 and below 1, not {above:g}")
     if top and per == "token":
         raise UsageError("--top counts samples; it excludes --per token")
+
+
+def classify(
+    model: tyro.conf.Positional[Path],
+    machine: ComputeSettings,
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
+    errors: Literal["strict", "replace"] = "strict",
+    encoding: str = "utf-8",
+    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    checkpoint: Checkpoint = "best",
+    json: bool = False,
+) -> None:
+    """Say which label samples have, by Bayes' rule from a model of labelled samples.
+
+    Without files, say how often it is right on the held-out samples, and what it confuses.
+
+    Args:
+        model: run directory or model folder
+        files: text files with one sample a line, or - for standard input: a JSON object for each
+        errors: bytes that are not in the encoding: strict stops, replace reads them as U+FFFD
+        encoding: of the text files and standard input; auto: detect it
+        corpus: where the model's own corpus is now, if it has moved
+        checkpoint: of a run directory: best on the validation split, or last
+        json: without files: print one JSON object instead of tables
+    """
+    from rnnlab.data.encodings import usable_encoding
+    from rnnlab.data.line_batches import line_batches
+    from rnnlab.display.classification import write_classification, write_labels
+    from rnnlab.display.output import notice
+    from rnnlab.errors import RnnlabError
+    from rnnlab.runs.classification import calibrated_classifier, classify_held_out
+    from rnnlab.runs.evaluation import training_data
+
+    encoding = usable_encoding(encoding)
+    loaded = rnnlab.load(model, checkpoint, **dict(machine))
+    if not files:
+        write_classification(classify_held_out(loaded, training_data(loaded, corpus)), as_json=json)
+        return
+    try:
+        dataset = training_data(loaded, corpus)
+    except RnnlabError as error:
+        dataset = None
+        notice(f"probabilities are not calibrated, the training text is not available: {error}")
+    write_labels(
+        calibrated_classifier(loaded, dataset), line_batches(files, errors, encoding),
+        with_files=len(files) > 1,
+    )  # fmt: skip

@@ -94,8 +94,13 @@ class Joined:
         self._characters = {label: label_character(i) for i, label in enumerate(labels)}
 
     def __call__(self, sample: str) -> str:
-        """Return the string; without labels, the sample itself."""
+        """Return the string; without labels, the sample itself.
+
+        Raises CorpusError for another label.
+        """
         if not self._characters:
             return sample
         label, _, text = sample.partition(AFTER_LABEL)
+        if label not in self._characters:
+            raise CorpusError(f"label {label!r} is none of {', '.join(self._characters)}")
         return self._characters[label] + LABELS.sub(REPLACEMENT, text)

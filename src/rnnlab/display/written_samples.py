@@ -2,9 +2,11 @@
 
 import json
 import sys
+from typing import Any
 
 from rnnlab.config import GenerationSettings
 from rnnlab.console import counted, notice
+from rnnlab.data.labelled_tokenizer import FIRST_LABEL, LABELS, label_character, labels_of
 from rnnlab.data.samples import samples_of
 from rnnlab.errors import RnnlabError
 from rnnlab.lm.text_model import TextModel
@@ -20,6 +22,7 @@ def print_samples(
     settings: GenerationSettings,
     *,
     prefix: str = "",
+    label: str = "",
     unique: bool = False,
     novel: bool = False,
     as_json: bool = False,
@@ -36,14 +39,16 @@ def print_samples(
     scorer = model.scorer() if as_json else None
     printed = copies = 0
     for sample in write_samples(
-        model, count, settings, prefix=prefix, unique=unique, known=known if novel else ()
-    ):
+        model, count, settings, prefix=prefix, label=label, unique=unique,
+        known=known if novel else (),
+    ):  # fmt: skip
         printed += 1
-        copies += sample.text in known
-        line = sample.text
+        copies += sample.shown in known
+        line = sample.text if label else sample.shown
         if scorer:
-            nats = float(scorer.score([sample.text]).nats[0])
-            row = {
+            nats = float(scorer.score([labelled(model, sample.label, sample.text)]).nats[0])
+            row: dict[str, Any] = {"label": sample.label} if sample.label else {}
+            row |= {
                 "text": sample.text, "nats": round(nats, DIGITS), "seed": settings.seed,
                 "number": sample.number, "has_ended": sample.has_ended,
             }  # fmt: skip
@@ -63,4 +68,13 @@ def _training_samples(model: TextModel, *, is_needed: bool) -> set[str]:
         if is_needed:
             raise
         return set()
-    return set(samples_of([dataset.splits["train"].end]))
+    names = labels_of(model.tokenizer)
+    return {
+        LABELS.sub(lambda found: f"{names[ord(found[0]) - FIRST_LABEL]}\t", sample)
+        for sample in samples_of([dataset.splits["train"].end])
+    }
+
+
+def labelled(model: TextModel, label: str, text: str) -> str:
+    """Return a sample as one string with the character of its label, if it has one."""
+    return label_character(labels_of(model.tokenizer).index(label)) + text if label else text

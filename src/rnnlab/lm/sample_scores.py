@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnlab.data.labelled_tokenizer import LABELS, labels_of
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import SEPARATOR, start_of_samples
 from rnnlab.data.tokenizer import Ids, Tokenizer
@@ -98,8 +99,11 @@ class SampleScorer:
     def score(self, samples: Sequence[str]) -> SampleScores:
         """Score samples (N,) under the model's text rule.
 
-        Raises UsageError for one with a line break, DivergenceError if the model's output is NaN.
+        Raises UsageError for one with a line break, or without a label if the model has labels;
+        DivergenceError if the model's output is NaN.
         """
+        if labels_of(self.tokenizer) and not all(map(LABELS.match, samples)):
+            raise UsageError("the samples of this model have labels (rnnlab classify takes others)")
         prepared = [self.prepared(sample) for sample in samples]
         if odd := [i for i, sample in enumerate(prepared, 1) if SEPARATOR in sample]:
             raise UsageError(f"sample {odd[0]} has a line break; a sample is one line")
@@ -129,8 +133,9 @@ class SampleScorer:
         )
 
     def prepared(self, sample: str) -> str:
-        """Return a sample as the model reads it."""
-        return preprocess(sample.rstrip(), self.rule).rstrip()
+        """Return a sample as the model reads it, with the character of its label if it has one."""
+        label = sample[:1] if LABELS.match(sample) else ""
+        return label + preprocess(sample[len(label) :].rstrip(), self.rule).rstrip()
 
     def _with_unknown_tokens(self, ids: Ids, owner: Ids) -> Iterator[int]:
         if self.tokenizer.unknown_id is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import count as count_from
 
 from rnnlab.config import GenerationSettings
+from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError
 from rnnlab.lm.generate import generate_ids
@@ -21,12 +22,19 @@ MOST_TRIES = 20
 class WrittenSample:
     """A sample, and how it came about."""
 
+    label: str
+    """"" if the model's samples have none."""
     text: str
     """With its prefix, without its end."""
     number: int
     """From 0 up. Model, prefix, seed and number decide the text."""
     has_ended: bool
     """False: it was cut off after `length` tokens."""
+
+    @property
+    def shown(self) -> str:
+        """The label, a tab and the text, or the text alone."""
+        return f"{self.label}\t{self.text}" if self.label else self.text
 
 
 def write_samples(
@@ -35,13 +43,15 @@ def write_samples(
     settings: GenerationSettings,
     *,
     prefix: str = "",
+    label: str = "",
     stop: str = SEPARATOR,
     unique: bool = False,
     known: Collection[str] = (),
 ) -> Iterator[WrittenSample]:
     """Yield samples, each with the prefix, up to the first `stop` in what follows it.
 
-    unique: leave out those that were written before. known: leave out these.
+    label: of all of them; "": the model chooses one for each, if its samples have labels.
+    unique: leave out those that were written before. known: leave out these, as `shown`.
     At most MOST_TRIES samples are written for each that is asked for, so there may be fewer.
 
     Raises UsageError for a beam search or greedy choice, which would write the same again and
@@ -54,9 +64,9 @@ def write_samples(
         size = min(BATCH, count * MOST_TRIES - first) if unique or known else count - first
         if size <= 0:
             return
-        for sample in _batch(model, settings, prefix, stop, first, min(size, BATCH)):
-            is_wanted = sample.text not in left_out and not (unique and sample.text in written)
-            written.add(sample.text)
+        for sample in _batch(model, settings, (prefix, label, stop), first, min(size, BATCH)):
+            is_wanted = sample.shown not in left_out and not (unique and sample.shown in written)
+            written.add(sample.shown)
             if is_wanted:
                 yield sample
                 yielded += 1
@@ -65,9 +75,10 @@ def write_samples(
 
 
 def _batch(
-    model: TextModel, settings: GenerationSettings, prefix: str, stop: str, first: int, size: int
+    model: TextModel, settings: GenerationSettings, how: tuple[str, str, str], first: int, size: int
 ) -> Iterator[WrittenSample]:
-    text, ids, _ = model.read_prefix(prefix)
+    prefix, label, stop = how
+    text, ids, _ = model.read_prefix(prefix, label)
     texts, open_rows = [""] * size, set(range(size))
     decoders = [model.tokenizer.stream() for _ in range(size)]
     rows = generate_ids(
@@ -84,4 +95,8 @@ def _batch(
             break
     for row, more in enumerate(texts):
         own, end, _ = more.partition(stop)
-        yield WrittenSample(text + own, first + row, bool(end))
+        chosen, tab, rest = own.partition("\t")
+        if tab and not label and labels_of(model.tokenizer):
+            yield WrittenSample(chosen, rest, first + row, bool(end))
+        else:
+            yield WrittenSample(label, text + own, first + row, bool(end))

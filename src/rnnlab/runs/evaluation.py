@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.config import CONTEXTS, EARLIER, DataSettings
-from rnnlab.data.corpus import check_readable_again, open_corpus
+from rnnlab.config import CONTEXTS
+from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.encodings import usable_encoding
-from rnnlab.data.prepared_text import read_beginning
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
-from rnnlab.data.texts import Source
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
@@ -22,6 +20,7 @@ from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import Score, TextModel
 from rnnlab.runs.loading import load_text_model
+from rnnlab.runs.other_texts import allowed_contexts, data_settings, read_text
 
 MAX_LEARNED = 4_000_000
 """How many tokens of a long training text dynamic evaluation takes its statistics from."""
@@ -103,7 +102,7 @@ def evaluate(
             watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
-        source, text, characters = _read(name, errors, encoding, model)
+        source, text, characters = read_text(name, errors, encoding, model)
         notices += _truncation_notices(source.name, len(text), characters)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
@@ -112,28 +111,6 @@ def evaluate(
             learn_on=_training_ids(dataset) if dataset and dynamic else None, keep=records,
         )  # fmt: skip
     return records, notices
-
-
-def _read(
-    name: str, errors: str, encoding: str, model: TextModel
-) -> tuple[Source, str, int]:
-    """Return the source of a text, the text as the model reads it, and its characters."""
-    if model.model.start is None:
-        return read_beginning(name, errors, model.preprocessing, encoding=encoding)
-    corpus = open_corpus([name], errors=errors, encoding=encoding)
-    text = model.prepared("".join(corpus.pieces()))
-    return corpus.source, text, len(text)
-
-
-def allowed_contexts(model: TextModel, contexts: Sequence[str]) -> Sequence[str]:
-    """Return the context rules that fit the model; raise UsageError if none does."""
-    if model.model.start is None:
-        return contexts
-    if contexts and "carried" not in contexts:
-        raise UsageError(
-            f"context {contexts[0]!r} would cut samples; for a model of samples it is 'carried'"
-        )
-    return [context for context in contexts if context == "carried"]
 
 
 def as_list(names: Names) -> list[str]:
@@ -153,7 +130,7 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
             "the model does not say which text it was trained on: its config.json has no corpus in "
             "data, or no corpus_sha256"
         )
-    settings = DataSettings.from_dict({**EARLIER, **model.about["data"]})
+    settings = data_settings(model)
     if corpus:
         settings = settings.model_copy(update={"corpus": tuple(corpus)})
     else:
