@@ -274,3 +274,69 @@ def test_bad_samples_are_one_clear_error(
     done = cli("train", "--corpus", str(file), *TINY, "--unit", "lines", *flags)
     assert (done.returncode, done.stderr) == (code, f"rnnlab: error: {message}\n")
     shutil.rmtree("runs", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def labelled(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a table whose two labels have different syllables, one of them more often."""
+    folder = tmp_path_factory.mktemp("labels")
+    rng = random.Random(0)
+    rows = []
+    for _ in range(1_200):
+        label = rng.choice(["east", "east", "west"])
+        syllables = SYLLABLES[:4] if label == "east" else SYLLABLES[3:]
+        rows.append(f"{''.join(rng.choices(syllables, k=rng.randint(1, 3)))},{label}")
+    (folder / "table.csv").write_text("name,side\n" + "\n".join(rows))
+    done = cli(
+        "train", "--corpus", str(folder / "table.csv"), *FLAGS, "--column", "name",
+        "--label-column", "side", "--num-epochs", "4", "--run-dir", str(folder / "run"),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_the_four_ways_to_use_a_labelled_model(cli: Cli, labelled: Path) -> None:
+    run = str(labelled / "run")
+    # label in, text out
+    west = cli("generate", run, "--label", "west", "--count", "40", "--temperature", "0.7")
+    assert west.returncode == 0
+    own = set("".join(SYLLABLES[3:]))
+    assert np.mean([set(line) <= own for line in west.stdout.splitlines()]) > 0.8
+    # text in, label out
+    rows = rows_of(cli("classify", run, "-", input="kalomi\nsentovi\n"))
+    assert [row["label"] for row in rows] == ["east", "west"]
+    for row in rows:
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    # labels are the model's own choice, and are shown
+    free = cli("generate", run, "--count", "60", "--temperature", "1", "--json")
+    chosen = [json.loads(line)["label"] for line in free.stdout.splitlines()]
+    assert 0.5 < np.mean([label == "east" for label in chosen]) < 0.85
+
+
+def test_classify_says_how_often_it_is_right(cli: Cli, labelled: Path) -> None:
+    run = str(labelled / "run")
+    printed = cli("classify", run)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    for words in ("test split: ", "naive Bayes, ", "most frequent label", "east", "temperature "):
+        assert words in printed.stdout
+    figures = json.loads(cli("classify", run, "--json").stdout)
+    accuracy = figures["accuracy"]
+    assert accuracy["low"] < accuracy["share"] <= accuracy["high"]
+    assert accuracy["share"] > figures["baselines"]["most frequent label"]["accuracy"]["share"]
+    assert sum(map(sum, figures["confusion"])) == figures["samples"]
+    right = sum(row[i] for i, row in enumerate(figures["confusion"]))
+    assert right / figures["samples"] == pytest.approx(accuracy["share"])
+
+
+def test_evaluate_reads_another_table(cli: Cli, labelled: Path) -> None:
+    run, table = str(labelled / "run"), labelled / "table.csv"
+    done = cli("evaluate", run, "--text", str(table))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = labelled / "lines.txt"
+    lines.write_text("kalo\n")
+    refused = cli("evaluate", run, "--text", str(lines))
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"rnnlab: error: the samples of this model have labels; file {lines} is no table with a "
+        "column 'side'\n"
+    )

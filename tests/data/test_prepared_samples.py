@@ -9,7 +9,9 @@ import pytest
 from rnnlab.config import DataSettings
 from rnnlab.data import prepared_samples as module
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.streaming_limits import STREAMING_LIMITS
+from rnnlab.errors import CorpusError
 
 WORDS = ["anna", "ben", "cleo", "d\u00f6rte", "emil  ", "", "  fritz"]
 
@@ -67,3 +69,44 @@ def test_a_sorted_file_gives_the_same_splits(corpus: Path) -> None:
 
 def test_the_limit_counts_samples(corpus: Path) -> None:
     assert sum(load(corpus, False, corpus_limit=50).samples.counts.values()) == 50
+
+
+@pytest.fixture
+def table(corpus: Path) -> Path:
+    rng, file = np.random.default_rng(1), corpus.parent / "table.csv"
+    rows = [f"{rng.choice(['x', 'y y', 'z'])},{line}" for line in corpus.read_text("utf-8").split("\n")]
+    file.write_text("kind,name\n" + "\n".join(rows), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("tokenizer", ["char", "byte", "word", "bpe"])
+def test_labelled_samples_in_memory_and_streamed(table: Path, tokenizer: str) -> None:
+    how = {"column": "name", "label_column": "kind", "tokenizer": tokenizer}
+    short, long = load(table, False, **how), load(table, True, **how)
+    assert short.tokenizer.to_json() == long.tokenizer.to_json()
+    assert labels_of(short.tokenizer) == ["x", "y y", "z"]
+    assert short.samples
+    assert sum(short.tokenizer.to_json()["labels"].values()) == short.samples.counts["train"]
+    for name, own in short.splits.items():
+        assert (own.all_ids == long.splits[name].all_ids).all()
+        after = own.ids[np.flatnonzero(own.ids == short.start)[:-1] + 1]
+        assert (after >= short.tokenizer.size - 3).all()  # each sample begins with its label
+        assert ((own.ids >= short.tokenizer.size - 3).sum()) == short.samples.counts[name]
+    again = load_dataset(
+        DataSettings(corpus=(str(table),), unit="lines", **how), short.tokenizer
+    )
+    assert (again.splits["test"].ids == short.splits["test"].ids).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["x,a", ",b"], "file .*table.csv, record 2: the label is empty"),
+        (["x,a", "x,b"], "corpus '.*': all samples have the label 'x'; there is nothing to tell ap"),
+        (["x,a", "y,b"], "file .*table.csv has no column 'kin', did you mean 'kind'"),
+    ],
+)
+def test_bad_labels_are_one_clear_error(table: Path, rows: list[str], message: str) -> None:
+    table.write_text("kind,name\n" + "\n".join(rows))
+    with pytest.raises(CorpusError, match=message):
+        load(table, False, column="name", label_column="kin" if "kin'" in message else "kind")
