@@ -13,9 +13,9 @@ from rnnlab.data.decoding import decoded
 from rnnlab.data.encodings import detected, usable_encoding
 from rnnlab.errors import CorpusError, UsageError
 
-FRENCH = "Le gar\u00e7on a \u00e9t\u00e9 tr\u00e8s \u00e9tonn\u00e9 de voir la for\u00eat br\u00fbler.\n" * 40
-JAPANESE = "\u543e\u8f29\u306f\u732b\u3067\u3042\u308b\u3002\u540d\u524d\u306f\u307e\u3060\u7121\u3044\u3002\n" * 40
-RUSSIAN = "\u0412\u0441\u0435 \u0441\u0447\u0430\u0441\u0442\u043b\u0438\u0432\u044b\u0435 \u0441\u0435\u043c\u044c\u0438 \u043f\u043e\u0445\u043e\u0436\u0438 \u0434\u0440\u0443\u0433 \u043d\u0430 \u0434\u0440\u0443\u0433\u0430.\n" * 40
+FRENCH = "Le garçon a été très étonné de voir la forêt brûler.\n" * 40
+JAPANESE = "吾輩は猫である。名前はまだ無い。\n" * 40
+RUSSIAN = "Все счастливые семьи похожи друг на друга.\n" * 40
 TEXTS = [
     (FRENCH, "cp1252"), (JAPANESE, "shift_jis"), (JAPANESE, "euc_jp"), (RUSSIAN, "cp1251"),
     (RUSSIAN, "koi8_r"), (FRENCH, "utf-16"), (JAPANESE, "utf-32"), (RUSSIAN, "utf-8"),

@@ -46,7 +46,9 @@ def test_a_pipe_is_answered_line_by_line() -> None:
 def test_bad_input_is_one_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "broken.txt"
     file.write_bytes(b"fine\nbr\xffken\n")
-    with pytest.raises(CorpusError, match=r"^file .*broken.txt is not UTF-8 text: byte 0xff at off"):
+    with pytest.raises(
+        CorpusError, match=r"^file .*broken.txt is not UTF-8 text: byte 0xff at off"
+    ):
         list(line_batches([str(file)]))
     found = [line.text for batch in line_batches([str(file)], "replace") for line in batch]
     assert found == ["fine", "br\ufffdken"]

@@ -74,7 +74,9 @@ def test_the_limit_counts_samples(corpus: Path) -> None:
 @pytest.fixture
 def table(corpus: Path) -> Path:
     rng, file = np.random.default_rng(1), corpus.parent / "table.csv"
-    rows = [f"{rng.choice(['x', 'y y', 'z'])},{line}" for line in corpus.read_text("utf-8").split("\n")]
+    rows = [
+        f"{rng.choice(['x', 'y y', 'z'])},{line}" for line in corpus.read_text("utf-8").split("\n")
+    ]
     file.write_text("kind,name\n" + "\n".join(rows), encoding="utf-8")
     return file
 
@@ -92,9 +94,7 @@ def test_labelled_samples_in_memory_and_streamed(table: Path, tokenizer: str) ->
         after = own.ids[np.flatnonzero(own.ids == short.start)[:-1] + 1]
         assert (after >= short.tokenizer.size - 3).all()  # each sample begins with its label
         assert ((own.ids >= short.tokenizer.size - 3).sum()) == short.samples.counts[name]
-    again = load_dataset(
-        DataSettings(corpus=(str(table),), unit="lines", **how), short.tokenizer
-    )
+    again = load_dataset(DataSettings(corpus=(str(table),), unit="lines", **how), short.tokenizer)
     assert (again.splits["test"].ids == short.splits["test"].ids).all()
 
 
@@ -102,7 +102,10 @@ def test_labelled_samples_in_memory_and_streamed(table: Path, tokenizer: str) ->
     ("rows", "message"),
     [
         (["x,a", ",b"], "file .*table.csv, record 2: the label is empty"),
-        (["x,a", "x,b"], "corpus '.*': all samples have the label 'x'; there is nothing to tell ap"),
+        (
+            ["x,a", "x,b"],
+            "corpus '.*': all samples have the label 'x'; there is nothing to tell ap",
+        ),
         (["x,a", "y,b"], "file .*table.csv has no column 'kin', did you mean 'kind'"),
     ],
 )

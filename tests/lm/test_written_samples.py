@@ -71,5 +71,7 @@ def test_a_prefix_and_another_end(model):
 
 @pytest.mark.parametrize("change", [{"temperature": 0.0}, {"beam_width": 3, "temperature": 0.8}])
 def test_what_is_not_drawn_at_random_is_refused(model, change):
-    with pytest.raises(UsageError, match=r"^samples are drawn at random; they need a temperature ab"):
+    with pytest.raises(
+        UsageError, match=r"^samples are drawn at random; they need a temperature ab"
+    ):
         next(write_samples(model, 3, SETTINGS.model_copy(update=change)))

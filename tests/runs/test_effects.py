@@ -37,9 +37,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "errors": ("replace", {"corpus": ("broken.txt",)}),
     "encoding": ("cp1252", {"corpus": ("broken.txt",)}),
     "column": ("text", {"corpus": ("table.csv",), "unit": "lines"}),
-    "label_column": (
-        "parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}
-    ),
+    "label_column": ("parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
     "preprocessing": ("letters", {}),

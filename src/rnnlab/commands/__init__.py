@@ -6,7 +6,15 @@ Modules that need torch are imported inside the commands, so that help starts at
 from collections.abc import Callable
 
 from rnnlab.commands.flags import OPTIONAL
-from rnnlab.commands.laboratory import bench, corpora, doctor, engines, experiment, report, reproduce
+from rnnlab.commands.laboratory import (
+    bench,
+    corpora,
+    doctor,
+    engines,
+    experiment,
+    report,
+    reproduce,
+)
 from rnnlab.commands.models import classify, evaluate, generate, score
 from rnnlab.commands.training import train
 

@@ -169,8 +169,8 @@ def score(
             "with --unit lines, or --reference FILE"
         )
     write_scores(
-        ScoreTable(scorer, quantiles), line_batches(files, errors, encoding), per=per, as_csv=csv, top=top,
-        above=above, with_files=len(files) > 1,
+        ScoreTable(scorer, quantiles), line_batches(files, errors, encoding), per=per, as_csv=csv,
+        top=top, above=above, with_files=len(files) > 1,
     )  # fmt: skip
 
 

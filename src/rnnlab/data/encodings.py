@@ -27,9 +27,7 @@ def usable_encoding(name: str) -> str:
         raise UsageError(f"encoding: {error}") from None
 
 
-def detected(
-    content: Iterable[bytes], encoding: str, origin: str
-) -> tuple[str, Iterable[bytes]]:
+def detected(content: Iterable[bytes], encoding: str, origin: str) -> tuple[str, Iterable[bytes]]:
     """Return the encoding of a text, detected if `encoding` is "auto", and all of its bytes.
 
     Raises CorpusError if it cannot be told. origin: names the text in errors.

@@ -80,8 +80,7 @@ def count_labels(
         )
     if len(names) > MOST_LABELS:
         raise CorpusError(
-            f"corpus {corpus!r} has {len(names):,} different labels; there may be "
-            f"{MOST_LABELS:,}"
+            f"corpus {corpus!r} has {len(names):,} different labels; there may be {MOST_LABELS:,}"
         )
     counts = Counter(label for label, own in zip(labels, in_training, strict=True) if own)
     return {name: counts[name] for name in names}

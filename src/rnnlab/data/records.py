@@ -25,9 +25,7 @@ def records_of(
     """
     read = KINDS.get(_ending(name))
     if read is None:
-        raise UsageError(
-            f"column = {columns[0]!r} needs a table, {', '.join(KINDS)}, not {origin}"
-        )
+        raise UsageError(f"column = {columns[0]!r} needs a table, {', '.join(KINDS)}, not {origin}")
     for values in read(_lines(pieces), columns, origin):
         yield [value.replace("\n", " ") for value in values]
 
@@ -85,7 +83,9 @@ def _place(head: list[str], column: str, origin: str) -> int:
 def _no_column(column: str, known: Iterable[str], where: str) -> CorpusError:
     names = list(known)
     listed = ", ".join(map(repr, names)) or "none"
-    return CorpusError(f"{where} has no column {column!r}{suggest(column, names)} (it has {listed})")
+    return CorpusError(
+        f"{where} has no column {column!r}{suggest(column, names)} (it has {listed})"
+    )
 
 
 def _jsonl(lines: Iterable[str], columns: Sequence[str], origin: str) -> Iterator[list[str]]:

@@ -34,9 +34,7 @@ def start_of_samples(tokenizer: Tokenizer) -> int:
     """Return the id of the separator; raises UsageError if it is not one token."""
     ids = tokenizer.encode(SEPARATOR)
     if len(ids) != 1 or ids[0] == tokenizer.unknown_id:
-        raise UsageError(
-            f"samples end with a line break, and this {tokenizer!r} does not know it"
-        )
+        raise UsageError(f"samples end with a line break, and this {tokenizer!r} does not know it")
     return int(ids[0])
 
 

@@ -64,9 +64,7 @@ class TextFile(Source):
     """Size and time of change before the checksum was computed."""
 
     @classmethod
-    def open(
-        cls, name: str, errors: str, chunk_bytes: int, encoding: str = "utf-8"
-    ) -> "TextFile":
+    def open(cls, name: str, errors: str, chunk_bytes: int, encoding: str = "utf-8") -> "TextFile":
         """Compute the checksum of a file; raise CorpusError if it cannot be read."""
         file, digest = Path(name), hashlib.sha256()
         try:

@@ -1,4 +1,4 @@
-"""Packed files are unpacked while they are read: gzip, xz, bzip2, zstandard, and zip of one file."""
+"""Packed files are unpacked while they are read: gzip, xz, bzip2, zstandard, zip of one file."""
 
 import bz2
 import gzip

@@ -47,7 +47,11 @@ class ScoreTable:
             yield list(make(lines, scores, bits, among, chosen.tolist()))
 
     def _of_samples(
-        self, lines: Sequence[Line], scores: SampleScores, bits: Floats, among: Floats | None,
+        self,
+        lines: Sequence[Line],
+        scores: SampleScores,
+        bits: Floats,
+        among: Floats | None,
         chosen: Sequence[int],
     ) -> Iterator[tuple[float, Row]]:
         worst = scores.worst
@@ -69,7 +73,11 @@ class ScoreTable:
             yield float(bits[i]), row
 
     def _of_tokens(
-        self, lines: Sequence[Line], scores: SampleScores, bits: Floats, among: Floats | None,
+        self,
+        lines: Sequence[Line],
+        scores: SampleScores,
+        bits: Floats,
+        among: Floats | None,
         chosen: Sequence[int],
     ) -> Iterator[tuple[float, Row]]:
         for i in chosen:
@@ -78,13 +86,16 @@ class ScoreTable:
             begins = scores.token_places[own].tolist()
             figures = (scores.token_nats[own] / np.log(2)).tolist()
             for begin, end, figure in zip(begins, [*begins[1:], len(text)], figures, strict=True):
-                yield float(bits[i]), {
-                    "file": line.file,
-                    "line": line.number,
-                    "at": begin,
-                    "token": text[begin:end],
-                    "bits": round(figure, DIGITS),
-                }
+                yield (
+                    float(bits[i]),
+                    {
+                        "file": line.file,
+                        "line": line.number,
+                        "at": begin,
+                        "token": text[begin:end],
+                        "bits": round(figure, DIGITS),
+                    },
+                )
 
 
 def write_scores(

@@ -56,7 +56,9 @@ def print_samples(
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     if printed < count:
-        notice(f"only {counted(printed, 'sample')} of {count:,}: the model kept writing others again")
+        notice(
+            f"only {counted(printed, 'sample')} of {count:,}: the model kept writing others again"
+        )
     if known and not novel and printed:
         notice(f"{copies / printed:.0%} of these samples are in the training text")
 

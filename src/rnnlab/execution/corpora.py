@@ -27,7 +27,9 @@ def check_corpora(records: Records) -> None:
     for run in records.runs:
         data = planned[run.id]
         if not run.has_ended or all(is_text_file(_path(c, plan.origin)) for c in data.corpus):
-            wanted[data.corpus, data.data_dir, data.errors, data.encoding] = f"variant {run.variant!r}"
+            wanted[data.corpus, data.data_dir, data.errors, data.encoding] = (
+                f"variant {run.variant!r}"
+            )
     if plan.settings.search:
         data = plan.base.data
         wanted[data.corpus, data.data_dir, data.errors, data.encoding] = "base"

@@ -40,9 +40,9 @@ def generate_ids(
 
     All prefixes run as one batch. A row's entry is None while the row still reads its prefix, and
     after its last token. Row b draws from its own random stream, `first_stream` + b, so it does not
-    depend on the other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an n-gram model
-    that joins the network. Between tokens the caller's torch modes hold, and the model is left as
-    it was.
+    depend on the other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an
+    n-gram model that joins the network. Between tokens the caller's torch modes hold, and the model
+    is left as it was.
 
     Raises DivergenceError if the model's output is NaN or infinite.
     """
@@ -92,7 +92,9 @@ def _page(
         ids[: len(prefix), row] = prefix
         known[written, row] = False
         if settings.temperature:
-            uniforms[written, row] = draw_uniforms(settings.seed, first_stream + row, settings.length)
+            uniforms[written, row] = draw_uniforms(
+                settings.seed, first_stream + row, settings.length
+            )
     return ids, known, uniforms
 
 

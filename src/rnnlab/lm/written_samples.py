@@ -58,7 +58,9 @@ def write_samples(
     again; DivergenceError if the model's output is NaN or infinite.
     """
     if settings.beam_width or not settings.temperature:
-        raise UsageError("samples are drawn at random; they need a temperature above 0 and no beams")
+        raise UsageError(
+            "samples are drawn at random; they need a temperature above 0 and no beams"
+        )
     written, yielded, left_out = set[str](), 0, set(known)
     for first in count_from(0, BATCH):
         size = min(BATCH, count * MOST_TRIES - first) if unique or known else count - first

@@ -30,9 +30,7 @@ def held_out_quantiles(model: TextModel, text: str) -> list[float]:
     return quantiles_of(model.score(samples_of([text])).bits_per_character)
 
 
-def quantiles_of_lines(
-    scorer: SampleScorer, batches: Iterable[Sequence[Line]]
-) -> list[float]:
+def quantiles_of_lines(scorer: SampleScorer, batches: Iterable[Sequence[Line]]) -> list[float]:
     """Return the quantiles of the bits per character of lines."""
     found = [scorer.score([line.text for line in lines]).bits_per_character for lines in batches]
     return quantiles_of(np.concatenate(found))

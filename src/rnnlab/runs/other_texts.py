@@ -13,9 +13,7 @@ from rnnlab.errors import UsageError
 from rnnlab.lm.text_model import TextModel
 
 
-def read_text(
-    name: str, errors: str, encoding: str, model: TextModel
-) -> tuple[Source, str, int]:
+def read_text(name: str, errors: str, encoding: str, model: TextModel) -> tuple[Source, str, int]:
     """Return the source of a text, the text as the model reads it, and its characters."""
     if model.model.start is None:
         return read_beginning(name, errors, model.preprocessing, encoding=encoding)
