@@ -84,7 +84,7 @@ def decoded(
     has_nul = "a".encode(encoding) != b"a"  # such as UTF-16
     read, begun, empty = 0, False, True
     rest_of_content = iter(content)
-    first = _first_bytes(rest_of_content) if waits else next(rest_of_content, b"")
+    first = first_bytes(rest_of_content, HEAD_BYTES) if waits else next(rest_of_content, b"")
     head = first[:HEAD_BYTES]
     steps = chain([(first, False)], ((chunk, False) for chunk in rest_of_content), [(b"", True)])
     for chunk, is_end in steps:
@@ -115,12 +115,12 @@ def decoded(
         raise CorpusError(f"{origin} is empty; a corpus needs text")
 
 
-def _first_bytes(content: Iterator[bytes]) -> bytes:
-    """Take the first chunks, until they hold the mark of any known format."""
+def first_bytes(content: Iterator[bytes], size: int) -> bytes:
+    """Take the first chunks, until they have so many bytes."""
     first = b""
     for chunk in content:
         first += chunk
-        if len(first) >= HEAD_BYTES:
+        if len(first) >= size:
             break
     return first
 

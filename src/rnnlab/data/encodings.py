@@ -1,10 +1,11 @@
 """The encoding of a text that does not say it."""
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 
 from rnnlab.config.groups import check_encoding
+from rnnlab.data.decoding import first_bytes
 from rnnlab.errors import CorpusError, UsageError
 
 AUTO, DEFAULT = "auto", "utf-8"
@@ -35,22 +36,13 @@ def detected(content: Iterable[bytes], encoding: str, origin: str) -> tuple[str,
     if encoding != AUTO:
         return encoding, content
     rest = iter(content)
-    head = _head(rest)
+    head = first_bytes(rest, LOOKED_AT)
     return _detect(head, origin), chain([head], rest)
 
 
 def with_encoding(origin: str, encoding: str) -> str:
     """Return where a text came from, and in which encoding it was read if not in the usual one."""
     return origin if encoding == DEFAULT else f"{origin}, read as {encoding}"
-
-
-def _head(content: Iterator[bytes]) -> bytes:
-    head = b""
-    for chunk in content:
-        head += chunk
-        if len(head) >= LOOKED_AT:
-            break
-    return head
 
 
 def _detect(head: bytes, origin: str) -> str:
