@@ -72,6 +72,9 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "forget_bias": (1.0, {}),
     "ngram_order": (3, {}),
     "max_tokens": (40, {}),
+    "start_from": ("model", {}),
+    "extend_vocabulary": (True, {"start_from": "model"}),
+    "freeze": (("output",), {}),
     "optimizer": ("sgd", {}),
     "learning_rate": (0.01, {}),
     "momentum": (0.5, {"optimizer": "sgd"}),
@@ -146,6 +149,13 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.txt").write_text(second[:150].replace(".", sign), encoding="utf-8")
     (folder / "broken.txt").write_bytes((first[100:] + second).encode("latin-1"))
     lines = enumerate(first.replace(",", "").split("\n"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        rnnlab.train(
+            corpus="one.txt", run_dir="run", quiet=True, automatic=False, num_epochs=1,
+            split=(1.0, 0.0, 0.0), **{**SIZES, "num_evaluations": 0},
+        )  # fmt: skip
+        (folder / "run" / "checkpoint" / "last").rename(folder / "model")
     rows = "\n".join(f"{'odd' if n % 2 else 'even'},{line}" for n, line in lines)
     (folder / "table.csv").write_text(f"parity,text\n{rows}", encoding="utf-8")
     return folder
@@ -173,6 +183,8 @@ class Outcomes:
     def _run(self, given: Mapping[str, Any], *, files: bool) -> object:
         corpus = given.get("corpus", ("text.txt",))
         asked = dict(given) | {"corpus": [str(self.texts / name) for name in corpus]}
+        if "start_from" in asked:
+            asked["start_from"] = str(self.texts / asked["start_from"])
         settings = Settings.from_flat(BASE | asked)
         check_effects(settings, given)
         if files:

@@ -1,11 +1,12 @@
 """Every setting of training, defined once: name, type, default, range, unit, one line of help."""
 
-import codecs
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from rnnlab.config.validation import (
+    Context,
+    Encoding,
     OneOrMore,
     OnePath,
     SettingsGroup,
@@ -26,34 +27,6 @@ MAX_ORDER = 10
 
 CONTEXTS = ("carried", "windows:256")
 """The context rules of an evaluation if none are given."""
-
-
-def check_context(value: str) -> str:
-    """Check a context rule: `carried`, or `windows:N` with N at least 1."""
-    kind, _, size = value.partition(":")
-    if value == "carried" or (kind == "windows" and size.isdecimal() and int(size) > 0):
-        return value
-    raise ValueError(f"a context rule is 'carried' or 'windows:N' with N >= 1, not {value!r}")
-
-
-Context = Annotated[str, AfterValidator(check_context)]
-
-
-def check_encoding(value: str) -> str:
-    """Check the name of an encoding and return the usual one for it; or `auto`."""
-    if value == "auto":
-        return value
-    try:
-        "".encode(value)  # refuses what codecs knows that are no encodings of text
-    except (LookupError, ValueError):
-        raise ValueError(
-            "an encoding is auto or a name that Python knows, such as utf-8, cp1252 or "
-            f"shift_jis, not {value!r}"
-        ) from None
-    return codecs.lookup(value).name
-
-
-Encoding = Annotated[str, AfterValidator(check_encoding)]
 
 
 class DataSettings(SettingsGroup):
@@ -234,6 +207,19 @@ class TrainingSettings(SettingsGroup):
         ge=0,
         description="budget: wall time of training with its evaluations and saving, 0: no limit, "
         f"or {DEFAULT_SECONDS:g} if no budget is given [s]",
+    )
+    start_from: str = Field(
+        "",
+        description="run directory or model folder whose weights, sizes and vocabulary training "
+        "goes on with; none: random weights",
+    )
+    extend_vocabulary: bool = Field(
+        False,
+        description="start_from: new characters or words of the text get weights of their own, at "
+        "first the mean of the others",
+    )
+    freeze: Annotated[tuple[Literal["embedding", "recurrent", "output"], ...], OneOrMore] = Field(
+        (), description="parts whose weights stay as they are"
     )
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = Field(
         "adamw", description="update rule"

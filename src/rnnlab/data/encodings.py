@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterable
 from itertools import chain
 
-from rnnlab.config.groups import check_encoding
+from rnnlab.config.validation import check_encoding
 from rnnlab.data.decoding import first_bytes
 from rnnlab.errors import CorpusError, UsageError
 

@@ -165,6 +165,17 @@ def copies_notes(copies: Mapping[str, Copies]) -> list[str]:
     return notes
 
 
+def forgetting_note(start: Mapping[str, Any]) -> str:
+    """Say what has become of the model that training started from; "" if it is not known."""
+    if "bits_per_character_after" not in start:
+        return ""
+    before, after = (start[f"bits_per_character_{when}"] for when in ("before", "after"))
+    return (
+        f"on the held-out text of the model that it started from: {before:.3f} bits/character "
+        f"before, {after:.3f} now"
+    )
+
+
 def samples_words(samples: SampleCounts) -> str:
     """Say how many samples each split has, and how many of them are alike."""
     words = ", ".join(f"{name} {count:,}" for name, count in samples.counts.items() if count)

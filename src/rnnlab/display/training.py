@@ -8,6 +8,7 @@ from typing import Any, Self
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
 from rnnlab.display.evaluations import (
     copies_notes,
+    forgetting_note,
     mixture_notes,
     number,
     print_evaluations,
@@ -246,6 +247,8 @@ class TrainingDisplay(Watcher):
         print_evaluations(self.console, run.result["evaluations"])
         for note in mixture_notes(run.result["evaluations"]):
             self.console.tell("note", note)
+        if note := forgetting_note(run.result.get("start", {})):
+            self.console.tell("before", note)
         if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds
             self._tell_verdict()
         show(f"run directory: {self._directory}", markup=False)

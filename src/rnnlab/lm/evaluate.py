@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.config.groups import check_context
+from rnnlab.config.validation import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute

@@ -25,6 +25,7 @@ from rnnlab.runs.held_out_scores import QUANTILES, held_out_quantiles
 from rnnlab.runs.identity import identify
 from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.preparation import Prepared
+from rnnlab.runs.starting_model import ORIGIN, forgetting, origin_of
 from rnnlab.runs.state_saver import StateFacts, StateSaver, Tensors
 from rnnlab.runs.watcher import Line
 
@@ -46,6 +47,9 @@ class RunWriter:
         self._files: dict[str, str] = {}
         """SHA-256 of the files that belong to the result."""
         self._quantiles: list[float] | None = None
+        self._base = ready.base
+        start_from = ready.settings.training.start_from
+        self._origin = origin_of(start_from, ready.base) if ready.base else {}
         self.resumed_at: list[int] = []
         """Steps from which training was resumed."""
         self.bits_may_differ: list[str] = []
@@ -170,6 +174,8 @@ class RunWriter:
                 watch=watch,
             )
             self._quantiles = self._held_out_quantiles(model)
+            if self._base:
+                self._origin |= forgetting(self._base, model)
         self._write_result(records)
         save_curves(self.directory)
         # An evaluation that Ctrl-C cut off is left for a resume.
@@ -215,6 +221,7 @@ class RunWriter:
             },
             "evaluations": [record.to_dict() for record in records],
             **({QUANTILES: self._quantiles} if self._quantiles else {}),
+            **({ORIGIN: self._origin} if self._origin else {}),
             FILES: self._files,
         }
         write_json(self.directory / RESULT, result)
