@@ -208,7 +208,7 @@ class TrainingSettings(SettingsGroup):
         description="budget: wall time of training with its evaluations and saving, 0: no limit, "
         f"or {DEFAULT_SECONDS:g} if no budget is given [s]",
     )
-    start_from: str = Field(
+    start_from: Annotated[str, OnePath] = Field(
         "",
         description="run directory or model folder whose weights, sizes and vocabulary training "
         "goes on with; none: random weights",
