@@ -207,10 +207,10 @@ def classify(
         checkpoint: of a run directory: best on the validation split, or last
         json: without files: print one JSON object instead of tables
     """
+    from rnnlab.console import notice
     from rnnlab.data.encodings import usable_encoding
     from rnnlab.data.line_batches import line_batches
     from rnnlab.display.classification import write_classification, write_labels
-    from rnnlab.display.output import notice
     from rnnlab.errors import RnnlabError
     from rnnlab.runs.classification import calibrated_classifier, classify_held_out
     from rnnlab.runs.evaluation import training_data

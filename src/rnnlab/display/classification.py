@@ -27,11 +27,11 @@ def write_labels(
         ):
             ordered = in_order(row.tolist(), classifier.labels)
             label, p = next(iter(ordered.items()))
-            content = {"file": line.file} if with_files else {}
+            content: dict[str, object] = {"file": line.file} if with_files else {}
             content |= {
                 "line": line.number, "text": line.text, "label": label, "p": round(p, DIGITS),
                 "probabilities": {name: round(each, DIGITS) for name, each in ordered.items()},
-            }  # type: ignore[dict-item]  # fmt: skip
+            }  # fmt: skip
             sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
