@@ -40,6 +40,8 @@ from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 
 Prepared = PreparedText | PreparedSamples
 
+SIDE_BY_SIDE = "windows:256"
+
 FORMAT = 5
 """Must be raised by one whenever the same settings lead to other ids than before."""
 
@@ -66,6 +68,13 @@ class Dataset:
     def held_out(self) -> list[str]:
         """The splits that training never sees."""
         return [name for name in SPLITS[1:] if name in self.splits]
+
+    def read_as(self, context: str) -> str:
+        """Return the context rule whose cost an evaluation under a rule has.
+
+        Samples are read side by side, as windows are.
+        """
+        return context if self.samples is None else SIDE_BY_SIDE
 
     def state_resets(self, split: str) -> tuple[int, ...]:
         """Return the tokens of a split before which the state is reset, after the first."""

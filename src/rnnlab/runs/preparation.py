@@ -98,7 +98,7 @@ def prepare(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
         evaluation_cost=evaluation_cost(
-            targets, context, settings.data.batch_size, model.recurrent_share
+            targets, dataset.read_as(context), settings.data.batch_size, model.recurrent_share
         ),
     )  # fmt: skip
     return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base)

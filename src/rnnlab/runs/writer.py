@@ -148,7 +148,7 @@ class RunWriter:
         cost = sum(
             evaluation_cost(len(self.dataset.splits[name].ids) - 1, context, batch_size, share)
             for name in held_out
-            for context in CONTEXTS
+            for context in {*map(self.dataset.read_as, CONTEXTS)}
         )
         if self.ngrams:
             cost *= 2  # both together, and the network alone
