@@ -13,9 +13,25 @@ from rnnlab.data.decoding import decoded
 from rnnlab.data.encodings import detected, usable_encoding
 from rnnlab.errors import CorpusError, UsageError
 
-FRENCH = "Le garçon a été très étonné de voir la forêt brûler.\n" * 40
-JAPANESE = "吾輩は猫である。名前はまだ無い。\n" * 40
-RUSSIAN = "Все счастливые семьи похожи друг на друга.\n" * 40
+FRENCH = (
+    """Le garçon a été très étonné de voir la forêt brûler. Où étiez-vous, demanda-t-il à sa
+sœur aînée ? Elle répondit qu'elle n'avait rien vu, que la fumée lui avait caché les arbres, et
+qu'elle était rentrée à pied par le chemin de l'école.
+"""
+    * 3
+)
+JAPANESE = (
+    """吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所で
+ニャーニャー泣いていた事だけは記憶している。吾輩はここで始めて人間というものを見た。
+"""
+    * 3
+)
+RUSSIAN = (
+    """Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.
+Все смешалось в доме Облонских. Жена узнала, что муж был в связи с бывшею гувернанткой.
+"""
+    * 3
+)
 TEXTS = [
     (FRENCH, "cp1252"), (JAPANESE, "shift_jis"), (JAPANESE, "euc_jp"), (RUSSIAN, "cp1251"),
     (RUSSIAN, "koi8_r"), (FRENCH, "utf-16"), (JAPANESE, "utf-32"), (RUSSIAN, "utf-8"),
@@ -51,7 +67,7 @@ def test_detection_takes_nothing_away() -> None:
 
 
 def test_two_encodings_in_one_file_are_one_clear_error() -> None:
-    content = FRENCH.encode() * 60 + FRENCH.encode("cp1252")
+    content = FRENCH.encode() * 120 + FRENCH.encode("cp1252")
     found, same = detected(io.BytesIO(content), "auto", "a book")
     rule = r"^a book is not UTF-8 text: byte 0xe7 at offset \d+; name its encoding \(--encoding cp"
     with pytest.raises(CorpusError, match=rule):

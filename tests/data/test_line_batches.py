@@ -37,10 +37,8 @@ def test_a_pipe_is_answered_line_by_line() -> None:
         process.stdin.write(f"{text}\n")
         process.stdin.flush()
         assert process.stdout.readline() == f"['{text}']\n"
-    process.stdin.write("ccc")
-    process.stdin.close()
-    assert process.stdout.readline() == "['ccc']\n"
-    assert process.wait(timeout=60) == 0
+    assert process.communicate("ccc", timeout=60)[0] == "['ccc']\n"
+    assert process.returncode == 0
 
 
 def test_bad_input_is_one_clear_error(tmp_path: Path) -> None:

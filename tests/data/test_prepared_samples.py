@@ -106,7 +106,7 @@ def test_labelled_samples_in_memory_and_streamed(table: Path, tokenizer: str) ->
             ["x,a", "x,b"],
             "corpus '.*': all samples have the label 'x'; there is nothing to tell ap",
         ),
-        (["x,a", "y,b"], "file .*table.csv has no column 'kin', did you mean 'kind'"),
+        (["x,a", "y,b"], "file .*table.csv has no column 'kin'; did you mean 'kind'"),
     ],
 )
 def test_bad_labels_are_one_clear_error(table: Path, rows: list[str], message: str) -> None:

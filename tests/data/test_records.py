@@ -57,7 +57,7 @@ def test_a_key_of_json_lines(rows: list[tuple[str, str]], cut: int) -> None:
     ("name", "text", "message"),
     [
         ("a.csv", "number,nam\n1,a\n",
-         "file a.csv has no column 'name', did you mean 'nam'? (it has 'number', 'nam')"),
+         "file a.csv has no column 'name'; did you mean 'nam'? (it has 'number', 'nam')"),
         ("a.csv", "", "file a.csv has no column 'name' (it has none)"),
         ("a.csv", 'n,name\n1,"a\n2,b\n', "file a.csv, line 3: unexpected end of data"),
         ("a.csv", 'n,name\n1,"a"b\n', "file a.csv, line 2: ',' expected after '\"'"),

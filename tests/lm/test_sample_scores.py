@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
@@ -91,11 +91,12 @@ def test_places_are_where_tokens_begin(make_model, kind):
         assert places.tolist() == [0, *ends.tolist()]
 
 
-@settings(deadline=None, max_examples=50, derandomize=True)
+@settings(
+    deadline=None, max_examples=50, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(samples=st.lists(st.text("an \u00f6z", max_size=6), min_size=1, max_size=30))
-def test_the_order_of_samples_does_not_matter(samples):
-    from conftest import build as make_model
-
+def test_the_order_of_samples_does_not_matter(make_model, samples):
     model = build(make_model, "char", of_samples=True)
     found = model.score(samples)
     back = model.score(samples[::-1])

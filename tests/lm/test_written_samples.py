@@ -22,7 +22,8 @@ def model(make_model, request):
     network = make_model(tokenizer.size, init="normal", init_std=0.8)
     network.start = int(tokenizer.encode("\n")[0])
     with torch.no_grad():
-        network.output.bias[network.start] += 1
+        network.output.bias[network.start] -= 1
+        network.output.bias[tokenizer.unknown_id] -= 40  # it is never written
     return TextModel(network, tokenizer, "none", Compute(ENGINES[request.param]))
 
 

@@ -10,6 +10,9 @@ from rnnlab.errors import CorpusError, UsageError
 
 AUTO, DEFAULT = "auto", "utf-8"
 
+USUAL = "cp1252"
+"""What is taken where several fit equally well: the most common after UTF-8."""
+
 LOOKED_AT = 1 << 16
 """How many bytes at the beginning of a text are looked at."""
 
@@ -59,7 +62,10 @@ def _detect(head: bytes, origin: str) -> str:
 
     # A character that is cut in two would rule out its own encoding.
     whole = head[: head.rfind(b"\n") + 1] or head
-    best = from_bytes(whole).best()
-    if best is None:
+    found = list(from_bytes(whole))
+    if not found:
         raise CorpusError(f"{origin}: its encoding cannot be told; name it with --encoding")
-    return best.encoding
+    best = [(match.percent_chaos, match.percent_coherence) for match in found]
+    equal = [match for match, rank in zip(found, best, strict=True) if rank == best[0]]
+    usual = any(USUAL in match.could_be_from_charset for match in equal)
+    return USUAL if usual else found[0].encoding

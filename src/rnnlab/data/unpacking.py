@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, Protocol
 
 import zstandard
 
@@ -19,26 +19,58 @@ refused: text seldom packs so well, but a file that was made to fill a disk does
 
 CHUNK_BYTES = 1 << 20
 
-ZSTANDARD_WINDOW = 2**27
-"""The largest window that is allowed; bounds memory."""
+ZSTANDARD_WINDOW, ZSTANDARD_BYTES = 2**27, 2**12
+"""The largest window that is allowed, and how much is unpacked at once; both bound memory."""
 
 
-def _zip(stream: BinaryIO) -> IO[bytes]:
+class Readable(Protocol):
+    """What is read piece by piece."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; b"" at the end."""
+
+
+def _zip(stream: BinaryIO) -> Readable:
     archive = zipfile.ZipFile(stream)
     (file,) = [entry for entry in archive.infolist() if not entry.is_dir()]
     return archive.open(file)
 
 
-def _zstandard(stream: BinaryIO) -> IO[bytes]:
-    reader = zstandard.ZstdDecompressor(max_window_size=ZSTANDARD_WINDOW)
-    return reader.stream_reader(stream, read_across_frames=True)
+class _Zstandard:
+    """zstandard frames; the library's own reader takes a file that is cut off for a whole one."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._begin()
+        self._left = b""
+        self._has_begun = False
+
+    def _begin(self) -> None:
+        self._frame = zstandard.ZstdDecompressor(max_window_size=ZSTANDARD_WINDOW).decompressobj()
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; b"" at the end. Raises EOFError if a frame is cut off."""
+        while not self._left:
+            packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._begin()
+                self._has_begun = False
+            packed = packed or self._stream.read(ZSTANDARD_BYTES)
+            if not packed:
+                if self._has_begun:
+                    raise EOFError
+                return b""
+            self._has_begun = True
+            self._left = self._frame.decompress(packed)
+        found, self._left = self._left[:size], self._left[size:]
+        return found
 
 
-OPENERS: dict[bytes, tuple[str, Callable[[BinaryIO], IO[bytes]]]] = {
+OPENERS: dict[bytes, tuple[str, Callable[[BinaryIO], Readable]]] = {
     b"\x1f\x8b": ("gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
     b"BZh": ("bzip2", bz2.BZ2File),
     b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
-    b"\x28\xb5\x2f\xfd": ("zstandard", _zstandard),
+    b"\x28\xb5\x2f\xfd": ("zstandard", _Zstandard),
     b"PK\x03\x04": ("zip", _zip),
 }  # fmt: skip
 """By the first bytes of a file."""
@@ -56,7 +88,7 @@ class Unpacked:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         """Stream: the file, at its beginning. name: names it in errors."""
-        self._stream: IO[bytes] = stream
+        self._stream: Readable = stream
         self._packed, self._name, self.kind = stream, name, ""
         self._read = 0
         if not stream.seekable():
@@ -84,6 +116,10 @@ class Unpacked:
             chunk = self._stream.read(size)
         except DAMAGED as error:
             raise self._damaged(self.kind, error) from None
+        except OSError as error:  # such as bzip2's
+            if error.errno is None:
+                raise self._damaged(self.kind, error) from None
+            raise
         except RuntimeError as error:  # a zip with a password
             raise CorpusError(f"{self._name} cannot be unpacked: {error}") from None
         self._read += len(chunk)

@@ -1,12 +1,9 @@
 """The model that training starts from: its sizes and vocabulary are kept, its weights go on.
 
-A run keeps a copy of it in its folder `start`, so that it can be resumed without the original, and
-says in result.json where it came from and what has become of it on its own held-out text.
+A run keeps a copy of it in its folder `start`, so that it can be resumed without the original.
 """
 
 from collections.abc import Collection
-from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,19 +11,12 @@ from rnnlab.config import Settings
 from rnnlab.config.validation import format_value
 from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.tokenizer import CharTokenizer, Tokenizer, WordTokenizer
-from rnnlab.errors import RnnlabError, UsageError
-from rnnlab.files import read_json
+from rnnlab.errors import UsageError
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.tensor_file import checksum
 from rnnlab.lm.text_model import TextModel
-from rnnlab.runs.evaluation import training_data
-from rnnlab.runs.files import RESULT
 
 START = "start"
 """The folder in a run directory."""
-
-ORIGIN = "start"
-"""Key in result.json."""
 
 SIZES = ("cell", "num_layers", "hidden_size", "input", "embedding_size", "tie_weights")
 """Settings of the model that are those of the one it starts from."""
@@ -86,38 +76,3 @@ def copy_weights(model: LanguageModel, base: LanguageModel) -> None:
             mean = own.mean(dim, keepdim=True)
             own = torch.cat([own, mean.repeat_interleave(more, dim)], dim) if more else own
         parameter.copy_(own)
-
-
-def origin_of(path: str, base: TextModel) -> dict[str, Any]:
-    """Return what a run says of the model that it starts from, with the ancestry of that one."""
-    found = {
-        "path": path,
-        "weights_sha256": checksum(
-            {name: w.detach().cpu() for name, w in base.model.named_parameters()}, ""
-        ),
-        "corpus": base.about.get("data", {}).get("corpus"),
-        "corpus_sha256": base.about.get("corpus_sha256"),
-    }
-    try:
-        before = read_json(Path(path) / RESULT, RnnlabError).get(ORIGIN)
-    except (RnnlabError, OSError):
-        before = None
-    return found | ({"before": before} if before else {})
-
-
-def forgetting(base: TextModel, model: TextModel) -> dict[str, float]:
-    """Return bits per character on the base's own held-out text, before and after training.
-
-    Empty if that text is not at hand, or nothing of it is held out.
-    """
-    try:
-        dataset = training_data(base)
-    except RnnlabError:
-        return {}
-    if not dataset.held_out or (dataset.start is None) != (model.model.start is None):
-        return {}
-    text = dataset.splits[dataset.held_out[-1]].text
-    return {
-        "bits_per_character_before": base.score_prepared(text).bits_per_character,
-        "bits_per_character_after": model.score_prepared(text).bits_per_character,
-    }

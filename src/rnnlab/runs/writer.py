@@ -15,6 +15,7 @@ from rnnlab.lm.ngram_joining import CountedNGrams
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import take_state
+from rnnlab.runs.ancestry import ORIGIN, forgetting, origin_of
 from rnnlab.runs.checkpoints import Checkpoints
 from rnnlab.runs.checksums import FILES, checksums
 from rnnlab.runs.curves import save_curves
@@ -25,7 +26,6 @@ from rnnlab.runs.held_out_scores import QUANTILES, held_out_quantiles
 from rnnlab.runs.identity import identify
 from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.preparation import Prepared
-from rnnlab.runs.starting_model import ORIGIN, forgetting, origin_of
 from rnnlab.runs.state_saver import StateFacts, StateSaver, Tensors
 from rnnlab.runs.watcher import Line
 
