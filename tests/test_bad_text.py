@@ -17,8 +17,8 @@ def test_binary_file(cli: Cli, tmp_path: Path) -> None:
     check(
         cli("train", "--corpus", file),
         1,
-        f"file {file} is not UTF-8 text: byte 0x89 at offset 3; convert it, "
-        "such as by iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by --errors replace",
+        f"file {file} is not UTF-8 text: byte 0x89 at offset 3; name its encoding "
+        "(--encoding cp1252, or auto to detect it), or lose characters by --errors replace",
     )
     file = write(tmp_path, b"PNG\x00")
     check(

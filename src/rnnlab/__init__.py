@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from rnnlab.engines import list_engines
     from rnnlab.errors import RnnlabError
     from rnnlab.execution.experiment import rewrite_report
+    from rnnlab.lm.classifier import Classifier
+    from rnnlab.lm.sample_scores import SampleScores
     from rnnlab.lm.text_model import TextModel
     from rnnlab.runs.run import Run
 
 __all__ = [
+    "Classifier",
     "RnnlabError",
     "Run",
+    "SampleScores",
     "Settings",
     "TextModel",
     "benchmark",
@@ -43,6 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Classifier": "rnnlab.lm.classifier",
+    "SampleScores": "rnnlab.lm.sample_scores",
     "RnnlabError": "rnnlab.errors",
     "Run": "rnnlab.runs.run",
     "Settings": "rnnlab.config",

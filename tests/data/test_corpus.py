@@ -289,13 +289,13 @@ def test_line_ends_and_characters_are_kept(
         (BOM, "{} is empty; a corpus needs text"),
         (
             b"abc\xffdef",
-            "{} is not UTF-8 text: byte 0xff at offset 3; convert it, such as by "
-            "iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by --errors replace",
+            "{} is not UTF-8 text: byte 0xff at offset 3; name its encoding "
+            "(--encoding cp1252, or auto to detect it), or lose characters by --errors replace",
         ),
         (
             BOM + b"abc\xc3",
-            "{} is not UTF-8 text: byte 0xc3 at offset 6; convert it, such as by "
-            "iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by --errors replace",
+            "{} is not UTF-8 text: byte 0xc3 at offset 6; name its encoding "
+            "(--encoding cp1252, or auto to detect it), or lose characters by --errors replace",
         ),
         (
             b"ab\0\xff",

@@ -32,9 +32,7 @@ def contents(draw: st.DrawFn) -> bytes:
 def expected(content: bytes, errors: str) -> str:
     """The text, or the message of the error, by decoding the whole at once."""
     if errors == "strict" and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return (
-            "a book is UTF-16 text, not UTF-8 text; convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"
-        )
+        return "a book is UTF-16 text, not UTF-8 text; say so: --encoding utf-16"
     if errors == "strict" and b"\0" in content:
         offset = content.index(b"\0")
         return (
@@ -46,7 +44,7 @@ def expected(content: bytes, errors: str) -> str:
     except UnicodeDecodeError as error:
         return (
             f"a book is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}; "
-            "convert it, such as by iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by "
+            "name its encoding (--encoding cp1252, or auto to detect it), or lose characters by "
             "--errors replace"
         )
     return text.removeprefix(BOM) or "a book is empty; a corpus needs text"
@@ -72,8 +70,8 @@ def test_bytes_in_pieces_are_decoded_like_the_whole(
         (b"x" * 65_535 + b"\xf0\x9f\x98", "not UTF-8 text: byte 0xf0 at offset 65535;"),
         (b"\xff" + b"x" * 70_000 + b"\0", "not text: NUL byte at offset 70001;"),
         ("abc".encode("utf-16-le"), "not text: NUL byte at offset 1;"),
-        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 text; convert it: iconv"),
-        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8 text; convert it"),
+        ("abc".encode("utf-16"), "UTF-16 text, not UTF-8 text; say so"),
+        (b"\xfe\xff" + "абв".encode("utf-16-be"), "UTF-16 text, not UTF-8 text; say so"),
     ],
     ids=[
         "later chunk",
@@ -114,7 +112,7 @@ def zipped(names: Sequence[str]) -> bytes:
             "(unzip FILE), or open the document and save it as plain text in UTF-8",
         ),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF, not UTF-8 text; take its text out first"),
-        ("a".encode("utf-32"), "UTF-32 text, not UTF-8 text; convert it: iconv -f UTF-32"),
+        ("a".encode("utf-32"), "UTF-32 text, not UTF-8 text; say so: --encoding utf-32"),
     ],
     ids=["gzip", "bzip2", "xz", "docx", "pdf", "UTF-32"],
 )

@@ -73,8 +73,8 @@ def decoded_at_once(content: bytes, file: Path, errors: str) -> str:
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"file {file} is not UTF-8 text: byte 0x{content[error.start]:02x} at offset "
-            f"{error.start}; convert it, such as by iconv -f ISO-8859-1 -t UTF-8 "
-            "OLD > NEW, or lose characters by --errors replace"
+            f"{error.start}; name its encoding (--encoding cp1252, or auto to detect it), or "
+            "lose characters by --errors replace"
         ) from None
     if not text:
         raise CorpusError(f"file {file} is empty; a corpus needs text")

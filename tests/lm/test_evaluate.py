@@ -16,7 +16,9 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
 from rnnlab.lm import evaluate
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.evaluate import Evaluation, perplexity, target_nats, total_nats
+from rnnlab.lm.evaluate import Evaluation, ngram_nats, perplexity, target_nats, total_nats
+from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.ngram_table import NGramTable
 
 BUILTIN = Compute(ENGINES["builtin"])
 TEXT = np.random.default_rng(5).integers(0, 7, 70)
@@ -69,6 +71,43 @@ def test_the_state_starts_at_zero_in_each_document(sharp_model, context):
     alone = [target_nats(sharp_model, BUILTIN, ids[a : b + 1], context) for a, b in parts]
     assert found == pytest.approx(np.concatenate(alone), rel=1e-5)
     assert found != pytest.approx(target_nats(sharp_model, BUILTIN, ids, context), rel=1e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=40),
+    wanted=st.integers(1, 40),
+    columns=st.integers(1, 9),
+)
+@pytest.mark.parametrize("engine", ["builtin", "native"])
+def test_samples_are_scored_as_each_one_alone(sharp_model, engine, lengths, wanted, columns):
+    """In whatever columns they are read, and with n-grams that do not cross them."""
+    rng, start, compute = np.random.default_rng(len(lengths)), 3, Compute(ENGINES[engine])
+    samples = [rng.choice([0, 1, 2, 4, 5, 6], length) for length in lengths]
+    ids = np.concatenate([[start], *(np.append(sample, start) for sample in samples)])
+    table = NGramTable.count(np.append(TEXT % 7, ids), 7, 4, start)
+    mixture = NGramMixture(table, np.array([[0.7, 0.4], [0.1, -0.1]]))
+    model = deepcopy(sharp_model)
+    alone = [
+        target_nats(model, compute, np.concatenate([[start], sample, [start]]), "carried")
+        for sample in samples
+    ]
+    model.start = start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "COLUMN_TOKENS", wanted)
+        patch.setattr(evaluate, "COLUMNS", columns)
+        found = target_nats(model, compute, ids, "carried")
+        of_ngrams = ngram_nats(table, ids, "carried")
+        of_both = target_nats(model, compute, ids, "carried", mixture=mixture)
+    assert found == pytest.approx(np.concatenate(alone), rel=1e-4, abs=1e-5)
+    assert of_ngrams == pytest.approx(table.target_nats(ids[:, None]).ravel())
+    one_by_one = [
+        target_nats(
+            model, compute, np.concatenate([[start], sample, [start]]), "carried", mixture=mixture
+        )
+        for sample in samples
+    ]
+    assert of_both == pytest.approx(np.concatenate(one_by_one), rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("context", ["carried", "windows:100", "windows:3"])

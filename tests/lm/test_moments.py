@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rnnlab
-from rnnlab.lm.evaluate import CHUNK_TOKENS, _batches
+from rnnlab.lm.evaluate import CHUNK_TOKENS, _places
 from rnnlab.lm.moments import EARLY_SHARE, GROWTH, Moments, evaluation_cost
 
 BATCH = 2048
@@ -52,8 +52,8 @@ def test_early_evaluations_cost_a_bounded_share_at_any_time(cost: int) -> None:
 @pytest.mark.parametrize("tokens", [3, 255, 256, 300, 5000])
 def test_the_cost_counts_the_time_steps_that_an_evaluation_makes(context: str, tokens: int) -> None:
     assert tokens < CHUNK_TOKENS
-    read = _batches(np.zeros(tokens, np.int64), context=context)
-    time_steps = sum(len(inputs) for (inputs,) in read)
+    read = _places(np.zeros(tokens + 1, np.int64), context, (), None)
+    time_steps = sum(map(len, read))
     expected = (tokens + 8 * time_steps) / (3 * (1 + 8 / 32))
     assert evaluation_cost(tokens, context, 32) == pytest.approx(expected)
     assert evaluation_cost(tokens, context, 32, 0.0) == pytest.approx(tokens / 3)

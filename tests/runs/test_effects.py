@@ -35,6 +35,9 @@ SEVERAL = ("text.txt", "one.txt", "two.txt", "three.txt")
 
 GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "errors": ("replace", {"corpus": ("broken.txt",)}),
+    "encoding": ("cp1252", {"corpus": ("broken.txt",)}),
+    "column": ("text", {"corpus": ("table.csv",), "unit": "lines"}),
+    "label_column": ("parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
     "preprocessing": ("letters", {}),
@@ -43,8 +46,11 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "min_frequency": (3, {"tokenizer": "word"}),
     "max_vocabulary": (5, {}),
     "bpe_size": (290, {"tokenizer": "bpe"}),
-    "corpus_limit": (250, {}),
+    "unit": ("lines", {}),
+    "corpus_limit": (75, {}),
     "split": ((1.0, 0.0, 0.0), {}),
+    "split_order": ("file", {"unit": "lines"}),
+    "split_seed": (1, {"unit": "lines"}),
     "split_at": ("documents", {"corpus": SEVERAL}),
     "document_state": ("reset", {"corpus": SEVERAL}),
     "batching": ("random", {}),
@@ -66,6 +72,9 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "forget_bias": (1.0, {}),
     "ngram_order": (3, {}),
     "max_tokens": (40, {}),
+    "start_from": ("model", {}),
+    "extend_vocabulary": (True, {"start_from": "model"}),
+    "freeze": (("output",), {}),
     "optimizer": ("sgd", {}),
     "learning_rate": (0.01, {}),
     "momentum": (0.5, {"optimizer": "sgd"}),
@@ -139,6 +148,16 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sign in {"one": "!", "two": "?", "three": ";"}.items():
         (folder / f"{name}.txt").write_text(second[:150].replace(".", sign), encoding="utf-8")
     (folder / "broken.txt").write_bytes((first[100:] + second).encode("latin-1"))
+    lines = enumerate(first.replace(",", "").split("\n"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        rnnlab.train(
+            corpus="one.txt", run_dir="run", quiet=True, automatic=False, num_epochs=1,
+            split=(1.0, 0.0, 0.0), **{**SIZES, "num_evaluations": 0},
+        )  # fmt: skip
+        (folder / "run" / "checkpoint" / "last").rename(folder / "model")
+    rows = "\n".join(f"{'odd' if n % 2 else 'even'},{line}" for n, line in lines)
+    (folder / "table.csv").write_text(f"parity,text\n{rows}", encoding="utf-8")
     return folder
 
 
@@ -164,6 +183,8 @@ class Outcomes:
     def _run(self, given: Mapping[str, Any], *, files: bool) -> object:
         corpus = given.get("corpus", ("text.txt",))
         asked = dict(given) | {"corpus": [str(self.texts / name) for name in corpus]}
+        if "start_from" in asked:
+            asked["start_from"] = str(self.texts / asked["start_from"])
         settings = Settings.from_flat(BASE | asked)
         check_effects(settings, given)
         if files:

@@ -5,15 +5,14 @@ Names are unique over all groups, so a file, a flag or a keyword argument never 
 `hidden_size = 256`, `--hidden-size 256`, `rnnlab.train(hidden_size=256)`.
 """
 
+from rnnlab.config.command_groups import BenchSettings, GenerationSettings
 from rnnlab.config.groups import (
     CONTEXTS,
     DEFAULT_SECONDS,
     LEARNING_RATES,
     MAX_ORDER,
-    BenchSettings,
     ComputeSettings,
     DataSettings,
-    GenerationSettings,
     MachineSettings,
     ModelSettings,
     Precision,

@@ -1,12 +1,13 @@
-"""Every setting, defined once: name, type, default, range, unit, one line of help."""
+"""Every setting of training, defined once: name, type, default, range, unit, one line of help."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from rnnlab.config.validation import (
+    Context,
+    Encoding,
     OneOrMore,
-    OneOrMoreSizes,
     OnePath,
     SettingsGroup,
     format_value,
@@ -28,17 +29,6 @@ CONTEXTS = ("carried", "windows:256")
 """The context rules of an evaluation if none are given."""
 
 
-def check_context(value: str) -> str:
-    """Check a context rule: `carried`, or `windows:N` with N at least 1."""
-    kind, _, size = value.partition(":")
-    if value == "carried" or (kind == "windows" and size.isdecimal() and int(size) > 0):
-        return value
-    raise ValueError(f"a context rule is 'carried' or 'windows:N' with N >= 1, not {value!r}")
-
-
-Context = Annotated[str, AfterValidator(check_context)]
-
-
 class DataSettings(SettingsGroup):
     """Which text, and how it becomes batches."""
 
@@ -51,8 +41,28 @@ class DataSettings(SettingsGroup):
     data_dir: Annotated[str, OnePath] = Field(
         "", description="folder searched first for named corpora"
     )
+    unit: Literal["text", "lines"] = Field(
+        "text",
+        description="text: one running text; lines: each line is a sample, which knows nothing of "
+        "the others",
+    )
+    column: str = Field(
+        "",
+        description="unit = lines: column of a table (.csv, .tsv, .jsonl) that has the samples; "
+        "none: each line is one",
+    )
+    label_column: str = Field(
+        "",
+        description="column that has a label for each sample, which the model reads first; none: "
+        "samples have no labels",
+    )
+    encoding: Encoding = Field(
+        "utf-8", description="encoding of text files and standard input; auto: detect it"
+    )
     errors: Literal["strict", "replace"] = Field(
-        "strict", description="bytes that are not UTF-8: strict stops, replace reads them as U+FFFD"
+        "strict",
+        description="bytes that are not in the encoding: strict stops, replace reads them as "
+        "U+FFFD",
     )
     preprocessing: Literal["none", "lower", "letters"] = Field(
         "none",
@@ -78,13 +88,22 @@ class DataSettings(SettingsGroup):
         1024, ge=257, le=1_000_000, description="bpe tokenizer: vocabulary size [tokens]"
     )
     corpus_limit: int = Field(
-        0, ge=0, description="keep only the start of the text, 0: all [tokens; bpe: characters]"
+        0,
+        ge=0,
+        description="keep only the start of the text, 0: all [tokens; bpe: characters; unit = "
+        "lines: samples]",
     )
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
-        "or three whole numbers [characters]",
+        "or three whole numbers [characters; unit = lines: samples]",
     )
+    split_order: Literal["shuffled", "file"] = Field(
+        "shuffled",
+        description="samples: equal ones in one split and the order of the file without effect "
+        "(shuffled), or as they come in the file, held-out ones that came before left out (file)",
+    )
+    split_seed: int = Field(0, ge=0, description="samples: another one is another split")
     split_at: Literal["auto", "documents", "anywhere"] = Field(
         "auto",
         description="several texts: splits end between two of them (documents), anywhere, or auto: "
@@ -112,6 +131,8 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
+        if self.unit == "lines" and self.batching == "random":
+            raise ValueError("unit = 'lines' needs batching = 'sequential'")
         if self.document_state == "reset" and self.batching == "random":
             raise ValueError("document_state = 'reset' needs batching = 'sequential'")
         if self.max_vocabulary == 1:
@@ -186,6 +207,19 @@ class TrainingSettings(SettingsGroup):
         ge=0,
         description="budget: wall time of training with its evaluations and saving, 0: no limit, "
         f"or {DEFAULT_SECONDS:g} if no budget is given [s]",
+    )
+    start_from: Annotated[str, OnePath] = Field(
+        "",
+        description="run directory or model folder whose weights, sizes and vocabulary training "
+        "goes on with; none: random weights",
+    )
+    extend_vocabulary: bool = Field(
+        False,
+        description="start_from: new characters or words of the text get weights of their own, at "
+        "first the mean of the others",
+    )
+    freeze: Annotated[tuple[Literal["embedding", "recurrent", "output"], ...], OneOrMore] = Field(
+        (), description="parts whose weights stay as they are"
     )
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"] = Field(
         "adamw", description="update rule"
@@ -273,56 +307,3 @@ class MachineSettings(ComputeSettings):
     mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], OneOrMore] = Field(
         (), description="also show training live in tensorboard, mlflow or both"
     )
-
-
-class GenerationSettings(SettingsGroup):
-    """How text is generated."""
-
-    length: int = Field(200, ge=1, description="length of the text after each prefix [tokens]")
-    temperature: float = Field(
-        0.8, ge=0, description="divides the logits; 0: greedy, always the most likely token"
-    )
-    top_k: int = Field(0, ge=0, description="sample from the K most likely tokens, 0: from all")
-    top_p: float = Field(
-        1.0, gt=0, le=1, description="sample from the most likely tokens with this probability"
-    )
-    beam_width: int = Field(0, ge=0, le=1024, description="beam search: number of beams, 0: off")
-    seed: int = Field(0, ge=0, lt=2**63, description="the same seed gives the same text")
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        drawing = ("top_k", "top_p", "seed")
-        given = [n for n in ("temperature", *drawing) if getattr(self, n) != defaults[n]]
-        if self.beam_width and given:
-            raise ValueError(f"beam_width excludes {given[0]}: beam search does not sample")
-        if not self.temperature and (useless := [name for name in given if name in drawing]):
-            raise ValueError(
-                f"temperature = 0 excludes {useless[0]}: it always takes the most likely token"
-            )
-        return self
-
-
-class BenchSettings(SettingsGroup):
-    """What is measured: every combination of the settings below."""
-
-    cell: Annotated[tuple[Literal["rnn", "rnn-relu", "gru", "lstm"], ...], OneOrMore] = Field(
-        ("lstm",), min_length=1, description="recurrent cells"
-    )
-    engine: Annotated[tuple[str, ...], OneOrMore] = Field(
-        (),
-        description="engines, or literal (the lab report's written-out LSTM); default: all that "
-        "run here; builtin is always measured as the reference",
-    )
-    precision: Annotated[tuple[Precision, ...], OneOrMore] = Field(
-        ("float32",), min_length=1, description="number formats"
-    )
-    hidden_size: OneOrMoreSizes = Field(
-        (256,), min_length=1, description="hidden units per layer, H"
-    )
-    batch_size: OneOrMoreSizes = Field((32,), min_length=1, description="sequences per batch, B")
-    num_steps: int = Field(35, ge=1, description="length of each sequence, T [tokens]")
-    rounds: int = Field(
-        7, ge=1, description="measurements of each variant, after one for warming up"
-    )
-    seconds: float = Field(1.0, gt=0, description="length of one measurement [s]")

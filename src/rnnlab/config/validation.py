@@ -1,5 +1,6 @@
 """How settings are checked: pydantic finds what is wrong, this module says it in plain words."""
 
+import codecs
 import os
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -7,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -221,3 +223,31 @@ def format_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def check_context(value: str) -> str:
+    """Check a context rule: `carried`, or `windows:N` with N at least 1."""
+    kind, _, size = value.partition(":")
+    if value == "carried" or (kind == "windows" and size.isdecimal() and int(size) > 0):
+        return value
+    raise ValueError(f"a context rule is 'carried' or 'windows:N' with N >= 1, not {value!r}")
+
+
+Context = Annotated[str, AfterValidator(check_context)]
+
+
+def check_encoding(value: str) -> str:
+    """Check the name of an encoding and return the usual one for it; or `auto`."""
+    if value == "auto":
+        return value
+    try:
+        "".encode(value)  # refuses what codecs knows that are no encodings of text
+    except (LookupError, ValueError):
+        raise ValueError(
+            "an encoding is auto or a name that Python knows, such as utf-8, cp1252 or "
+            f"shift_jis, not {value!r}"
+        ) from None
+    return codecs.lookup(value).name
+
+
+Encoding = Annotated[str, AfterValidator(check_encoding)]

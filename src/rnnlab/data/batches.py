@@ -196,6 +196,58 @@ class DocumentBatches(Batches):
         return rows.shape[1], _unmapped_after_use(pairs, self.ids)
 
 
+LONG_SAMPLE = 0.1
+"""A sample that takes a larger share of a row would leave the other rows too short."""
+
+
+@dataclass(frozen=True)
+class SampleBatches(Batches):
+    """Samples in random order, one after another in each of B rows, without padding.
+
+    A sample is `start` and what follows up to the next `start`, which is its end and not the
+    beginning of the next one. The state is carried along a row, and the model resets it at each
+    `start`. A row begins with a sample, and what the other rows are longer than the shortest is
+    left out of the epoch. If a sample is very long, rows are cut anywhere instead.
+    """
+
+    start: int = 0
+
+    carries_state = True
+
+    @property
+    def _largest_offset(self) -> int:
+        return self.batch_size * self.num_steps // 4  # so that the shortest row has a batch
+
+    @cached_property
+    def _begins(self) -> Ids:
+        """Where samples begin (S,), and where the last one ends."""
+        return np.flatnonzero(np.asarray(self.ids) == self.start)
+
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> tuple[int, Iterator[tuple[Ids, Ids]]]:
+        """See `Batches.epoch`."""
+        lengths = np.diff(self._begins)
+        order = rng.permutation(len(lengths))
+        begins = self._begins[order]
+        places = np.concatenate([[0], lengths[order].cumsum()])  # of samples in this epoch
+        rows = np.arange(self.batch_size + 1) * places[-1] // self.batch_size
+        if lengths.max() <= LONG_SAMPLE * rows[1]:
+            rows = places[np.searchsorted(places, rows)]
+        count = int(np.diff(rows).min()) // self.num_steps
+        steps = np.arange(self.num_steps)[:, None]
+
+        def positions(batch: int) -> Ids:  # (T, B)
+            wanted = rows[:-1] + batch * self.num_steps + steps
+            sample = np.searchsorted(places, wanted, "right") - 1
+            found: Ids = begins[sample] + wanted - places[sample]
+            return found
+
+        parts = map(positions, range(first, count))
+        pairs = ((_int64(self.ids[where]), _int64(self.ids[where + 1])) for where in parts)
+        return count, _unmapped_after_use(pairs, self.ids)
+
+
 def _time_first(rows: npt.NDArray[Any]) -> Ids:
     """Return (B, T) as (T, B), contiguous int64."""
     return np.ascontiguousarray(rows.T, np.int64)

@@ -16,6 +16,7 @@ from rnnlab.data.decoding import chunks
 from rnnlab.data.named_corpora import NAMED, NAMES, PYTHON_REFERENCE, load_default, python_reference
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.data.texts import Source, TextFile, TextInMemory
+from rnnlab.data.unpacking import unpacked_size
 from rnnlab.errors import CorpusError, UsageError, suggest
 from rnnlab.files import check_not_special
 
@@ -68,6 +69,7 @@ def open_corpus(
     data_dir: str = "",
     errors: str = "strict",
     limits: StreamingLimits = STREAMING_LIMITS,
+    encoding: str = "utf-8",
 ) -> Corpus:
     """Open a corpus: `auto`, a named one, a text file, `-` (standard input), or several of these.
 
@@ -78,11 +80,14 @@ def open_corpus(
     cannot be read, ChecksumError for a named corpus with another content.
     """
     files = [name for name in names if is_text_file(name)]
-    is_long = sum(Path(name).stat().st_size for name in files) >= limits.from_bytes
+    size = 0
+    for name in files:
+        if size < limits.from_bytes:
+            size += unpacked_size(Path(name), limits.from_bytes)
     parts = tuple(
-        TextFile.open(name, errors, limits.chunk_bytes)
-        if is_long and name in files
-        else _load(name, data_dir, errors)
+        TextFile.open(name, errors, limits.chunk_bytes, encoding)
+        if size >= limits.from_bytes and name in files
+        else _load(name, data_dir, errors, encoding)
         for name in names
     )
     return Corpus(_joined_source(parts), parts)
@@ -98,7 +103,7 @@ def _ended(pieces: Iterable[str]) -> Iterator[str]:
         yield "\n"
 
 
-def _load(name: str, data_dir: str, errors: str) -> TextInMemory:
+def _load(name: str, data_dir: str, errors: str, encoding: str) -> TextInMemory:
     if name == "auto":
         return load_default(data_dir, errors)
     if name == PYTHON_REFERENCE:
@@ -107,13 +112,14 @@ def _load(name: str, data_dir: str, errors: str) -> TextInMemory:
         return NAMED[name].load(data_dir, errors)
     if name == "-":
         content = iter(partial(sys.stdin.buffer.read, CHUNK_BYTES), b"")
-        return TextInMemory.read(name, content, "standard input", errors)
+        return TextInMemory.read(name, content, "standard input", errors, encoding)
     if not name or not _exists(name):
         raise UsageError(
             f"corpus {name!r} is neither a named corpus nor a file{suggest(name, NAMES)} "
             f"(named: {', '.join(NAMES)}; or the path of a text file, or - for standard input)"
         )
-    return TextInMemory.read(name, chunks(Path(name), CHUNK_BYTES), f"file {name}", errors)
+    content = chunks(Path(name), CHUNK_BYTES)
+    return TextInMemory.read(name, content, f"file {name}", errors, encoding)
 
 
 def _joined_source(parts: Sequence[Source]) -> Source:

@@ -19,12 +19,14 @@ import tokenizers
 
 from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
-from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches
+from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches, SampleBatches
 from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpus
+from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.named_corpora import cache_folder
-from rnnlab.data.pieces import BeginningAndEnd, PieceReader
-from rnnlab.data.prepared_text import PreparedText
+from rnnlab.data.prepared_samples import PreparedSamples
+from rnnlab.data.prepared_text import About, PreparedText, too_short
+from rnnlab.data.samples import SampleCounts, start_of_samples
 from rnnlab.data.splits import SPLITS, Split
 from rnnlab.data.streaming_limits import (
     STREAMING_LIMITS,
@@ -35,9 +37,12 @@ from rnnlab.data.streaming_limits import (
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
-from rnnlab.errors import CorpusError
 
-FORMAT = 4
+Prepared = PreparedText | PreparedSamples
+
+SIDE_BY_SIDE = "windows:256"
+
+FORMAT = 5
 """Must be raised by one whenever the same settings lead to other ids than before."""
 
 
@@ -51,11 +56,25 @@ class Dataset:
     tokenizer: Tokenizer
     resets_state: bool = False
     """Whether the state starts at zero in each document."""
+    samples: SampleCounts | None = None
+    """If the text consists of samples."""
+
+    @property
+    def start(self) -> int | None:
+        """The id with which each sample begins, if the text consists of samples."""
+        return None if self.samples is None else start_of_samples(self.tokenizer)
 
     @property
     def held_out(self) -> list[str]:
         """The splits that training never sees."""
         return [name for name in SPLITS[1:] if name in self.splits]
+
+    def read_as(self, context: str) -> str:
+        """Return the context rule whose cost an evaluation under a rule has.
+
+        Samples are read side by side, as windows are.
+        """
+        return context if self.samples is None else SIDE_BY_SIDE
 
     def state_resets(self, split: str) -> tuple[int, ...]:
         """Return the tokens of a split before which the state is reset, after the first."""
@@ -76,6 +95,8 @@ class Dataset:
         left_out: tokens at its beginning that are not trained on.
         """
         ids = self.splits["train"].all_ids[left_out:]
+        if self.start is not None:
+            return SampleBatches(ids, settings.batch_size, settings.num_steps, self.start)
         if self.resets_state:
             starts = (at - left_out for at in self.state_resets("train"))
             documents = (0, *(at for at in starts if at > 0))
@@ -85,11 +106,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Tokenized:
-    """The ids of all splits, one split after the other, and what else is kept of the splits."""
+    """The ids of all splits, one split after the other, and what else is kept of the text."""
 
     ids: npt.NDArray[Any]  # (N,)
     tokenizer: Tokenizer
-    splits: dict[str, dict[str, Any]]
+    about: About
 
 
 def load_dataset(
@@ -104,22 +125,27 @@ def load_dataset(
     minutes. Raises as `open_corpus` does, and CorpusError if the training split is too short or
     the ids of a long text cannot be written to the cache.
     """
-    corpus = open_corpus(settings.corpus, settings.data_dir, settings.errors, limits)
-    text = PreparedText(corpus, settings, watch, type(tokenizer) if tokenizer else None)
+    corpus = open_corpus(
+        settings.corpus, settings.data_dir, settings.errors, limits, settings.encoding
+    )
+    kind = inner_kind(tokenizer) if tokenizer else None
+    prepared = PreparedText if settings.unit == "text" else PreparedSamples
+    text = prepared(corpus, settings, watch, kind)
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
     else:
         tokenized = _tokenized_in_memory(text, tokenizer)
     splits, start = {}, 0
-    for name, about in tokenized.splits.items():
+    for name, about in tokenized.about["splits"].items():
         ids = tokenized.ids[start : start + about["tokens"]]
         splits[name] = _split(ids, about, tokenized.tokenizer)
         start += about["tokens"]
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:
-        raise _too_short(splits["train"].characters)
-    resets = settings.document_state == "reset"
-    return Dataset(corpus.source, kept, tokenized.tokenizer, resets)
+        raise too_short(splits["train"].characters)
+    resets, samples = settings.document_state == "reset", tokenized.about.get("samples")
+    counts = SampleCounts(**samples) if samples else None
+    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
@@ -131,19 +157,19 @@ def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -
     return Split(text, tokenizer.encode(text), ids, characters, about["end"], *documents)
 
 
-def _tokenized_in_memory(text: PreparedText, tokenizer: Tokenizer | None) -> _Tokenized:
+def _tokenized_in_memory(text: Prepared, tokenizer: Tokenizer | None) -> _Tokenized:
     content = io.BytesIO()
     writer = TokenWriter(content, checksum=False)
-    tokenizer, splits = _tokenize(text, tokenizer, writer)
-    return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, splits)
+    tokenizer, about = text.tokenize(tokenizer, writer)
+    return _Tokenized(np.frombuffer(content.getbuffer(), writer.type), tokenizer, about)
 
 
 def _tokenized_in_cache(
-    text: PreparedText, settings: DataSettings, tokenizer: Tokenizer | None, limits: StreamingLimits
+    text: Prepared, settings: DataSettings, tokenizer: Tokenizer | None, limits: StreamingLimits
 ) -> _Tokenized:
     def make(writer: TokenWriter) -> dict[str, Any]:
-        used, splits = _tokenize(text, tokenizer, writer, limits)
-        return {"tokenizer": used.to_json(), "splits": splits}
+        used, about = text.tokenize(tokenizer, writer, limits)
+        return {"tokenizer": used.to_json(), **about}
 
     folder = cache_folder() / "tokens"
     key = _key(text, settings, limits, None)
@@ -154,52 +180,11 @@ def _tokenized_in_cache(
             key = _key(text, settings, limits, tokenizer)
     entry = token_cache.find_or_make(folder, key, make)
     used = tokenizer or tokenizer_from_json(entry.content["tokenizer"])
-    return _Tokenized(entry.ids, used, entry.content["splits"])
-
-
-def _tokenize(
-    text: PreparedText,
-    tokenizer: Tokenizer | None,
-    writer: TokenWriter,
-    limits: StreamingLimits | None = None,
-) -> tuple[Tokenizer, dict[str, dict[str, Any]]]:
-    """Write the ids of all splits; return the tokenizer and what else is kept of each split.
-
-    limits: how much of the characters is kept; without it, all of them.
-    """
-    sizes = text.split_sizes()
-    tokenizer = tokenizer or text.train_tokenizer(sizes["train"])
-    writer.begin(tokenizer.size)
-    reader, splits, start = PieceReader(text.limited("tokenizing")), {}, 0
-    for name, size in sizes.items():
-        begins = [0, *(at - start for at in text.borders if 0 < at - start < size)]
-        start += size
-        kept, before = BeginningAndEnd(), writer.tokens
-        if limits:
-            last = limits.end_characters if name == "train" else 0
-            kept = BeginningAndEnd(limits.evaluated_characters, last)
-        documents = []
-        for begin, end in zip(begins, [*begins[1:], size], strict=True):
-            # No token reaches across a border: before it is white space, or behind it a space.
-            documents.append(writer.tokens - before)
-            for ids in tokenizer.encode_pieces(kept.passing(reader.take(end - begin))):
-                writer.write(ids)
-        splits[name] = {
-            "documents": documents[1:],
-            "cuts_document": size > 0 and start not in (*text.borders, text.characters),
-            "characters": size,
-            "tokens": writer.tokens - before,
-            "begin": kept.beginning(),
-            "end": kept.end(),
-        }
-    text.corpus.check_unchanged()  # the end of a file may not have been read
-    if writer.tokens == 0:  # an empty file cannot be mapped
-        raise _too_short(sizes["train"])
-    return tokenizer, splits
+    return _Tokenized(entry.ids, used, entry.content)
 
 
 def _key(
-    text: PreparedText, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
+    text: Prepared, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
 ) -> str:
     """A hash of everything that the ids, and what is stored along with them, depend on."""
     ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps", "document_state"}
@@ -218,10 +203,4 @@ def _key(
             "characters": [limits.evaluated_characters, limits.end_characters],
             "versions": [unicodedata.unidata_version, tokenizers.__version__, regex.__version__],
         }
-    )
-
-
-def _too_short(characters: int) -> CorpusError:
-    return CorpusError(
-        f"text too short: a training split of {characters} characters holds fewer than two tokens"
     )

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from rnnlab.data.unpacking import Unpacked
 from rnnlab.errors import CorpusError
 
 BYTE_ORDER_MARK = "\ufeff"
+
+NAMES = {"utf-8": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
 
 UNPACK = "unpack it first: {} FILE"
 SAVE_AS_TEXT = "save it as plain text in UTF-8"
 
 KNOWN_FORMATS = {
-    codecs.BOM_UTF32_LE: ("UTF-32 text", "convert it: iconv -f UTF-32 -t UTF-8 OLD > NEW"),
-    codecs.BOM_UTF32_BE: ("UTF-32 text", "convert it: iconv -f UTF-32 -t UTF-8 OLD > NEW"),
-    codecs.BOM_UTF16_LE: ("UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
-    codecs.BOM_UTF16_BE: ("UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW"),
+    codecs.BOM_UTF32_LE: ("UTF-32 text", "say so: --encoding utf-32"),
+    codecs.BOM_UTF32_BE: ("UTF-32 text", "say so: --encoding utf-32"),
+    codecs.BOM_UTF16_LE: ("UTF-16 text", "say so: --encoding utf-16"),
+    codecs.BOM_UTF16_BE: ("UTF-16 text", "say so: --encoding utf-16"),
     b"\x1f\x8b": ("gzip data", UNPACK.format("gunzip -k")),
     b"BZh": ("bzip2 data", UNPACK.format("bunzip2 -k")),
     b"\xfd7zXZ\0": ("xz data", UNPACK.format("unxz -k")),
@@ -45,34 +48,47 @@ HEAD_BYTES = max(map(len, KNOWN_FORMATS))
 
 
 def chunks(file: Path, size: int, passed: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """Read a file, `size` bytes at a time; raise CorpusError if it cannot be read.
+    """Read a file, `size` bytes at a time, and unpack it if it is packed.
 
-    passed: called with the size of each chunk after the chunk has been used.
+    passed: called after each chunk has been used, with the size of the part of the file that it
+    came from. Raises CorpusError if the file cannot be read or unpacked.
     """
     try:
         with file.open("rb", buffering=0) as stream:
-            while chunk := stream.read(size):
+            content, before = Unpacked(stream, f"file {file}"), 0
+            while chunk := content.read(size):
                 yield chunk
                 if passed:
-                    passed(len(chunk))
+                    passed(content.position - before)
+                before = content.position
     except OSError as error:
         raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
 
 
-def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]:
-    """Decode UTF-8 and drop a byte order mark at the start.
+def decoded(
+    content: Iterable[bytes],
+    origin: str,
+    errors: str,
+    encoding: str = "utf-8",
+    *,
+    waits: bool = True,
+) -> Iterator[str]:
+    """Decode bytes and drop a byte order mark at the start.
 
     Raises CorpusError if there is no text at all. With errors "strict", also raises it for a NUL
-    byte anywhere, or else for the first bytes that are not UTF-8. origin: names the text in errors.
+    byte anywhere, or else for the first bytes that are not in the encoding.
+    origin: names the text in errors. waits: whether a first chunk that is too short to tell a known
+    format waits for the next one.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")(errors)
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    has_nul = "a".encode(encoding) != b"a"  # such as UTF-16
     read, begun, empty = 0, False, True
     rest_of_content = iter(content)
-    first = _first_bytes(rest_of_content)
+    first = first_bytes(rest_of_content, HEAD_BYTES) if waits else next(rest_of_content, b"")
     head = first[:HEAD_BYTES]
     steps = chain([(first, False)], ((chunk, False) for chunk in rest_of_content), [(b"", True)])
     for chunk, is_end in steps:
-        if errors == "strict":
+        if errors == "strict" and not has_nul:
             _refuse_nul(chunk, read, origin, head)
         start = read - len(decoder.getstate()[0])  # the last chunk may have ended in a character
         read += len(chunk)
@@ -80,13 +96,15 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
             text = decoder.decode(chunk, is_end)
         except UnicodeDecodeError as error:
             for rest, _ in steps:
-                _refuse_nul(rest, read, origin, head)
+                if not has_nul:
+                    _refuse_nul(rest, read, origin, head)
                 read += len(rest)
             _refuse_known_format(head, origin)
             raise CorpusError(
-                f"{origin} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
-                f"{start + error.start}; convert it, such as by "
-                "iconv -f ISO-8859-1 -t UTF-8 OLD > NEW, or lose characters by --errors replace"
+                f"{origin} is not {NAMES.get(encoding, encoding)} text: byte "
+                f"0x{error.object[error.start]:02x} at offset {start + error.start}; name its "
+                "encoding (--encoding cp1252, or auto to detect it), or lose characters by "
+                "--errors replace"
             ) from None
         if text and not begun:
             begun, text = True, text.removeprefix(BYTE_ORDER_MARK)
@@ -97,12 +115,12 @@ def decoded(content: Iterable[bytes], origin: str, errors: str) -> Iterator[str]
         raise CorpusError(f"{origin} is empty; a corpus needs text")
 
 
-def _first_bytes(content: Iterator[bytes]) -> bytes:
-    """Take the first chunks, until they hold the mark of any known format."""
+def first_bytes(content: Iterator[bytes], size: int) -> bytes:
+    """Take the first chunks, until they have so many bytes."""
     first = b""
     for chunk in content:
         first += chunk
-        if len(first) >= HEAD_BYTES:
+        if len(first) >= size:
             break
     return first
 

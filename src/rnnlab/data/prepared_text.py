@@ -1,8 +1,9 @@
 """A corpus after its text rule, with the splits and the vocabulary that are made of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import accumulate, chain
+from typing import Any
 
 from rnnlab.config import DataSettings
 from rnnlab.data.corpus import Corpus, open_corpus
@@ -11,6 +12,7 @@ from rnnlab.data.preprocessing import preprocess_pieces
 from rnnlab.data.splits import split_sizes
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, ProgressCallback, StreamingLimits
 from rnnlab.data.texts import Source
+from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import (
     KINDS,
     Tokenizer,
@@ -19,6 +21,9 @@ from rnnlab.data.tokenizer import (
     train_usable_tokenizer,
 )
 from rnnlab.errors import CorpusError
+
+About = dict[str, Any]
+"""What is kept of a text along with its ids."""
 
 
 class PreparedText:
@@ -112,16 +117,99 @@ class PreparedText:
             source = PieceReader(self.limited(purpose)).take(train_characters)
         return train_usable_tokenizer(self._settings, source)
 
+    def tokenize(
+        self,
+        tokenizer: Tokenizer | None,
+        writer: TokenWriter,
+        limits: StreamingLimits | None = None,
+    ) -> tuple[Tokenizer, About]:
+        """Write the ids of all splits; return the tokenizer and what else is kept of the text.
+
+        limits: how much of the characters is kept; without it, all of them.
+        Raises CorpusError if there are no tokens.
+        """
+        sizes = self.split_sizes()
+        tokenizer = tokenizer or self.train_tokenizer(sizes["train"])
+        writer.begin(tokenizer.size)
+        reader, splits, start = PieceReader(self.limited("tokenizing")), {}, 0
+        for name, size in sizes.items():
+            begins = [0, *(at - start for at in self.borders if 0 < at - start < size)]
+            start += size
+            split = SplitWriter(name, tokenizer, writer, limits)
+            documents = []
+            for begin, end in zip(begins, [*begins[1:], size], strict=True):
+                # No token reaches across a border: before it is white space, or behind it a space.
+                documents.append(split.tokens)
+                split.write(reader.take(end - begin))
+            splits[name] = split.about() | {
+                "documents": documents[1:],
+                "cuts_document": size > 0 and start not in (*self.borders, self.characters),
+            }
+        self.corpus.check_unchanged()  # the end of a file may not have been read
+        if writer.tokens == 0:  # an empty file cannot be mapped
+            raise too_short(sizes["train"])
+        return tokenizer, {"splits": splits}
+
+
+class SplitWriter:
+    """Writes the ids of a split, and keeps what is needed of its characters."""
+
+    def __init__(
+        self, name: str, tokenizer: Tokenizer, writer: TokenWriter, limits: StreamingLimits | None
+    ) -> None:
+        """Limits: see `PreparedText.tokenize`."""
+        self._tokenizer, self._writer, self._before = tokenizer, writer, writer.tokens
+        self._characters = 0
+        self._kept = BeginningAndEnd()
+        if limits:
+            last = limits.end_characters if name == "train" else 0
+            self._kept = BeginningAndEnd(limits.evaluated_characters, last)
+
+    @property
+    def tokens(self) -> int:
+        """How many have been written."""
+        return self._writer.tokens - self._before
+
+    def write(self, pieces: Iterable[str]) -> None:
+        """Write the ids of some text; no token reaches into what is written next."""
+        for ids in self._tokenizer.encode_pieces(self._kept.passing(self._counted(pieces))):
+            self._writer.write(ids)
+
+    def _counted(self, pieces: Iterable[str]) -> Iterator[str]:
+        for piece in pieces:
+            self._characters += len(piece)
+            yield piece
+
+    def about(self) -> About:
+        """Return what is kept of the split."""
+        return {
+            "characters": self._characters,
+            "tokens": self.tokens,
+            "begin": self._kept.beginning(),
+            "end": self._kept.end(),
+        }
+
+
+def too_short(characters: int) -> CorpusError:
+    """Return the error for a training split without two tokens."""
+    return CorpusError(
+        f"text too short: a training split of {characters} characters holds fewer than two tokens"
+    )
+
 
 def read_beginning(
-    name: str, errors: str, rule: str, limits: StreamingLimits = STREAMING_LIMITS
+    name: str,
+    errors: str,
+    rule: str,
+    limits: StreamingLimits = STREAMING_LIMITS,
+    encoding: str = "utf-8",
 ) -> tuple[Source, str, int]:
     """Read a text and apply a text rule.
 
     Returns its source, the text (of a long one only the beginning, which is what is evaluated), and
     the number of characters of all of it. Raises as `open_corpus` does.
     """
-    corpus = open_corpus([name], errors=errors, limits=limits)
+    corpus = open_corpus([name], errors=errors, limits=limits, encoding=encoding)
     kept = BeginningAndEnd(limits.evaluated_characters) if corpus.is_long else BeginningAndEnd()
     characters = sum(map(len, kept.passing(preprocess_pieces(corpus.pieces(), rule))))
     return corpus.source, kept.beginning(), characters

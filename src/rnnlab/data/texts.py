@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlab.data.decoding import chunks, decoded
+from rnnlab.data.encodings import detected, with_encoding
 from rnnlab.errors import CorpusError
+
+CHECKSUM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +18,7 @@ class Source:
 
     name: str
     sha256: str
-    """Of the bytes as read, before decoding."""
+    """Of the bytes as read, unpacked and before decoding."""
     origin: str
     """One phrase for people: where the text was found, and why this one was taken."""
 
@@ -27,16 +30,25 @@ class TextInMemory(Source):
     text: str
 
     @classmethod
-    def read(cls, name: str, content: Iterable[bytes], origin: str, errors: str) -> "TextInMemory":
+    def read(
+        cls,
+        name: str,
+        content: Iterable[bytes],
+        origin: str,
+        errors: str,
+        encoding: str = "utf-8",
+    ) -> "TextInMemory":
         """Decode bytes; raise CorpusError, as soon as it is known, if they are not text."""
         digest = hashlib.sha256()
+        encoding, content = detected(content, encoding, origin)
 
         def passing() -> Iterator[bytes]:
             for chunk in content:
                 digest.update(chunk)
                 yield chunk
 
-        text = "".join(decoded(passing(), origin, errors))
+        text = "".join(decoded(passing(), origin, errors, encoding))
+        origin = with_encoding(origin, encoding)
         return cls(name=name, sha256=digest.hexdigest(), origin=origin, text=text)
 
 
@@ -46,23 +58,25 @@ class TextFile(Source):
 
     file: Path
     errors: str
+    encoding: str
     chunk_bytes: int
     stamp: tuple[int, int]
     """Size and time of change before the checksum was computed."""
 
     @classmethod
-    def open(cls, name: str, errors: str, chunk_bytes: int) -> "TextFile":
+    def open(cls, name: str, errors: str, chunk_bytes: int, encoding: str = "utf-8") -> "TextFile":
         """Compute the checksum of a file; raise CorpusError if it cannot be read."""
-        file = Path(name)
+        file, digest = Path(name), hashlib.sha256()
         try:
             stamp = _stamp(file)
-            with file.open("rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
+        encoding, content = detected(chunks(file, CHECKSUM_BYTES), encoding, f"file {name}")
+        for chunk in content:
+            digest.update(chunk)
         return cls(
-            name=name, sha256=sha256, origin=f"file {name}", file=file, errors=errors,
-            chunk_bytes=chunk_bytes, stamp=stamp,
+            name=name, sha256=digest.hexdigest(), origin=with_encoding(f"file {name}", encoding),
+            file=file, errors=errors, encoding=encoding, chunk_bytes=chunk_bytes, stamp=stamp,
         )  # fmt: skip
 
     def pieces(self, passed: Callable[[int], None] | None = None) -> Iterator[str]:
@@ -70,7 +84,8 @@ class TextFile(Source):
 
         passed: called with the size of each chunk in bytes.
         """
-        yield from decoded(chunks(self.file, self.chunk_bytes, passed), self.origin, self.errors)
+        content = chunks(self.file, self.chunk_bytes, passed)
+        yield from decoded(content, self.origin, self.errors, self.encoding)
         self.check_unchanged()
 
     def check_unchanged(self) -> None:

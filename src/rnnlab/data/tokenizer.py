@@ -7,6 +7,7 @@ from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids, Tokenizer
 from rnnlab.data.bpe_tokenizer import BpeTokenizer
 from rnnlab.data.char_tokenizers import ByteTokenizer, CharTokenizer
+from rnnlab.data.labelled_tokenizer import MOST_LABELS, LabelledTokenizer
 from rnnlab.data.pieces import PieceReader
 from rnnlab.data.word_tokenizers import RunsOfLettersTokenizer, WordTokenizer
 from rnnlab.errors import CorpusError
@@ -17,6 +18,7 @@ __all__ = [
     "ByteTokenizer",
     "CharTokenizer",
     "Ids",
+    "LabelledTokenizer",
     "RunsOfLettersTokenizer",
     "Tokenizer",
     "WordTokenizer",
@@ -74,17 +76,26 @@ def tokenizer_from_json(content: dict[str, Any]) -> Tokenizer:
                     raise ValueError(f"unknown word boundaries {other!r}")
         case "bpe":
             return BpeTokenizer.from_str(_checked(content, "tokenizers", str))
+        case "labelled":
+            counts, inside = (_checked(content, key, dict) for key in ("labels", "tokenizer"))
+            if not all(isinstance(count, int) for count in counts.values()) or not counts:
+                raise ValueError("labels must have counts")
+            if len(counts) > MOST_LABELS or inside.get("type") == "labelled":
+                raise ValueError("labels must be few, and not within labels")
+            return LabelledTokenizer(tokenizer_from_json(inside), counts)
         case other:
             raise ValueError(f"unknown tokenizer type {other!r}")
 
 
 Value = TypeVar("Value")
 
+NAMES: dict[type, str] = {str: "text", list: "a list", dict: "an object"}
+
 
 def _checked(content: dict[str, Any], key: str, kind: type[Value]) -> Value:
     value = content[key]
     if not isinstance(value, kind):
-        raise ValueError(f"{key} must be {'text' if kind is str else 'a list'}")
+        raise ValueError(f"{key} must be {NAMES[kind]}")
     return value
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rnnlab.console import PlainConsole, counted, visible
 from rnnlab.data.copies import MANY, Copies
+from rnnlab.data.samples import SampleCounts
 from rnnlab.lm.baseline_titles import PARTS, baseline_title
 from rnnlab.lm.baselines import MIN_CHARACTERS
 from rnnlab.lm.code_length import LEAST_CHARACTERS
@@ -162,6 +163,27 @@ def copies_notes(copies: Mapping[str, Copies]) -> list[str]:
             "that occur once"
         )
     return notes
+
+
+def forgetting_note(start: Mapping[str, Any]) -> str:
+    """Say what has become of the model that training started from; "" if it is not known."""
+    if "bits_per_character_after" not in start:
+        return ""
+    before, after = (start[f"bits_per_character_{when}"] for when in ("before", "after"))
+    return (
+        f"on the held-out text of the model that it started from: {before:.3f} bits/character "
+        f"before, {after:.3f} now"
+    )
+
+
+def samples_words(samples: SampleCounts) -> str:
+    """Say how many samples each split has, and how many of them are alike."""
+    words = ", ".join(f"{name} {count:,}" for name, count in samples.counts.items() if count)
+    if samples.left_out:
+        words += f"; {samples.left_out:,} held-out ones that came before are left out"
+    elif samples.repeated:
+        words += f"; {samples.repeated:,} repeat an earlier one, equal ones are in one split"
+    return f"lines: {words}"
 
 
 def text_name(record: dict[str, Any]) -> str:

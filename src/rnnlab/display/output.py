@@ -43,20 +43,24 @@ def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
 
 
 def write_texts(
-    model: TextModel, prefixes: Sequence[str], settings: GenerationSettings, checkpoint: str
+    model: TextModel,
+    prefixes: Sequence[str],
+    settings: GenerationSettings,
+    checkpoint: str,
+    label: str = "",
 ) -> None:
     """Continue every prefix; the first text is streamed, the others follow when all are done.
 
     Several texts are told apart by a line in front of each, such as `--- 2 of 3`.
     """
-    read = [model.read_prefix(prefix) for prefix in prefixes]
+    read = [model.read_prefix(prefix, label) for prefix in prefixes]
     notices = [text for _, _, about_prefix in read for text in about_prefix]
     for text in dict.fromkeys(model.checkpoint_notices(checkpoint) + notices):
         notice(text)
     texts = [text for text, _, _ in read]
     several = len(texts) > 1
     _write(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
-    for pieces in model.stream(list(prefixes), **dict(settings)):
+    for pieces in model.stream(list(prefixes), label=label, **dict(settings)):
         _write(pieces[0])
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
     _write("\n")

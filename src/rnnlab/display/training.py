@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
-from rnnlab.display.evaluations import copies_notes, mixture_notes, number, print_evaluations
+from rnnlab.display.evaluations import (
+    copies_notes,
+    forgetting_note,
+    mixture_notes,
+    number,
+    print_evaluations,
+    samples_words,
+)
 from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
@@ -94,6 +101,8 @@ class TrainingDisplay(Watcher):
         rule = model.preprocessing
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
         tell("text", f"{read_as}: {sizes} tokens")
+        if dataset.samples:
+            tell("samples", samples_words(dataset.samples))
         if dataset.copies:
             found = "; ".join(f"{name} {copies}" for name, copies in dataset.copies.items())
             tell("copies", f"from the training text: {found}")
@@ -238,6 +247,8 @@ class TrainingDisplay(Watcher):
         print_evaluations(self.console, run.result["evaluations"])
         for note in mixture_notes(run.result["evaluations"]):
             self.console.tell("note", note)
+        if note := forgetting_note(run.result.get("start", {})):
+            self.console.tell("before", note)
         if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds
             self._tell_verdict()
         show(f"run directory: {self._directory}", markup=False)

@@ -27,14 +27,16 @@ def check_corpora(records: Records) -> None:
     for run in records.runs:
         data = planned[run.id]
         if not run.has_ended or all(is_text_file(_path(c, plan.origin)) for c in data.corpus):
-            wanted[data.corpus, data.data_dir, data.errors] = f"variant {run.variant!r}"
+            wanted[data.corpus, data.data_dir, data.errors, data.encoding] = (
+                f"variant {run.variant!r}"
+            )
     if plan.settings.search:
         data = plan.base.data
-        wanted[data.corpus, data.data_dir, data.errors] = "base"
-    for (names, data_dir, errors), variant in wanted.items():
+        wanted[data.corpus, data.data_dir, data.errors, data.encoding] = "base"
+    for (names, data_dir, errors, encoding), variant in wanted.items():
         paths = tuple(_path(name, plan.origin) for name in names)
         try:
-            now = open_corpus(paths, data_dir, errors).source.sha256
+            now = open_corpus(paths, data_dir, errors, encoding=encoding).source.sha256
         except RnnlabError as error:
             raise type(error)(f"{plan.origin / FILE}, {variant}: {error}") from None
         for run in records.runs:

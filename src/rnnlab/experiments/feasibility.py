@@ -8,7 +8,10 @@ from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.settings import ExperimentSettings
 from rnnlab.runs.effects import check_effects, without_effect
 
-TEXT_SETTINGS = ("corpus", "corpus_limit", "preprocessing", "split")
+TEXT_SETTINGS = (
+    "corpus", "corpus_limit", "preprocessing", "unit", "split", "split_at", "split_order",
+    "split_seed",
+)  # fmt: skip
 """Settings that decide which text is held out."""
 
 TOKEN_SETTINGS = ("tokenizer", "bpe_size")

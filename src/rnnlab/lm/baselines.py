@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnlab.config import MAX_ORDER
+from rnnlab.data.samples import start_of_samples
 from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.lm.code_length import CodeLength, code_of_tokens
 from rnnlab.lm.evaluate import ShareCallback, bits_per_character, unwatched
@@ -52,13 +53,15 @@ class Baselines:
     """Uniform, unigram and n-gram models over characters, and three compressors.
 
     All learn from the training text alone. The n-gram's order is the best on the validation text;
-    without one, on the last twentieth of the training text.
+    without one, on the last twentieth of the training text. of_samples: whether the texts consist
+    of samples, which the n-gram model then predicts one by one.
     """
 
-    def __init__(self, train: str, validation: str = "") -> None:
+    def __init__(self, train: str, validation: str = "", of_samples: bool = False) -> None:
         self.train = train[-MAX_TRAIN_CHARACTERS:]
         self.validation = validation
         self.tokenizer = CharTokenizer.train(self.train)
+        self.start = start_of_samples(self.tokenizer) if of_samples else None
 
     @cached_property
     def ngram(self) -> NGram:
@@ -134,7 +137,7 @@ class Baselines:
         return self.records(self.codes(text))
 
     def _fit(self, text: str) -> NGram:
-        return NGram(self.tokenizer.encode(text), self.tokenizer.size, MAX_ORDER)
+        return NGram(self.tokenizer.encode(text), self.tokenizer.size, MAX_ORDER, self.start)
 
     def _added_bytes(self, name: str, text: str) -> int:
         return _compressed_size(name, self.train + text) - self._train_sizes[name]

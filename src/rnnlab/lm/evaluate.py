@@ -6,6 +6,8 @@ says what the model has read before each target:
 carried    the state starts at zero and is carried through the whole text;
 windows:W  the text is cut into windows of W targets, and each starts from a zero state.
 
+A model of samples starts each sample from a zero state, so `carried` is the only rule for it.
+
 Nats per token and perplexity are those of the targets. Bits per character are the length of a code
 for all of the text, divided by its characters: -ln p of the targets, ln V for the first token, and
 the spelling of unknown tokens (`rnnlab.data.spelling`). So they can be compared between tokenizers.
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.config.groups import check_context
+from rnnlab.config.validation import check_context
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
@@ -35,6 +37,9 @@ ShareCallback = Callable[[float], None]
 
 CHUNK_TOKENS = 16_384
 """Targets in one forward pass. It bounds memory and does not change the result."""
+
+COLUMNS, COLUMN_TOKENS = 64, 256
+"""Samples are read in at most so many columns of about this length or more."""
 
 
 @dataclass(frozen=True)
@@ -121,19 +126,20 @@ def target_nats(
     nats, done = np.empty(len(ids) - 1), 0
     reader, shape = None, (0, 0)
     with compute.using_threads():
-        for inputs, targets, found in _parts(ids, nats, context, documents):
-            first = inputs[:CHUNK_TOKENS]
-            if reader is None or first.shape != shape:
-                shape = first.shape
+        for places in _places(ids, context, documents, model.start):
+            is_target, steps = places >= 0, max(1, CHUNK_TOKENS // places.shape[1])
+            if reader is None or places[:steps].shape != shape:
+                shape = places[:steps].shape
                 reader = make_reader(
                     model, compute, batch_size=shape[1], num_steps=shape[0], mixture=mixture
                 )
             else:
                 reader.reset()
-            for start in range(0, len(inputs), CHUNK_TOKENS):
-                chunk = slice(start, start + CHUNK_TOKENS)
-                found[chunk] = reader.score(inputs[chunk], targets[chunk])
-                done += targets[chunk].size
+            for first in range(0, len(places), steps):
+                chunk = slice(first, first + steps)
+                found = reader.score(ids[places[chunk]], ids[places[chunk] + 1])
+                nats[places[chunk][is_target[chunk]]] = found[is_target[chunk]]
+                done += int(is_target[chunk].sum())
                 progress(done / len(nats))
     return nats
 
@@ -141,8 +147,9 @@ def target_nats(
 def ngram_nats(table: NGramTable, ids: Ids, context: str, documents: Sequence[int] = ()) -> Floats:
     """Return -ln p (N-1,) of each target of `ids` (N,) by an n-gram model; see `target_nats`."""
     nats = np.empty(len(ids) - 1)
-    for inputs, targets, found in _parts(ids, nats, context, documents):
-        found[:] = table.target_nats(np.concatenate([inputs, targets[-1:]]))
+    for places in _places(ids, context, documents, table.start):
+        found = table.target_nats(np.concatenate([ids[places], ids[places[-1:] + 1]]))
+        nats[places[places >= 0]] = found[places >= 0]
     return nats
 
 
@@ -158,22 +165,33 @@ def total_nats(
     return float(target_nats(model, compute, ids, context, progress, documents).sum())
 
 
-def _parts(
-    ids: Ids, nats: Floats, context: str, documents: Sequence[int]
-) -> Iterator[tuple[npt.NDArray[Any], ...]]:
-    """Cut inputs, targets and nats into views (T, B), each read from a zero state."""
-    ends = [*(begin for begin in documents if begin < len(nats)), len(nats)]
-    for part in map(slice, [0, *ends], ends):
-        yield from _batches(ids[:-1][part], ids[1:][part], nats[part], context=context)
+def _places(ids: Ids, context: str, documents: Sequence[int], start: int | None) -> Iterator[Ids]:
+    """Yield positions (T, B) of inputs, each column read from a zero state; -1: none, at its end.
+
+    start: the id with which samples begin. They are independent, so a text of them is read in
+    columns, whatever the context rule.
+    """
+    count = len(ids) - 1
+    if start is not None:
+        yield _columns(np.append(np.flatnonzero(ids[:-1] == start), count))
+        return
+    ends = [*(begin for begin in documents if begin < count), count]
+    for begin, end in zip([0, *ends], ends, strict=False):
+        size = end - begin if context == "carried" else int(context.removeprefix("windows:"))
+        whole = begin + (end - begin) // size * size
+        windows = np.arange(begin, whole).reshape(-1, size)
+        step = max(1, CHUNK_TOKENS // size)
+        for row in range(0, len(windows), step):
+            yield windows[row : row + step].T
+        if whole < end:
+            yield np.arange(whole, end)[:, None]
 
 
-def _batches(*arrays: npt.NDArray[Any], context: str) -> Iterator[tuple[npt.NDArray[Any], ...]]:
-    """Cut arrays (N-1,) alike into views (T, B), each read from a zero state."""
-    length = len(arrays[0])
-    size = length if context == "carried" else int(context.removeprefix("windows:"))
-    whole = length // size * size
-    step = max(1, CHUNK_TOKENS // size)
-    for row in range(0, whole // size, step):
-        yield tuple(array[:whole].reshape(-1, size)[row : row + step].T for array in arrays)
-    if whole < length:
-        yield tuple(array[whole:, None] for array in arrays)
+def _columns(borders: Ids) -> Ids:
+    """Return positions (T, B) from 0 to the last of `borders`; columns begin at some of them."""
+    count = int(borders[-1])
+    wanted = np.linspace(0, count, max(1, min(COLUMNS, count // COLUMN_TOKENS)) + 1)
+    chosen = np.unique(borders[np.searchsorted(borders, wanted)])
+    begins, ends = np.append(0, chosen[:-1][chosen[:-1] > 0]), chosen[chosen > 0]
+    places = begins + np.arange((ends - begins).max())[:, None]
+    return np.where(places < ends, places, -1)

@@ -34,20 +34,21 @@ def generate_ids(
     settings: GenerationSettings,
     forbidden: int | None = None,
     mixture: NGramMixture | None = None,
+    first_stream: int = 0,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
     All prefixes run as one batch. A row's entry is None while the row still reads its prefix, and
-    after its last token. Row b draws from its own random stream, so it does not depend on the
-    other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an n-gram model
-    that joins the network. Between tokens the caller's torch modes hold, and the model is left as
-    it was.
+    after its last token. Row b draws from its own random stream, `first_stream` + b, so it does not
+    depend on the other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an
+    n-gram model that joins the network. Between tokens the caller's torch modes hold, and the model
+    is left as it was.
 
     Raises DivergenceError if the model's output is NaN or infinite.
     """
     if not prefixes:
         return
-    ids, known, uniforms = _page(prefixes, settings)
+    ids, known, uniforms = _page(prefixes, settings, first_stream)
     last, shortest = len(ids) - 1, min(map(len, prefixes))
     capacity = min(PIECE_TOKENS, len(ids))
     with compute.using_threads():
@@ -78,7 +79,7 @@ def generate_ids(
 
 
 def _page(
-    prefixes: Sequence[Ids], settings: GenerationSettings
+    prefixes: Sequence[Ids], settings: GenerationSettings, first_stream: int
 ) -> tuple[Ids, NDArray[np.bool_], NDArray[np.float64]]:
     """Return ids with the prefixes filled in, which of them are known, and uniforms; each (N, B).
 
@@ -91,7 +92,9 @@ def _page(
         ids[: len(prefix), row] = prefix
         known[written, row] = False
         if settings.temperature:
-            uniforms[written, row] = draw_uniforms(settings.seed, row, settings.length)
+            uniforms[written, row] = draw_uniforms(
+                settings.seed, first_stream + row, settings.length
+            )
     return ids, known, uniforms
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rnnlab.config import EARLIER, MAX_ORDER, ModelSettings, SettingsGroup
+from rnnlab.data.samples import start_of_samples
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
@@ -102,7 +103,8 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
                 )
 
     tensors, _ = read_tensors(file, check)
-    model = LanguageModel(settings, tokenizer.size, seed=0)  # not of the caller's random numbers
+    start = _start(config, tokenizer)
+    model = LanguageModel(settings, tokenizer.size, 0, start)  # not the caller's random numbers
     for name, parameter in model.named_parameters():
         if not tensors[name].isfinite().all():
             raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
@@ -126,7 +128,13 @@ def load_mixture(
             f"{folder / MODEL_CONFIG}: the order of {JOINED} must be 1 to {MAX_ORDER}, not "
             f"{order!r}"
         )
-    return read_ngram(folder, order, tokenizer, dict(model.named_parameters()))
+    return read_ngram(folder, order, tokenizer, dict(model.named_parameters()), model.start)
+
+
+def _start(config: Mapping[str, Any], tokenizer: Tokenizer) -> int | None:
+    data = config.get("data")
+    is_of_samples = isinstance(data, dict) and data.get("unit", "text") != "text"
+    return start_of_samples(tokenizer) if is_of_samples else None
 
 
 def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: Path) -> Group:

@@ -52,9 +52,13 @@ def _ties(tokenizer: Tokenizer, weights: Mapping[str, Tensor]) -> dict[str, str]
 
 
 def read_ngram(
-    folder: Path, order: int, tokenizer: Tokenizer, weights: Mapping[str, Tensor]
+    folder: Path,
+    order: int,
+    tokenizer: Tokenizer,
+    weights: Mapping[str, Tensor],
+    start: int | None = None,
 ) -> NGramMixture:
-    """Read what `write_ngram` wrote; `order` is the one in config.json.
+    """Read what `write_ngram` wrote; `order` is the one in config.json, `start` as in `NGram`.
 
     Raises ModelFolderError, which names the file and what is wrong with it.
     """
@@ -77,7 +81,7 @@ def read_ngram(
         orders.append(Successors(starts, symbols, counts, discounts(counts)))
     if not np.isfinite(arrays["gate"]).all():
         raise ModelFolderError(f"{file}: damaged, the gate holds NaN or infinite numbers")
-    return NGramMixture(NGramTable(orders, size), arrays["gate"])
+    return NGramMixture(NGramTable(orders, size, start), arrays["gate"])
 
 
 def _fault(tensors: Mapping[str, Described], order: int, vocabulary_size: int) -> str:

@@ -55,12 +55,18 @@ class CountedNGrams:
     """How long counting took."""
 
     @classmethod
-    def count(cls, ids: npt.NDArray[np.integer], vocabulary_size: int, order: int) -> Self:
-        """Count the n-grams of a training text (M,)."""
+    def count(
+        cls,
+        ids: npt.NDArray[np.integer],
+        vocabulary_size: int,
+        order: int,
+        start: int | None = None,
+    ) -> Self:
+        """Count the n-grams of a training text (M,); start: see `NGram`."""
         began = time.perf_counter()
         size = gate_tokens(len(ids))
         counted = ids[size:][-MAX_COUNTED:].astype(np.int64)
-        table = NGramTable.count(counted, vocabulary_size, order)
+        table = NGramTable.count(counted, vocabulary_size, order, start)
         return cls(table, ids[:size].astype(np.int64), time.perf_counter() - began)
 
     @property

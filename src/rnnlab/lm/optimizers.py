@@ -1,11 +1,13 @@
 """torch's optimizers by name, and the clipping of gradients."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn, optim
 
 from rnnlab.config import LEARNING_RATES, TrainingSettings
+from rnnlab.config.validation import format_value
+from rnnlab.errors import UsageError
 
 Maker = Callable[[list[Tensor], TrainingSettings, float], optim.Optimizer]
 
@@ -45,6 +47,17 @@ OPTIMIZERS: dict[str, Maker] = {
 def peak_learning_rate(settings: TrainingSettings) -> float:
     """Return the learning rate in `settings`, or the optimizer's default if that is 0."""
     return settings.learning_rate or LEARNING_RATES[settings.optimizer]
+
+
+def trained_parameters(named: Iterable[tuple[str, Tensor]], frozen: Sequence[str]) -> list[Tensor]:
+    """Return the parameters that are not in frozen parts; all gradients count in the norm.
+
+    Raises UsageError if there are none.
+    """
+    found = [parameter for name, parameter in named if name.split(".")[0] not in frozen]
+    if not found:
+        raise UsageError(f"freeze = {format_value(tuple(frozen))} leaves nothing to train")
+    return found
 
 
 def make_optimizer(settings: TrainingSettings, parameters: Iterable[Tensor]) -> optim.Optimizer:

@@ -1,6 +1,6 @@
 """A language model together with its text rule, its tokenizer and the way it is computed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -10,9 +10,11 @@ from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
+from rnnlab.data.labelled_tokenizer import inner_kind, label_id, labels_of
 from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.samples import as_text, samples_of
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
-from rnnlab.errors import CorpusError
+from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.dynamic_evaluation import dynamic_nats
@@ -27,8 +29,12 @@ from rnnlab.lm.evaluate import (
 from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
+from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
+
+MOST_SHOWN = 10
+"""Labels in an error."""
 
 
 @dataclass
@@ -80,7 +86,7 @@ class TextModel:
         model, tokenizer, about = model_folder.load_model(folder)
         compute = Compute.choose(machine, model.settings.cell)
         data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
-        rule = text_rule(data, type(tokenizer))
+        rule = text_rule(data, inner_kind(tokenizer))
         mixture = model_folder.load_mixture(folder, about, tokenizer, model)
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
 
@@ -97,48 +103,53 @@ class TextModel:
         return [f"the run has no checkpoint/{asked}; its {self.checkpoint} weights are used"]
 
     @overload
-    def generate(self, prefix: str = "", **settings: Any) -> str: ...
+    def generate(self, prefix: str = "", *, label: str = "", **settings: Any) -> str: ...
 
     @overload
-    def generate(self, prefix: list[str] | tuple[str, ...], **settings: Any) -> list[str]: ...
+    def generate(
+        self, prefix: list[str] | tuple[str, ...], *, label: str = "", **settings: Any
+    ) -> list[str]: ...
 
     def generate(
-        self, prefix: str | list[str] | tuple[str, ...] = "", **settings: Any
+        self, prefix: str | list[str] | tuple[str, ...] = "", *, label: str = "", **settings: Any
     ) -> str | list[str]:
         """Continue one prefix, or several as one batch; return one text or a list of texts.
 
+        label: of the sample, if the model's samples have labels; "": the model chooses one.
         settings: see `GenerationSettings`. Each text begins with its prefix, as the model reads it.
         """
         checked = GenerationSettings.from_dict(settings)
         prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
-        texts = [self.read_prefix(each)[0] for each in prefixes]
-        for pieces in self._pieces(prefixes, checked):
+        texts = [self.read_prefix(each, label)[0] for each in prefixes]
+        for pieces in self._pieces(prefixes, checked, label):
             texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
         return texts[0] if isinstance(prefix, str) else texts
 
     @overload
-    def stream(self, prefix: str = "", **settings: Any) -> Iterator[str]: ...
+    def stream(self, prefix: str = "", *, label: str = "", **settings: Any) -> Iterator[str]: ...
 
     @overload
     def stream(
-        self, prefix: list[str] | tuple[str, ...], **settings: Any
+        self, prefix: list[str] | tuple[str, ...], *, label: str = "", **settings: Any
     ) -> Iterator[list[str]]: ...
 
     def stream(
-        self, prefix: str | list[str] | tuple[str, ...] = "", **settings: Any
+        self, prefix: str | list[str] | tuple[str, ...] = "", *, label: str = "", **settings: Any
     ) -> Iterator[str] | Iterator[list[str]]:
         """Yield the continuation of one prefix piece by piece, as it is written.
 
         For several prefixes, which are continued as one batch, yield a list with a piece of each.
-        settings: as for `generate`. A beam search yields a single piece.
+        label, settings: as for `generate`. A beam search yields a single piece.
         """
         checked = GenerationSettings.from_dict(settings)
         if isinstance(prefix, str):
-            return (piece for (piece,) in self._pieces([prefix], checked))
-        return self._pieces(list(prefix), checked)
+            return (piece for (piece,) in self._pieces([prefix], checked, label))
+        return self._pieces(list(prefix), checked, label)
 
-    def _pieces(self, prefixes: Sequence[str], settings: GenerationSettings) -> Iterator[list[str]]:
-        ids = [self.read_prefix(prefix)[1] for prefix in prefixes]
+    def _pieces(
+        self, prefixes: Sequence[str], settings: GenerationSettings, label: str
+    ) -> Iterator[list[str]]:
+        ids = [self.read_prefix(prefix, label)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
         how = (settings, unknown, self.mixture)
         if settings.beam_width:
@@ -154,13 +165,25 @@ class TextModel:
                 for token, decode in zip(written, decoders, strict=True)
             ]
 
-    def read_prefix(self, prefix: str) -> tuple[str, Ids, list[str]]:
+    def read_prefix(self, prefix: str, label: str = "") -> tuple[str, Ids, list[str]]:
         """Return the prefix under the text rule, its ids, and notices for the user.
 
         An empty prefix is read as a line break, or the nearest token to it. Parts that are not in
-        the vocabulary are read as <unk>.
+        the vocabulary are read as <unk>. A label is read before the prefix.
+
+        Raises UsageError for a label that the model does not have, or a prefix without one if the
+        model's samples have labels.
         """
         text, notices = preprocess(prefix, self.preprocessing), []
+        if label:
+            before = [self.model.start or 0, label_id(self.tokenizer, label)]
+            return text, np.concatenate([before, self.tokenizer.encode(text)]), notices
+        if text and (labels := labels_of(self.tokenizer)):
+            listed = ", ".join(labels[:MOST_SHOWN])
+            raise UsageError(
+                f"prefix {prefix!r} needs a label, which this model reads first (label: {listed}"
+                f"{' ...' if len(labels) > MOST_SHOWN else ''})"
+            )
         if not text:
             start = self.tokenizer.start_ids()
             shown = self.tokenizer.decode(start)
@@ -174,16 +197,50 @@ class TextModel:
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
-        return text, self.tokenizer.encode(text), notices
+        ids = self.tokenizer.encode(text)
+        if self.model.start is not None:
+            ids = np.insert(ids, 0, self.model.start)
+        return text, ids, notices
 
+    @overload
     def score(
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
-    ) -> Score:
+    ) -> Score: ...
+
+    @overload
+    def score(self, text: Iterable[str]) -> SampleScores: ...
+
+    def score(
+        self,
+        text: str | Iterable[str],
+        context: str = "carried",
+        progress: ShareCallback = unwatched,
+    ) -> Score | SampleScores:
         """Measure -ln p of a text under the model's text rule; see `lm.evaluate`.
 
-        Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN.
+        Of a list, or of any other strings one after another, such as a column of a table, each is
+        a sample of its own; see `lm.sample_scores`.
+
+        Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN;
+        for samples UsageError if one has a line break, or if the model does not know it.
         """
-        return self.score_prepared(preprocess(text, self.preprocessing), context, progress)
+        if not isinstance(text, str):
+            return self.scorer().score(list(text))
+        return self.score_prepared(self.prepared(text), context, progress)
+
+    def scorer(self) -> SampleScorer:
+        """Return what scores samples with this model, many times."""
+        return SampleScorer(
+            self.model, self.mixture, self.tokenizer, self.preprocessing, self.compute
+        )
+
+    def prepared(self, text: str) -> str:
+        """Return a text as the model reads it: under its text rule; samples one in each line."""
+        if self.model.start is None:
+            return preprocess(text, self.preprocessing)
+        if labels_of(self.tokenizer):
+            raise UsageError("the samples of this model have labels (rnnlab classify takes others)")
+        return as_text(samples_of([text], self.preprocessing))
 
     def score_prepared(
         self,

@@ -25,7 +25,7 @@ from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
 from rnnlab.lm.moments import EvaluationTimes, Moments
-from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate
+from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate, trained_parameters
 from rnnlab.lm.schedules import learning_rate_share
 
 NO_NEW_BEST = "no new best in"
@@ -96,7 +96,9 @@ class Trainer:
         self.settings = settings
         self.evaluate = evaluate
         self.moments = Moments(settings.num_evaluations, evaluation_cost)
-        self.optimizer = make_optimizer(settings, model.parameters())
+        self.optimizer = make_optimizer(
+            settings, trained_parameters(model.named_parameters(), settings.freeze)
+        )
         self.gradients = make_training_step(model, compute)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0

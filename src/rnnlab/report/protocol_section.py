@@ -155,12 +155,18 @@ def _checksums(records: Records) -> str:
 
 
 def _split(base: Settings) -> str:
-    parts = base.data.split
+    parts, of_lines = base.data.split, base.data.unit == "lines"
     if sum(parts) > 1 + 1e-6:
-        sizes, unit = [f"{int(part):,}" for part in parts], "characters"
+        sizes, unit = [f"{int(part):,}" for part in parts], "lines" if of_lines else "characters"
     else:
-        sizes, unit = [f"{100 * part:.4g}" for part in parts], "percent of the text"
-    return f"contiguous, training {sizes[0]}, validation {sizes[1]}, test {sizes[2]} {unit}"
+        sizes = [f"{100 * part:.4g}" for part in parts]
+        unit = f"percent of the {'lines' if of_lines else 'text'}"
+    how = "contiguous"
+    if of_lines:
+        how = "lines in the order of the file, held-out ones that came before left out"
+        if base.data.split_order == "shuffled":
+            how = f"lines shuffled (split_seed {base.data.split_seed}), equal ones in one part"
+    return f"{how}, training {sizes[0]}, validation {sizes[1]}, test {sizes[2]} {unit}"
 
 
 def _sizes(records: Records) -> str:
@@ -182,11 +188,13 @@ def _held_out(base: Settings) -> str:
     split = _held_out_split(base)
     if not split:
         return "nothing: all figures are of the training text"
+    state = "with the state carried through all of it from zero"
+    if base.data.unit == "lines":
+        state = "each line from a state of zero"
     return (
-        f"bits per character of the {split} split, with the state carried through all of it from "
-        "zero; curves: of the validation split, context "
-        f"{base.training.validation_context}. Best weights are those with the lowest loss on the "
-        "validation split, last weights those at the end"
+        f"bits per character of the {split} split, {state}; curves: of the validation split, "
+        f"context {base.training.validation_context}. Best weights are those with the lowest loss "
+        "on the validation split, last weights those at the end"
     )
 
 

@@ -22,10 +22,22 @@ class Need(NamedTuple):
     """The setting that decides it."""
 
 
+LEARNED = Need(
+    lambda s: not s.training.start_from or s.training.extend_vocabulary,
+    "a vocabulary that is learned: no start_from, or extend_vocabulary", "start_from",
+)  # fmt: skip
 LEARNED_VOCABULARY = Need(
     lambda s: s.data.tokenizer != "byte",
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
+FILES = Need(
+    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
+    "a text file or standard input", "corpus",
+)  # fmt: skip
+STARTED = Need(lambda s: bool(s.training.start_from), "start_from", "start_from")
+NOT_STARTED = Need(lambda s: not s.training.start_from, "random weights at the start", "start_from")
+RUNNING_TEXT = Need(lambda s: s.data.unit == "text", "unit = 'text'", "unit")
+OF_SAMPLES = Need(lambda s: s.data.unit == "lines", "unit = 'lines'", "unit")
 SEVERAL_TEXTS = Need(lambda s: len(s.data.corpus) > 1, "a corpus of several texts", "corpus")
 SHARES = Need(lambda s: s.data.split[0] < 1, "a split by shares with something held out", "split")
 TEXT_BEYOND = Need(
@@ -49,32 +61,47 @@ NEEDS: dict[str, tuple[Need, ...]] = {
             "a named corpus", "corpus",
         ),
     ),
-    "errors": (
-        Need(
-            lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
-            "a text file or standard input", "corpus",
-        ),
-    ),
+    "errors": (FILES,),
+    "encoding": (FILES,),
+    "column": (OF_SAMPLES,),
+    "label_column": (OF_SAMPLES, Need(lambda s: bool(s.data.column), "column", "column")),
     "min_frequency": (
+        LEARNED,
         Need(lambda s: s.data.tokenizer == "word", "tokenizer = 'word'", "tokenizer"),
     ),
     "max_vocabulary": (
+        LEARNED,
         Need(
             lambda s: s.data.tokenizer in ("char", "word"),
             "tokenizer = 'char' or 'word'", "tokenizer",
         ),
     ),
-    "bpe_size": (Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),),
-    "vocabulary": (LEARNED_VOCABULARY, TEXT_BEYOND),
-    "split_at": (SEVERAL_TEXTS, SHARES),
-    "document_state": (SEVERAL_TEXTS,),
+    "bpe_size": (
+        LEARNED, Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),
+    ),
+    "vocabulary": (LEARNED, LEARNED_VOCABULARY, TEXT_BEYOND),
+    "split_order": (OF_SAMPLES,),
+    "split_seed": (
+        OF_SAMPLES,
+        Need(
+            lambda s: s.data.split_order == "shuffled", "split_order = 'shuffled'", "split_order",
+        ),
+    ),
+    "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, SHARES),
+    "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
+    "extend_vocabulary": (STARTED,),
+    "init": (NOT_STARTED,),
+    "output_scale": (NOT_STARTED,),
+    "forget_bias": (NOT_STARTED,),
     "embedding_size": (
         Need(lambda s: s.model.input == "embedding", "input = 'embedding'", "input"),
     ),
-    "init_std": (Need(lambda s: s.model.init == "normal", "init = 'normal'", "init"),),
+    "init_std": (
+        Need(lambda s: s.model.init == "normal", "init = 'normal'", "init"), NOT_STARTED,
+    ),
     "beta1": (ADAM,),
     "beta2": (ADAM,),
-    "validation_context": (EVALUATIONS, VALIDATION),
+    "validation_context": (EVALUATIONS, VALIDATION, RUNNING_TEXT),
     "patience": (EVALUATIONS, VALIDATION),
     "sample_prefix": (EVALUATIONS, SAMPLES),
     "sample_length": (

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.config import CONTEXTS, EARLIER, DataSettings
+from rnnlab.config import CONTEXTS
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
-from rnnlab.data.prepared_text import read_beginning
+from rnnlab.data.encodings import usable_encoding
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
@@ -20,6 +20,7 @@ from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
 from rnnlab.lm.evaluate import Evaluation, perplexity
 from rnnlab.lm.text_model import Score, TextModel
 from rnnlab.runs.loading import load_text_model
+from rnnlab.runs.other_texts import allowed_contexts, data_settings, read_text
 
 MAX_LEARNED = 4_000_000
 """How many tokens of a long training text dynamic evaluation takes its statistics from."""
@@ -37,6 +38,7 @@ def evaluate(
     baselines: bool = True,
     dynamic: bool = False,
     errors: str = "strict",
+    encoding: str = "utf-8",
     checkpoint: str = "best",
     corpus: Names = (),
     watch: ProgressCallback = no_progress,
@@ -52,7 +54,8 @@ def evaluate(
     is not available, they are left out with a notice.
     dynamic: also measure the model while it learns on through the text, in records of their own;
     see `rnnlab.lm.dynamic_evaluation`. It needs the model's training split.
-    errors: of `texts`, bytes that are not UTF-8: "strict" stops, "replace" reads them as U+FFFD.
+    errors: of `texts`, bytes that are not in the encoding: "strict" stops, "replace" reads them as
+    U+FFFD. encoding: of `texts`; "auto": detect it.
     corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
     watch: called with what is being measured, and the share that is done.
     keep: a list that each record is added to as soon as it is measured, which Ctrl-C does not undo.
@@ -68,6 +71,9 @@ def evaluate(
         raise UsageError("give texts or splits of the model's own corpus, not both")
     if errors != "strict" and not texts:
         raise UsageError(f"errors = {errors!r} has no effect without texts to evaluate")
+    encoding = usable_encoding(encoding)
+    if encoding != "utf-8" and not texts:
+        raise UsageError(f"encoding = {encoding!r} has no effect without texts to evaluate")
     if not isinstance(model, TextModel):
         model = load_text_model(model, checkpoint)
     notices = model.checkpoint_notices(checkpoint)
@@ -96,7 +102,7 @@ def evaluate(
             watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
-        source, text, characters = read_beginning(name, errors, model.preprocessing)
+        source, text, characters = read_text(name, errors, encoding, model)
         notices += _truncation_notices(source.name, len(text), characters)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
@@ -124,7 +130,7 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
             "the model does not say which text it was trained on: its config.json has no corpus in "
             "data, or no corpus_sha256"
         )
-    settings = DataSettings.from_dict({**EARLIER, **model.about["data"]})
+    settings = data_settings(model)
     if corpus:
         settings = settings.model_copy(update={"corpus": tuple(corpus)})
     else:
@@ -186,6 +192,7 @@ def evaluate_texts(
     keep: the list that records are added to.
     """
     records: list[Evaluation] = [] if keep is None else keep
+    contexts = allowed_contexts(model, contexts)
     for split, text in texts.items():
         codes: dict[str, CodeLength] = {}
         if baselines and len(text) > 1:
@@ -283,4 +290,4 @@ def _training_ids(dataset: Dataset) -> Ids:
 def dataset_baselines(dataset: Dataset) -> Baselines:
     """Baselines that learn from the training split; the validation split chooses the n-gram."""
     validation = dataset.splits["validation"].text if "validation" in dataset.splits else ""
-    return Baselines(dataset.splits["train"].end, validation)
+    return Baselines(dataset.splits["train"].end, validation, dataset.samples is not None)

@@ -50,14 +50,18 @@ def work(model: ModelSettings, vocabulary_size: int) -> int:
 
 
 def measure_speed(
-    settings: Settings, batches: Batches, vocabulary_size: int, compute: Compute
+    settings: Settings,
+    batches: Batches,
+    vocabulary_size: int,
+    compute: Compute,
+    start: int | None = None,
 ) -> MachineSpeed:
     """Train models of two sizes for a moment; nothing of them is kept."""
     measured = []
     for size in HIDDEN_SIZES:
         tied = {"embedding_size": size} if settings.model.tie_weights else {}
         model = settings.with_changes(hidden_size=size, **tied).model
-        network = LanguageModel(model, vocabulary_size, 0).to(compute.device)
+        network = LanguageModel(model, vocabulary_size, 0, start).to(compute.device)
         steps = Trainer(network, compute, batches, settings.training).steps_without_end()
         began, spent = time.perf_counter(), 0.0
         times = []

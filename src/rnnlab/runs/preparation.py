@@ -10,6 +10,7 @@ from rnnlab.config import Settings
 from rnnlab.data.batches import Batches
 from rnnlab.data.corpus import is_text_file
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
 from rnnlab.lm.compute import Compute
@@ -27,6 +28,7 @@ from rnnlab.runs.automatic import (
     choose_settings,
 )
 from rnnlab.runs.machine_speed import MachineSpeed, measure_speed
+from rnnlab.runs.starting_model import SIZES, copy_weights, extended, fitting
 
 
 @dataclass(frozen=True)
@@ -44,39 +46,51 @@ class Prepared:
     """The n-grams that join the network when training ends."""
     automatic: Automatic | None = None
     """If settings were chosen: which, and why."""
+    base: TextModel | None = None
+    """The model that training starts from."""
 
 
 def prepare(
     settings: Settings,
     watch: ProgressCallback = no_progress,
     given: Collection[str] | None = None,
+    copy_of_start: Path | None = None,
 ) -> Prepared:
     """Load the text, make the model and the trainer; nothing is written. Raises as `train` does.
 
     watch: is told how much of a long text has been read. given: the names of settings that stay as
     they are; the others are chosen by `rnnlab.runs.automatic`. None: nothing is chosen.
+    copy_of_start: where the model that training starts from is now.
     """
     automatic = None
+    base = None
+    if path := settings.training.start_from:
+        base = TextModel.load(copy_of_start or path, machine=settings.machine)
+        settings = fitting(settings, base, given)
     if given is not None:
         settings = choose_precision(settings, given)
+        given = {*given, *(SIZES if base else ())}
     compute = Compute.choose(settings.machine, settings.model.cell)
     settings = _located(settings)
-    dataset = load_dataset(settings.data, watch=watch)
+    dataset = _load(settings, base, watch)
     train, size = dataset.splits["train"].all_ids, dataset.tokenizer.size
     if given is not None:
 
         def measure(settings: Settings) -> MachineSpeed:
-            return measure_speed(settings, _batches(settings, dataset), size, compute)
+            batches = _batches(settings, dataset)
+            return measure_speed(settings, batches, size, compute, dataset.start)
 
         automatic = choose_settings(settings, given, len(train), size, measure)
         settings = automatic.settings
     order, batches = settings.model.ngram_order, _batches(settings, dataset)
-    ngrams = CountedNGrams.count(train, size, order) if order else None
+    ngrams = CountedNGrams.count(train, size, order, dataset.start) if order else None
     settings = resolve(settings, dataset, compute)
     seed = settings.training.seed
-    model = LanguageModel(settings.model, size, seed).to(compute.device)
+    model = LanguageModel(settings.model, size, seed, dataset.start).to(compute.device)
+    if base:
+        copy_weights(model, base.model)
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
-    rule = text_rule(settings.data, type(dataset.tokenizer))
+    rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
     targets = len(dataset.splits["validation"].ids) - 1 if "validation" in dataset.splits else 0
     context = settings.training.validation_context
@@ -84,10 +98,20 @@ def prepare(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
         evaluation_cost=evaluation_cost(
-            targets, context, settings.data.batch_size, model.recurrent_share
+            targets, dataset.read_as(context), settings.data.batch_size, model.recurrent_share
         ),
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic)
+    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base)
+
+
+def _load(settings: Settings, base: TextModel | None, watch: ProgressCallback) -> Dataset:
+    """Load the text with the vocabulary of the model that training starts from, if there is one."""
+    if base is None:
+        return load_dataset(settings.data, watch=watch)
+    tokenizer = base.tokenizer
+    if settings.training.extend_vocabulary:
+        tokenizer = extended(tokenizer, load_dataset(settings.data, watch=watch).tokenizer)
+    return load_dataset(settings.data, tokenizer, watch=watch)
 
 
 def _batches(settings: Settings, dataset: Dataset) -> Batches:
@@ -98,10 +122,11 @@ def _batches(settings: Settings, dataset: Dataset) -> Batches:
 
 def _located(settings: Settings) -> Settings:
     """Make paths absolute: training may be resumed in another working directory."""
-    data = settings.data
+    data, start = settings.data, settings.training.start_from
     return settings.with_changes(
         corpus=tuple(str(Path(c).resolve()) if is_text_file(c) else c for c in data.corpus),
         data_dir=str(Path(data.data_dir).resolve()) if data.data_dir else "",
+        start_from=str(Path(start).resolve()) if start else "",
     )
 
 
@@ -113,6 +138,7 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
         corpus = (dataset.corpus.name,)
     return settings.with_changes(
         corpus=corpus,
+        validation_context="carried" if dataset.samples else training.validation_context,
         learning_rate=peak_learning_rate(training),
         max_seconds=budget_seconds(settings),
         engine=compute.engine.name,

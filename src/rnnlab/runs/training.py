@@ -23,6 +23,7 @@ from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
 from rnnlab.runs.resume import mend_settings, restore, settings_to_resume
 from rnnlab.runs.run import Run
+from rnnlab.runs.starting_model import START
 from rnnlab.runs.state_saver import SavedState, newest_state
 from rnnlab.runs.watcher import Watcher, Watchers
 from rnnlab.runs.writer import RunWriter
@@ -86,6 +87,8 @@ def _new_run(
         writer = RunWriter(path, ready, watchers.line)
         with watchers, _saying_what_is_kept(writer):
             writer.begin()
+            if ready.base:
+                ready.base.save(path / START)
             watchers.begin(path, ready)
             return _train_to_the_end(writer, watchers, stop_when)
 
@@ -116,7 +119,8 @@ def _prepare_again(
     if settings.data.corpus == before.data.corpus and not from_stdin:
         check_readable_again(before.data.corpus)
     try:
-        ready = prepare(settings, watchers.reading)
+        start = path / START
+        ready = prepare(settings, watchers.reading, copy_of_start=start if start.is_dir() else None)
     except CorpusError as error:
         if not from_stdin:
             raise

@@ -1,6 +1,7 @@
 """Keeps a run directory up to date while training goes on; `rnnlab.runs.run` says what is in it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rnnlab.config import CONTEXTS
@@ -14,12 +15,14 @@ from rnnlab.lm.ngram_joining import CountedNGrams
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.lm.training_state import take_state
+from rnnlab.runs.ancestry import ORIGIN, forgetting, origin_of
 from rnnlab.runs.checkpoints import Checkpoints
 from rnnlab.runs.checksums import FILES, checksums
 from rnnlab.runs.curves import save_curves
 from rnnlab.runs.environment import environment
 from rnnlab.runs.evaluation import dataset_baselines, evaluate_splits
 from rnnlab.runs.files import ENVIRONMENT, RESULT, RUN_CONFIG, SAMPLES
+from rnnlab.runs.held_out_scores import QUANTILES, held_out_quantiles
 from rnnlab.runs.identity import identify
 from rnnlab.runs.metrics import MetricsLog
 from rnnlab.runs.preparation import Prepared
@@ -43,6 +46,10 @@ class RunWriter:
         self.identity = identify(ready.settings, ready.dataset, environment())
         self._files: dict[str, str] = {}
         """SHA-256 of the files that belong to the result."""
+        self._quantiles: list[float] | None = None
+        self._base = ready.base
+        start_from = ready.settings.training.start_from
+        self._origin = origin_of(start_from, ready.base) if ready.base else {}
         self.resumed_at: list[int] = []
         """Steps from which training was resumed."""
         self.bits_may_differ: list[str] = []
@@ -141,7 +148,7 @@ class RunWriter:
         cost = sum(
             evaluation_cost(len(self.dataset.splits[name].ids) - 1, context, batch_size, share)
             for name in held_out
-            for context in CONTEXTS
+            for context in {*map(self.dataset.read_as, CONTEXTS)}
         )
         if self.ngrams:
             cost *= 2  # both together, and the network alone
@@ -166,11 +173,21 @@ class RunWriter:
                 baselines=dataset_baselines(self.dataset),
                 watch=watch,
             )
+            self._quantiles = self._held_out_quantiles(model)
+            if self._base:
+                self._origin |= forgetting(self._base, model)
         self._write_result(records)
         save_curves(self.directory)
         # An evaluation that Ctrl-C cut off is left for a resume.
         self._write_result(records, complete=not self.trainer.evaluation_is_due)
         return model
+
+    def _held_out_quantiles(self, model: TextModel) -> list[float] | None:
+        """Return how likely the held-out samples are, if the text consists of samples."""
+        dataset = self.dataset
+        if dataset.samples is None or not dataset.held_out:
+            return None
+        return held_out_quantiles(model, dataset.splits[dataset.held_out[-1]].text)
 
     def diverged(self) -> str:
         """Write result.json for a run that diverged; say which checkpoint is left."""
@@ -199,9 +216,12 @@ class RunWriter:
             "data": {
                 "vocabulary": self.dataset.tokenizer.size,
                 "tokens": {name: len(part.all_ids) for name, part in self.dataset.splits.items()},
+                "samples": asdict(self.dataset.samples) if self.dataset.samples else None,
                 "copies": {name: found.to_dict() for name, found in self.dataset.copies.items()},
             },
             "evaluations": [record.to_dict() for record in records],
+            **({QUANTILES: self._quantiles} if self._quantiles else {}),
+            **({ORIGIN: self._origin} if self._origin else {}),
             FILES: self._files,
         }
         write_json(self.directory / RESULT, result)

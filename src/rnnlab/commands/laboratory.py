@@ -1,0 +1,115 @@
+"""Commands about runs, experiments and this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import rnnlab
+from rnnlab.commands.flags import OPTIONAL, Text
+from rnnlab.config import BenchSettings
+from rnnlab.experiments.settings import ExecutionSettings
+
+
+def doctor(
+    run: tyro.conf.Positional[Path],
+    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    json: bool = False,
+) -> None:
+    """Say what is wrong with a run, what shows it, and what to try.
+
+    Args:
+        run: run directory: finished, interrupted or still in training
+        corpus: where the training text is now, if it has moved; - for standard input
+        json: print one JSON object instead of words
+    """
+    from rnnlab.display.output import write_diagnosis
+
+    write_diagnosis(rnnlab.diagnose(run, corpus), as_json=json)
+
+
+def experiment(
+    file: tyro.conf.Positional[Path],
+    execution: ExecutionSettings,
+    output: Text = "",
+    quick: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train variants with several seeds, compare them, and write a report.
+
+    Runs that have ended are kept: the same command continues after a stop, or after the file got
+    more seeds or variants.
+
+    Args:
+        file: experiment.toml, or its folder: the question, the variants, the claims
+        output: folder for runs and report; default: the file's own, with --quick its subfolder
+        quick: run the small version that the file defines under quick, to see that it works
+        quiet: print nothing but errors
+    """
+    rnnlab.experiment(file, output=output, quick=quick, quiet=quiet, **dict(execution))
+
+
+def reproduce(
+    name: tyro.conf.Positional[str],
+    execution: ExecutionSettings,
+    output: Text = "",
+    quick: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run an experiment that comes with rnnlab, and compare reported and measured figures.
+
+    Args:
+        name: name of the experiment: lab-report
+        output: folder for runs and report; default: experiments/NAME
+        quick: one seed and fewer epochs, to see in a few minutes that it works
+        quiet: print nothing but errors
+    """
+    rnnlab.reproduce(name, output=output, quick=quick, quiet=quiet, **dict(execution))
+
+
+def report(folder: tyro.conf.Positional[Path]) -> None:
+    """Write the report of an experiment again, from its folder.
+
+    Args:
+        folder: folder of an experiment that has been run, with its experiment.toml
+    """
+    print(rnnlab.rewrite_report(folder))
+
+
+def corpora(data_dir: Text = "") -> None:
+    """List the named corpora: where each was found, or how to get it.
+
+    Args:
+        data_dir: folder searched first
+    """
+    from rnnlab.display.output import write_corpora
+
+    write_corpora(rnnlab.list_corpora(data_dir))
+
+
+def engines() -> None:
+    """List the engines: which this machine can use, and why not the others; how many threads."""
+    from rnnlab.display.output import write_engines
+    from rnnlab.lm.threads import default_threads
+
+    write_engines(rnnlab.list_engines(), default_threads())
+
+
+def bench(benchmark: BenchSettings, json: bool = False, plot: Text = "") -> None:
+    """Time engines side by side: training steps and generation.
+
+    Args:
+        json: print one JSON object instead of tables
+        plot: also draw the figures into this file (.svg, .pdf or .png)
+    """
+    from rnnlab.bench.plot import check_plot_file, save_plot
+    from rnnlab.display.bench import BenchDisplay
+
+    if plot:
+        check_plot_file(plot)
+    with BenchDisplay(as_json=json) as display:
+        result = rnnlab.benchmark(display, **dict(benchmark))
+    display.end(result)
+    if plot:
+        save_plot(result, plot)
+        display.note(f"plot written to {plot}")

@@ -1,0 +1,60 @@
+"""Lines of files or of standard input, as many at a time as can be had without waiting."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rnnlab.data.decoding import chunks, decoded
+from rnnlab.data.encodings import DEFAULT, detected
+
+BATCH_BYTES = 1 << 16
+STANDARD_INPUT = "-"
+
+
+class Line(NamedTuple):
+    """A line, and where it stands."""
+
+    file: str
+    number: int
+    """From 1 up."""
+    text: str
+    """Without its line break."""
+
+
+def line_batches(
+    names: Sequence[str], errors: str = "strict", encoding: str = DEFAULT
+) -> Iterator[list[Line]]:
+    """Yield the lines of files, one file after another; `-` stands for standard input.
+
+    A batch has the lines of about BATCH_BYTES. Of a pipe it has those that are there, so that a
+    line is answered at once. Raises as `decoded` does.
+    """
+    for name in names:
+        if name == STANDARD_INPUT:
+            content: Iterable[bytes] = _available()
+            origin = "standard input"
+        else:
+            content, origin = chunks(Path(name), BATCH_BYTES), f"file {name}"
+        number = 0
+        found, content = detected(content, encoding, origin)
+        for texts in _complete_lines(decoded(content, origin, errors, found, waits=False)):
+            yield [Line(name, number + i, text) for i, text in enumerate(texts, start=1)]
+            number += len(texts)
+
+
+def _available() -> Iterator[bytes]:
+    """Read what standard input has, as soon as it has something."""
+    stream = sys.stdin.buffer
+    while chunk := stream.read1(BATCH_BYTES):
+        yield chunk
+
+
+def _complete_lines(pieces: Iterable[str]) -> Iterator[list[str]]:
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        if lines:
+            yield [line.removesuffix("\r") for line in lines]
+    if rest:
+        yield [rest.removesuffix("\r")]

@@ -1,0 +1,168 @@
+"""The samples of a corpus, divided among splits.
+
+The samples of a long corpus are read anew for each use. To give them in another order than that of
+the file, they are first put into as many temporary files as let each one be sorted in memory.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cached_property, partial
+from itertools import chain, compress, islice
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+
+from rnnlab.config import DataSettings
+from rnnlab.data.base_tokenizer import Ids
+from rnnlab.data.corpus import Corpus
+from rnnlab.data.labelled_samples import Joined, count_labels, noting_labels, read_samples
+from rnnlab.data.labelled_tokenizer import LabelledTokenizer, without_labels
+from rnnlab.data.named_corpora import cache_folder
+from rnnlab.data.prepared_text import About, SplitWriter
+from rnnlab.data.samples import (
+    SEPARATOR,
+    Assignment,
+    SampleCounts,
+    as_text,
+    assign_samples,
+    sample_keys,
+    start_of_samples,
+)
+from rnnlab.data.splits import SPLITS
+from rnnlab.data.streaming_limits import ProgressCallback, StreamingLimits
+from rnnlab.data.texts import Source
+from rnnlab.data.token_cache import TokenWriter
+from rnnlab.data.tokenizer import KINDS, Tokenizer, text_rule, train_usable_tokenizer
+
+CHARACTERS_IN_MEMORY = 2**24
+"""About how many characters are sorted at once."""
+MOST_FILES = 200
+LINES_PER_PIECE = 4_096
+
+
+class PreparedSamples:
+    """A corpus of samples after its text rule."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: DataSettings,
+        watch: ProgressCallback,
+        kind: type[Tokenizer] | None = None,
+    ) -> None:
+        """Kind: see `PreparedText`."""
+        self.corpus, self._settings, self._watch = corpus, settings, watch
+        self._rule = text_rule(settings, kind or KINDS[settings.tokenizer])
+        self._kept = None if corpus.is_long else list(self._read("reading"))
+        self._characters = 0
+        self._labels: dict[str, int] = {}
+        """How many training samples have each label; known after `assignment`."""
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """Where each sample goes; reads all of the corpus.
+
+        Raises CorpusError if there are none for training, UsageError if the splits ask for more
+        than there are.
+        """
+        settings = self._settings
+        labels: list[str] = []
+        samples = self._counted(self.samples("counting samples"))
+        if settings.label_column:
+            samples = noting_labels(samples, labels)
+        keys = sample_keys(samples)
+        found = assign_samples(keys, settings.split, settings.split_order, settings.split_seed)
+        if settings.label_column:
+            in_training = found.splits == SPLITS.index("train")
+            self._labels = count_labels(labels, in_training, self.corpus.source.name)
+        return found
+
+    def _read(self, purpose: str) -> Iterator[str]:
+        texts = self.corpus.documents(partial(self._watch, purpose))
+        parts = map(self._samples_of, self.corpus.parts, texts)
+        return islice(chain.from_iterable(parts), self._settings.corpus_limit or None)
+
+    def _samples_of(self, source: Source, pieces: Iterable[str]) -> Iterator[str]:
+        return read_samples(source, pieces, self._settings, self._rule)
+
+    def _counted(self, samples: Iterable[str]) -> Iterator[str]:
+        for sample in samples:
+            self._characters += len(sample) + 1
+            yield sample
+
+    def samples(self, purpose: str) -> Iterator[str]:
+        """Read all samples; the callback is called with `purpose` meanwhile."""
+        return iter(self._kept) if self._kept is not None else self._read(purpose)
+
+    def pieces(self, split: str, purpose: str) -> Iterator[str]:
+        """Read the samples of a split in their order, as pieces of one text."""
+        members = self.assignment.members(split)
+        as_one_string = Joined(list(self._labels))
+        if self._kept is not None:
+            yield as_text(as_one_string(self._kept[i]) for i in members)
+        elif len(members):
+            yield SEPARATOR
+            samples = map(as_one_string, self._sorted(split, members, purpose))
+            while part := list(islice(samples, LINES_PER_PIECE)):
+                yield SEPARATOR.join([*part, ""])
+
+    def _sorted(self, split: str, members: Ids, purpose: str) -> Iterator[str]:
+        """Read the samples with these numbers, in this order, from a corpus that is long."""
+        is_member = self.assignment.splits == SPLITS.index(split)
+        chosen = compress(self.samples(purpose), is_member)
+        ranks = np.argsort(members)  # in the new order, of each one in the order of the corpus
+        if self._settings.split_order == "file":
+            yield from chosen
+            return
+        count = min(MOST_FILES, 1 + self._characters // CHARACTERS_IN_MEMORY)
+        numbers = ranks * count // len(members)
+        with ExitStack() as stack:
+            files = [stack.enter_context(_temporary_file()) for _ in range(count)]
+            for sample, number in zip(chosen, map(int, numbers), strict=True):
+                files[number].write(sample + SEPARATOR)
+            for number, file in enumerate(files):
+                file.seek(0)
+                samples = file.read().split(SEPARATOR)
+                file.truncate(0)
+                for i in np.argsort(ranks[numbers == number]).tolist():
+                    yield samples[i]
+
+    def _train_tokenizer(self) -> Tokenizer:
+        """Learn the vocabulary from the training samples, or from all of them if so set."""
+        purpose = "learning the vocabulary"
+        known = SPLITS if self._settings.vocabulary == "text" else SPLITS[:1]
+        pieces = chain.from_iterable(self.pieces(split, purpose) for split in known)
+        if not self._labels:
+            return train_usable_tokenizer(self._settings, pieces)
+        inside = train_usable_tokenizer(self._settings, map(without_labels, pieces))
+        return LabelledTokenizer(inside, self._labels)
+
+    def tokenize(
+        self,
+        tokenizer: Tokenizer | None,
+        writer: TokenWriter,
+        limits: StreamingLimits | None = None,
+    ) -> tuple[Tokenizer, About]:
+        """See `PreparedText.tokenize`.
+
+        Raises UsageError if a line break is not a token.
+        """
+        found = self.assignment
+        tokenizer = tokenizer or self._train_tokenizer()
+        start_of_samples(tokenizer)
+        writer.begin(tokenizer.size)
+        splits = {}
+        for name in SPLITS:
+            split = SplitWriter(name, tokenizer, writer, limits)
+            split.write(self.pieces(name, "tokenizing"))
+            splits[name] = split.about() | {"documents": [], "cuts_document": False}
+        counts = SampleCounts(found.counts, found.repeated, found.left_out)
+        return tokenizer, {"splits": splits, "samples": asdict(counts)}
+
+
+def _temporary_file() -> IO[str]:
+    return TemporaryFile(
+        "w+", encoding="utf-8", errors="surrogatepass", newline="", dir=cache_folder()
+    )

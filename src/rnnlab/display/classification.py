@@ -1,0 +1,91 @@
+"""Prints which labels samples have, and how often they are told rightly."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from rnnlab.console import PlainConsole
+from rnnlab.data.line_batches import Line
+from rnnlab.lm.classifier import Classifier
+from rnnlab.runs.classification import Classification, in_order, share_with_interval
+
+DIGITS = 4
+MOST_COLUMNS = 12
+"""Labels of a table of confusions; with more, only each label's own share is shown."""
+
+
+def write_labels(
+    classifier: Classifier, batches: Iterable[Sequence[Line]], *, with_files: bool
+) -> None:
+    """Print a JSON object for each line, of each batch as soon as it is classified."""
+    for lines in batches:
+        for line, row in zip(
+            lines, classifier.probabilities([line.text for line in lines]), strict=True
+        ):
+            ordered = in_order(row.tolist(), classifier.labels)
+            label, p = next(iter(ordered.items()))
+            content: dict[str, object] = {"file": line.file} if with_files else {}
+            content |= {
+                "line": line.number, "text": line.text, "label": label, "p": round(p, DIGITS),
+                "probabilities": {name: round(each, DIGITS) for name, each in ordered.items()},
+            }  # fmt: skip
+            sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def write_classification(found: Classification, *, as_json: bool) -> None:
+    """Print the figures of a held-out split, and which labels are taken for which."""
+    figures = found.to_dict()
+    if as_json:
+        print(json.dumps(figures, indent=2, ensure_ascii=False))
+        return
+    console = PlainConsole(highlight=False)
+    console.print(
+        f"{found.split} split: {len(found.targets):,} samples, {len(found.labels)} labels",
+        style="bold",
+    )
+    ngram = figures["baselines"]["ngram"]
+    rows = (
+        ("model", _interval(figures["accuracy"])),
+        (f"naive Bayes, {ngram['order']}-grams", _interval(ngram["accuracy"])),
+        ("most frequent label", f"{found.majority_share:.1%}"),
+    )
+    table = Table(box=SIMPLE, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column("right, 95% interval", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, soft_wrap=False)
+    lead, half = found.lead()
+    console.print(f"The model is ahead of naive Bayes by {lead:+.1%} ± {half:.1%}.")
+    console.print(
+        f"-ln p of the right label: {figures['nats_per_label']:.3f} on average "
+        f"(temperature {found.temperature:.2f}, fitted to the validation split)."
+    )
+    console.print(_confusions(found), soft_wrap=False)
+
+
+def _interval(figure: dict[str, float]) -> str:
+    return f"{figure['share']:.1%}  ({figure['low']:.1%} to {figure['high']:.1%})"
+
+
+def _confusions(found: Classification) -> Table:
+    confusion = found.confusion
+    has_columns = len(found.labels) <= MOST_COLUMNS
+    table = Table(box=SIMPLE, padding=(0, 1), title="given the label (columns), by its own (rows)")
+    if not has_columns:
+        table.title = "told rightly, by label"
+    table.add_column(no_wrap=True)
+    for label in found.labels if has_columns else ():
+        table.add_column(label, justify="right", no_wrap=True)
+    table.add_column("samples", justify="right")
+    table.add_column("right, 95% interval", justify="right", no_wrap=True)
+    for number, label in enumerate(found.labels):
+        counts, total = confusion[number].tolist(), int(confusion[number].sum())
+        share = _interval(share_with_interval(counts[number], total)) if total else ""
+        cells = [f"{count:,}" for count in counts] if has_columns else []
+        table.add_row(label, *cells, f"{total:,}", share)
+    return table

@@ -1,0 +1,138 @@
+"""Prints how likely lines are: one JSON object or one row of CSV for each."""
+
+import csv
+import heapq
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from rnnlab.data.line_batches import Line
+from rnnlab.data.samples import SEPARATOR
+from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.sample_scores import SampleScorer, SampleScores
+from rnnlab.runs.held_out_scores import places_among
+
+DIGITS = 4
+
+Row = dict[str, Any]
+
+
+class ScoreTable:
+    """The rows of lines, in the order that is asked for."""
+
+    def __init__(self, scorer: SampleScorer, quantiles: Sequence[float] | None) -> None:
+        """Quantiles: bits per character of held-out samples, see `runs.held_out_scores`."""
+        self.scorer, self.quantiles = scorer, quantiles
+
+    def rows(
+        self, batches: Iterable[Sequence[Line]], per: str, above: float
+    ) -> Iterator[list[tuple[float, Row]]]:
+        """Yield for each batch its rows, each with the bits per character of its line.
+
+        per: "sample" or "token". above: only lines less likely than this share of the held-out
+        samples; 0: all.
+        """
+        for lines in batches:
+            scores = self.scorer.score([line.text for line in lines])
+            bits = scores.bits_per_character
+            among = None if self.quantiles is None else places_among(bits, list(self.quantiles))
+            chosen = np.arange(len(lines))
+            if above and among is not None:
+                chosen = np.flatnonzero(among > above)
+            make = self._of_samples if per == "sample" else self._of_tokens
+            yield list(make(lines, scores, bits, among, chosen.tolist()))
+
+    def _of_samples(
+        self,
+        lines: Sequence[Line],
+        scores: SampleScores,
+        bits: Floats,
+        among: Floats | None,
+        chosen: Sequence[int],
+    ) -> Iterator[tuple[float, Row]]:
+        worst = scores.worst
+        nats, places = scores.token_nats[worst] / np.log(2), scores.token_places[worst]
+        for i in chosen:
+            line, size = lines[i], int(scores.characters[i])
+            row: Row = {
+                "file": line.file,
+                "line": line.number,
+                "text": line.text,
+                "nats": round(float(scores.nats[i] + scores.spelling_nats[i]), DIGITS),
+                "bits_per_character": round(float(bits[i]), DIGITS),
+                "characters": size,
+                "unknown_share": round(int(scores.unknown_characters[i]) / max(1, size), DIGITS),
+            }
+            if among is not None:
+                row["quantile"] = round(float(among[i]), DIGITS)
+            row["worst_at"], row["worst_bits"] = int(places[i]), round(float(nats[i]), DIGITS)
+            yield float(bits[i]), row
+
+    def _of_tokens(
+        self,
+        lines: Sequence[Line],
+        scores: SampleScores,
+        bits: Floats,
+        among: Floats | None,
+        chosen: Sequence[int],
+    ) -> Iterator[tuple[float, Row]]:
+        for i in chosen:
+            line, own = lines[i], scores.targets(i)
+            text = self.scorer.prepared(line.text) + SEPARATOR
+            begins = scores.token_places[own].tolist()
+            figures = (scores.token_nats[own] / np.log(2)).tolist()
+            for begin, end, figure in zip(begins, [*begins[1:], len(text)], figures, strict=True):
+                yield (
+                    float(bits[i]),
+                    {
+                        "file": line.file,
+                        "line": line.number,
+                        "at": begin,
+                        "token": text[begin:end],
+                        "bits": round(figure, DIGITS),
+                    },
+                )
+
+
+def write_scores(
+    table: ScoreTable,
+    batches: Iterable[Sequence[Line]],
+    *,
+    per: str = "sample",
+    as_csv: bool = False,
+    top: int = 0,
+    above: float = 0.0,
+    with_files: bool = False,
+) -> None:
+    """Print the rows of lines, of each batch as soon as it is scored.
+
+    top: print only the rows of so many lines, the least likely first, at the end. with_files: each
+    row names the file of its line.
+    """
+    found = table.rows(batches, per, above)
+    if top:
+        found = iter([_least_likely(chain.from_iterable(found), top)])
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    has_head = False
+    for rows in found:
+        for _, row in rows:
+            if not with_files:
+                del row["file"]
+            if as_csv:
+                if not has_head:
+                    writer.writerow(row)
+                    has_head = True
+                writer.writerow(row.values())
+            else:
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def _least_likely(rows: Iterable[tuple[float, Row]], top: int) -> list[tuple[float, Row]]:
+    """Return the rows of the lines with the most bits per character; ties keep their order."""
+    numbered = ((bits, -number, row) for number, (bits, row) in enumerate(rows))
+    return [(bits, row) for bits, _, row in heapq.nlargest(top, numbered)]

@@ -1,0 +1,82 @@
+"""Prints samples that a model writes, and how many of them are not new."""
+
+import json
+import sys
+from typing import Any
+
+from rnnlab.config import GenerationSettings
+from rnnlab.console import counted, notice
+from rnnlab.data.labelled_tokenizer import FIRST_LABEL, LABELS, label_character, labels_of
+from rnnlab.data.samples import samples_of
+from rnnlab.errors import RnnlabError
+from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.written_samples import write_samples
+from rnnlab.runs.evaluation import training_data
+
+DIGITS = 4
+
+
+def print_samples(
+    model: TextModel,
+    count: int,
+    settings: GenerationSettings,
+    *,
+    prefix: str = "",
+    label: str = "",
+    unique: bool = False,
+    novel: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print `count` samples, one a line; see `lm.written_samples.write_samples`.
+
+    novel: leave out those that the training text has. Without it, a notice says how many of those
+    printed it has, if it is at hand.
+    as_json: print objects with text, nats of the text and its end, number, and whether it ended.
+
+    Raises CorpusError or UsageError if `novel` needs a training text that is not available.
+    """
+    known = _training_samples(model, is_needed=novel)
+    scorer = model.scorer() if as_json else None
+    printed = copies = 0
+    for sample in write_samples(
+        model, count, settings, prefix=prefix, label=label, unique=unique,
+        known=known if novel else (),
+    ):  # fmt: skip
+        printed += 1
+        copies += sample.shown in known
+        line = sample.text if label else sample.shown
+        if scorer:
+            nats = float(scorer.score([labelled(model, sample.label, sample.text)]).nats[0])
+            row: dict[str, Any] = {"label": sample.label} if sample.label else {}
+            row |= {
+                "text": sample.text, "nats": round(nats, DIGITS), "seed": settings.seed,
+                "number": sample.number, "has_ended": sample.has_ended,
+            }  # fmt: skip
+            line = json.dumps(row, ensure_ascii=False)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    if printed < count:
+        notice(
+            f"only {counted(printed, 'sample')} of {count:,}: the model kept writing others again"
+        )
+    if known and not novel and printed:
+        notice(f"{copies / printed:.0%} of these samples are in the training text")
+
+
+def _training_samples(model: TextModel, *, is_needed: bool) -> set[str]:
+    try:
+        dataset = training_data(model)
+    except RnnlabError:
+        if is_needed:
+            raise
+        return set()
+    names = labels_of(model.tokenizer)
+    return {
+        LABELS.sub(lambda found: f"{names[ord(found[0]) - FIRST_LABEL]}\t", sample)
+        for sample in samples_of([dataset.splits["train"].end])
+    }
+
+
+def labelled(model: TextModel, label: str, text: str) -> str:
+    """Return a sample as one string with the character of its label, if it has one."""
+    return label_character(labels_of(model.tokenizer).index(label)) + text if label else text
