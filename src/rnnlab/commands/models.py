@@ -159,10 +159,9 @@ def score(
     check_score_flags(per, top, above)
     encoding = usable_encoding(encoding)
     scorer = rnnlab.load(model, checkpoint, **dict(machine)).scorer()
+    quantiles = stored_quantiles(model)
     if reference:
         quantiles = quantiles_of_lines(scorer, line_batches([reference], errors, encoding))
-    else:
-        quantiles = stored_quantiles(model)
     if above and not quantiles:
         raise UsageError(
             "--above needs to know how likely held-out samples are: give a run that was trained "

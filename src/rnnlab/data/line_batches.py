@@ -46,7 +46,8 @@ def line_batches(
 def _available() -> Iterator[bytes]:
     """Read what standard input has, as soon as it has something."""
     stream = sys.stdin.buffer
-    while chunk := stream.read1(BATCH_BYTES):
+    read = getattr(stream, "read1", stream.read)  # read1 does not wait for more
+    while chunk := read(BATCH_BYTES):
         yield chunk
 
 

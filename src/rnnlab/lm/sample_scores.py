@@ -48,7 +48,8 @@ class SampleScores:
     def bits_per_character(self) -> Floats:
         """See the module, (N,)."""
         nats = self.nats + self.spelling_nats
-        return nats / np.log(2) / (self.characters + 1)
+        found: Floats = nats / np.log(2) / (self.characters + 1)
+        return found
 
     @property
     def worst(self) -> Ids:

@@ -174,7 +174,7 @@ class TextModel:
         Raises UsageError for a label that the model does not have, or a prefix without one if the
         model's samples have labels.
         """
-        text, notices = preprocess(prefix, self.preprocessing), []
+        text, notices = preprocess(prefix, self.preprocessing), list[str]()
         if label:
             before = [self.model.start or 0, label_id(self.tokenizer, label)]
             return text, np.concatenate([before, self.tokenizer.encode(text)]), notices
@@ -203,7 +203,7 @@ class TextModel:
         return text, ids, notices
 
     @overload
-    def score(
+    def score(  # type: ignore[overload-overlap] # a string is an Iterable[str], too
         self, text: str, context: str = "carried", progress: ShareCallback = unwatched
     ) -> Score: ...
 

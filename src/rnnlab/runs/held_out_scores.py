@@ -49,5 +49,6 @@ def stored_quantiles(path: Path) -> list[float] | None:
         found = read_json(path / RESULT, RnnlabError).get(QUANTILES)
     except (RnnlabError, OSError):
         return None
-    is_sound = isinstance(found, list) and all(isinstance(q, float) for q in found) and found
-    return list(found) if is_sound else None
+    if not isinstance(found, list) or not found:
+        return None
+    return found if all(isinstance(q, float) for q in found) else None
