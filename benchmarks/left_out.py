@@ -1,4 +1,4 @@
-"""What was tried beside an n-gram model that joins, and left out of rnnlab because it did not help.
+"""What was tried with an n-gram model that joins, and left out of rnnlab because it did not help.
 
 n-grams: the LSTM reads the sum of the embedding of a character and those of the n-grams, n from 2
 to 5, that end with it; half of the vectors are dropped in training. frequent n-grams: those seen 20

@@ -24,6 +24,8 @@ COLOURS = {
 DASHES = {"rnnlab: network": (4, 1.5), "rnnlab: n-grams": (1, 1.5), "d2l": (6, 1.5, 1, 1.5)}
 PARTS = {"network": "rnnlab: network", "ngram": "rnnlab: n-grams"}
 FIXED_COLOUR = "#777777"
+HIGHEST = 1.6
+"""What is above so many times the lowest figure is cut off."""
 WIDTH, HEIGHT, TEXT = 8.0, 5.2, 8.5
 """In inches, and in points."""
 
@@ -168,6 +170,8 @@ def draw(cells: Cells, corpus: str, file: Path) -> None:
         axes.set_xticks(budgets, [f"{seconds:g}" for seconds in budgets])
         axes.minorticks_off()
         axes.set_xlim(budgets[0] / 1.1, budgets[-1] * 1.05)
+        lowest, highest = axes.get_ylim()
+        axes.set_ylim(lowest, min(highest, HIGHEST * min(min(own) for own in cells.values())))
         axes.set_xlabel("seconds of training, logarithmic")
         axes.set_title(
             f"held-out bits per character, {corpus}; bands: 95% t intervals over seeds; "

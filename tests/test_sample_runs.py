@@ -337,6 +337,6 @@ def test_evaluate_reads_another_table(cli: Cli, labelled: Path) -> None:
     refused = cli("evaluate", run, "--text", str(lines))
     assert refused.returncode == 2
     assert refused.stderr == (
-        f"rnnlab: error: the samples of this model have labels; file {lines} is no table with a "
-        "column 'side'\n"
+        f"rnnlab: error: the samples of this model have labels; file {lines} must be a table with "
+        "a column 'side'\n"
     )

@@ -92,6 +92,14 @@ def test_more_text_never_leads_to_more_dropout(tokens, seconds):
     assert models[0].weight_dropout >= models[1].weight_dropout
 
 
+def test_a_network_alone_is_regularized_more_where_a_text_is_read_often():
+    for epochs, differs in ((2, False), (8, True)):
+        joined, alone = (choice(num_epochs=epochs, ngram_order=order).settings for order in (10, 0))
+        assert (alone.model.dropout > joined.model.dropout) is differs
+        assert (alone.model.input_dropout > joined.model.input_dropout) is differs
+        assert (alone.training.weight_decay > joined.training.weight_decay) is differs
+
+
 @pytest.mark.parametrize("size", [{"hidden_size": 64}, {"embedding_size": 256}], ids=str)
 def test_tied_weights_keep_the_size_that_one_flag_gives(size):
     model = choice(tie_weights=True, max_seconds=30.0, **size).settings.model

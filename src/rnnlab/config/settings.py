@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 CHOSEN = (
     "batch_size", "num_steps", "hidden_size", "embedding_size", "input_dropout", "dropout",
     "output_scale", "ngram_order", "num_epochs", "learning_rate", "beta1",
-    "beta2", "schedule", "precision",
+    "beta2", "weight_decay", "schedule", "precision",
 )  # fmt: skip
 """Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""
 

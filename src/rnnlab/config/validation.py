@@ -241,7 +241,7 @@ def check_encoding(value: str) -> str:
     if value == "auto":
         return value
     try:
-        "".encode(value)  # refuses what codecs knows that are no encodings of text
+        "".encode(value)  # refuses codecs that do not encode text
     except (LookupError, ValueError):
         raise ValueError(
             "an encoding is auto or a name that Python knows, such as utf-8, cp1252 or "

@@ -50,7 +50,7 @@ def _labelled(rows: Iterable[Sequence[str]], origin: str, rule: str) -> Iterator
 
 
 def lines_or_records(name: str, settings: DataSettings) -> DataSettings:
-    """Return settings with which another file is read: its lines, if it is no table."""
+    """Return settings with which another file is read: its lines, unless it is a table."""
     if is_table(name):
         return settings
     return settings.model_copy(update={"column": "", "label_column": ""})

@@ -2,7 +2,7 @@
 
 A sample ends with a line break, and a text of samples begins with one. So a line break is both the
 end of a sample and the beginning of the next: after it the state is zero, and nothing that came
-before counts. White space at the end of a line is dropped, and empty lines are no samples.
+before counts. White space at the end of a line is dropped, and empty lines are left out.
 
 Legend: N samples.
 """

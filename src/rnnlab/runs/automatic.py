@@ -130,7 +130,10 @@ def choose_settings(
     if speed or affordable(settings) > MAX_EPOCHS * N:  # the speed may prove higher
         settings = take(settings, num_epochs=MAX_EPOCHS)
     epochs = affordable(settings) / N
-    settings = take(settings, **dropout_rates(epochs, N), **optimization(settings))
+    rates = regularization(epochs, N, alone=not settings.model.ngram_order)
+    if settings.training.optimizer != "adamw":  # whose decay is not a penalty in the loss
+        rates.pop("weight_decay", None)
+    settings = take(settings, **rates, **optimization(settings))
     why = f"{N:,} training tokens"
     if speed:
         rate = 1 / speed.seconds_per_token(settings.model, V)
@@ -147,13 +150,20 @@ def batch_shape(N: int) -> dict[str, int]:
     return {"batch_size": min(32, max(4, B)), "num_steps": T}
 
 
-def dropout_rates(epochs: float, N: int) -> dict[str, float]:
-    """Return the rates of dropout: more for a text that is read often, and for a short one."""
+def regularization(epochs: float, N: int, alone: bool = False) -> dict[str, float]:
+    """Return the rates of dropout: more for a text that is read often, and for a short one.
+
+    alone: whether no n-gram model joins. Then the network needs more of everything.
+    """
     rate = 0.1 + 0.25 * math.log(max(epochs, 0.01) / 4) + 0.1 * max(0.0, math.log(250_000 / N))
     of_input = max(0.1 * _doublings(epochs / 6), 0.2 * _doublings(100_000 / N) * (epochs > 4))
+    more = {}
+    if alone and epochs > 4:
+        rate, of_input, more = rate + 0.15, max(of_input, 0.1), {"weight_decay": 0.1}
     return {
         "dropout": round(min(0.6, max(0.0, rate)), 2),
         "input_dropout": round(of_input, 2),
+        **more,
     }
 
 

@@ -1,4 +1,4 @@
-"""How well a model of labelled samples tells labels, beside naive Bayes over n-grams."""
+"""How well a model of labelled samples tells labels, next to naive Bayes over n-grams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

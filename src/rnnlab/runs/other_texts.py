@@ -24,8 +24,8 @@ def read_text(name: str, errors: str, encoding: str, model: TextModel) -> tuple[
     if labels := labels_of(model.tokenizer):
         if not data.label_column:
             raise UsageError(
-                f"the samples of this model have labels; {part.origin} is no table with a column "
-                f"{data_settings(model).label_column!r}"
+                f"the samples of this model have labels; {part.origin} must be a table with a "
+                f"column {data_settings(model).label_column!r}"
             )
         samples = map(Joined(labels), samples)
     text = as_text(samples)

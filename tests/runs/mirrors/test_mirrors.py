@@ -155,6 +155,7 @@ def test_tensorboard_has_the_settings_and_the_end(run_dir: Path) -> None:
     settings = Settings.from_toml(run_dir / "config.toml").flat()
     assert found == settings | {
         "corpus": settings["corpus"][0], "split": "0.9 0.05 0.05", "mirror": "tensorboard mlflow",
+        "freeze": "",
     }  # fmt: skip
     assert session(events, "end").status == api_pb2.STATUS_SUCCESS
 
@@ -175,6 +176,7 @@ def test_mlflow_has_the_settings_the_files_and_the_end(run_dir: Path, store: str
     settings = Settings.from_toml(run_dir / "config.toml").flat()
     assert run.data.params == {name: str(value) for name, value in settings.items()} | {
         "corpus": settings["corpus"][0], "split": "0.9 0.05 0.05", "mirror": "tensorboard mlflow",
+        "freeze": "",
     }  # fmt: skip
     files = [Path(artifact.path) for artifact in client.list_artifacts(run.info.run_id)]
     assert {str(file) for file in files} == {
