@@ -340,3 +340,29 @@ def test_evaluate_reads_another_table(cli: Cli, labelled: Path) -> None:
         f"rnnlab: error: the samples of this model have labels; file {lines} must be a table with "
         "a column 'side'\n"
     )
+
+
+def test_empty_lines_and_no_lines_are_not_scored(cli: Cli, run: tuple[Path, str]) -> None:
+    rows = rows_of(cli("score", str(run[0]), input="ka\n\n  \nmi\n"))
+    assert [(row["line"], row["text"]) for row in rows] == [(1, "ka"), (4, "mi")]
+    assert rows_of(cli("score", str(run[0]), input="")) == []
+
+
+def test_unknown_characters_of_a_prefix_are_told(
+    cli: Cli, labelled: Path, run: tuple[Path, str]
+) -> None:
+    told = "prefix '?': '?' not in the vocabulary, read as <unk>"
+    for flags in ([str(run[0])], [str(labelled / "run"), "--label", "west"]):
+        done = cli("generate", *flags, "--count", "1", "--prefix", "?")
+        assert told in done.stderr
+
+
+def test_samples_that_are_alike_are_not_copies(run: tuple[Path, str]) -> None:
+    assert not json.loads((run[0] / "result.json").read_text())["data"]["copies"]
+
+
+def test_a_resume_names_the_budget_that_is_used_up(cli: Cli, run: tuple[Path, str]) -> None:
+    refused = cli("train", "--resume", str(run[0]), "--max-seconds", "600")
+    assert refused.returncode == 2
+    assert "its budget of num_epochs = 2 is used up; give a larger one to go on" in refused.stderr
+    assert "--max-seconds" not in refused.stderr

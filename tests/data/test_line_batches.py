@@ -16,8 +16,8 @@ def test_all_lines_of_all_files_with_their_numbers(tmp_path: Path) -> None:
     one.write_bytes("\r\n".join(lines).encode())
     other.write_bytes("\ufeffa\n\nb\n".encode())
     found = [line for batch in line_batches([str(one), str(other)]) for line in batch]
-    assert [line.text for line in found] == [*lines, "a", "", "b"]
-    assert [line.number for line in found] == [*range(1, 20_001), 1, 2, 3]
+    assert [line.text for line in found] == [*lines, "a", "b"]
+    assert [line.number for line in found] == [*range(1, 20_001), 1, 3]
     assert {line.file for line in found} == {str(one), str(other)}
 
 

@@ -43,6 +43,14 @@ def test_a_longer_budget_is_in_the_unit_of_the_present_one():
     assert told[0].startswith("--max-tokens 20000 (now 5000)")
 
 
+def test_all_budgets_are_raised_together():
+    """One alone may not be the one that ended the run."""
+    told = training_too_short(
+        evidence(**FALLING, reached=3.0, num_epochs=12, max_seconds=8.0)
+    ).advice
+    assert told[0] == "--num-epochs 48 --max-seconds 32 (now 12 and 8)"
+
+
 def test_a_high_rate_and_a_small_batch_are_left_alone():
     asked = {"learning_rate": 0.01, "batch_size": 8, "num_epochs": 1}
     assert len(training_too_short(evidence(**FALLING, reached=3.0, **asked)).advice) == 1

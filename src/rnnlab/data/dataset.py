@@ -84,8 +84,11 @@ class Dataset:
     def copies(self) -> dict[str, Copies]:
         """How much of each held-out split stands in the training text.
 
-        Of long texts only parts are compared: what is evaluated, and `Split.end`.
+        Of long texts only parts are compared: what is evaluated, and `Split.end`. Samples are not
+        compared: none is in two splits, and parts of them may well be alike.
         """
+        if self.samples is not None:
+            return {}
         train = self.splits["train"].end
         return {name: find_copies(self.splits[name].text, train) for name in self.held_out}
 

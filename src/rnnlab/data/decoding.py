@@ -71,20 +71,20 @@ def decoded(
     errors: str,
     encoding: str = "utf-8",
     *,
-    waits: bool = True,
+    at_once: bool = False,
 ) -> Iterator[str]:
     """Decode bytes and drop a byte order mark at the start.
 
     Raises CorpusError if there is no text at all. With errors "strict", also raises it for a NUL
     byte anywhere, or else for the first bytes that are not in the encoding.
-    origin: names the text in errors. waits: whether a first chunk that is too short to tell a known
-    format waits for the next one.
+    origin: names the text in errors. at_once: a first chunk that is too short to tell a known
+    format does not wait for the next one, and there may be no text.
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     has_nul = "a".encode(encoding) != b"a"  # such as UTF-16
     read, begun, empty = 0, False, True
     rest_of_content = iter(content)
-    first = first_bytes(rest_of_content, HEAD_BYTES) if waits else next(rest_of_content, b"")
+    first = next(rest_of_content, b"") if at_once else first_bytes(rest_of_content, HEAD_BYTES)
     head = first[:HEAD_BYTES]
     steps = chain([(first, False)], ((chunk, False) for chunk in rest_of_content), [(b"", True)])
     for chunk, is_end in steps:
@@ -111,7 +111,7 @@ def decoded(
         if text:
             empty = False
             yield text
-    if empty:
+    if empty and not at_once:
         raise CorpusError(f"{origin} is empty; a corpus needs text")
 
 

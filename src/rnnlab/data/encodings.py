@@ -11,7 +11,10 @@ from rnnlab.errors import CorpusError, UsageError
 AUTO, DEFAULT = "auto", "utf-8"
 
 USUAL = "cp1252"
-"""What is taken where several fit equally well: the most common after UTF-8."""
+"""What is taken where several fit about equally well: the most common after UTF-8."""
+
+CLOSE = 2.0
+"""Percentage points of what the library calls chaos."""
 
 LOOKED_AT = 1 << 16
 """How many bytes at the beginning of a text are looked at."""
@@ -43,9 +46,12 @@ def detected(content: Iterable[bytes], encoding: str, origin: str) -> tuple[str,
     return _detect(head, origin), chain([head], rest)
 
 
-def with_encoding(origin: str, encoding: str) -> str:
+def with_encoding(origin: str, encoding: str, asked: str) -> str:
     """Return where a text came from, and in which encoding it was read if not in the usual one."""
-    return origin if encoding == DEFAULT else f"{origin}, read as {encoding}"
+    if encoding == DEFAULT:
+        return origin
+    guess = ", which was detected: look at the text" if asked == AUTO else ""
+    return f"{origin}, read as {encoding}{guess}"
 
 
 def _detect(head: bytes, origin: str) -> str:
@@ -65,7 +71,6 @@ def _detect(head: bytes, origin: str) -> str:
     found = list(from_bytes(whole))
     if not found:
         raise CorpusError(f"{origin}: its encoding cannot be told; name it with --encoding")
-    best = [(match.percent_chaos, match.percent_coherence) for match in found]
-    equal = [match for match, rank in zip(found, best, strict=True) if rank == best[0]]
-    usual = any(USUAL in match.could_be_from_charset for match in equal)
+    likely = [m for m in found if m.percent_chaos <= found[0].percent_chaos + CLOSE]
+    usual = any(USUAL in match.could_be_from_charset for match in likely)
     return USUAL if usual else found[0].encoding

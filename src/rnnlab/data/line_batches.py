@@ -25,7 +25,9 @@ class Line(NamedTuple):
 def line_batches(
     names: Sequence[str], errors: str = "strict", encoding: str = DEFAULT
 ) -> Iterator[list[Line]]:
-    """Yield the lines of files, one file after another; `-` stands for standard input.
+    """Yield the lines of files that are not empty, one file after another.
+
+    `-` stands for standard input.
 
     A batch has the lines of about BATCH_BYTES. Of a pipe it has those that are there, so that a
     line is answered at once. Raises as `decoded` does.
@@ -38,8 +40,9 @@ def line_batches(
             content, origin = chunks(Path(name), BATCH_BYTES), f"file {name}"
         number = 0
         found, content = detected(content, encoding, origin)
-        for texts in _complete_lines(decoded(content, origin, errors, found, waits=False)):
-            yield [Line(name, number + i, text) for i, text in enumerate(texts, start=1)]
+        for texts in _complete_lines(decoded(content, origin, errors, found, at_once=True)):
+            lines = (Line(name, number + i, text) for i, text in enumerate(texts, start=1))
+            yield [line for line in lines if line.text.strip()]
             number += len(texts)
 
 

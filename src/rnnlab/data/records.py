@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from rnnlab.console import counted
 from rnnlab.errors import CorpusError, UsageError, suggest
 
 Read = Callable[[Iterable[str], Sequence[str], str], Iterator[list[str]]]
@@ -53,21 +54,26 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
 def _csv(
     lines: Iterable[str], columns: Sequence[str], origin: str, delimiter: str = ","
 ) -> Iterator[list[str]]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader, begin = csv.reader(lines, delimiter=delimiter, strict=True), 1
     try:
         head = next(reader, [])
         places = [_place(head, column, origin) for column in columns]
+        begin = reader.line_num + 1
         for row in reader:
-            if not row:
-                continue
-            if len(row) != len(head):
+            if row and len(row) != len(head):
                 raise CorpusError(
-                    f"{origin}, line {reader.line_num:,}: {len(row)} columns, where the head has "
+                    f"{origin}, line {begin:,}: {counted(len(row), 'column')}, where the head has "
                     f"{len(head)}"
                 )
+            begin = reader.line_num + 1
+            if not row:
+                continue
             yield [row[place].replace("\r\n", "\n") for place in places]
     except csv.Error as error:
-        raise CorpusError(f"{origin}, line {reader.line_num:,}: {error}") from None
+        why = str(error)
+        if why == "unexpected end of data":
+            why = "a quote is opened in this record and never closed"
+        raise CorpusError(f"{origin}, line {begin:,}: {why}") from None
 
 
 def _tsv(lines: Iterable[str], columns: Sequence[str], origin: str) -> Iterator[list[str]]:

@@ -40,6 +40,7 @@ class TextInMemory(Source):
     ) -> "TextInMemory":
         """Decode bytes; raise CorpusError, as soon as it is known, if they are not text."""
         digest = hashlib.sha256()
+        asked = encoding
         encoding, content = detected(content, encoding, origin)
 
         def passing() -> Iterator[bytes]:
@@ -48,7 +49,7 @@ class TextInMemory(Source):
                 yield chunk
 
         text = "".join(decoded(passing(), origin, errors, encoding))
-        origin = with_encoding(origin, encoding)
+        origin = with_encoding(origin, encoding, asked)
         return cls(name=name, sha256=digest.hexdigest(), origin=origin, text=text)
 
 
@@ -71,12 +72,13 @@ class TextFile(Source):
             stamp = _stamp(file)
         except OSError as error:
             raise CorpusError(f"file {file}: cannot be read: {error.strerror}") from None
-        encoding, content = detected(chunks(file, CHECKSUM_BYTES), encoding, f"file {name}")
+        found, content = detected(chunks(file, CHECKSUM_BYTES), encoding, f"file {name}")
         for chunk in content:
             digest.update(chunk)
         return cls(
-            name=name, sha256=digest.hexdigest(), origin=with_encoding(f"file {name}", encoding),
-            file=file, errors=errors, encoding=encoding, chunk_bytes=chunk_bytes, stamp=stamp,
+            name=name, sha256=digest.hexdigest(),
+            origin=with_encoding(f"file {name}", found, encoding), file=file, errors=errors,
+            encoding=found, chunk_bytes=chunk_bytes, stamp=stamp,
         )  # fmt: skip
 
     def pieces(self, passed: Callable[[int], None] | None = None) -> Iterator[str]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE
+from rich.measure import Measurement
 from rich.table import Table
 
 from rnnlab.console import PlainConsole
@@ -13,7 +14,7 @@ from rnnlab.lm.classifier import Classifier
 from rnnlab.runs.classification import Classification, in_order, share_with_interval
 
 DIGITS = 4
-MOST_COLUMNS = 12
+MOST_COLUMNS, WIDEST = 12, 1_000
 """Labels of a table of confusions; with more, only each label's own share is shown."""
 
 
@@ -60,32 +61,36 @@ def write_classification(found: Classification, *, as_json: bool) -> None:
         table.add_row(*row)
     console.print(table, soft_wrap=False)
     lead, half = found.lead()
-    console.print(f"The model is ahead of naive Bayes by {lead:+.1%} ± {half:.1%}.")
+    where = "ahead of" if lead >= 0 else "behind"
+    console.print(f"The model is {where} naive Bayes by {abs(lead):.1%} ± {half:.1%}.")
     console.print(
         f"-ln p of the right label: {figures['nats_per_label']:.3f} on average "
         f"(temperature {found.temperature:.2f}, fitted to the validation split)."
     )
-    console.print(_confusions(found), soft_wrap=False)
+    table = _confusions(found, with_columns=len(found.labels) <= MOST_COLUMNS)
+    options = console.options.update(max_width=WIDEST)
+    if Measurement.get(console, options, table).maximum > console.width:
+        table = _confusions(found, with_columns=False)
+    console.print(table, soft_wrap=False)
 
 
 def _interval(figure: dict[str, float]) -> str:
     return f"{figure['share']:.1%}  ({figure['low']:.1%} to {figure['high']:.1%})"
 
 
-def _confusions(found: Classification) -> Table:
+def _confusions(found: Classification, *, with_columns: bool) -> Table:
     confusion = found.confusion
-    has_columns = len(found.labels) <= MOST_COLUMNS
     table = Table(box=SIMPLE, padding=(0, 1), title="given the label (columns), by its own (rows)")
-    if not has_columns:
+    if not with_columns:
         table.title = "told rightly, by label"
     table.add_column(no_wrap=True)
-    for label in found.labels if has_columns else ():
+    for label in found.labels if with_columns else ():
         table.add_column(label, justify="right", no_wrap=True)
     table.add_column("samples", justify="right")
     table.add_column("right, 95% interval", justify="right", no_wrap=True)
     for number, label in enumerate(found.labels):
         counts, total = confusion[number].tolist(), int(confusion[number].sum())
         share = _interval(share_with_interval(counts[number], total)) if total else ""
-        cells = [f"{count:,}" for count in counts] if has_columns else []
+        cells = [f"{count:,}" for count in counts] if with_columns else []
         table.add_row(label, *cells, f"{total:,}", share)
     return table

@@ -35,6 +35,8 @@ def print_samples(
 
     Raises CorpusError or UsageError if `novel` needs a training text that is not available.
     """
+    for about_prefix in model.read_prefix(prefix, label)[2] if prefix else ():
+        notice(about_prefix)
     known = _training_samples(model, is_needed=novel)
     scorer = model.scorer() if as_json else None
     printed = copies = 0
@@ -59,7 +61,7 @@ def print_samples(
         notice(
             f"only {counted(printed, 'sample')} of {count:,}: the model kept writing others again"
         )
-    if known and not novel and printed:
+    if copies and not novel:
         notice(f"{copies / printed:.0%} of these samples are in the training text")
 
 

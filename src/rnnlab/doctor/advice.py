@@ -143,10 +143,12 @@ def smaller_batch(settings: Settings, wanted: int) -> list[str]:
 
 
 def longer_budget(settings: Settings) -> list[str]:
-    """Return the advice to train for longer, in the units of the present budget."""
+    """Return the advice to train for longer, in the units of all present budgets."""
     training = settings.training
-    return [
-        flag(settings, name, getattr(training, name) * TIMES)
+    budgets = {
+        name.replace("_", "-"): now
         for name in ("num_epochs", "max_tokens", "max_seconds")
-        if getattr(training, name)
-    ]
+        if (now := getattr(training, name))
+    }
+    flags = " ".join(f"--{name} {now * TIMES:g}" for name, now in budgets.items())
+    return [f"{flags} (now {' and '.join(f'{now:g}' for now in budgets.values())})"]

@@ -10,6 +10,8 @@ budget and on the tokens seen, so a resumed run has the same ones.
 import math
 from dataclasses import dataclass
 
+from rnnlab.config import TrainingSettings
+
 GROWTH = 1.1
 """Factor by which the data seen grows between early evaluations. Some of them are then within 5% of
 the data of any point, where the curve of an overfitting run has hardly risen."""
@@ -110,3 +112,12 @@ def evaluation_cost(
     extra = SEQUENCES_PER_STEP * recurrent_share
     trained = BACKWARD * (1 + extra / batch_size)  # for one token
     return (tokens + extra * time_steps) / trained
+
+
+def budget_shares(
+    settings: TrainingSettings, epochs: float, tokens: int, seconds: float
+) -> dict[str, float]:
+    """Return which share of each budget is used."""
+    used = {"num_epochs": epochs, "max_tokens": tokens, "max_seconds": seconds}
+    budgets = {name: getattr(settings, name) for name in used}
+    return {name: used[name] / budget for name, budget in budgets.items() if budget}

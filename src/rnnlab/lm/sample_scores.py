@@ -104,7 +104,9 @@ class SampleScorer:
         DivergenceError if the model's output is NaN.
         """
         if labels_of(self.tokenizer) and not all(map(LABELS.match, samples)):
-            raise UsageError("the samples of this model have labels (rnnlab classify takes others)")
+            raise UsageError(
+                "the samples of this model have labels; rnnlab classify reads samples without one"
+            )
         prepared = [self.prepared(sample) for sample in samples]
         if odd := [i for i, sample in enumerate(prepared, 1) if SEPARATOR in sample]:
             raise UsageError(f"sample {odd[0]} has a line break; a sample is one line")

@@ -175,17 +175,19 @@ class TextModel:
         model's samples have labels.
         """
         text, notices = preprocess(prefix, self.preprocessing), list[str]()
+        before = [] if self.model.start is None else [self.model.start]
         if label:
-            before = [self.model.start or 0, label_id(self.tokenizer, label)]
-            return text, np.concatenate([before, self.tokenizer.encode(text)]), notices
-        if text and (labels := labels_of(self.tokenizer)):
+            before.append(label_id(self.tokenizer, label))
+        elif text and (labels := labels_of(self.tokenizer)):
             listed = ", ".join(labels[:MOST_SHOWN])
             raise UsageError(
                 f"prefix {prefix!r} needs a label, which this model reads first (label: {listed}"
                 f"{' ...' if len(labels) > MOST_SHOWN else ''})"
             )
+        if label and not prefix:
+            return "", np.array(before), notices
         if not text:
-            start = self.tokenizer.start_ids()
+            start = np.array(before) if label else self.tokenizer.start_ids()
             shown = self.tokenizer.decode(start)
             if prefix:
                 notices.append(f"prefix {prefix!r}: {self.preprocessing!r} leaves nothing of it")
@@ -197,10 +199,7 @@ class TextModel:
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
-        ids = self.tokenizer.encode(text)
-        if self.model.start is not None:
-            ids = np.insert(ids, 0, self.model.start)
-        return text, ids, notices
+        return text, np.array([*before, *self.tokenizer.encode(text)]), notices
 
     @overload
     def score(  # type: ignore[overload-overlap] # a string is an Iterable[str], too
@@ -239,7 +238,9 @@ class TextModel:
         if self.model.start is None:
             return preprocess(text, self.preprocessing)
         if labels_of(self.tokenizer):
-            raise UsageError("the samples of this model have labels (rnnlab classify takes others)")
+            raise UsageError(
+                "the samples of this model have labels; rnnlab classify reads samples without one"
+            )
         return as_text(samples_of([text], self.preprocessing))
 
     def score_prepared(

@@ -24,7 +24,7 @@ from rnnlab.lm.epoch_loss import EpochLoss
 from rnnlab.lm.evaluate import ShareCallback, perplexity
 from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, ModelState
-from rnnlab.lm.moments import EvaluationTimes, Moments
+from rnnlab.lm.moments import EvaluationTimes, Moments, budget_shares
 from rnnlab.lm.optimizers import make_optimizer, peak_learning_rate, trained_parameters
 from rnnlab.lm.schedules import learning_rate_share
 
@@ -253,12 +253,17 @@ class Trainer:
 
     def _share_done(self, count: int) -> float:
         """Return the share of the budget used so far; `count`: batches in this epoch."""
-        budgets = (
-            (self.epoch + self.batch / count, self.settings.num_epochs),
-            (self.tokens, self.settings.max_tokens),
-            (self.elapsed, self.settings.max_seconds),
-        )
-        return max((used / budget for used, budget in budgets if budget), default=0.0)
+        return max(self._shares(count).values(), default=0.0)
+
+    def _shares(self, count: int) -> dict[str, float]:
+        epochs = self.epoch + self.batch / count
+        return budget_shares(self.settings, epochs, self.tokens, self.elapsed)
+
+    def used_budgets(self) -> list[str]:
+        """Return the names of the budgets that are used up."""
+        self.rng.bit_generator.state = self.epoch_rng
+        shares = self._shares(self.batches.epoch(self.rng)[0])
+        return [name for name, share in shares.items() if share >= 1]
 
     @property
     def seconds_per_token(self) -> float:

@@ -1,5 +1,6 @@
 """Loads the model of a run; if its weights are damaged, the error says what else is intact."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,9 +58,9 @@ def what_is_intact(path: Path, which: str) -> str:
     return "".join(f"; {way}" for way in ways)
 
 
-def larger_budget(training: TrainingSettings) -> str:
-    """Return the flags for twice the budget."""
-    budgets = {name: 2 * getattr(training, name) for name in BUDGETS}
+def larger_budget(training: TrainingSettings, names: Sequence[str] = BUDGETS) -> str:
+    """Return the flags for twice the budget; names: of the budgets that are raised."""
+    budgets = {name: 2 * getattr(training, name) for name in names}
     return " ".join(
         f"--{name.replace('_', '-')} {f'{value:g}' if isinstance(value, float) else value}"
         for name, value in budgets.items()

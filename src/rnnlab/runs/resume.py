@@ -22,7 +22,7 @@ from rnnlab.runs.files import (
     state_files,
 )
 from rnnlab.runs.identity import check_same_run, why_bits_may_differ
-from rnnlab.runs.loading import BUDGETS, larger_budget
+from rnnlab.runs.loading import larger_budget
 from rnnlab.runs.metrics import LogFacts, check_log
 from rnnlab.runs.state_saver import SavedState, foreign_state, newest_state
 from rnnlab.runs.writer import RunWriter
@@ -131,12 +131,11 @@ def _check_not_ended(writer: RunWriter) -> None:
         return
     ended = f"{writer.directory} has ended"
     if trainer.progress >= 1:
-        given = [
-            f"{name} = {getattr(training, name):g}" for name in BUDGETS if getattr(training, name)
-        ]
+        used = trainer.used_budgets()
+        given = [f"{name} = {getattr(training, name):g}" for name in used]
         raise RunEndedError(
             f"{ended}: its budget of {' and '.join(given)} is used up; give a larger one to go on, "
-            f"such as {larger_budget(training)}"
+            f"such as {larger_budget(training, used)}"
         )
     if trainer.is_out_of_patience:
         raise RunEndedError(
