@@ -112,10 +112,10 @@ class PreparedSamples:
         """Read the samples with these numbers, in this order, from a corpus that is long."""
         is_member = self.assignment.splits == SPLITS.index(split)
         chosen = compress(self.samples(purpose), is_member)
-        ranks = np.argsort(members)  # in the new order, of each one in the order of the corpus
         if self._settings.split_order == "file":
             yield from chosen
             return
+        ranks = np.argsort(members)  # in the new order, of each one in the order of the corpus
         count = min(MOST_FILES, 1 + self._characters // CHARACTERS_IN_MEMORY)
         numbers = ranks * count // len(members)
         with ExitStack() as stack:

@@ -28,6 +28,7 @@ from rnnlab.doctor.diagnose import diagnose_trained
 from rnnlab.errors import DivergenceError, RnnlabError
 from rnnlab.lm.moments import EVALUATION_SHARE
 from rnnlab.lm.train import Milestone, Step
+from rnnlab.runs.ancestry import ORIGIN
 from rnnlab.runs.metrics import TrainingUnits
 from rnnlab.runs.preparation import Prepared
 from rnnlab.runs.run import Run
@@ -247,7 +248,7 @@ class TrainingDisplay(Watcher):
         print_evaluations(self.console, run.result["evaluations"])
         for note in mixture_notes(run.result["evaluations"]):
             self.console.tell("note", note)
-        if note := forgetting_note(run.result.get("start", {})):
+        if note := forgetting_note(run.result.get(ORIGIN, {})):
             self.console.tell("before", note)
         if run.result["training"]["stopped_by"] != "SIGTERM":  # whose sender waits only for seconds
             self._tell_verdict()

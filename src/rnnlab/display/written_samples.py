@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 from rnnlab.config import GenerationSettings
@@ -37,15 +38,13 @@ def print_samples(
     """
     for about_prefix in model.read_prefix(prefix, label)[2] if prefix else ():
         notice(about_prefix)
-    known = _training_samples(model, is_needed=novel)
+    known = _training_samples(model) if novel else set[str]()
     scorer = model.scorer() if as_json else None
-    printed = copies = 0
+    written = list[str]()
     for sample in write_samples(
-        model, count, settings, prefix=prefix, label=label, unique=unique,
-        known=known if novel else (),
-    ):  # fmt: skip
-        printed += 1
-        copies += sample.shown in known
+        model, count, settings, prefix=prefix, label=label, unique=unique, known=known
+    ):
+        written.append(sample.shown)
         line = sample.text if label else sample.shown
         if scorer:
             nats = float(scorer.score([labelled(model, sample.label, sample.text)]).nats[0])
@@ -57,21 +56,19 @@ def print_samples(
             line = json.dumps(row, ensure_ascii=False)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    if printed < count:
-        notice(
-            f"only {counted(printed, 'sample')} of {count:,}: the model kept writing others again"
-        )
-    if copies and not novel:
-        notice(f"{copies / printed:.0%} of these samples are in the training text")
+    if len(written) < count:
+        some = counted(len(written), "sample")
+        notice(f"only {some} of {count:,}: the model kept writing others again")
+    if not novel:
+        with suppress(RnnlabError):  # the training text is not at hand
+            known = _training_samples(model)
+    if not novel and (copies := sum(sample in known for sample in written)):
+        notice(f"{copies / len(written):.0%} of these samples are in the training text")
 
 
-def _training_samples(model: TextModel, *, is_needed: bool) -> set[str]:
-    try:
-        dataset = training_data(model)
-    except RnnlabError:
-        if is_needed:
-            raise
-        return set()
+def _training_samples(model: TextModel) -> set[str]:
+    """Return the training samples as `WrittenSample.shown`; of a long text, those at its end."""
+    dataset = training_data(model)
     names = labels_of(model.tokenizer)
     return {
         LABELS.sub(lambda found: f"{names[ord(found[0]) - FIRST_LABEL]}\t", sample)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from rnnlab.data.dataset import Dataset
-from rnnlab.data.labelled_tokenizer import FIRST_LABEL, without_labels
+from rnnlab.data.labelled_tokenizer import FIRST_LABEL, LABELS, without_labels
 from rnnlab.data.samples import samples_of
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
@@ -90,9 +90,12 @@ def share_with_interval(count: int, of: int) -> dict[str, float]:
     return {"share": count / of, "low": float(interval.low), "high": float(interval.high)}
 
 
-def labelled_samples(dataset: Dataset, split: str) -> tuple[list[str], Ids]:
-    """Return the samples of a split without their labels, and the numbers of these."""
-    samples = list(samples_of([dataset.splits[split].text]))
+def labelled_samples(text: str) -> tuple[list[str], Ids]:
+    """Return the samples of a text without their labels, and the numbers of these.
+
+    One that has lost its label, where a long text was cut, is left out.
+    """
+    samples = [sample for sample in samples_of([text]) if LABELS.match(sample)]
     numbers = [ord(sample[0]) - FIRST_LABEL for sample in samples]
     return [without_labels(sample) for sample in samples], np.array(numbers, np.int64)
 
@@ -101,7 +104,7 @@ def calibrated_classifier(model: TextModel, dataset: Dataset | None) -> Classifi
     """Return a classifier with τ fitted to the validation samples; τ = 1 if there are none."""
     classifier = Classifier(model)
     if dataset and "validation" in dataset.splits:
-        samples, targets = labelled_samples(dataset, "validation")
+        samples, targets = labelled_samples(dataset.splits["validation"].text)
         classifier.temperature = fit_temperature(classifier.log_scores(samples), targets)
     return classifier
 
@@ -115,11 +118,11 @@ def classify_held_out(model: TextModel, dataset: Dataset, split: str = "") -> Cl
     if not dataset.held_out:
         raise UsageError("nothing is held out; give a file to classify")
     split = split or dataset.held_out[-1]
-    samples, targets = labelled_samples(dataset, split)
-    train, of_train = labelled_samples(dataset, "train")
+    samples, targets = labelled_samples(dataset.splits[split].text)
+    train, of_train = labelled_samples(dataset.splits["train"].end)
     baseline = NGramClassifier(train, of_train, len(classifier.labels))
     if "validation" in dataset.splits:
-        baseline.choose_order(*labelled_samples(dataset, "validation"))
+        baseline.choose_order(*labelled_samples(dataset.splits["validation"].text))
     majority = int(np.bincount(of_train).argmax())
     return Classification(
         split=split,
