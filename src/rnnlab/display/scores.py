@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,19 @@ from rnnlab.runs.held_out_scores import places_among
 DIGITS = 4
 
 Row = dict[str, Any]
+
+
+class Scored(NamedTuple):
+    """Lines, and what is known of them."""
+
+    lines: Sequence[Line]
+    scores: SampleScores
+    bits: Floats
+    """Per character."""
+    among: Floats | None
+    """Their quantiles among held-out samples."""
+    chosen: Sequence[int]
+    """The numbers of those that are shown."""
 
 
 class ScoreTable:
@@ -44,16 +57,10 @@ class ScoreTable:
             if above and among is not None:
                 chosen = np.flatnonzero(among > above)
             make = self._of_samples if per == "sample" else self._of_tokens
-            yield list(make(lines, scores, bits, among, chosen.tolist()))
+            yield list(make(Scored(lines, scores, bits, among, chosen.tolist())))
 
-    def _of_samples(
-        self,
-        lines: Sequence[Line],
-        scores: SampleScores,
-        bits: Floats,
-        among: Floats | None,
-        chosen: Sequence[int],
-    ) -> Iterator[tuple[float, Row]]:
+    def _of_samples(self, batch: Scored) -> Iterator[tuple[float, Row]]:
+        lines, scores, bits, among, chosen = batch
         worst = scores.worst
         nats, places = scores.token_nats[worst] / np.log(2), scores.token_places[worst]
         for i in chosen:
@@ -72,14 +79,8 @@ class ScoreTable:
             row["worst_at"], row["worst_bits"] = int(places[i]), round(float(nats[i]), DIGITS)
             yield float(bits[i]), row
 
-    def _of_tokens(
-        self,
-        lines: Sequence[Line],
-        scores: SampleScores,
-        bits: Floats,
-        among: Floats | None,
-        chosen: Sequence[int],
-    ) -> Iterator[tuple[float, Row]]:
+    def _of_tokens(self, batch: Scored) -> Iterator[tuple[float, Row]]:
+        lines, scores, bits, _, chosen = batch
         for i in chosen:
             line, own = lines[i], scores.targets(i)
             text = self.scorer.prepared(line.text) + SEPARATOR
