@@ -31,7 +31,7 @@ from rnnlab.config import DataSettings
 from rnnlab.console import counted
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.tokenizer import Ids
-from rnnlab.lm.ngram_joining import gate_tokens
+from rnnlab.lm.ngram_joining import MAX_GATE_TOKENS
 from rnnlab.lm.ngram_mixture import fit_gate, log_softmax, mixed
 from rnnlab.lm.ngram_table import NGramTable
 
@@ -234,7 +234,7 @@ def measure(idea: Idea, tokens: int, seed: int) -> tuple[float, float, float]:
     dataset = load_dataset(DataSettings(corpus=("tinyshakespeare",), split=(0.9, 0.0, 0.1)))
     text, V = dataset.splits["train"].all_ids.astype(np.int64), dataset.tokenizer.size
     trained = len(text) * 8 // 9
-    gate_size = gate_tokens(trained)
+    gate_size = MAX_GATE_TOKENS
     numbers, sizes = ngram_numbers(text, trained, V, idea.least or 1)
     torch.manual_seed(seed)
     network = Network(V, sizes if idea.least else [])

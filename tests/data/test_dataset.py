@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.config import DataSettings
-from rnnlab.data.batches import RandomBatches, SequentialBatches
+from rnnlab.data.batches import DocumentBatches, RandomBatches, SequentialBatches
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.splits import SPLITS, split_sizes
 from rnnlab.data.tokenizer import CharTokenizer
@@ -163,6 +163,25 @@ def test_batches_are_of_the_training_split(batching: str, kind: type, tmp_path: 
     assert (batches.batch_size, batches.num_steps) == (2, 3)
     with pytest.raises(CorpusError, match=r"^text too short: batch_size 8 x num_steps 3 needs"):
         found.batches(DataSettings(batching=batching, batch_size=8, num_steps=3))
+
+
+def test_documents_begin_where_they_did_when_parts_of_the_text_are_left_out(tmp_path: Path) -> None:
+    texts = [chr(97 + k) * 20 + "\n" for k in range(5)]
+    for k, text in enumerate(texts):
+        (tmp_path / f"{k}.txt").write_text(text)
+    values: Any = {
+        "corpus": tuple(str(tmp_path / f"{k}.txt") for k in range(5)),
+        "split": (1.0, 0.0, 0.0), "document_state": "reset", "batch_size": 1, "num_steps": 2,
+    }  # fmt: skip
+    found = load_dataset(DataSettings(**values))
+    begins = (0, *found.splits["train"].documents)
+    assert begins == (0, 21, 42, 63, 84)
+    parts = (slice(0, 5), slice(30, 34), slice(60, 70))
+    batches = found.batches(DataSettings(**values), parts)
+    assert isinstance(batches, DocumentBatches)
+    rest = texts[0][5:] + texts[1][:9] + texts[1][13:] + texts[2][:18] + texts[3][7:] + texts[4]
+    assert found.tokenizer.decode(batches.ids.tolist()) == rest
+    assert batches.documents == (0, 16, 33, 51, 65)
 
 
 def test_the_time_machine_in_letters_has_170580_characters_and_28_symbols() -> None:

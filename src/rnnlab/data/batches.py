@@ -7,7 +7,7 @@ section 9.3 of release 0.17 ("random sampling" and "sequential partitioning").
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -255,6 +255,14 @@ def _time_first(rows: npt.NDArray[Any]) -> Ids:
 
 def _int64(batch: npt.NDArray[Any]) -> Ids:
     return batch.astype(np.int64, copy=False)
+
+
+def without(ids: npt.NDArray[Any], parts: Sequence[slice]) -> npt.NDArray[Any]:
+    """Return ids (N,) without parts of them, which are in order; a view if it is the beginning."""
+    begins = [0, *(part.stop for part in parts)]
+    ends = [*(part.start for part in parts), len(ids)]
+    rest = [ids[a:b] for a, b in zip(begins, ends, strict=True) if a < b]
+    return rest[0] if len(rest) == 1 else np.concatenate(rest)
 
 
 def shuffled(

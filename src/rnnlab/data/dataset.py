@@ -8,6 +8,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 
 import io
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,13 @@ import tokenizers
 
 from rnnlab.config import DataSettings
 from rnnlab.data import token_cache
-from rnnlab.data.batches import BATCH_KINDS, Batches, DocumentBatches, SampleBatches
+from rnnlab.data.batches import (
+    BATCH_KINDS,
+    Batches,
+    DocumentBatches,
+    SampleBatches,
+    without,
+)
 from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpus
 from rnnlab.data.labelled_tokenizer import inner_kind
@@ -92,17 +99,21 @@ class Dataset:
         train = self.splits["train"].end
         return {name: find_copies(self.splits[name].text, train) for name in self.held_out}
 
-    def batches(self, settings: DataSettings, left_out: int = 0) -> Batches:
+    def batches(self, settings: DataSettings, left_out: Sequence[slice] = ()) -> Batches:
         """The training split as batches; raises CorpusError if it is too short for one.
 
-        left_out: tokens at its beginning that are not trained on.
+        left_out: its parts that are not trained on, in order.
         """
-        ids = self.splits["train"].all_ids[left_out:]
+        ids = without(self.splits["train"].all_ids, left_out)
         if self.start is not None:
             return SampleBatches(ids, settings.batch_size, settings.num_steps, self.start)
         if self.resets_state:
-            starts = (at - left_out for at in self.state_resets("train"))
-            documents = (0, *(at for at in starts if at > 0))
+            starts = [0, *self.state_resets("train")]
+            moved = {
+                at - sum(max(0, min(part.stop, at) - part.start) for part in left_out)
+                for at in starts
+            }
+            documents = tuple(sorted(moved))
             return DocumentBatches(ids, settings.batch_size, settings.num_steps, documents)
         return BATCH_KINDS[settings.batching](ids, settings.batch_size, settings.num_steps)
 

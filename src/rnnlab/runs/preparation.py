@@ -17,7 +17,7 @@ from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.moments import evaluation_cost
-from rnnlab.lm.ngram_joining import CountedNGrams, gate_tokens
+from rnnlab.lm.ngram_joining import CountedNGrams, gate_slices
 from rnnlab.lm.optimizers import peak_learning_rate
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Trainer
@@ -116,8 +116,10 @@ def _load(settings: Settings, base: TextModel | None, watch: ProgressCallback) -
 
 def _batches(settings: Settings, dataset: Dataset) -> Batches:
     """Return the training split as batches, without what a gate needs to learn."""
+    if not settings.model.ngram_order:
+        return dataset.batches(settings.data)
     tokens = len(dataset.splits["train"].all_ids)
-    return dataset.batches(settings.data, gate_tokens(tokens) if settings.model.ngram_order else 0)
+    return dataset.batches(settings.data, gate_slices(tokens, dataset.start))
 
 
 def _located(settings: Settings) -> Settings:
