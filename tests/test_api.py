@@ -40,6 +40,16 @@ def test_a_handful_of_lines_train_generate_load_and_evaluate(
     )
 
 
+def test_a_run_is_taken_where_a_path_is(trained: tuple[Path, str]) -> None:
+    run = rnnlab.Run.open(trained[0])
+    assert rnnlab.load(run).generate("a", length=5, seed=1) == rnnlab.generate(
+        run, "a", length=5, seed=1
+    )
+    records, _ = rnnlab.evaluate(run, baselines=False)
+    assert len(records) == len(run.result["evaluations"])
+    assert rnnlab.Run.open(run).directory == run.directory
+
+
 def test_a_run_shows_itself(trained: tuple[Path, str]) -> None:
     run = rnnlab.Run.open(trained[0])
     assert "test, carried: " in repr(run)

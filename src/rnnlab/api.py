@@ -6,6 +6,7 @@ those with a keyword `quiet` can print.
 
 from collections.abc import Callable
 from functools import wraps
+from os import PathLike
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -72,7 +73,7 @@ def train(
         )
 
 
-def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextModel:
+def load(path: str | PathLike[str], checkpoint: str = "best", **machine: Any) -> TextModel:
     """Load the model of a run directory, or a model folder.
 
     checkpoint: of a run directory, "best" on the validation split, or "last".
@@ -89,7 +90,7 @@ def load(path: str | Path, checkpoint: str = "best", **machine: Any) -> TextMode
 
 
 def generate(
-    model: TextModel | str | Path,
+    model: TextModel | str | PathLike[str],
     prefix: str | list[str] | tuple[str, ...] = "",
     *,
     checkpoint: str = "best",

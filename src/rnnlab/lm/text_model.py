@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, overload
 
@@ -74,7 +75,7 @@ class TextModel:
 
     @classmethod
     def load(
-        cls, path: str | Path, which: str = "best", machine: ComputeSettings | None = None
+        cls, path: str | PathLike[str], which: str = "best", machine: ComputeSettings | None = None
     ) -> "TextModel":
         """Read a model folder or a run directory; `which` is best or last, see `find_model`.
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ Names = str | Path | Sequence[str | Path]
 
 
 def evaluate(
-    model: TextModel | str | Path,
+    model: TextModel | str | PathLike[str],
     texts: Names = (),
     *,
     splits: Names = (),

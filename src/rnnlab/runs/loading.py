@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 
 from rnnlab.config import ComputeSettings, TrainingSettings
@@ -18,7 +19,7 @@ BUDGETS = ("num_epochs", "max_tokens", "max_seconds")
 
 
 def load_text_model(
-    path: str | Path, which: str = "best", machine: ComputeSettings | None = None
+    path: str | PathLike[str], which: str = "best", machine: ComputeSettings | None = None
 ) -> TextModel:
     """Read a model folder or a run directory, as `TextModel.load` does.
 

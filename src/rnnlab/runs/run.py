@@ -63,6 +63,10 @@ class Run:
         """The model of the best checkpoint, or of the last one if nothing was held out."""
         return load_text_model(self.directory)
 
+    def __fspath__(self) -> str:
+        """Return the directory, so that a run is taken where a path is."""
+        return str(self.directory)
+
     def __repr__(self) -> str:
         """Show the directory, the training perplexity and the held-out figures."""
         lines = [f"Run({str(self.directory)!r})"]
