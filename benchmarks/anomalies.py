@@ -3,8 +3,8 @@
 A made-up service writes 30,000 ordinary lines, which a model learns. Of 20,000 further lines, 100
 are wrong, 25 of each kind: a message that the service never wrote, a typing error, a value that
 does not go with the rest of its line, and two names in a line that should be the same. Each model
-ranks the lines as `rnnlab score --top 100` does, by bits per character, and the precision is the
-share of wrong ones among its first hundred; so is chance 0.5%.
+ranks the lines as `rnnlab score --top 100` does, by bits per character or by the most surprising
+token. The precision is the share of wrong ones among the first hundred; by chance it is 0.5%.
 
     python benchmarks/anomalies.py --seconds 60 --seeds 3
 """
@@ -131,14 +131,19 @@ KINDS: dict[str, Callable[[Random], str]] = {
 }
 
 
+def log_lines(rng: Random) -> tuple[list[str], list[str]]:
+    """Return lines to be scored, the wrong ones last, and the kinds of these."""
+    kinds = [name for name in KINDS for _ in range(WRONG // len(KINDS))]
+    lines = [ordinary(rng) for _ in range(SCORED - WRONG)]
+    return lines + [KINDS[name](rng) for name in kinds], kinds
+
+
 def measure(seconds: float, seed: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Return the precision of each model, and which share of each kind it finds."""
+    """Return the precision of each model and rank, and which share of each kind it finds."""
     rng = np.random.default_rng(seed)
     file = folder / "service.log"
     file.write_text("\n".join(ordinary(rng) for _ in range(TRAINED)), encoding="utf-8")
-    lines = [ordinary(rng) for _ in range(SCORED - WRONG)]
-    kinds = [name for name in KINDS for _ in range(WRONG // len(KINDS))]
-    lines += [KINDS[name](rng) for name in kinds]
+    lines, kinds = log_lines(rng)
     run = rnnlab.train(
         corpus=str(file), unit="lines", split_order="file", max_seconds=seconds, seed=seed,
         run_dir=folder / f"run-{seed}", quiet=True, automatic=True,
@@ -152,11 +157,15 @@ def measure(seconds: float, seed: int, folder: Path) -> dict[str, dict[str, floa
         "both": both, "network alone": None, "n-gram alone": NGramMixture(both.table, ngram_alone),
     }.items():  # fmt: skip
         model.mixture = mixture
-        first = np.argsort(-model.score(lines).bits_per_character)[:WRONG] - (SCORED - WRONG)
-        hits = [kinds[k] for k in first if k >= 0]
-        found[name] = {"precision": len(hits) / WRONG} | {
-            kind: hits.count(kind) / kinds.count(kind) for kind in KINDS
-        }
+        scores = model.score(lines)
+        ranks = {"bits_per_character": scores.bits_per_character,
+                 "worst_bits": scores.token_nats[scores.worst]}  # fmt: skip
+        for by, figures in ranks.items():
+            first = np.argsort(-figures)[:WRONG] - (SCORED - WRONG)
+            hits = [kinds[k] for k in first if k >= 0]
+            found[f"{name}, by {by}"] = {"precision": len(hits) / WRONG} | {
+                kind: hits.count(kind) / kinds.count(kind) for kind in KINDS
+            }
     return found
 
 

@@ -215,6 +215,9 @@ def test_score_by_token_as_a_table_and_the_least_likely(
         ("kalomi", "sen"), key=lambda text: -next(
             row["bits_per_character"] for row in rows if row["text"] == text)
     )][:2]  # fmt: skip
+    for by in ("worst_bits", "nats"):
+        top = rows_of(cli("score", str(run[0]), "--top", "2", "--by", by, input=lines))
+        assert top == sorted(rows, key=lambda row: -row[by])[:2]  # noqa: B023
     above = rows_of(cli("score", str(run[0]), "--above", "0.999", input=lines))
     assert [row["text"] for row in above] == ["zz"]
     table = cli("score", str(run[0]), "--csv", input='ka,"lo\nmi\n').stdout.splitlines()
@@ -242,6 +245,7 @@ def test_score_of_files_and_against_other_lines(
         (["--top", "-1"], "--top must be 0 or above, not -1"),
         (["--above", "1"], "--above must be at least 0 and below 1, not 1"),
         (["--top", "3", "--per", "token"], "--top counts samples; it excludes --per token"),
+        (["--by", "nats"], "--by nats has no effect without --top"),
         (["--above", "0.5"], "--above needs to know how likely held-out samples are: give a run "
          "that was trained with --unit lines, or --reference FILE"),
     ],

@@ -131,6 +131,7 @@ def score(
     per: Literal["sample", "token"] = "sample",
     csv: bool = False,
     top: int = 0,
+    by: Literal["bits_per_character", "worst_bits", "nats"] = "bits_per_character",
     above: float = 0.0,
     reference: Text = "",
     errors: Literal["strict", "replace"] = "strict",
@@ -145,6 +146,7 @@ def score(
         per: a row for each sample, or for each of its tokens
         csv: rows of CSV instead of JSON
         top: only so many samples, the least likely first; 0: all, as they come
+        by: what --top goes by; worst_bits is the most surprising token of a sample
         above: only samples less likely than this share of the held-out ones; 0: all
         reference: file of samples to take instead of the held-out ones of the run
         errors: bytes that are not in the encoding: strict stops, replace reads them as U+FFFD
@@ -156,7 +158,7 @@ def score(
     from rnnlab.display.scores import ScoreTable, write_scores
     from rnnlab.runs.held_out_scores import quantiles_of_lines, stored_quantiles
 
-    check_score_flags(per, top, above)
+    check_score_flags(per, top, by, above)
     encoding = usable_encoding(encoding)
     scorer = rnnlab.load(model, checkpoint, **dict(machine)).scorer()
     quantiles = stored_quantiles(model)
@@ -169,11 +171,11 @@ def score(
         )
     write_scores(
         ScoreTable(scorer, quantiles), line_batches(files, errors, encoding), per=per, as_csv=csv,
-        top=top, above=above, with_files=len(files) > 1,
+        top=top, by=by, above=above, with_files=len(files) > 1,
     )  # fmt: skip
 
 
-def check_score_flags(per: str, top: int, above: float) -> None:
+def check_score_flags(per: str, top: int, by: str, above: float) -> None:
     """Raise UsageError for values that mean nothing."""
     if top < 0:
         raise UsageError(f"--top must be 0 or above, not {top}")
@@ -181,6 +183,8 @@ def check_score_flags(per: str, top: int, above: float) -> None:
         raise UsageError(f"--above must be at least 0 and below 1, not {above:g}")
     if top and per == "token":
         raise UsageError("--top counts samples; it excludes --per token")
+    if by != "bits_per_character" and not top:
+        raise UsageError(f"--by {by} has no effect without --top")
 
 
 def classify(

@@ -43,8 +43,8 @@ class ScoreTable:
 
     def rows(
         self, batches: Iterable[Sequence[Line]], per: str, above: float
-    ) -> Iterator[list[tuple[float, Row]]]:
-        """Yield for each batch its rows, each with the bits per character of its line.
+    ) -> Iterator[list[Row]]:
+        """Yield for each batch its rows.
 
         per: "sample" or "token". above: only lines less likely than this share of the held-out
         samples; 0: all.
@@ -59,7 +59,7 @@ class ScoreTable:
             make = self._of_samples if per == "sample" else self._of_tokens
             yield list(make(Scored(lines, scores, bits, among, chosen.tolist())))
 
-    def _of_samples(self, batch: Scored) -> Iterator[tuple[float, Row]]:
+    def _of_samples(self, batch: Scored) -> Iterator[Row]:
         lines, scores, bits, among, chosen = batch
         worst = scores.worst
         nats, places = scores.token_nats[worst] / np.log(2), scores.token_places[worst]
@@ -77,26 +77,23 @@ class ScoreTable:
             if among is not None:
                 row["quantile"] = round(float(among[i]), DIGITS)
             row["worst_at"], row["worst_bits"] = int(places[i]), round(float(nats[i]), DIGITS)
-            yield float(bits[i]), row
+            yield row
 
-    def _of_tokens(self, batch: Scored) -> Iterator[tuple[float, Row]]:
-        lines, scores, bits, _, chosen = batch
+    def _of_tokens(self, batch: Scored) -> Iterator[Row]:
+        lines, scores, _, _, chosen = batch
         for i in chosen:
             line, own = lines[i], scores.targets(i)
             text = self.scorer.prepared(line.text) + SEPARATOR
             begins = scores.token_places[own].tolist()
             figures = (scores.token_nats[own] / np.log(2)).tolist()
             for begin, end, figure in zip(begins, [*begins[1:], len(text)], figures, strict=True):
-                yield (
-                    float(bits[i]),
-                    {
-                        "file": line.file,
-                        "line": line.number,
-                        "at": begin,
-                        "token": text[begin:end],
-                        "bits": round(figure, DIGITS),
-                    },
-                )
+                yield {
+                    "file": line.file,
+                    "line": line.number,
+                    "at": begin,
+                    "token": text[begin:end],
+                    "bits": round(figure, DIGITS),
+                }
 
 
 def write_scores(
@@ -106,21 +103,22 @@ def write_scores(
     per: str = "sample",
     as_csv: bool = False,
     top: int = 0,
+    by: str = "bits_per_character",
     above: float = 0.0,
     with_files: bool = False,
 ) -> None:
     """Print the rows of lines, of each batch as soon as it is scored.
 
-    top: print only the rows of so many lines, the least likely first, at the end. with_files: each
-    row names the file of its line.
+    top: print only the rows of so many lines, the least likely first, at the end. by: the figure
+    that says so. with_files: each row names the file of its line.
     """
     found = table.rows(batches, per, above)
     if top:
-        found = iter([_least_likely(chain.from_iterable(found), top)])
+        found = iter([_least_likely(chain.from_iterable(found), top, by)])
     writer = csv.writer(sys.stdout, lineterminator="\n")
     has_head = False
     for rows in found:
-        for _, row in rows:
+        for row in rows:
             if not with_files:
                 del row["file"]
             if as_csv:
@@ -133,7 +131,7 @@ def write_scores(
         sys.stdout.flush()
 
 
-def _least_likely(rows: Iterable[tuple[float, Row]], top: int) -> list[tuple[float, Row]]:
-    """Return the rows of the lines with the most bits per character; ties keep their order."""
-    numbered = ((bits, -number, row) for number, (bits, row) in enumerate(rows))
-    return [(bits, row) for bits, _, row in heapq.nlargest(top, numbered)]
+def _least_likely(rows: Iterable[Row], top: int, by: str) -> list[Row]:
+    """Return the rows with the largest figures; ties keep their order."""
+    numbered = ((row[by], -number, row) for number, row in enumerate(rows))
+    return [row for *_, row in heapq.nlargest(top, numbered)]

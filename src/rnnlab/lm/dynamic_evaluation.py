@@ -36,8 +36,8 @@ from rnnlab.lm.ngram_table import NGramTable
 SEGMENT = 20
 """T."""
 
-RATE, DECAY, EPSILON = 1e-4, 1e-3, 1e-5
-"""η, λ and ε."""
+RATE, DECAY, EPSILON = 6e-4, 1e-3, 1e-5
+"""η, λ and ε; docs/recipes.md has what other rates do."""
 
 RECOUNT, MOST_RECOUNTS = 2_000, 25
 """The n-grams are counted again after so many tokens, or after this part of a longer text."""
