@@ -217,7 +217,7 @@ def test_score_by_token_as_a_table_and_the_least_likely(
     )][:2]  # fmt: skip
     for by in ("worst_bits", "nats"):
         top = rows_of(cli("score", str(run[0]), "--top", "2", "--by", by, input=lines))
-        assert top == sorted(rows, key=lambda row: -row[by])[:2]  # noqa: B023
+        assert top == sorted(rows, key=lambda row: -row[by])[:2]
     above = rows_of(cli("score", str(run[0]), "--above", "0.999", input=lines))
     assert [row["text"] for row in above] == ["zz"]
     table = cli("score", str(run[0]), "--csv", input='ka,"lo\nmi\n').stdout.splitlines()
