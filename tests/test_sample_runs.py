@@ -256,7 +256,7 @@ def test_bad_flags_of_score_are_one_clear_error(
 @pytest.mark.parametrize(
     ("content", "flags", "code", "message"),
     [
-        ("\n  \n\t\n", [], 1, "no training samples: the corpus has 0 lines with text"),
+        ("\n  \n\t\n", [], 1, "no training samples: the corpus has 0 samples with text"),
         ("a\nb\nc\n", ["--split", "20", "5", "0"], 2,
          "split asks for 25 samples; the corpus has 3"),
         ("a\nb\n" * 99, ["--batching", "random"], 2,

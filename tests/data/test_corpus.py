@@ -320,11 +320,6 @@ def test_errors_replace_reads_any_bytes(tmp_path: Path) -> None:
     assert found.sha256 == sha256(b"a\xffb\0c\xe2\x82")
 
 
-def test_a_folder_is_not_a_corpus(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"^file .*: cannot be read: Is a directory$"):
-        load([str(tmp_path)])
-
-
 def test_several_texts_are_joined_in_the_order_given(
     offline: NamedCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

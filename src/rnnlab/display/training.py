@@ -103,7 +103,7 @@ class TrainingDisplay(Watcher):
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
         tell("text", f"{read_as}: {sizes} tokens")
         if dataset.samples:
-            tell("samples", samples_words(dataset.samples))
+            tell("samples", samples_words(dataset.samples, dataset.unit))
         if dataset.copies:
             found = "; ".join(f"{name} {copies}" for name, copies in dataset.copies.items())
             tell("copies", f"from the training text: {found}")
@@ -128,9 +128,8 @@ class TrainingDisplay(Watcher):
                 f"the vocabulary is limited to {limit:,} tokens, the most frequent; the others are "
                 "<unk> (--max-vocabulary)",
             )
-        if (
-            any(part.cuts_document for part in dataset.splits.values())
-            and len(settings.data.corpus) > 1
+        if any(part.cuts_document for part in dataset.splits.values()) and has_several_texts(
+            settings.data.corpus
         ):
             tell("note", "a split ends within one of the texts (--split-at documents)")
         for words in copies_notes(dataset.copies):

@@ -118,6 +118,8 @@ def _prepare_again(
     from_stdin = "-" in settings.data.corpus
     if settings.data.corpus == before.data.corpus and not from_stdin:
         check_readable_again(before.data.corpus)
+    for names in settings.data.held_out_names.values():
+        check_readable_again(names)
     try:
         start = path / START
         ready = prepare(settings, watchers.reading, copy_of_start=start if start.is_dir() else None)
