@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
+from rnnlab.data.corpus import has_several_texts
 from rnnlab.display.evaluations import (
     copies_notes,
     forgetting_note,
