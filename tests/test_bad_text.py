@@ -43,8 +43,8 @@ def test_unknown_corpus(cli: Cli) -> None:
         cli("train", "--corpus", "timemachin"),
         2,
         "corpus 'timemachin' is neither a named corpus nor a file; did you mean 'timemachine'? "
-        "(named: timemachine, tinyshakespeare, python-reference; or the path of a text file, or - "
-        "for standard input)",
+        "(named: timemachine, tinyshakespeare, python-reference; or the path of a text file or "
+        "folder, or - for standard input)",
     )
 
 

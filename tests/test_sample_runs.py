@@ -243,7 +243,7 @@ def test_score_of_files_and_against_other_lines(
         (["--above", "1"], "--above must be at least 0 and below 1, not 1"),
         (["--top", "3", "--per", "token"], "--top counts samples; it excludes --per token"),
         (["--above", "0.5"], "--above needs to know how likely held-out samples are: give a run "
-         "that was trained with --unit lines, or --reference FILE"),
+         "that was trained with --unit lines or documents, or --reference FILE"),
     ],
 )  # fmt: skip
 def test_bad_flags_of_score_are_one_clear_error(

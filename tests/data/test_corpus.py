@@ -371,7 +371,8 @@ def test_the_error_for_an_unknown_name_lists_the_choices(name: str, suggestion: 
         load([name])
     assert str(caught.value) == (
         f"corpus {name!r} is neither a named corpus nor a file{suggestion} (named: timemachine, "
-        "tinyshakespeare, python-reference; or the path of a text file, or - for standard input)"
+        "tinyshakespeare, python-reference; or the path of a text file or folder, or - for "
+        "standard input)"
     )
 
 

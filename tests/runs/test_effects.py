@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.config import GenerationSettings, ModelSettings, Settings
+from rnnlab.config import TEXTS, GenerationSettings, ModelSettings, Settings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import RnnlabError, UnavailableError, UsageError
 from rnnlab.lm.compute import Compute
@@ -40,6 +40,8 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "label_column": ("parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
+    "validation_corpus": (("one.txt",), {}),
+    "test_corpus": (("two.txt",), {}),
     "preprocessing": ("letters", {}),
     "tokenizer": ("byte", {}),
     "vocabulary": ("text", {}),
@@ -184,8 +186,9 @@ class Outcomes:
         return self.known[key]
 
     def _run(self, given: Mapping[str, Any], *, files: bool) -> object:
-        corpus = given.get("corpus", ("text.txt",))
-        asked = dict(given) | {"corpus": [str(self.texts / name) for name in corpus]}
+        names = {"corpus": ("text.txt",)} | {n: given[n] for n in TEXTS if n in given}
+        paths = {n: [str(self.texts / name) for name in own] for n, own in names.items()}
+        asked = dict(given) | paths
         if "start_from" in asked:
             asked["start_from"] = str(self.texts / asked["start_from"])
         settings = Settings.from_flat(BASE | asked)

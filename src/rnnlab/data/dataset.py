@@ -9,7 +9,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 import io
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -67,6 +67,8 @@ class Dataset:
     """If the text consists of samples."""
     unit: str = "text"
     """See `DataSettings`."""
+    own_names: dict[str, str] = field(default_factory=dict)
+    """Names of the texts that are splits as they are, by split."""
 
     @property
     def start(self) -> int | None:
@@ -159,7 +161,8 @@ def load_dataset(
         raise too_short(splits["train"].characters)
     resets, samples = settings.document_state == "reset", tokenized.about.get("samples")
     counts = SampleCounts(**samples) if samples else None
-    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts, settings.unit)
+    own = {name: each.source.name for name, each in corpus.own.items()}
+    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts, settings.unit, own)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:

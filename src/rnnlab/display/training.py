@@ -97,7 +97,7 @@ class TrainingDisplay(Watcher):
         dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
         tell, machine, corpus = self.console.tell, settings.machine, dataset.corpus
-        is_named = corpus.name != "-" and not corpus.origin.endswith(f" {corpus.name}")
+        is_named = corpus.name != "-" and f" {corpus.name}" not in corpus.origin
         tell("corpus", f"{corpus.name} ({corpus.origin})" if is_named else corpus.origin)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         rule = model.preprocessing

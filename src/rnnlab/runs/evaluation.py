@@ -290,20 +290,18 @@ def evaluate_splits(
     keep: list[Evaluation] | None = None,
 ) -> list[Evaluation]:
     """Score splits of a dataset by name, each under every context rule; see `evaluate`."""
-    return evaluate_texts(
-        model,
-        {name: dataset.splits[name].text for name in names},
-        contexts,
-        sizes={name: dataset.splits[name].characters for name in names},
-        corpus=dataset.corpus.name,
-        corpus_sha256=dataset.corpus.sha256,
-        checkpoint=checkpoint,
-        baselines=baselines,
-        watch=watch,
-        documents={name: dataset.state_resets(name) for name in names},
-        learn_on=_training_ids(dataset) if dynamic else None,
-        keep=keep,
-    )
+    records: list[Evaluation] = [] if keep is None else keep
+    learn_on = _training_ids(dataset) if dynamic else None
+    for name in names:
+        part = dataset.splits[name]
+        evaluate_texts(
+            model, {name: part.text}, contexts, sizes={name: part.characters},
+            corpus=dataset.own_names.get(name, dataset.corpus.name),
+            corpus_sha256=dataset.corpus.sha256, checkpoint=checkpoint, baselines=baselines,
+            watch=watch, documents={name: dataset.state_resets(name)}, learn_on=learn_on,
+            keep=records,
+        )  # fmt: skip
+    return records
 
 
 def _training_ids(dataset: Dataset) -> Ids:
