@@ -48,11 +48,11 @@ def test_unknown_corpus(cli: Cli) -> None:
     )
 
 
-def test_folder_as_corpus(cli: Cli, tmp_path: Path) -> None:
+def test_empty_folder_as_corpus(cli: Cli, tmp_path: Path) -> None:
     check(
         cli("train", "--corpus", str(tmp_path)),
         1,
-        f"file {tmp_path}: cannot be read: Is a directory",
+        f"folder {tmp_path} has no files (hidden ones are left out)",
     )
 
 

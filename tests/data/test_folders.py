@@ -42,6 +42,14 @@ def test_links_to_files_and_folders_are_followed(folder: Path, tmp_path: Path) -
     assert found == ["er.txt", "z.txt", "a.txt", "b.txt", "c.txt", "y.txt"]
 
 
+def test_a_folder_does_not_hide_a_named_corpus(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("python-reference").mkdir()
+    assert open_corpus(["python-reference"]).source.origin.startswith("the help topics")
+
+
 def fault(folder: Path, **how: str) -> str:
     with pytest.raises(CorpusError) as caught:
         files_in(folder, **how)

@@ -113,6 +113,8 @@ NOT_TOGETHER = (
     {"min_frequency", "max_vocabulary"},  # the tighter limit decides
     {"corpus_limit", "split_at"},  # the limit leaves one of several texts
     {"corpus_limit", "document_state"},
+    {"validation_corpus", "split_at"},  # the one cut that is left falls between two texts anyway
+    {"test_corpus", "split_at"},
     {"corpus_limit", "bpe_size"},  # so few characters have few pairs to merge
     {"errors", "encoding"},  # every byte is a character in the other encoding
     {"vocabulary", "extend_vocabulary"},  # the model knows the other characters

@@ -6,6 +6,7 @@ from pathlib import Path
 from rnnlab.console import counted
 from rnnlab.data.decoding import chunks, decoded
 from rnnlab.data.encodings import detected
+from rnnlab.data.named_corpora import NAMES
 from rnnlab.errors import CorpusError
 
 LOOKED_AT = 1 << 16
@@ -18,7 +19,7 @@ MOST_NAMED = 5
 def is_folder(name: str) -> bool:
     """Whether a corpus of this name is a folder."""
     try:
-        return name not in ("", "-") and Path(name).is_dir()
+        return name not in ("", "-", "auto", *NAMES) and Path(name).is_dir()
     except OSError:  # a name longer than the system allows
         return False
 
