@@ -43,16 +43,16 @@ def test_unknown_corpus(cli: Cli) -> None:
         cli("train", "--corpus", "timemachin"),
         2,
         "corpus 'timemachin' is neither a named corpus nor a file; did you mean 'timemachine'? "
-        "(named: timemachine, tinyshakespeare, python-reference; or the path of a text file, or - "
-        "for standard input)",
+        "(named: timemachine, tinyshakespeare, python-reference; or the path of a text file or "
+        "folder, or - for standard input)",
     )
 
 
-def test_folder_as_corpus(cli: Cli, tmp_path: Path) -> None:
+def test_empty_folder_as_corpus(cli: Cli, tmp_path: Path) -> None:
     check(
         cli("train", "--corpus", str(tmp_path)),
         1,
-        f"file {tmp_path}: cannot be read: Is a directory",
+        f"folder {tmp_path} has no files (hidden ones are left out)",
     )
 
 

@@ -247,7 +247,7 @@ def test_score_of_files_and_against_other_lines(
         (["--top", "3", "--per", "token"], "--top counts samples; it excludes --per token"),
         (["--by", "nats"], "--by nats has no effect without --top"),
         (["--above", "0.5"], "--above needs to know how likely held-out samples are: give a run "
-         "that was trained with --unit lines, or --reference FILE"),
+         "that was trained with --unit lines or documents, or --reference FILE"),
     ],
 )  # fmt: skip
 def test_bad_flags_of_score_are_one_clear_error(
@@ -260,7 +260,7 @@ def test_bad_flags_of_score_are_one_clear_error(
 @pytest.mark.parametrize(
     ("content", "flags", "code", "message"),
     [
-        ("\n  \n\t\n", [], 1, "no training samples: the corpus has 0 lines with text"),
+        ("\n  \n\t\n", [], 1, "no training samples: the corpus has 0 samples with text"),
         ("a\nb\nc\n", ["--split", "20", "5", "0"], 2,
          "split asks for 25 samples; the corpus has 3"),
         ("a\nb\n" * 99, ["--batching", "random"], 2,

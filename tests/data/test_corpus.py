@@ -320,11 +320,6 @@ def test_errors_replace_reads_any_bytes(tmp_path: Path) -> None:
     assert found.sha256 == sha256(b"a\xffb\0c\xe2\x82")
 
 
-def test_a_folder_is_not_a_corpus(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"^file .*: cannot be read: Is a directory$"):
-        load([str(tmp_path)])
-
-
 def test_several_texts_are_joined_in_the_order_given(
     offline: NamedCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,7 +371,8 @@ def test_the_error_for_an_unknown_name_lists_the_choices(name: str, suggestion: 
         load([name])
     assert str(caught.value) == (
         f"corpus {name!r} is neither a named corpus nor a file{suggestion} (named: timemachine, "
-        "tinyshakespeare, python-reference; or the path of a text file, or - for standard input)"
+        "tinyshakespeare, python-reference; or the path of a text file or folder, or - for "
+        "standard input)"
     )
 
 

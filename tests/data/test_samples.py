@@ -80,7 +80,9 @@ def test_equal_samples_are_far_apart() -> None:
 def test_too_few_samples_are_one_clear_error() -> None:
     with pytest.raises(UsageError, match=r"^split asks for 25 samples; the corpus has 3$"):
         split(["a", "b", "c"], "shuffled", parts=(20, 5, 0))
-    with pytest.raises(CorpusError, match=r"^no training samples: the corpus has 0 lines with te"):
+    with pytest.raises(
+        CorpusError, match=r"^no training samples: the corpus has 0 samples with te"
+    ):
         split([], "shuffled")
 
 

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 import pytest
 from command_line import made_up_text
 
+from rnnlab.config import Settings
+from rnnlab.data.corpus import open_corpora
 from rnnlab.data.named_corpora import NAMED, NamedCorpus
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution import remote
@@ -158,3 +160,20 @@ def test_a_returned_file_outside_the_run_directory_is_refused(tmp_path: Path, na
     assert str(caught.value) == (f"run abc came back with a file {name!r} outside its directory")
     left = {str(file.relative_to(store.folder)) for file in store.folder.rglob("*")}
     assert left == {"runs", "runs/.locks", "runs/.locks/abc"}
+
+
+def test_folders_and_held_out_texts_are_sent_and_named_as_they_were(tmp_path: Path) -> None:
+    folder, test = tmp_path / "notes", tmp_path / "test.txt"
+    for name in ("a/one.txt", "two.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    test.write_text("test")
+    settings = Settings().with_changes(corpus=str(folder), test_corpus=str(test))
+    texts = {n: Text(f, f.read_bytes()) for n, f in find_texts(settings.data).items()}
+    assert len(texts) == 3
+    here = tmp_path / "here"
+    there, paths = remote.unpack_texts(settings, texts, here)
+    assert open_corpora(there.data).source.sha256 == open_corpora(settings.data).source.sha256
+    for now, before in ((there.data.corpus, folder), (there.data.test_corpus, test)):
+        assert Path(now[0]).is_relative_to(here)
+        assert paths[now[0]] == str(before)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import rnnlab
-from rnnlab.config import GenerationSettings, ModelSettings, Settings
+from rnnlab.config import TEXTS, GenerationSettings, ModelSettings, Settings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import RnnlabError, UnavailableError, UsageError
 from rnnlab.lm.compute import Compute
@@ -40,6 +40,8 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "label_column": ("parity", {"corpus": ("table.csv",), "unit": "lines", "column": "text"}),
     "data_dir": (".", {}),
     "corpus": (("broken.txt",), {"errors": "replace"}),
+    "validation_corpus": (("one.txt",), {}),
+    "test_corpus": (("two.txt",), {}),
     "preprocessing": ("letters", {}),
     "tokenizer": ("byte", {}),
     "vocabulary": ("text", {}),
@@ -111,6 +113,8 @@ NOT_TOGETHER = (
     {"min_frequency", "max_vocabulary"},  # the tighter limit decides
     {"corpus_limit", "split_at"},  # the limit leaves one of several texts
     {"corpus_limit", "document_state"},
+    {"validation_corpus", "split_at"},  # the one cut that is left falls between two texts anyway
+    {"test_corpus", "split_at"},
     {"corpus_limit", "bpe_size"},  # so few characters have few pairs to merge
     {"errors", "encoding"},  # every byte is a character in the other encoding
     {"vocabulary", "extend_vocabulary"},  # the model knows the other characters
@@ -184,8 +188,9 @@ class Outcomes:
         return self.known[key]
 
     def _run(self, given: Mapping[str, Any], *, files: bool) -> object:
-        corpus = given.get("corpus", ("text.txt",))
-        asked = dict(given) | {"corpus": [str(self.texts / name) for name in corpus]}
+        names = {"corpus": ("text.txt",)} | {n: given[n] for n in TEXTS if n in given}
+        paths = {n: [str(self.texts / name) for name in own] for n, own in names.items()}
+        asked = dict(given) | paths
         if "start_from" in asked:
             asked["start_from"] = str(self.texts / asked["start_from"])
         settings = Settings.from_flat(BASE | asked)

@@ -53,12 +53,29 @@ def combinations() -> list[dict[str, Any]]:
     return random.Random(1).sample(found, len(found))
 
 
-def test_kill_at_any_moment(small: Settings, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Settings of a text of samples with labels."""
+    file = tmp_path_factory.mktemp("table") / "numbers.csv"
+    rows = "".join(f"{'even' if n % 2 == 0 else 'odd'},{n * n}\n" for n in range(400))
+    file.write_text(f"parity,square\n{rows}")
+    columns = {"column": "square", "label_column": "parity", "corpus_limit": 0}
+    return {"corpus": str(file), "unit": "lines", "batching": "sequential", **columns}
+
+
+def test_kill_at_any_moment(small: Settings, tmp_path: Path, labelled: dict[str, Any]) -> None:
+    """Every fourth run is one on samples with labels."""
     moments = random.Random(3)
     expected: dict[str, tuple[dict[str, str], float]] = {}
     killed = 0
-    for number, change in zip(range(KILLS), cycle(combinations()), strict=False):
-        settings, name = small.with_changes(**change), " ".join(map(str, change.values()))
+    for number, turn in zip(range(KILLS), cycle(combinations()), strict=False):
+        change = dict(turn)
+        if number % 4 == 3:
+            change |= labelled
+        settings, name = (
+            small.with_changes(**change),
+            " ".join(str(value) for name, value in change.items() if name != "corpus"),
+        )
         if name not in expected:
             undisturbed = tmp_path / name
             began = time.monotonic()

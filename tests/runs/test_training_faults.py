@@ -5,6 +5,7 @@ import random
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import KINDS, Crash, FaultyDisk, Kind
@@ -18,7 +19,7 @@ from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 
 FAULTS = int(os.environ.get("RNNLAB_FAULTS", "24"))
-"""How many moments are tried; 0: all of them, with every kind of fault."""
+"""How many moments are tried, a quarter of them with samples; 0: all, with all faults."""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,30 @@ def small(text_file: Path) -> Settings:
     )  # fmt: skip
 
 
-def moments(whole: int) -> list[tuple[Kind, int]]:
+def moments(whole: int, settings: Settings) -> list[tuple[Kind, int]]:
     every = [(kind, at) for kind in KINDS for at in range(1, whole + 1)]
-    return random.Random(6).sample(every, FAULTS) if FAULTS else every
+    few = FAULTS // 4
+    number = few if settings.data.label_column else FAULTS - few
+    return random.Random(6).sample(every, number) if FAULTS else every
+
+
+@pytest.fixture(scope="module", params=["text", "labelled samples"])
+def any_run(request: pytest.FixtureRequest, small: Settings, tmp_path_factory: Any) -> Settings:
+    """A run on a text, or on samples with labels."""
+    if request.param == "text":
+        return small
+    file = tmp_path_factory.mktemp("table") / "numbers.csv"
+    rows = "".join(f"{'even' if n % 2 == 0 else 'odd'},{n * n}\n" for n in range(80))
+    file.write_text(f"parity,square\n{rows}")
+    return small.with_changes(
+        corpus=str(file), unit="lines", column="square", label_column="parity", corpus_limit=0
+    )
 
 
 def test_a_fault_at_any_moment_loses_nothing(
-    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    any_run: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    small = any_run
     undisturbed = tmp_path / "undisturbed"
     with monkeypatch.context() as patch:
         whole = FaultyDisk(tmp_path, "EIO", 0, patch)
@@ -47,7 +64,7 @@ def test_a_fault_at_any_moment_loses_nothing(
     expected = fingerprint(undisturbed)
     assert whole.count > 100
     lost = []
-    for kind, at in moments(whole.count):
+    for kind, at in moments(whole.count, small):
         folder = tmp_path / f"{kind}-{at}"
         directory = folder / "runs" / "run"
         folder.mkdir()
@@ -74,10 +91,10 @@ def test_a_fault_at_any_moment_loses_nothing(
 
 
 def test_a_fault_at_any_moment_of_a_resumed_run_loses_nothing(
-    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    any_run: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the run had before it was resumed is not lost either."""
-    begun = tmp_path / "begun" / "run"
+    small, begun = any_run, tmp_path / "begun" / "run"
     train(small.with_changes(max_tokens=160), begun)
     longer = Run.open(begun).settings.with_changes(max_tokens=280)
 
@@ -93,7 +110,7 @@ def test_a_fault_at_any_moment_of_a_resumed_run_loses_nothing(
     whole.settle()
     expected = fingerprint(undisturbed / "run")
     assert whole.count > 60
-    for kind, at in moments(whole.count):
+    for kind, at in moments(whole.count, small):
         folder = tmp_path / f"{kind}-{at}"
         shutil.copytree(begun.parent, folder)
         before = newest(folder / "run")

@@ -1,19 +1,20 @@
 """Commands about runs, experiments and this machine."""
 
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
 import rnnlab
-from rnnlab.commands.flags import OPTIONAL, Text
+from rnnlab.commands.flags import MovedText, Text
 from rnnlab.config import BenchSettings
 from rnnlab.experiments.settings import ExecutionSettings
 
 
 def doctor(
     run: tyro.conf.Positional[Path],
-    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
     json: bool = False,
 ) -> None:
     """Say what is wrong with a run, what shows it, and what to try.
@@ -21,11 +22,13 @@ def doctor(
     Args:
         run: run directory: finished, interrupted or still in training
         corpus: where the training text is now, if it has moved; - for standard input
+        validation_corpus: where the validation text is now, if it has moved
+        test_corpus: where the test text is now, if it has moved
         json: print one JSON object instead of words
     """
     from rnnlab.display.output import write_diagnosis
 
-    write_diagnosis(rnnlab.diagnose(run, corpus), as_json=json)
+    write_diagnosis(rnnlab.diagnose(run, corpus, validation_corpus, test_corpus), as_json=json)
 
 
 def experiment(

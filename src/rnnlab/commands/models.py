@@ -1,12 +1,13 @@
 """Commands that use a trained model: they write, measure and score."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 import rnnlab
-from rnnlab.commands.flags import FILES, OPTIONAL, Checkpoint, Split, Text
+from rnnlab.commands.flags import FILES, OPTIONAL, Checkpoint, MovedText, Split, Text
 from rnnlab.config import CONTEXTS, ComputeSettings, GenerationSettings
 from rnnlab.errors import UsageError
 
@@ -31,7 +32,7 @@ def generate(
         prefix: beginning of the text; several are continued as one batch
         prefix_file: file with one prefix per line, instead of --prefix
         label: of what is written, for a model of labelled samples; default: the model chooses
-        count: write so many samples instead, one a line, each up to its line break or --length
+        count: write so many samples instead, one a line, each up to its end or --length
         unique: with --count: no sample twice
         novel: with --count: no sample that the training text has
         json: with --count: a JSON object a line, with the sample's nats
@@ -74,7 +75,9 @@ def evaluate(
     baselines: bool = True,
     dynamic: bool = False,
     checkpoint: Checkpoint = "best",
-    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
     json: bool = False,
 ) -> None:
     """Measure how well a model predicts a text, next to simple baselines.
@@ -91,6 +94,8 @@ def evaluate(
         dynamic: also measure the model while it learns on; needs the model's training text
         checkpoint: of a run directory: best on the validation split, or last
         corpus: where the model's own corpus is now, if it has moved
+        validation_corpus: where its validation text is now, if it has moved
+        test_corpus: where its test text is now, if it has moved
         json: print one JSON object instead of a table
     """
     from rnnlab.display.output import write_evaluations
@@ -114,6 +119,8 @@ def evaluate(
                 encoding=encoding,
                 checkpoint=checkpoint,
                 corpus=corpus,
+                validation_corpus=validation_corpus,
+                test_corpus=test_corpus,
                 watch=display.measuring,
                 keep=done,
             )
@@ -138,11 +145,12 @@ def score(
     encoding: str = "utf-8",
     checkpoint: Checkpoint = "best",
 ) -> None:
-    """Say how likely each line is: one JSON object a line.
+    """Say how likely each line is, or each file, for a model of documents: one JSON object a line.
 
     Args:
         model: run directory or model folder
-        files: text files with one sample a line; default: standard input, answered as it comes
+        files: text files with one sample a line, or with one document each; default: standard
+            input, lines answered as they come
         per: a row for each sample, or for each of its tokens
         csv: rows of CSV instead of JSON
         top: only so many samples, the least likely first; 0: all, as they come
@@ -154,24 +162,25 @@ def score(
         checkpoint: of a run directory: best on the validation split, or last
     """
     from rnnlab.data.encodings import usable_encoding
-    from rnnlab.data.line_batches import line_batches
+    from rnnlab.data.line_batches import batches_of
     from rnnlab.display.scores import ScoreTable, write_scores
     from rnnlab.runs.held_out_scores import quantiles_of_lines, stored_quantiles
 
     check_score_flags(per, top, by, above)
     encoding = usable_encoding(encoding)
     scorer = rnnlab.load(model, checkpoint, **dict(machine)).scorer()
+    read = partial(batches_of, errors=errors, encoding=encoding, of_documents=scorer.of_documents)
     quantiles = stored_quantiles(model)
     if reference:
-        quantiles = quantiles_of_lines(scorer, line_batches([reference], errors, encoding))
+        quantiles = quantiles_of_lines(scorer, read([reference]))
     if above and not quantiles:
         raise UsageError(
             "--above needs to know how likely held-out samples are: give a run that was trained "
-            "with --unit lines, or --reference FILE"
+            "with --unit lines or documents, or --reference FILE"
         )
     write_scores(
-        ScoreTable(scorer, quantiles), line_batches(files, errors, encoding), per=per, as_csv=csv,
-        top=top, by=by, above=above, with_files=len(files) > 1,
+        ScoreTable(scorer, quantiles), read(files), per=per, as_csv=csv, top=top, by=by,
+        above=above, with_files=len(files) > 1,
     )  # fmt: skip
 
 
@@ -193,7 +202,9 @@ def classify(
     files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     errors: Literal["strict", "replace"] = "strict",
     encoding: str = "utf-8",
-    corpus: Annotated[tuple[str, ...], OPTIONAL] = (),
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
     checkpoint: Checkpoint = "best",
     json: bool = False,
 ) -> None:
@@ -203,32 +214,38 @@ def classify(
 
     Args:
         model: run directory or model folder
-        files: text files with one sample a line, or - for standard input: a JSON object for each
+        files: text files with one sample a line, or with one document each, or - for standard
+            input: a JSON object for each sample
         errors: bytes that are not in the encoding: strict stops, replace reads them as U+FFFD
         encoding: of the text files and standard input; auto: detect it
         corpus: where the model's own corpus is now, if it has moved
+        validation_corpus: where its validation text is now, if it has moved
+        test_corpus: where its test text is now, if it has moved
         checkpoint: of a run directory: best on the validation split, or last
         json: without files: print one JSON object instead of tables
     """
     from rnnlab.console import notice
     from rnnlab.data.encodings import usable_encoding
-    from rnnlab.data.line_batches import line_batches
+    from rnnlab.data.line_batches import batches_of
     from rnnlab.display.classification import write_classification, write_labels
     from rnnlab.errors import RnnlabError
     from rnnlab.runs.classification import calibrated_classifier, classify_held_out
-    from rnnlab.runs.evaluation import training_data
+    from rnnlab.runs.evaluation import own_texts, training_data
 
     encoding = usable_encoding(encoding)
+    moved_to = own_texts(corpus, validation_corpus, test_corpus)
     loaded = rnnlab.load(model, checkpoint, **dict(machine))
     if not files:
-        write_classification(classify_held_out(loaded, training_data(loaded, corpus)), as_json=json)
+        found = classify_held_out(loaded, training_data(loaded, moved_to))
+        write_classification(found, as_json=json)
         return
     try:
-        dataset = training_data(loaded, corpus)
+        dataset = training_data(loaded, moved_to)
     except RnnlabError as error:
         dataset = None
         notice(f"probabilities are not calibrated, the training text is not available: {error}")
     write_labels(
-        calibrated_classifier(loaded, dataset), line_batches(files, errors, encoding),
+        calibrated_classifier(loaded, dataset),
+        batches_of(files, errors, encoding, of_documents=loaded.of_documents),
         with_files=len(files) > 1,
     )  # fmt: skip

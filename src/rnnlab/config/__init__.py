@@ -18,7 +18,7 @@ from rnnlab.config.groups import (
     Precision,
     TrainingSettings,
 )
-from rnnlab.config.settings import CHOSEN, EARLIER, Settings, find_config, read_toml
+from rnnlab.config.settings import CHOSEN, EARLIER, TEXTS, Settings, find_config, read_toml
 from rnnlab.config.validation import SettingsGroup
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "EARLIER",
     "LEARNING_RATES",
     "MAX_ORDER",
+    "TEXTS",
     "BenchSettings",
     "ComputeSettings",
     "DataSettings",

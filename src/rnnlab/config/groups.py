@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from rnnlab.config.validation import (
     Context,
     Encoding,
+    HeldOutNames,
     OneOrMore,
     OnePath,
     SettingsGroup,
@@ -35,21 +36,28 @@ class DataSettings(SettingsGroup):
     corpus: Annotated[tuple[Annotated[str, AfterValidator(not_empty)], ...], OneOrMore] = Field(
         ("auto",),
         min_length=1,
-        description="named corpus (see `rnnlab corpora`), text files, - for standard input, or "
-        "auto: timemachine, or python-reference if that is not available",
+        description="named corpus (see `rnnlab corpora`), text files, folders of them, - for "
+        "standard input, or auto: timemachine, or python-reference if that is not available",
+    )
+    validation_corpus: HeldOutNames = Field(
+        (),
+        description="files or folders that are the validation split; none: it is cut from corpus",
+    )
+    test_corpus: HeldOutNames = Field(
+        (), description="files or folders that are the test split; none: it is cut from corpus"
     )
     data_dir: Annotated[str, OnePath] = Field(
         "", description="folder searched first for named corpora"
     )
-    unit: Literal["text", "lines"] = Field(
+    unit: Literal["text", "lines", "documents"] = Field(
         "text",
         description="text: one running text; lines: each line is a sample, which knows nothing of "
-        "the others",
+        "the others; documents: each file is one, with its line breaks",
     )
     column: str = Field(
         "",
-        description="unit = lines: column of a table (.csv, .tsv, .jsonl) that has the samples; "
-        "none: each line is one",
+        description="samples: column of a table (.csv, .tsv, .jsonl) that has them; none: each "
+        "line, or each file, is one",
     )
     label_column: str = Field(
         "",
@@ -90,13 +98,13 @@ class DataSettings(SettingsGroup):
     corpus_limit: int = Field(
         0,
         ge=0,
-        description="keep only the start of the text, 0: all [tokens; bpe: characters; unit = "
-        "lines: samples]",
+        description="keep only the start of the text, 0: all [tokens; bpe: characters; "
+        "samples: their number]",
     )
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
-        "or three whole numbers [characters; unit = lines: samples]",
+        "or three whole numbers [characters; samples: their number]",
     )
     split_order: Literal["shuffled", "file"] = Field(
         "shuffled",
@@ -122,6 +130,17 @@ class DataSettings(SettingsGroup):
         64, ge=1, description="length of each sequence, over which gradients flow back, T [tokens]"
     )
 
+    @property
+    def of_samples(self) -> bool:
+        """Whether the text consists of samples."""
+        return self.unit != "text"
+
+    @property
+    def held_out_names(self) -> dict[str, tuple[str, ...]]:
+        """The texts that are splits as they are, by split."""
+        named = {"validation": self.validation_corpus, "test": self.test_corpus}
+        return {split: names for split, names in named.items() if names}
+
     @model_validator(mode="after")
     def _check_split(self) -> Self:
         shares = self.split
@@ -131,8 +150,8 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
-        if self.unit == "lines" and self.batching == "random":
-            raise ValueError("unit = 'lines' needs batching = 'sequential'")
+        if self.of_samples and self.batching == "random":
+            raise ValueError(f"unit = {self.unit!r} needs batching = 'sequential'")
         if self.document_state == "reset" and self.batching == "random":
             raise ValueError("document_state = 'reset' needs batching = 'sequential'")
         if self.max_vocabulary == 1:

@@ -21,6 +21,9 @@ CHOSEN = (
 )  # fmt: skip
 """Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""
 
+TEXTS = ("corpus", "validation_corpus", "test_corpus")
+"""Settings that name texts."""
+
 EARLIER: dict[str, Any] = {"max_vocabulary": 0}
 """The values that earlier versions had for data settings that their runs and models do not name."""
 

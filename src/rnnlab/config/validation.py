@@ -99,6 +99,17 @@ def not_empty(value: str) -> str:
     return value
 
 
+def readable_again(value: str) -> str:
+    """Refuse a text of which it is not certain that it is the same when it is read again."""
+    if value in ("-", "auto"):
+        raise ValueError(f"a held-out text is a file, a folder or a named corpus, not {value!r}")
+    return value
+
+
+HeldOutNames = Annotated[
+    tuple[Annotated[str, AfterValidator(not_empty), AfterValidator(readable_again)], ...], OneOrMore
+]
+
 EXPECTED_TYPES = {
     "string": "text",
     "int": "a whole number",

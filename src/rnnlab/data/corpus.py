@@ -1,4 +1,4 @@
-"""A corpus: named texts, files and standard input, one after another, read in pieces.
+"""A corpus: named texts, files, folders and standard input, one after another, read in pieces.
 
 Each of several texts is a document of its own. One that ends without a line break gets one, if
 another follows.
@@ -6,13 +6,15 @@ another follows.
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from rnnlab.config import DataSettings
 from rnnlab.data.decoding import chunks
+from rnnlab.data.folders import files_in, is_folder
 from rnnlab.data.named_corpora import NAMED, NAMES, PYTHON_REFERENCE, load_default, python_reference
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, StreamingLimits
 from rnnlab.data.texts import Source, TextFile, TextInMemory
@@ -71,26 +73,84 @@ def open_corpus(
     limits: StreamingLimits = STREAMING_LIMITS,
     encoding: str = "utf-8",
 ) -> Corpus:
-    """Open a corpus: `auto`, a named one, a text file, `-` (standard input), or several of these.
+    """Open a corpus: `auto`, a named one, a text file, a folder of these, `-` (standard input), or
+    several of them.
 
     If the files are large together (`limits.from_bytes`), they are only read for their
     checksums here, and decoded when the pieces are read. Everything else is read into memory.
 
-    Raises UsageError for a name that is neither known nor a file, CorpusError for a text that
-    cannot be read, ChecksumError for a named corpus with another content.
+    Raises UsageError for a name that is neither known nor a file, CorpusError for a text or folder
+    that cannot be read, ChecksumError for a named corpus with another content.
     """
-    files = [name for name in names if is_text_file(name)]
+    return _opened({"": names}, data_dir, errors, limits, encoding)[""]
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """A corpus that is divided among splits, and others that are splits as they are."""
+
+    divided: Corpus
+    own: dict[str, Corpus]
+    """By split."""
+
+    @property
+    def source(self) -> Source:
+        """Where all of it came from."""
+        source = self.divided.source
+        if not self.own:
+            return source
+        sums = [source.sha256, *(f"{name} {own.source.sha256}" for name, own in self.own.items())]
+        places = [
+            source.origin,
+            *(f"{name}: {own.source.origin}" for name, own in self.own.items()),
+        ]
+        return Source(name=source.name, sha256=_sum_of(sums), origin="; ".join(places))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether some files are too large for memory."""
+        return any(corpus.is_long for corpus in (self.divided, *self.own.values()))
+
+
+def open_corpora(settings: DataSettings, limits: StreamingLimits = STREAMING_LIMITS) -> Corpora:
+    """Open the corpus that settings name, and the held-out texts; see `open_corpus`."""
+    own = _opened(
+        {"": settings.corpus, **settings.held_out_names}, settings.data_dir, settings.errors,
+        limits, settings.encoding,
+    )  # fmt: skip
+    return Corpora(own.pop(""), own)
+
+
+def _opened(
+    named: Mapping[str, Sequence[str]],
+    data_dir: str,
+    errors: str,
+    limits: StreamingLimits,
+    encoding: str,
+) -> dict[str, Corpus]:
+    files = {
+        key: [*chain.from_iterable(_files(name, errors, encoding) for name in names)]
+        for key, names in named.items()
+    }
     size = 0
-    for name in files:
+    for name in filter(is_text_file, chain.from_iterable(files.values())):
         if size < limits.from_bytes:
             size += unpacked_size(Path(name), limits.from_bytes)
-    parts = tuple(
-        TextFile.open(name, errors, limits.chunk_bytes, encoding)
-        if size >= limits.from_bytes and name in files
-        else _load(name, data_dir, errors, encoding)
-        for name in names
-    )
-    return Corpus(_joined_source(parts), parts)
+    found = {}
+    for key, names in files.items():
+        parts = tuple(
+            TextFile.open(name, errors, limits.chunk_bytes, encoding)
+            if size >= limits.from_bytes and is_text_file(name)
+            else _load(name, data_dir, errors, encoding)
+            for name in names
+        )
+        found[key] = Corpus(_joined_source(named[key], parts), parts)
+    return found
+
+
+def _files(name: str, errors: str, encoding: str) -> list[str]:
+    """Return the files of a folder, or the name itself."""
+    return [*map(str, files_in(Path(name), errors, encoding))] if is_folder(name) else [name]
 
 
 def _ended(pieces: Iterable[str]) -> Iterator[str]:
@@ -116,23 +176,30 @@ def _load(name: str, data_dir: str, errors: str, encoding: str) -> TextInMemory:
     if not name or not _exists(name):
         raise UsageError(
             f"corpus {name!r} is neither a named corpus nor a file{suggest(name, NAMES)} "
-            f"(named: {', '.join(NAMES)}; or the path of a text file, or - for standard input)"
+            f"(named: {', '.join(NAMES)}; or the path of a text file or folder, or - for standard "
+            "input)"
         )
     content = chunks(Path(name), CHUNK_BYTES)
     return TextInMemory.read(name, content, f"file {name}", errors, encoding)
 
 
-def _joined_source(parts: Sequence[Source]) -> Source:
-    """Return several texts, one after another, as one source."""
+def _joined_source(names: Sequence[str], parts: Sequence[Source]) -> Source:
+    """Return several texts, one after another, as one source; names: as they were given."""
     if len(parts) == 1:
         (part,) = parts
         return Source(name=part.name, sha256=part.sha256, origin=part.origin)
-    sums = "\n".join(part.sha256 for part in parts)  # not "": texts were once joined without breaks
+    has_folder = any(map(is_folder, names))
+    where = f"folder {names[0]}: " if has_folder and len(names) == 1 else ""
     return Source(
-        name=" ".join(part.name for part in parts),
-        sha256=hashlib.sha256(sums.encode()).hexdigest(),
-        origin=f"{len(parts)} texts, one after another",
+        name=" ".join(names if has_folder else (part.name for part in parts)),
+        sha256=_sum_of([part.sha256 for part in parts]),
+        origin=f"{where}{len(parts):,} texts, one after another",
     )
+
+
+def _sum_of(sums: Sequence[str]) -> str:
+    # not joined by "": texts were once joined without breaks
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def check_readable_again(names: Sequence[str]) -> None:
@@ -157,3 +224,16 @@ def _exists(name: str) -> bool:
         return Path(name).exists()
     except OSError:  # a name longer than the system allows
         return False
+
+
+def with_absolute_paths(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of texts, those of files and folders as absolute paths."""
+    return tuple(
+        str(Path(name).resolve()) if is_text_file(name) or is_folder(name) else name
+        for name in names
+    )
+
+
+def has_several_texts(names: Sequence[str]) -> bool:
+    """Whether a corpus may consist of several texts: it has several names, or a folder."""
+    return len(names) > 1 or any(map(is_folder, names))

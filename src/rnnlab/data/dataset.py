@@ -9,7 +9,7 @@ before are found, and otherwise three times more, to write the ids to a file tha
 import io
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,7 @@ from rnnlab.data.batches import (
     without,
 )
 from rnnlab.data.copies import Copies, find_copies
-from rnnlab.data.corpus import open_corpus
+from rnnlab.data.corpus import open_corpora
 from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.named_corpora import cache_folder
 from rnnlab.data.prepared_samples import PreparedSamples
@@ -55,7 +55,7 @@ FORMAT = 5
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three contiguous parts of a text, and the tokenizer learned from the first."""
+    """The three parts of a text, and the tokenizer learned from the first."""
 
     corpus: Source
     splits: dict[str, Split]
@@ -65,6 +65,10 @@ class Dataset:
     """Whether the state starts at zero in each document."""
     samples: SampleCounts | None = None
     """If the text consists of samples."""
+    unit: str = "text"
+    """See `DataSettings`."""
+    own_names: dict[str, str] = field(default_factory=dict)
+    """Names of the texts that are splits as they are, by split."""
 
     @property
     def start(self) -> int | None:
@@ -136,14 +140,12 @@ def load_dataset(
     """Read, preprocess, split and tokenize the text that `settings` name.
 
     tokenizer: used instead of training one. watch: called while a long text is read, which may take
-    minutes. Raises as `open_corpus` does, and CorpusError if the training split is too short or
+    minutes. Raises as `open_corpora` does, and CorpusError if the training split is too short or
     the ids of a long text cannot be written to the cache.
     """
-    corpus = open_corpus(
-        settings.corpus, settings.data_dir, settings.errors, limits, settings.encoding
-    )
+    corpus = open_corpora(settings, limits)
     kind = inner_kind(tokenizer) if tokenizer else None
-    prepared = PreparedText if settings.unit == "text" else PreparedSamples
+    prepared = PreparedSamples if settings.of_samples else PreparedText
     text = prepared(corpus, settings, watch, kind)
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
@@ -159,7 +161,8 @@ def load_dataset(
         raise too_short(splits["train"].characters)
     resets, samples = settings.document_state == "reset", tokenized.about.get("samples")
     counts = SampleCounts(**samples) if samples else None
-    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts)
+    own = {name: each.source.name for name, each in corpus.own.items()}
+    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts, settings.unit, own)
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
@@ -201,7 +204,10 @@ def _key(
     text: Prepared, settings: DataSettings, limits: StreamingLimits, tokenizer: Tokenizer | None
 ) -> str:
     """A hash of everything that the ids, and what is stored along with them, depend on."""
-    ignored = {"corpus", "data_dir", "batching", "batch_size", "num_steps", "document_state"}
+    ignored = {
+        "corpus", "validation_corpus", "test_corpus", "data_dir", "batching", "batch_size",
+        "num_steps", "document_state",
+    }  # fmt: skip
     if settings.tokenizer != "bpe":
         ignored |= {"bpe_size"}
     if settings.tokenizer != "word":

@@ -1,4 +1,4 @@
-"""Samples as they are read: lines, or columns of a table, with or without labels.
+"""Samples as they are read: lines, files, or columns of a table, with or without labels.
 
 Until all labels are known, a labelled sample is its label, a separator and its text.
 """
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rnnlab.config import DataSettings
 from rnnlab.data.labelled_tokenizer import LABELS, MOST_LABELS, label_character
 from rnnlab.data.records import is_table, records_of
-from rnnlab.data.samples import prepared, samples_of
+from rnnlab.data.samples import document, prepared, samples_of
 from rnnlab.data.texts import Source
 from rnnlab.errors import CorpusError
 
@@ -30,14 +30,16 @@ def read_samples(
     Raises UsageError and CorpusError as `records_of` and `samples_of` do, CorpusError also for a
     label that is empty.
     """
+    with_lines, origin = settings.unit == "documents", source.origin
     if not settings.column:
+        if with_lines:
+            return prepared(iter([document(pieces, origin)]), rule, origin)
         return samples_of(pieces, rule)
-    columns = [settings.column]
-    if not settings.label_column:
-        rows = records_of(source.name, pieces, columns, source.origin)
-        return prepared((text for (text,) in rows), rule)
-    columns.append(settings.label_column)
-    return _labelled(records_of(source.name, pieces, columns, source.origin), source.origin, rule)
+    columns = [settings.column, *filter(None, [settings.label_column])]
+    rows = records_of(source.name, pieces, columns, origin, "\n" if with_lines else " ")
+    if settings.label_column:
+        return _labelled(rows, origin, rule)
+    return prepared((text for (text,) in rows), rule, origin)
 
 
 def _labelled(rows: Iterable[Sequence[str]], origin: str, rule: str) -> Iterator[str]:
@@ -45,7 +47,7 @@ def _labelled(rows: Iterable[Sequence[str]], origin: str, rule: str) -> Iterator
         label = " ".join(label.replace(AFTER_LABEL, " ").split())
         if not label:
             raise CorpusError(f"{origin}, record {number:,}: the label is empty")
-        for sample in prepared([text], rule):
+        for sample in prepared([text], rule, f"{origin}, record {number:,}"):
             yield f"{label}{AFTER_LABEL}{sample}"
 
 
@@ -91,6 +93,11 @@ class Joined:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._characters = {label: label_character(i) for i, label in enumerate(labels)}
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there are labels at all."""
+        return bool(self._characters)
 
     def __call__(self, sample: str) -> str:
         """Return the string; without labels, the sample itself.

@@ -1,4 +1,7 @@
-"""Lines of files or of standard input, as many at a time as can be had without waiting."""
+"""Lines of files or of standard input, as many at a time as can be had without waiting.
+
+Or files as they are, each one document.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,17 +10,19 @@ from typing import NamedTuple
 
 from rnnlab.data.decoding import chunks, decoded
 from rnnlab.data.encodings import DEFAULT, detected
+from rnnlab.data.folders import files_in, is_folder
+from rnnlab.data.samples import document
 
 BATCH_BYTES = 1 << 16
 STANDARD_INPUT = "-"
 
 
 class Line(NamedTuple):
-    """A line, and where it stands."""
+    """A line or a document, and where it stands."""
 
     file: str
     number: int
-    """From 1 up."""
+    """From 1 up; 0: it is a document."""
     text: str
     """Without its line break."""
 
@@ -33,17 +38,42 @@ def line_batches(
     line is answered at once. Raises as `decoded` does.
     """
     for name in names:
-        if name == STANDARD_INPUT:
-            content: Iterable[bytes] = _available()
-            origin = "standard input"
-        else:
-            content, origin = chunks(Path(name), BATCH_BYTES), f"file {name}"
+        content, origin = _opened(name)
         number = 0
         found, content = detected(content, encoding, origin)
         for texts in _complete_lines(decoded(content, origin, errors, found, at_once=True)):
             lines = (Line(name, number + i, text) for i, text in enumerate(texts, start=1))
             yield [line for line in lines if line.text.strip()]
             number += len(texts)
+
+
+def document_batches(
+    names: Sequence[str], errors: str = "strict", encoding: str = DEFAULT
+) -> Iterator[list[Line]]:
+    """Yield files one by one, each with all of its text; of a folder, all of its files.
+
+    `-` stands for standard input. Raises as `decoded` and `document` do.
+    """
+    for given in names:
+        is_one = not is_folder(given)
+        files = [given] if is_one else map(str, files_in(Path(given), errors, encoding))
+        for name in files:
+            content, origin = _opened(name)
+            found, content = detected(content, encoding, origin)
+            yield [Line(name, 0, document(decoded(content, origin, errors, found), origin))]
+
+
+def batches_of(
+    names: Sequence[str], errors: str, encoding: str, *, of_documents: bool
+) -> Iterator[list[Line]]:
+    """Yield what a model takes for its samples: lines, or whole files."""
+    return (document_batches if of_documents else line_batches)(names, errors, encoding)
+
+
+def _opened(name: str) -> tuple[Iterable[bytes], str]:
+    if name == STANDARD_INPUT:
+        return _available(), "standard input"
+    return chunks(Path(name), BATCH_BYTES), f"file {name}"
 
 
 def _available() -> Iterator[bytes]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids
-from rnnlab.data.corpus import Corpus
+from rnnlab.data.corpus import Corpora, Corpus
 from rnnlab.data.labelled_samples import Joined, count_labels, noting_labels, read_samples
 from rnnlab.data.labelled_tokenizer import LabelledTokenizer, without_labels
 from rnnlab.data.named_corpora import cache_folder
@@ -24,9 +24,8 @@ from rnnlab.data.prepared_text import About, SplitWriter
 from rnnlab.data.samples import (
     SEPARATOR,
     Assignment,
-    SampleCounts,
     as_text,
-    assign_samples,
+    assign_with_own,
     sample_keys,
     start_of_samples,
 )
@@ -39,7 +38,7 @@ from rnnlab.data.tokenizer import KINDS, Tokenizer, text_rule, train_usable_toke
 CHARACTERS_IN_MEMORY = 2**24
 """About how many characters are sorted at once."""
 MOST_FILES = 200
-LINES_PER_PIECE = 4_096
+PIECE_CHARACTERS = 2**16
 
 
 class PreparedSamples:
@@ -47,7 +46,7 @@ class PreparedSamples:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Corpora,
         settings: DataSettings,
         watch: ProgressCallback,
         kind: type[Tokenizer] | None = None,
@@ -55,7 +54,10 @@ class PreparedSamples:
         """Kind: see `PreparedText`."""
         self.corpus, self._settings, self._watch = corpus, settings, watch
         self._rule = text_rule(settings, kind or KINDS[settings.tokenizer])
-        self._kept = None if corpus.is_long else list(self._read("reading"))
+        self._sources = [corpus.divided, *corpus.own.values()]
+        self._kept = None
+        if not corpus.is_long:
+            self._kept = [list(samples) for samples in self._read("reading")]
         self._characters = 0
         self._labels: dict[str, int] = {}
         """How many training samples have each label; known after `assignment`."""
@@ -69,20 +71,28 @@ class PreparedSamples:
         """
         settings = self._settings
         labels: list[str] = []
-        samples = self._counted(self.samples("counting samples"))
-        if settings.label_column:
-            samples = noting_labels(samples, labels)
-        keys = sample_keys(samples)
-        found = assign_samples(keys, settings.split, settings.split_order, settings.split_seed)
+        keys = []
+        for samples in map(self._counted, self._groups("counting samples")):
+            noted = noting_labels(samples, labels) if settings.label_column else samples
+            keys.append(sample_keys(noted))
+        own = dict(zip(self.corpus.own, keys[1:], strict=True))
+        how = (settings.split, settings.split_order, settings.split_seed)
+        found = assign_with_own(keys[0], own, *how)
         if settings.label_column:
             in_training = found.splits == SPLITS.index("train")
             self._labels = count_labels(labels, in_training, self.corpus.source.name)
         return found
 
-    def _read(self, purpose: str) -> Iterator[str]:
-        texts = self.corpus.documents(partial(self._watch, purpose))
-        parts = map(self._samples_of, self.corpus.parts, texts)
-        return islice(chain.from_iterable(parts), self._settings.corpus_limit or None)
+    def _read(self, purpose: str) -> Iterator[Iterator[str]]:
+        """Read the samples of the corpus, and those of each held-out text."""
+        limit: int | None = self._settings.corpus_limit or None
+        for corpus in self._sources:
+            yield islice(self._samples_in(corpus, purpose), limit)
+            limit = None
+
+    def _samples_in(self, corpus: Corpus, purpose: str) -> Iterator[str]:
+        texts = corpus.documents(partial(self._watch, purpose))
+        return chain.from_iterable(map(self._samples_of, corpus.parts, texts))
 
     def _samples_of(self, source: Source, pieces: Iterable[str]) -> Iterator[str]:
         return read_samples(source, pieces, self._settings, self._rule)
@@ -92,20 +102,24 @@ class PreparedSamples:
             self._characters += len(sample) + 1
             yield sample
 
+    def _groups(self, purpose: str) -> Iterator[Iterator[str]]:
+        return self._read(purpose) if self._kept is None else map(iter, self._kept)
+
     def samples(self, purpose: str) -> Iterator[str]:
         """Read all samples; the callback is called with `purpose` meanwhile."""
-        return iter(self._kept) if self._kept is not None else self._read(purpose)
+        return chain.from_iterable(self._groups(purpose))
 
     def pieces(self, split: str, purpose: str) -> Iterator[str]:
         """Read the samples of a split in their order, as pieces of one text."""
         members = self.assignment.members(split)
         as_one_string = Joined(list(self._labels))
         if self._kept is not None:
-            yield as_text(as_one_string(self._kept[i]) for i in members)
+            every = list(self.samples(purpose))
+            yield as_text(as_one_string(every[i]) for i in members)
         elif len(members):
             yield SEPARATOR
             samples = map(as_one_string, self._sorted(split, members, purpose))
-            while part := list(islice(samples, LINES_PER_PIECE)):
+            for part in _parts(samples):
                 yield SEPARATOR.join([*part, ""])
 
     def _sorted(self, split: str, members: Ids, purpose: str) -> Iterator[str]:
@@ -158,8 +172,20 @@ class PreparedSamples:
             split = SplitWriter(name, tokenizer, writer, limits)
             split.write(self.pieces(name, "tokenizing"))
             splits[name] = split.about() | {"documents": [], "cuts_document": False}
-        counts = SampleCounts(found.counts, found.repeated, found.left_out)
-        return tokenizer, {"splits": splits, "samples": asdict(counts)}
+        return tokenizer, {"splits": splits, "samples": asdict(found.told)}
+
+
+def _parts(samples: Iterable[str]) -> Iterator[list[str]]:
+    """Yield lists of samples of a bounded length, so that writing them takes few calls."""
+    part, size = list[str](), 0
+    for sample in samples:
+        part.append(sample)
+        size += len(sample)
+        if size > PIECE_CHARACTERS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _temporary_file() -> IO[str]:

@@ -6,10 +6,10 @@ from itertools import accumulate, chain
 from typing import Any
 
 from rnnlab.config import DataSettings
-from rnnlab.data.corpus import Corpus, open_corpus
+from rnnlab.data.corpus import Corpora, Corpus, open_corpus
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
 from rnnlab.data.preprocessing import preprocess_pieces
-from rnnlab.data.splits import split_sizes
+from rnnlab.data.splits import SPLITS, parts_of_divided, split_sizes
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, ProgressCallback, StreamingLimits
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
@@ -27,6 +27,86 @@ About = dict[str, Any]
 
 
 class PreparedText:
+    """Texts after their text rule: one that is divided, and those that are splits as they are."""
+
+    def __init__(
+        self,
+        corpus: Corpora,
+        settings: DataSettings,
+        watch: ProgressCallback,
+        kind: type[Tokenizer] | None = None,
+    ) -> None:
+        """Kind: class of the tokenizer, if it is not the one that the settings name."""
+        self.corpus, self._settings = corpus, settings
+        how = (kind or KINDS[settings.tokenizer], watch)
+        self.divided = PreparedCorpus(corpus.divided, settings, *how)
+        whole = settings.model_copy(update={"corpus_limit": 0})
+        self.own = {name: PreparedCorpus(own, whole, *how) for name, own in corpus.own.items()}
+
+    def split_sizes(self) -> dict[str, int]:
+        """Return the number of characters of each split; reads all of the texts.
+
+        Raises CorpusError if a text is empty, UsageError if the splits are larger than the corpus,
+        or cannot end where `split_at` says.
+        """
+        for each in (self.divided, *self.own.values()):
+            each.count()
+        parts = parts_of_divided(self._settings.split, self.own)
+        divided = self.divided
+        sizes = split_sizes(divided.characters, parts, divided.borders, self._settings.split_at)
+        return sizes | {name: own.characters for name, own in self.own.items()}
+
+    def train_tokenizer(self, train_characters: int) -> Tokenizer:
+        """Learn the vocabulary from the training split, or from all of the text if so set."""
+        purpose = "learning the vocabulary"
+        if self._settings.vocabulary == "text":
+            texts = (self.divided, *self.own.values())
+            source: Iterator[str] = chain.from_iterable(each.pieces(purpose) for each in texts)
+        else:
+            source = PieceReader(self.divided.limited(purpose)).take(train_characters)
+        return train_usable_tokenizer(self._settings, source)
+
+    def tokenize(
+        self,
+        tokenizer: Tokenizer | None,
+        writer: TokenWriter,
+        limits: StreamingLimits | None = None,
+    ) -> tuple[Tokenizer, About]:
+        """Write the ids of all splits; return the tokenizer and what else is kept of the text.
+
+        limits: how much of the characters is kept; without it, all of them.
+        Raises CorpusError if there are no tokens.
+        """
+        sizes = self.split_sizes()
+        tokenizer = tokenizer or self.train_tokenizer(sizes["train"])
+        writer.begin(tokenizer.size)
+        starts = dict.fromkeys(("", *self.own), 0)
+        readers = {"": PieceReader(self.divided.limited("tokenizing"))}
+        readers |= {name: PieceReader(own.pieces("tokenizing")) for name, own in self.own.items()}
+        splits = {}
+        for name in SPLITS:
+            text, key = (self.own[name], name) if name in self.own else (self.divided, "")
+            split = SplitWriter(name, tokenizer, writer, limits)
+            start, size = starts[key], sizes[name]
+            documents = []
+            begins = [0, *(at - start for at in text.borders if 0 < at - start < size)]
+            for begin, end in zip(begins, [*begins[1:], size], strict=True):
+                # No token reaches across a border: before it is white space, or behind it a space.
+                documents.append(split.tokens)
+                split.write(readers[key].take(end - begin))
+            starts[key] = end = start + size
+            splits[name] = split.about() | {
+                "documents": documents[1:],
+                "cuts_document": size > 0 and end not in (*text.borders, text.characters),
+            }
+        for corpus in (self.corpus.divided, *self.corpus.own.values()):
+            corpus.check_unchanged()  # the end of a file may not have been read
+        if writer.tokens == 0:  # an empty file cannot be mapped
+            raise too_short(sizes["train"])
+        return tokenizer, {"splits": splits}
+
+
+class PreparedCorpus:
     """A corpus after its text rule, as an iterator of pieces that can be had again and again.
 
     A long corpus is read and preprocessed anew each time. Of a short one the pieces are joined, and
@@ -37,20 +117,20 @@ class PreparedText:
         self,
         corpus: Corpus,
         settings: DataSettings,
+        kind: type[Tokenizer],
         watch: ProgressCallback,
-        kind: type[Tokenizer] | None = None,
     ) -> None:
-        """Kind: class of the tokenizer, if it is not the one that the settings name."""
+        """Kind: class of the tokenizer."""
         self.corpus = corpus
-        self._kind = kind or KINDS[settings.tokenizer]
+        self._kind = kind
         self._settings = settings
         self._rule = text_rule(settings, self._kind)
         self._watch = watch
         self._kept = None if corpus.is_long else list(map("".join, self._documents("")))
         self.borders: tuple[int, ...] = ()
-        """Where documents begin, after the first [characters]; known after `split_sizes`."""
+        """Where documents begin, after the first [characters]; known after `count`."""
         self.characters = 0
-        """Of the text up to its limit; known after `split_sizes`."""
+        """Of the text up to its limit; known after `count`."""
 
     def _documents(self, purpose: str) -> Iterator[Iterator[str]]:
         """Apply the text rule to one document after another.
@@ -87,11 +167,10 @@ class PreparedText:
         limit, pieces = self._settings.corpus_limit, self.pieces(purpose)
         return first_tokens(pieces, self._kind, limit) if limit else pieces
 
-    def split_sizes(self) -> dict[str, int]:
-        """Return the number of characters of each split; reads all of the text.
+    def count(self) -> None:
+        """Note the number of characters and where documents begin; reads all of the text.
 
-        Notes where documents begin. Raises CorpusError if the text is empty, UsageError if the
-        splits are larger than it, or cannot end where `split_at` says.
+        Raises CorpusError if the text is empty.
         """
         purpose = "counting characters"
         lengths = [sum(map(len, pieces)) for pieces in self.documents(purpose)]
@@ -106,49 +185,6 @@ class PreparedText:
         self.characters = characters
         begins = {begin for begin in accumulate(lengths) if begin < characters}
         self.borders = tuple(sorted(begins - {0}))
-        return split_sizes(characters, self._settings.split, self.borders, self._settings.split_at)
-
-    def train_tokenizer(self, train_characters: int) -> Tokenizer:
-        """Learn the vocabulary from the training split, or from all of the text if so set."""
-        purpose = "learning the vocabulary"
-        if self._settings.vocabulary == "text":
-            source = self.pieces(purpose)
-        else:
-            source = PieceReader(self.limited(purpose)).take(train_characters)
-        return train_usable_tokenizer(self._settings, source)
-
-    def tokenize(
-        self,
-        tokenizer: Tokenizer | None,
-        writer: TokenWriter,
-        limits: StreamingLimits | None = None,
-    ) -> tuple[Tokenizer, About]:
-        """Write the ids of all splits; return the tokenizer and what else is kept of the text.
-
-        limits: how much of the characters is kept; without it, all of them.
-        Raises CorpusError if there are no tokens.
-        """
-        sizes = self.split_sizes()
-        tokenizer = tokenizer or self.train_tokenizer(sizes["train"])
-        writer.begin(tokenizer.size)
-        reader, splits, start = PieceReader(self.limited("tokenizing")), {}, 0
-        for name, size in sizes.items():
-            begins = [0, *(at - start for at in self.borders if 0 < at - start < size)]
-            start += size
-            split = SplitWriter(name, tokenizer, writer, limits)
-            documents = []
-            for begin, end in zip(begins, [*begins[1:], size], strict=True):
-                # No token reaches across a border: before it is white space, or behind it a space.
-                documents.append(split.tokens)
-                split.write(reader.take(end - begin))
-            splits[name] = split.about() | {
-                "documents": documents[1:],
-                "cuts_document": size > 0 and start not in (*self.borders, self.characters),
-            }
-        self.corpus.check_unchanged()  # the end of a file may not have been read
-        if writer.tokens == 0:  # an empty file cannot be mapped
-            raise too_short(sizes["train"])
-        return tokenizer, {"splits": splits}
 
 
 class SplitWriter:

@@ -15,11 +15,16 @@ PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst", ".zip")
 
 
 def records_of(
-    name: str, pieces: Iterable[str], columns: Sequence[str], origin: str
+    name: str,
+    pieces: Iterable[str],
+    columns: Sequence[str],
+    origin: str,
+    line_break: str = " ",
 ) -> Iterator[list[str]]:
-    """Yield some columns of a table in pieces, with a space for each line break within a value.
+    """Yield some columns of a table in pieces.
 
     name: of the file, whose ending says what kind of table it is. origin: names it in errors.
+    line_break: what each line break within a value becomes.
 
     Raises UsageError for another ending, CorpusError for a table that is not sound or has no such
     column.
@@ -28,7 +33,7 @@ def records_of(
     if read is None:
         raise UsageError(f"column = {columns[0]!r} needs a table, {', '.join(KINDS)}, not {origin}")
     for values in read(_lines(pieces), columns, origin):
-        yield [value.replace("\n", " ") for value in values]
+        yield [value.replace("\n", line_break) for value in values]
 
 
 def is_table(name: str) -> bool:

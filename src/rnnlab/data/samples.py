@@ -1,13 +1,16 @@
-"""Samples: the lines of a text, each a text of its own.
+"""Samples: lines or documents, each a text of its own.
 
 A sample ends with a line break, and a text of samples begins with one. So a line break is both the
 end of a sample and the beginning of the next: after it the state is zero, and nothing that came
-before counts. White space at the end of a line is dropped, and empty lines are left out.
+before counts. White space at the end of a sample is dropped, and empty ones are left out.
+
+Line breaks within a document are vertical tabs (U+000B) in such a text, which every tokenizer reads
+as it reads line breaks; people see line breaks.
 
 Legend: N samples.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
@@ -17,13 +20,16 @@ import numpy.typing as npt
 
 from rnnlab.data.base_tokenizer import Ids, Tokenizer
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.splits import SPLITS
+from rnnlab.data.splits import SPLITS, parts_of_divided
 from rnnlab.errors import CorpusError, UsageError
 
 SEPARATOR = "\n"
 
+LINE_BREAK_WITHIN = "\v"
+"""What stands for a line break within a document."""
+
 LONGEST_SAMPLE = 2**24
-"""Characters of the longest line; bounds memory for a file without line breaks."""
+"""Characters of the longest sample; bounds memory for a file without line breaks."""
 
 UNUSED = len(SPLITS)
 
@@ -49,19 +55,49 @@ def samples_of(pieces: Iterable[str], rule: str = "none") -> Iterator[str]:
     return prepared(_lines(pieces), rule)
 
 
-def prepared(samples: Iterable[str], rule: str) -> Iterator[str]:
+def prepared(samples: Iterable[str], rule: str, origin: str = "") -> Iterator[str]:
     """Yield samples under a text rule, without those of which nothing is left.
 
-    Raises CorpusError for one that is too long.
+    Raises CorpusError for one that is too long; origin: where they come from.
     """
     for number, line in enumerate(samples, start=1):
         if len(line) > LONGEST_SAMPLE:
-            raise CorpusError(
-                f"line {number:,} has more than {LONGEST_SAMPLE:,} characters, which is too long "
-                "for a sample (--unit text reads the corpus as one running text)"
-            )
-        if sample := preprocess(line.rstrip(), rule).rstrip():
+            raise _too_long(origin or f"line {number:,}")
+        if sample := prepared_sample(line, rule):
             yield sample
+
+
+def prepared_sample(text: str, rule: str) -> str:
+    """Return one sample as a model reads it, without its end."""
+    return within(preprocess(text.rstrip(), rule).rstrip())
+
+
+def within(text: str) -> str:
+    """Return what stands for a text within a sample: it has no separator."""
+    return text.replace(SEPARATOR, LINE_BREAK_WITHIN)
+
+
+def shown(sample: str) -> str:
+    """Return a document as people see it."""
+    return sample.replace(LINE_BREAK_WITHIN, SEPARATOR)
+
+
+def document(pieces: Iterable[str], origin: str) -> str:
+    """Return all of a text as one sample; raises CorpusError if it is too long."""
+    parts, size = [], 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > LONGEST_SAMPLE + 1:  # a last line break is not part of it
+            raise _too_long(origin)
+    return "".join(parts)
+
+
+def _too_long(what: str) -> CorpusError:
+    return CorpusError(
+        f"{what} has more than {LONGEST_SAMPLE:,} characters, which is too long for a sample "
+        "(--unit text reads the corpus as one running text)"
+    )
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
@@ -85,6 +121,10 @@ class SampleCounts:
     """How many are equal to one before them."""
     left_out: int
     """How many held-out ones are not used, since an earlier split has them."""
+    also_held_out: int = 0
+    """How many of the corpus are not used, since a held-out text of its own has them."""
+    also_in_test: int = 0
+    """How many of the validation text are not used, since the test text has them."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +135,8 @@ class Assignment:
     places: Keys  # (N,) the samples of a split are in ascending order of these
     repeated: int
     left_out: int
+    also_held_out: int = 0
+    also_in_test: int = 0
 
     def members(self, split: str) -> Ids:
         """Return the numbers of the samples of a split, in order."""
@@ -106,6 +148,13 @@ class Assignment:
         """The number of samples of each split."""
         found = np.bincount(self.splits, minlength=UNUSED)
         return {name: int(n) for name, n in zip(SPLITS, found, strict=False)}
+
+    @property
+    def told(self) -> SampleCounts:
+        """What is told of it."""
+        return SampleCounts(
+            self.counts, self.repeated, self.left_out, self.also_held_out, self.also_in_test
+        )
 
 
 def sample_keys(samples: Iterable[str]) -> Keys:
@@ -132,7 +181,7 @@ def assign_samples(
     count = len(keys)
     ends = list(accumulate(_sizes(count, parts)))
     if not ends[0]:
-        raise CorpusError(f"no training samples: the corpus has {count} lines with text")
+        raise CorpusError(f"no training samples: the corpus has {count} samples with text")
     if order == "shuffled":
         keys = _mixed(keys ^ _mixed(np.full(1, seed, np.uint64)))
     ascending = np.argsort(keys, kind="stable")
@@ -149,6 +198,43 @@ def assign_samples(
     number = np.empty(count, np.uint64)  # of each one among those equal to it
     number[ascending] = np.arange(count) - first[ascending]
     return Assignment(splits, _mixed(keys + _mixed(number)), repeated, 0)
+
+
+def assign_with_own(
+    keys: Keys,
+    own: Mapping[str, Keys],
+    parts: tuple[float, float, float],
+    order: str,
+    seed: int,
+) -> Assignment:
+    """Divide samples (N,) as `assign_samples` does, where some splits have samples of their own.
+
+    own: the keys of these, by split; they come after the others, in the order of `own`. All test
+    samples are kept. A validation sample that equals one of them is not used, nor is a sample of
+    the corpus that equals any of `own`.
+    """
+    groups, where = [keys, *own.values()], [-1, *map(SPLITS.index, own)]
+    splits = [np.full(len(group), UNUSED) for group in groups]
+    places = [np.zeros(len(group), np.uint64) for group in groups]
+    unused, divided = [], None
+    for number, group in enumerate(groups):
+        later = [np.empty(0, np.uint64), *groups[number + 1 :]]
+        kept = ~np.isin(group, np.concatenate(later))
+        unused.append(int((~kept).sum()))
+        if number and not kept.any():
+            continue
+        if not number and len(keys) and not kept.any():
+            raise CorpusError("no training samples: all of them are in the held-out texts, too")
+        shares = (1.0, 0.0, 0.0) if number else parts_of_divided(parts, own)
+        found = assign_samples(group[kept], shares, order, seed)
+        splits[number][kept] = where[number] if number else found.splits
+        places[number][kept] = found.places
+        divided = divided or found
+    assert divided
+    return Assignment(
+        np.concatenate(splits), np.concatenate(places), divided.repeated, divided.left_out,
+        unused[0], sum(unused[1:]),
+    )  # fmt: skip
 
 
 def _sizes(count: int, parts: Sequence[float]) -> list[int]:

@@ -1,13 +1,14 @@
 """The three contiguous parts of a text."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import numpy.typing as npt
 
+from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import Ids
 from rnnlab.errors import UsageError
 
@@ -36,6 +37,32 @@ class Split:
     def is_cut(self) -> bool:
         """Whether `text` is only the beginning of the split."""
         return len(self.text) < self.characters
+
+
+def is_held_out(settings: DataSettings, split: str) -> bool:
+    """Whether something is asked for the validation or the test split."""
+    return split in settings.held_out_names or settings.split[SPLITS.index(split)] > 0
+
+
+def parts_of_divided(
+    parts: tuple[float, float, float], own: Collection[str]
+) -> tuple[float, float, float]:
+    """Return the parts of a text that is divided, where some splits have texts of their own.
+
+    The share of such a split goes to training; of whole numbers, it must be 0, or UsageError is
+    raised.
+    """
+    first, *others = parts
+    for number, name in enumerate(SPLITS[1:]):
+        if name in own:
+            share = others[number]
+            if share and sum(parts) > 1 + 1e-6:
+                raise UsageError(
+                    f"split asks for {int(share)} from the corpus for the {name} split, which has "
+                    f"a text of its own ({name}_corpus); make it 0"
+                )
+            first, others[number] = first + share, 0
+    return first, others[0], others[1]
 
 
 def split_sizes(

@@ -28,9 +28,13 @@ def write_labels(
         ):
             ordered = in_order(row.tolist(), classifier.labels)
             label, p = next(iter(ordered.items()))
-            content: dict[str, object] = {"file": line.file} if with_files else {}
+            content: dict[str, object] = {}
+            if with_files or not line.number:
+                content["file"] = line.file
+            if line.number:
+                content |= {"line": line.number, "text": line.text}
             content |= {
-                "line": line.number, "text": line.text, "label": label, "p": round(p, DIGITS),
+                "label": label, "p": round(p, DIGITS),
                 "probabilities": {name: round(each, DIGITS) for name, each in ordered.items()},
             }  # fmt: skip
             sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")

@@ -176,14 +176,20 @@ def forgetting_note(start: Mapping[str, Any]) -> str:
     )
 
 
-def samples_words(samples: SampleCounts) -> str:
+def samples_words(samples: SampleCounts, unit: str) -> str:
     """Say how many samples each split has, and how many of them are alike."""
     words = ", ".join(f"{name} {count:,}" for name, count in samples.counts.items() if count)
     if samples.left_out:
         words += f"; {samples.left_out:,} held-out ones that came before are left out"
     elif samples.repeated:
         words += f"; {samples.repeated:,} repeat an earlier one, equal ones are in one split"
-    return f"lines: {words}"
+    if samples.also_held_out:
+        words += (
+            f"; {samples.also_held_out:,} of the corpus left out, since held-out texts have them"
+        )
+    if samples.also_in_test:
+        words += f"; {samples.also_in_test:,} for validation left out, since the test text has them"
+    return f"{unit}: {words}"
 
 
 def text_name(record: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Prints how likely lines are: one JSON object or one row of CSV for each."""
+"""Prints how likely lines or documents are: one JSON object or one row of CSV for each."""
 
 import csv
 import heapq
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnlab.data.line_batches import Line
-from rnnlab.data.samples import SEPARATOR
+from rnnlab.data.samples import SEPARATOR, shown
 from rnnlab.lm.evaluate import Floats
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.runs.held_out_scores import places_among
@@ -65,10 +65,10 @@ class ScoreTable:
         nats, places = scores.token_nats[worst] / np.log(2), scores.token_places[worst]
         for i in chosen:
             line, size = lines[i], int(scores.characters[i])
-            row: Row = {
-                "file": line.file,
-                "line": line.number,
-                "text": line.text,
+            row = _place(line)
+            if line.number:
+                row["text"] = line.text
+            row |= {
                 "nats": round(float(scores.nats[i] + scores.spelling_nats[i]), DIGITS),
                 "bits_per_character": round(float(bits[i]), DIGITS),
                 "characters": size,
@@ -88,12 +88,15 @@ class ScoreTable:
             figures = (scores.token_nats[own] / np.log(2)).tolist()
             for begin, end, figure in zip(begins, [*begins[1:], len(text)], figures, strict=True):
                 yield {
-                    "file": line.file,
-                    "line": line.number,
+                    **_place(line),
                     "at": begin,
-                    "token": text[begin:end],
+                    "token": shown(text[begin:end]) if line.number == 0 else text[begin:end],
                     "bits": round(figure, DIGITS),
                 }
+
+
+def _place(line: Line) -> Row:
+    return {"file": line.file} | ({"line": line.number} if line.number else {})
 
 
 def write_scores(
@@ -119,7 +122,7 @@ def write_scores(
     has_head = False
     for rows in found:
         for row in rows:
-            if not with_files:
+            if "line" in row and not with_files:
                 del row["file"]
             if as_csv:
                 if not has_head:

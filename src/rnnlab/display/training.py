@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rnnlab.console import PlainConsole, counted, in_notebook, printable
+from rnnlab.data.corpus import has_several_texts
 from rnnlab.display.evaluations import (
     copies_notes,
     forgetting_note,
@@ -96,14 +97,14 @@ class TrainingDisplay(Watcher):
         dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
         tell, machine, corpus = self.console.tell, settings.machine, dataset.corpus
-        is_named = corpus.name != "-" and not corpus.origin.endswith(f" {corpus.name}")
+        is_named = corpus.name != "-" and f" {corpus.name}" not in corpus.origin
         tell("corpus", f"{corpus.name} ({corpus.origin})" if is_named else corpus.origin)
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         rule = model.preprocessing
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
         tell("text", f"{read_as}: {sizes} tokens")
         if dataset.samples:
-            tell("samples", samples_words(dataset.samples))
+            tell("samples", samples_words(dataset.samples, dataset.unit))
         if dataset.copies:
             found = "; ".join(f"{name} {copies}" for name, copies in dataset.copies.items())
             tell("copies", f"from the training text: {found}")
@@ -128,9 +129,8 @@ class TrainingDisplay(Watcher):
                 f"the vocabulary is limited to {limit:,} tokens, the most frequent; the others are "
                 "<unk> (--max-vocabulary)",
             )
-        if (
-            any(part.cuts_document for part in dataset.splits.values())
-            and len(settings.data.corpus) > 1
+        if any(part.cuts_document for part in dataset.splits.values()) and has_several_texts(
+            settings.data.corpus
         ):
             tell("note", "a split ends within one of the texts (--split-at documents)")
         for words in copies_notes(dataset.copies):

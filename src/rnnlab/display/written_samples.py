@@ -8,7 +8,7 @@ from typing import Any
 from rnnlab.config import GenerationSettings
 from rnnlab.console import counted, notice
 from rnnlab.data.labelled_tokenizer import FIRST_LABEL, LABELS, label_character, labels_of
-from rnnlab.data.samples import samples_of
+from rnnlab.data.samples import samples_of, shown
 from rnnlab.errors import RnnlabError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.written_samples import write_samples
@@ -30,6 +30,8 @@ def print_samples(
 ) -> None:
     """Print `count` samples, one a line; see `lm.written_samples.write_samples`.
 
+    Documents, which have several lines, each follow a line such as `--- 2 of 20`.
+
     novel: leave out those that the training text has. Without it, a notice says how many of those
     printed it has, if it is at hand.
     as_json: print objects with text, nats of the text and its end, number, and whether it ended.
@@ -46,6 +48,8 @@ def print_samples(
     ):
         written.append(sample.shown)
         line = sample.text if label else sample.shown
+        if model.of_documents:
+            line = f"--- {len(written)} of {count}\n{line}"
         if scorer:
             nats = float(scorer.score([labelled(model, sample.label, sample.text)]).nats[0])
             row: dict[str, Any] = {"label": sample.label} if sample.label else {}
@@ -70,9 +74,10 @@ def _training_samples(model: TextModel) -> set[str]:
     """Return the training samples as `WrittenSample.shown`; of a long text, those at its end."""
     dataset = training_data(model)
     names = labels_of(model.tokenizer)
+    samples = samples_of([dataset.splits["train"].end])
     return {
         LABELS.sub(lambda found: f"{names[ord(found[0]) - FIRST_LABEL]}\t", sample)
-        for sample in samples_of([dataset.splits["train"].end])
+        for sample in (map(shown, samples) if model.of_documents else samples)
     }
 
 

@@ -22,7 +22,7 @@ from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, Usag
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.threads import using_threads
 from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
-from rnnlab.runs.evaluation import Names, as_list, training_data
+from rnnlab.runs.evaluation import Names, own_texts, say_where, training_data
 from rnnlab.runs.files import RESULT, RUN_CONFIG
 from rnnlab.runs.loading import load_text_model, what_is_intact
 from rnnlab.runs.metrics import check_log
@@ -46,14 +46,20 @@ RULES: dict[str, Callable[[Evidence], Finding | None]] = {
 """By illness. "diverged" comes first: after a divergence the rest of the curve is not judged."""
 
 
-def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
+def diagnose(
+    run: Run | str | Path,
+    corpus: Names = (),
+    validation_corpus: Names = (),
+    test_corpus: Names = (),
+) -> Diagnosis:
     """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
 
     The run may be finished, interrupted, or still going. Rules about gates and units read the
     training text with the last weights; if text or weights are not available, those rules are left
     out and the diagnosis says why.
 
-    corpus: where the training text is now, if it has moved; its checksum must be the same.
+    corpus, validation_corpus, test_corpus: where the texts of the run are now, if they have moved;
+    their checksum must be the same.
 
     >>> [finding.illness for finding in rnnlab.diagnose("runs/small").findings]
     ['training too short']
@@ -62,7 +68,8 @@ def diagnose(run: Run | str | Path, corpus: Names = ()) -> Diagnosis:
     in it is damaged.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    return _diagnose(run, lambda model: training_data(model, as_list(corpus)))
+    moved_to = own_texts(corpus, validation_corpus, test_corpus)
+    return _diagnose(run, lambda model: training_data(model, moved_to))
 
 
 def diagnose_trained(directory: Path, dataset: Dataset) -> Diagnosis:
@@ -81,10 +88,7 @@ def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
-        lost = MissingEvidence(
-            f"the training text is not available: {error}; if it has moved, say where it is with "
-            "--corpus"
-        )
+        lost = MissingEvidence(f"the training text is not available: {error}; {say_where(model)}")
         return examine(run.directory, Evidence(history, lost, lost))
     ids = dataset.splits["train"].all_ids
     levels = text_levels(ids, model.tokenizer.size, dataset.copies)

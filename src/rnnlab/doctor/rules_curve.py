@@ -4,6 +4,7 @@ import math
 from statistics import median
 
 from rnnlab.console import counted
+from rnnlab.data.splits import is_held_out
 from rnnlab.doctor.advice import (
     decays_fast,
     flag,
@@ -100,7 +101,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
     """Find a held-out loss that rose and stayed high while the training loss kept falling."""
     history, settings, _ = evidence.history, evidence.settings, evidence.curve
     held_out = history.held_out
-    if not settings.data.split[1]:
+    if not is_held_out(settings.data, "validation"):
         raise MissingEvidence("nothing was held out for validation (--split)")
     if not held_out and history.progress * settings.training.num_evaluations >= 1:
         raise MissingEvidence(

@@ -7,6 +7,8 @@ from rnnlab.doctor.evidence import COPIED, Evidence
 
 def held_out_copies(evidence: Evidence) -> Finding | None:
     """Find held-out splits of which a large part stands word for word in the training text."""
+    if evidence.settings.data.of_samples:
+        raise MissingEvidence("samples are not compared: equal ones are in one split")
     copies = evidence.text.copies
     if not copies:
         raise MissingEvidence("nothing was held out (--split)")

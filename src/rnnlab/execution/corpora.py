@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from rnnlab.config import Settings
-from rnnlab.data.corpus import is_text_file, open_corpus
+from rnnlab.config import TEXTS, DataSettings, Settings
+from rnnlab.data.corpus import is_text_file, open_corpora
+from rnnlab.data.folders import is_folder
 from rnnlab.data.named_corpora import NAMES
 from rnnlab.errors import RnnlabError, RunDirectoryError
 from rnnlab.experiments.folder import FILE
@@ -12,7 +13,10 @@ from rnnlab.experiments.records import Records
 
 def resolve_corpora(settings: Settings, origin: Path) -> Settings:
     """Make paths of corpora absolute that are relative to the folder of the experiment's file."""
-    return settings.with_changes(corpus=tuple(_path(name, origin) for name in settings.data.corpus))
+    data = settings.data
+    return settings.with_changes(
+        **{s: tuple(_path(name, origin) for name in getattr(data, s)) for s in TEXTS}
+    )
 
 
 def check_corpora(records: Records) -> None:
@@ -23,33 +27,45 @@ def check_corpora(records: Records) -> None:
     """
     plan = records.plan
     planned = {run.id: run.settings.data for run in plan.runs}
-    wanted = {}
+    wanted = dict[DataSettings, str]()
     for run in records.runs:
-        data = planned[run.id]
-        if not run.has_ended or all(is_text_file(_path(c, plan.origin)) for c in data.corpus):
-            wanted[data.corpus, data.data_dir, data.errors, data.encoding] = (
-                f"variant {run.variant!r}"
-            )
+        data = _read_alike(planned[run.id], plan.origin)
+        if not run.has_ended or all(map(_is_file, _names(data))):
+            wanted[data] = f"variant {run.variant!r}"
     if plan.settings.search:
-        data = plan.base.data
-        wanted[data.corpus, data.data_dir, data.errors, data.encoding] = "base"
-    for (names, data_dir, errors, encoding), variant in wanted.items():
-        paths = tuple(_path(name, plan.origin) for name in names)
+        wanted[_read_alike(plan.base.data, plan.origin)] = "base"
+    for data, variant in wanted.items():
         try:
-            now = open_corpus(paths, data_dir, errors, encoding=encoding).source.sha256
+            now = open_corpora(data).source.sha256
         except RnnlabError as error:
             raise type(error)(f"{plan.origin / FILE}, {variant}: {error}") from None
         for run in records.runs:
             then = run.data.get("corpus_sha256")
-            if planned[run.id].corpus == names and then and then != now:
+            own = planned[run.id]
+            if _names(_read_alike(own, plan.origin)) == _names(data) and then and then != now:
                 raise RunDirectoryError(
-                    f"corpus {', '.join(names)} has changed since runs were made of it (SHA-256 "
-                    f"was {then}, is {now}); put the old text back, or run the experiment in "
-                    "another folder with --output"
+                    f"corpus {', '.join(_names(own))} has changed since runs were made of it "
+                    f"(SHA-256 was {then}, is {now}); put the old text back, or run the experiment "
+                    "in another folder with --output"
                 )
 
 
+def _read_alike(data: DataSettings, origin: Path) -> DataSettings:
+    """Return settings that are equal where the same texts are read in the same way."""
+    names = {s: tuple(_path(name, origin) for name in getattr(data, s)) for s in TEXTS}
+    how = {"data_dir": data.data_dir, "errors": data.errors, "encoding": data.encoding}
+    return DataSettings().model_copy(update=names | how)
+
+
+def _names(data: DataSettings) -> tuple[str, ...]:
+    return data.corpus + data.validation_corpus + data.test_corpus
+
+
+def _is_file(name: str) -> bool:
+    return is_text_file(name) or is_folder(name)
+
+
 def _path(name: str, origin: Path) -> str:
-    if name in NAMES or Path(name).is_absolute() or not (origin / name).is_file():
+    if name in NAMES or Path(name).is_absolute() or not _is_file(str(origin / name)):
         return name
     return str((origin / name).resolve())

@@ -8,10 +8,13 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from rnnlab.config import DataSettings, Settings
+from rnnlab.config import TEXTS, DataSettings, Settings
+from rnnlab.data.folders import files_in, is_folder
 from rnnlab.data.named_corpora import NAMED, NAMES
 from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.executor import EventKind, Job
@@ -53,8 +56,13 @@ class RemoteResult:
 
 
 def find_texts(settings: DataSettings) -> dict[str, Path]:
-    """Return the files of those texts in `settings` that are on this machine."""
-    corpus = settings.corpus
+    """Return the files of those texts in `settings` that are on this machine, by name or path."""
+    corpus = list[str]()
+    for name in chain.from_iterable(getattr(settings, setting) for setting in TEXTS):
+        if is_folder(name):
+            corpus += map(str, files_in(Path(name), settings.errors, settings.encoding))
+        else:
+            corpus.append(name)
     found: dict[str, Path | None] = {name: Path(name) for name in corpus if name not in NAMES}
     found |= {name: NAMED[name].find(settings.data_dir) for name in corpus if name in NAMED}
     return {name: file.resolve() for name, file in found.items() if file and file.is_file()}
@@ -96,20 +104,35 @@ def unpack_texts(
     Returns settings that name the written files, and a table of paths: from those here to those of
     the machine that sent the texts, longer ones first.
     """
-    corpus = list(settings.data.corpus)
-    paths, named = {}, here / "named"
-    for number, name in enumerate(corpus):
-        if text := texts.get(name):
-            is_named = name in NAMED
-            file = named / f"{name}.txt" if is_named else here / str(number) / text.file.name
-            corpus[number] = name if is_named else str(file)
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(text.content)
-            paths[str(file)] = str(text.file)
-    if not named.is_dir():
-        return settings.with_changes(corpus=tuple(corpus)), paths
-    paths[str(named)] = settings.data.data_dir
-    return settings.with_changes(corpus=tuple(corpus), data_dir=str(named)), paths
+    paths, named, changes = dict[str, str](), here / "named", dict[str, Any]()
+    for setting in TEXTS:
+        names = list(getattr(settings.data, setting))
+        for number, name in enumerate(names):
+            folder = here / setting / str(number)
+            within = {
+                Path(path).relative_to(name): text
+                for path, text in texts.items()
+                if path not in (name, *NAMED) and Path(path).is_relative_to(name)
+            }
+            for place, text in within.items():
+                _write(folder / place, text)
+            if within:
+                names[number], paths[str(folder)] = str(folder), name
+            if own := texts.get(name):
+                is_named = name in NAMED
+                file = named / f"{name}.txt" if is_named else folder / own.file.name
+                names[number] = name if is_named else str(file)
+                _write(file, own)
+                paths[str(file)] = str(own.file)
+        changes[setting] = tuple(names)
+    if named.is_dir():
+        paths[str(named)], changes["data_dir"] = settings.data.data_dir, str(named)
+    return settings.with_changes(**changes), paths
+
+
+def _write(file: Path, text: Text) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text.content)
 
 
 def pack_run(directory: Path, paths: Mapping[str, str]) -> dict[str, bytes]:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from rnnlab.config import DataSettings, Settings
+from rnnlab.data.splits import SPLITS, is_held_out
 from rnnlab.errors import UsageError, unknown
 from rnnlab.experiments.claims import ComparisonSettings
 from rnnlab.experiments.settings import ExperimentSettings
 from rnnlab.runs.effects import check_effects, without_effect
 
 TEXT_SETTINGS = (
-    "corpus", "corpus_limit", "preprocessing", "unit", "split", "split_at", "split_order",
-    "split_seed",
+    "corpus", "validation_corpus", "test_corpus", "corpus_limit", "preprocessing", "unit",
+    "column", "split", "split_at", "split_order", "split_seed",
 )  # fmt: skip
 """Settings that decide which text is held out."""
 
@@ -77,7 +78,7 @@ def measurable_outcomes(settings: ExperimentSettings, runs: Sequence[Settings]) 
 
 def missing_requirement(outcome: str, settings: ExperimentSettings, run: Settings) -> str:
     """Say what a run lacks for an outcome to be measured; empty if nothing."""
-    _, validation, test = run.data.split
+    validation, test = (is_held_out(run.data, split) for split in SPLITS[1:])
     match outcome:
         case "held_out_bits_per_character" | "best_held_out_bits_per_character":
             return "" if validation or test else "a validation or a test split"

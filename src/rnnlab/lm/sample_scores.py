@@ -1,4 +1,4 @@
-"""How likely a model finds samples: lines, each a text of its own.
+"""How likely a model finds samples: lines or documents, each a text of its own.
 
 For the tokens x_1 .. x_n of a sample, between a start and an end that are both the line break,
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from rnnlab.data.labelled_tokenizer import LABELS, labels_of
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.samples import SEPARATOR, start_of_samples
+from rnnlab.data.samples import SEPARATOR, start_of_samples, within
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
@@ -81,14 +81,16 @@ class SampleScorer:
         tokenizer: Tokenizer,
         rule: str,
         compute: Compute,
+        of_documents: bool = False,
     ) -> None:
-        """Take the parts of a `TextModel`.
+        """Take the parts of a `TextModel`; of_documents: samples may have line breaks.
 
         Raises UsageError if the tokenizer does not know the line break.
         """
         self.tokenizer, self.rule, self.compute = tokenizer, rule, compute
         self.start = start_of_samples(tokenizer)
         self.network, self.mixture = network, mixture
+        self.of_documents = of_documents
         if network.start is None:
             self.network = copy.copy(network)  # with the same weights
             self.network.start = self.start
@@ -100,8 +102,8 @@ class SampleScorer:
     def score(self, samples: Sequence[str]) -> SampleScores:
         """Score samples (N,) under the model's text rule.
 
-        Raises UsageError for one with a line break, or without a label if the model has labels;
-        DivergenceError if the model's output is NaN.
+        Raises UsageError for a line with a line break, or for a sample without a label if the
+        model has labels; DivergenceError if the model's output is NaN.
         """
         if labels_of(self.tokenizer) and not all(map(LABELS.match, samples)):
             raise UsageError(
@@ -138,7 +140,8 @@ class SampleScorer:
     def prepared(self, sample: str) -> str:
         """Return a sample as the model reads it, with the character of its label if it has one."""
         label = sample[:1] if LABELS.match(sample) else ""
-        return label + preprocess(sample[len(label) :].rstrip(), self.rule).rstrip()
+        text = preprocess(sample[len(label) :].rstrip(), self.rule).rstrip()
+        return label + (within(text) if self.of_documents else text)
 
     def _with_unknown_tokens(self, ids: Ids, owner: Ids) -> Iterator[int]:
         if self.tokenizer.unknown_id is not None:

@@ -13,7 +13,7 @@ from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.labelled_tokenizer import inner_kind, label_id, labels_of
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.samples import as_text, samples_of
+from rnnlab.data.samples import as_text, prepared_sample, samples_of, within
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm import model_folder
@@ -33,6 +33,7 @@ from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
+from rnnlab.lm.written_documents import UntilEnd
 
 MOST_SHOWN = 10
 """Labels in an error."""
@@ -91,6 +92,11 @@ class TextModel:
         mixture = model_folder.load_mixture(folder, about, tokenizer, model)
         return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
 
+    @property
+    def of_documents(self) -> bool:
+        """Whether the model's samples have line breaks within."""
+        return bool(self.about.get("data", {}).get("unit") == "documents")
+
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Write a model folder, which `load` reads; `weights` replace the model's own if given."""
         model_folder.save_model(
@@ -115,6 +121,8 @@ class TextModel:
         self, prefix: str | list[str] | tuple[str, ...] = "", *, label: str = "", **settings: Any
     ) -> str | list[str]:
         """Continue one prefix, or several as one batch; return one text or a list of texts.
+
+        Of a model of documents, each text ends where its document ends.
 
         label: of the sample, if the model's samples have labels; "": the model chooses one.
         settings: see `GenerationSettings`. Each text begins with its prefix, as the model reads it.
@@ -153,18 +161,19 @@ class TextModel:
         ids = [self.read_prefix(prefix, label)[1] for prefix in prefixes]
         unknown = self.tokenizer.unknown_id
         how = (settings, unknown, self.mixture)
+        until_end = UntilEnd(len(ids), of_documents=self.of_documents)
         if settings.beam_width:
-            yield [
-                self.tokenizer.decode(beam_search(self.model, self.compute, each, *how))
-                for each in ids
-            ]
+            found = [beam_search(self.model, self.compute, each, *how) for each in ids]
+            yield until_end([self.tokenizer.decode(each) for each in found])
             return
         decoders = [self.tokenizer.stream() for _ in ids]
         for written in generate_ids(self.model, self.compute, ids, *how):
-            yield [
+            yield until_end([
                 "" if token is None else decode(token)
                 for token, decode in zip(written, decoders, strict=True)
-            ]
+            ])  # fmt: skip
+            if until_end.all_ended:
+                return
 
     def read_prefix(self, prefix: str, label: str = "") -> tuple[str, Ids, list[str]]:
         """Return the prefix under the text rule, its ids, and notices for the user.
@@ -196,11 +205,12 @@ class TextModel:
             return "", start, notices
         if letters_and_digits(text) != letters_and_digits(prefix):
             notices.append(f"prefix {prefix!r}: {self.preprocessing!r} reads it as {text!r}")
-        if missing := self.tokenizer.unknown_parts(text):
+        read = within(text) if self.of_documents else text
+        if missing := self.tokenizer.unknown_parts(read):
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
-        return text, np.array([*before, *self.tokenizer.encode(text)]), notices
+        return text, np.array([*before, *self.tokenizer.encode(read)]), notices
 
     @overload
     def score(  # type: ignore[overload-overlap] # a string is an Iterable[str], too
@@ -222,7 +232,7 @@ class TextModel:
         a sample of its own; see `lm.sample_scores`.
 
         Raises CorpusError for fewer than two tokens, DivergenceError if the model's output is NaN;
-        for samples UsageError if one has a line break, or if the model does not know it.
+        for samples UsageError if a line has a line break, or if the model does not know it.
         """
         if not isinstance(text, str):
             return self.scorer().score(list(text))
@@ -231,17 +241,20 @@ class TextModel:
     def scorer(self) -> SampleScorer:
         """Return what scores samples with this model, many times."""
         return SampleScorer(
-            self.model, self.mixture, self.tokenizer, self.preprocessing, self.compute
-        )
+            self.model, self.mixture, self.tokenizer, self.preprocessing, self.compute,
+            self.of_documents,
+        )  # fmt: skip
 
     def prepared(self, text: str) -> str:
-        """Return a text as the model reads it: under its text rule; samples one in each line."""
+        """Return a text as the model reads it: under its rule; a sample a line, or one document."""
         if self.model.start is None:
             return preprocess(text, self.preprocessing)
         if labels_of(self.tokenizer):
             raise UsageError(
                 "the samples of this model have labels; rnnlab classify reads samples without one"
             )
+        if self.of_documents:
+            return as_text(filter(None, [prepared_sample(text, self.preprocessing)]))
         return as_text(samples_of([text], self.preprocessing))
 
     def score_prepared(

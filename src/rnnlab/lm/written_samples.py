@@ -6,7 +6,7 @@ from itertools import count as count_from
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.labelled_tokenizer import labels_of
-from rnnlab.data.samples import SEPARATOR
+from rnnlab.data.samples import SEPARATOR, shown
 from rnnlab.errors import UsageError
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.text_model import TextModel
@@ -97,6 +97,7 @@ def _batch(
             break
     for row, more in enumerate(texts):
         own, end, _ = more.partition(stop)
+        own = shown(own) if model.of_documents else own
         chosen, tab, rest = own.partition("\t")
         if tab and not label and labels_of(model.tokenizer):
             yield WrittenSample(chosen, rest, first + row, bool(end))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from rnnlab.data.splits import is_held_out
 from rnnlab.experiments.feasibility import decisive_differences
 from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.records import Records
@@ -188,7 +189,9 @@ def shown_ngram(records: Records) -> tuple[str, float] | None:
     Learning curves are of the validation split, baselines of the test split if there is one.
     """
     figures = {n: bits for n, bits in baseline_figures(records).items() if "-gram" in n}
-    if len(figures) != 1 or any(run.settings.data.split[2] for run in records.plan.runs):
+    if len(figures) != 1 or any(
+        is_held_out(run.settings.data, "test") for run in records.plan.runs
+    ):
         return None
     ((name, figure),) = figures.items()
     return None if " " in figure else (name, float(figure))

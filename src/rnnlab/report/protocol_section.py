@@ -7,6 +7,7 @@ from typing import Any
 from rnnlab.config import Settings
 from rnnlab.console import counted
 from rnnlab.data.copies import COPY, FEW_LINES
+from rnnlab.data.splits import SPLITS, is_held_out, parts_of_divided
 from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.plan import NOT_IN_THE_ID
 from rnnlab.experiments.records import Records
@@ -141,8 +142,10 @@ def budget(records: Records) -> str:
 def _text(base: Settings) -> str:
     data = base.data
     parts = [f"{listed(data.corpus)}, preprocessing {data.preprocessing}"]
+    parts += [f"{split} split {listed(names)}" for split, names in data.held_out_names.items()]
     if data.corpus_limit:
         unit = "characters" if data.tokenizer == "bpe" else "tokens"
+        unit = data.unit if data.of_samples else unit
         parts.append(f"the first {data.corpus_limit:,} {unit}")
     source = "training split" if data.vocabulary == "train" else "whole text"
     parts.append(f"{data.tokenizer} tokens, vocabulary of the {source}")
@@ -155,18 +158,23 @@ def _checksums(records: Records) -> str:
 
 
 def _split(base: Settings) -> str:
-    parts, of_lines = base.data.split, base.data.unit == "lines"
+    data = base.data
+    parts = parts_of_divided(data.split, data.held_out_names)
+    of: str = data.unit
     if sum(parts) > 1 + 1e-6:
-        sizes, unit = [f"{int(part):,}" for part in parts], "lines" if of_lines else "characters"
+        sizes = [f"{int(part):,}" for part in parts]
+        unit = of if data.of_samples else "characters"
     else:
-        sizes = [f"{100 * part:.4g}" for part in parts]
-        unit = f"percent of the {'lines' if of_lines else 'text'}"
+        sizes, unit = [f"{100 * part:.4g}" for part in parts], f"percent of the {of}"
     how = "contiguous"
-    if of_lines:
-        how = "lines in the order of the file, held-out ones that came before left out"
-        if base.data.split_order == "shuffled":
-            how = f"lines shuffled (split_seed {base.data.split_seed}), equal ones in one part"
-    return f"{how}, training {sizes[0]}, validation {sizes[1]}, test {sizes[2]} {unit}"
+    if data.of_samples:
+        how = f"{of} in the order of the file, held-out ones that came before left out"
+        if data.split_order == "shuffled":
+            how = f"{of} shuffled (split_seed {data.split_seed}), equal ones in one part"
+    named = zip(SPLITS, ("training", *SPLITS[1:]), sizes, strict=True)
+    cut = [f"{name} {size}" for split, name, size in named if split not in data.held_out_names]
+    own = [f"; {split}: a text of its own" for split in data.held_out_names]
+    return f"{how}, {', '.join(cut)} {unit}{''.join(own)}"
 
 
 def _sizes(records: Records) -> str:
@@ -180,7 +188,7 @@ def _sizes(records: Records) -> str:
 
 def _held_out_split(base: Settings) -> str:
     """Return which split held-out figures are of; empty if nothing is held out."""
-    _, validation, test = base.data.split
+    validation, test = (is_held_out(base.data, split) for split in SPLITS[1:])
     return "test" if test else "validation" if validation else ""
 
 
@@ -189,8 +197,8 @@ def _held_out(base: Settings) -> str:
     if not split:
         return "nothing: all figures are of the training text"
     state = "with the state carried through all of it from zero"
-    if base.data.unit == "lines":
-        state = "each line from a state of zero"
+    if base.data.of_samples:
+        state = f"each of the {base.data.unit} from a state of zero"
     return (
         f"bits per character of the {split} split, {state}; curves: of the validation split, "
         f"context {base.training.validation_context}. Best weights are those with the lowest loss "

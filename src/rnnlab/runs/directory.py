@@ -8,7 +8,15 @@ from pathlib import Path
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.files import TEMPORARY, check_path, make_folder, try_lock
-from rnnlab.runs.files import ENVIRONMENT, LOCK, RUN_CONFIG, SAMPLES, state_files
+from rnnlab.runs.files import (
+    ENVIRONMENT,
+    GIVEN_SAMPLES,
+    GIVEN_TEXT,
+    LOCK,
+    RUN_CONFIG,
+    SAMPLES,
+    state_files,
+)
 
 ELSEWHERE = "give another --run-dir"
 """Advice for a directory that a run cannot be written to."""
@@ -35,9 +43,8 @@ def _is_bare(directory: Path) -> bool:
     files = {file.name for file in directory.rglob("*") if not file.is_dir()}
     others = {name for name in files if not name.endswith(TEMPORARY)}
     samples = directory / SAMPLES
-    return others <= {LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT} and not (
-        samples.is_file() and samples.stat().st_size
-    )
+    ours = {LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT, GIVEN_TEXT, GIVEN_SAMPLES}
+    return others <= ours and not (samples.is_file() and samples.stat().st_size)
 
 
 @contextmanager
@@ -63,10 +70,14 @@ def _unwritable(directory: Path, error: OSError, way_out: str = ELSEWHERE) -> Ru
     )
 
 
-def make_directory(directory: str | Path | None, settings: Settings) -> Path:
-    """Make the run directory, or a numbered one under runs/ if none is given."""
+def stem_of(settings: Settings) -> str:
+    """Return how a run directory is named before its number."""
     model, corpus = settings.model, Path(settings.data.corpus[0]).stem
-    stem = f"{corpus}-{model.cell}{model.hidden_size}"
+    return f"{corpus}-{model.cell}{model.hidden_size}"
+
+
+def make_directory(directory: str | Path | None, stem: str) -> Path:
+    """Make the run directory, or a numbered one under runs/ if none is given."""
     numbered = (Path("runs") / f"{stem}-{number:03d}" for number in count(1))
     for path in numbered if directory is None else [Path(directory)]:
         try:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from rnnlab.config import Settings
 from rnnlab.config.validation import format_value
+from rnnlab.data.corpus import has_several_texts
 from rnnlab.data.named_corpora import NAMED, PYTHON_REFERENCE
+from rnnlab.data.splits import SPLITS, is_held_out
 from rnnlab.errors import UsageError
 
 
@@ -31,17 +33,23 @@ LEARNED_VOCABULARY = Need(
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
 FILES = Need(
-    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.corpus),
+    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in _names(s)),
     "a text file or standard input", "corpus",
 )  # fmt: skip
 STARTED = Need(lambda s: bool(s.training.start_from), "start_from", "start_from")
 NOT_STARTED = Need(lambda s: not s.training.start_from, "random weights at the start", "start_from")
 RUNNING_TEXT = Need(lambda s: s.data.unit == "text", "unit = 'text'", "unit")
-OF_SAMPLES = Need(lambda s: s.data.unit == "lines", "unit = 'lines'", "unit")
-SEVERAL_TEXTS = Need(lambda s: len(s.data.corpus) > 1, "a corpus of several texts", "corpus")
+OF_SAMPLES = Need(lambda s: s.data.of_samples, "unit = 'lines' or 'documents'", "unit")
+SEVERAL_TEXTS = Need(
+    lambda s: has_several_texts(s.data.corpus), "a corpus of several texts", "corpus"
+)
+CUT = Need(
+    lambda s: len(s.data.held_out_names) < len(SPLITS[1:]),
+    "a held-out split that is cut from the corpus", "test_corpus",
+)  # fmt: skip
 SHARES = Need(lambda s: s.data.split[0] < 1, "a split by shares with something held out", "split")
 TEXT_BEYOND = Need(
-    lambda s: s.data.split[0] != 1 or s.data.corpus_limit > 0,
+    lambda s: s.data.split[0] != 1 or s.data.corpus_limit > 0 or bool(s.data.held_out_names),
     "text beyond the training split", "split",
 )  # fmt: skip
 EVALUATIONS = Need(
@@ -51,13 +59,13 @@ ADAM = Need(
     lambda s: s.training.optimizer in ("adam", "adamw"),
     "optimizer = 'adam' or 'adamw'", "optimizer",
 )  # fmt: skip
-VALIDATION = Need(lambda s: s.data.split[1] > 0, "a validation split", "split")
+VALIDATION = Need(lambda s: is_held_out(s.data, "validation"), "a validation split", "split")
 SAMPLES = Need(lambda s: s.training.sample_length > 0, "sample_length above 0", "sample_length")
 
 NEEDS: dict[str, tuple[Need, ...]] = {
     "data_dir": (
         Need(
-            lambda s: any(c in ("auto", *NAMED) for c in s.data.corpus),
+            lambda s: any(c in ("auto", *NAMED) for c in _names(s)),
             "a named corpus", "corpus",
         ),
     ),
@@ -87,7 +95,10 @@ NEEDS: dict[str, tuple[Need, ...]] = {
             lambda s: s.data.split_order == "shuffled", "split_order = 'shuffled'", "split_order",
         ),
     ),
-    "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, SHARES),
+    "split": (
+        Need(lambda s: CUT.holds(s) or sum(s.data.split) > 1.5, CUT.rule, CUT.decided_by),
+    ),
+    "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, CUT, SHARES),
     "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
     "extend_vocabulary": (STARTED,),
     "init": (NOT_STARTED,),
@@ -115,6 +126,11 @@ NEEDS: dict[str, tuple[Need, ...]] = {
 """By setting; the groups in `rnnlab.config` refuse other combinations themselves."""
 
 DEFAULTS = Settings()
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    data = settings.data
+    return data.corpus + data.validation_corpus + data.test_corpus
 
 
 def without_effect(settings: Settings, names: Iterable[str]) -> dict[str, str]:

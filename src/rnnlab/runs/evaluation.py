@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.config import CONTEXTS
+from rnnlab.config import CONTEXTS, TEXTS
+from rnnlab.config.validation import format_value
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.encodings import usable_encoding
@@ -42,6 +43,8 @@ def evaluate(
     encoding: str = "utf-8",
     checkpoint: str = "best",
     corpus: Names = (),
+    validation_corpus: Names = (),
+    test_corpus: Names = (),
     watch: ProgressCallback = no_progress,
     keep: list[Evaluation] | None = None,
 ) -> tuple[list[Evaluation], list[str]]:
@@ -57,7 +60,8 @@ def evaluate(
     see `rnnlab.lm.dynamic_evaluation`. It needs the model's training split.
     errors: of `texts`, bytes that are not in the encoding: "strict" stops, "replace" reads them as
     U+FFFD. encoding: of `texts`; "auto": detect it.
-    corpus: where the model's own corpus is now, if it has moved; its checksum must be the same.
+    corpus, validation_corpus, test_corpus: where the model's own texts are now, if they have
+    moved; their checksum must be the same.
     watch: called with what is being measured, and the share that is done.
     keep: a list that each record is added to as soon as it is measured, which Ctrl-C does not undo.
 
@@ -67,7 +71,8 @@ def evaluate(
 
     Raises UsageError for a split that does not exist, CorpusError if a text cannot be read.
     """
-    texts, splits, contexts, corpus = map(as_list, (texts, splits, contexts, corpus))
+    texts, splits, contexts = map(as_list, (texts, splits, contexts))
+    moved_to = own_texts(corpus, validation_corpus, test_corpus)
     if texts and splits:
         raise UsageError("give texts or splits of the model's own corpus, not both")
     if errors != "strict" and not texts:
@@ -82,13 +87,13 @@ def evaluate(
     dataset = None
     if baselines or dynamic or not texts:
         try:
-            dataset = training_data(model, corpus)
+            dataset = training_data(model, moved_to)
         except RnnlabError as error:
             if dynamic or not texts:
-                moved = "if it has moved, say where it is with --corpus, or "
+                ways = f"{say_where(model)}, or " if _names_its_text(model) else ""
                 raise type(error)(
-                    f"the model's own text is not available: {error}; "
-                    f"{moved if _names_its_text(model) else ''}evaluate another text with --text"
+                    f"the model's own text is not available: {error}; {ways}evaluate another text "
+                    "with --text"
                 ) from None
             notices.append(f"baselines left out, the training text is not available: {error}")
     learned = dataset_baselines(dataset) if dataset and baselines else None
@@ -119,10 +124,22 @@ def as_list(names: Names) -> list[str]:
     return [os.fspath(n) for n in ([names] if isinstance(names, str | os.PathLike) else names)]
 
 
-def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
-    """Load the corpus that a model was trained on, split as it was then.
+def own_texts(corpus: Names, validation_corpus: Names, test_corpus: Names) -> dict[str, list[str]]:
+    """Return the names of texts that have moved, by setting."""
+    given = zip(TEXTS, map(as_list, (corpus, validation_corpus, test_corpus)), strict=True)
+    return {setting: names for setting, names in given if names}
 
-    corpus: where it is now, if it has moved.
+
+def say_where(model: TextModel) -> str:
+    """Return the advice for texts that are not where they were."""
+    flags = ["--corpus", *(f"--{s}-corpus" for s in data_settings(model).held_out_names)]
+    return f"if it has moved, say where it is with {' or '.join(flags)}"
+
+
+def training_data(model: TextModel, moved_to: Mapping[str, Sequence[str]] | None = None) -> Dataset:
+    """Load the texts that a model was trained on, split as they were then.
+
+    moved_to: where they are now, if they have moved, by setting.
 
     Raises CorpusError or UsageError if it is not available, ChecksumError if it has changed.
     """
@@ -132,10 +149,17 @@ def training_data(model: TextModel, corpus: Sequence[str] = ()) -> Dataset:
             "data, or no corpus_sha256"
         )
     settings = data_settings(model)
-    if corpus:
-        settings = settings.model_copy(update={"corpus": tuple(corpus)})
-    else:
-        check_readable_again(settings.corpus)
+    moved = {setting: tuple(names) for setting, names in (moved_to or {}).items()}
+    for setting, names in moved.items():
+        if not getattr(settings, setting):
+            raise UsageError(
+                f"{setting} = {format_value(names)}: the model was trained without a text of its "
+                "own for that"
+            )
+    for setting in TEXTS:
+        if setting not in moved:
+            check_readable_again(getattr(settings, setting))
+    settings = settings.model_copy(update=moved)
     dataset = load_dataset(settings, model.tokenizer)
     if dataset.corpus.sha256 != model.about.get("corpus_sha256"):
         raise ChecksumError(f"corpus {dataset.corpus.name!r} has changed since training")
@@ -267,20 +291,18 @@ def evaluate_splits(
     keep: list[Evaluation] | None = None,
 ) -> list[Evaluation]:
     """Score splits of a dataset by name, each under every context rule; see `evaluate`."""
-    return evaluate_texts(
-        model,
-        {name: dataset.splits[name].text for name in names},
-        contexts,
-        sizes={name: dataset.splits[name].characters for name in names},
-        corpus=dataset.corpus.name,
-        corpus_sha256=dataset.corpus.sha256,
-        checkpoint=checkpoint,
-        baselines=baselines,
-        watch=watch,
-        documents={name: dataset.state_resets(name) for name in names},
-        learn_on=_training_ids(dataset) if dynamic else None,
-        keep=keep,
-    )
+    records: list[Evaluation] = [] if keep is None else keep
+    learn_on = _training_ids(dataset) if dynamic else None
+    for name in names:
+        part = dataset.splits[name]
+        evaluate_texts(
+            model, {name: part.text}, contexts, sizes={name: part.characters},
+            corpus=dataset.own_names.get(name, dataset.corpus.name),
+            corpus_sha256=dataset.corpus.sha256, checkpoint=checkpoint, baselines=baselines,
+            watch=watch, documents={name: dataset.state_resets(name)}, learn_on=learn_on,
+            keep=records,
+        )  # fmt: skip
+    return records
 
 
 def _training_ids(dataset: Dataset) -> Ids:

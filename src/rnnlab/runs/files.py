@@ -11,6 +11,9 @@ from rnnlab.files import check_not_special
 RUN_CONFIG, ENVIRONMENT, RESULT = "config.toml", "environment.json", "result.json"
 METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 
+GIVEN_TEXT, GIVEN_SAMPLES = "given-text.txt", "given-samples.jsonl"
+"""What a Python program gave to train on; see `rnnlab.runs.given_texts`."""
+
 METRIC_KINDS = ("train", "held-out")
 """The values of `kind` in metrics.jsonl."""
 

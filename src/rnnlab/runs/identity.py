@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import EARLIER, Settings
+from rnnlab.config import EARLIER, TEXTS, Settings
 from rnnlab.config.validation import format_value
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import ChecksumError, UsageError
@@ -20,7 +20,7 @@ CHANGEABLE = (
 )  # fmt: skip
 """Settings that may have another value when training resumes."""
 
-BY_CONTENT = ("corpus", "data_dir")
+BY_CONTENT = (*TEXTS, "data_dir")
 """Settings that say where the text is; the text itself must be the same."""
 
 COMPUTING = ("engine", "device", "precision", "threads")
@@ -72,10 +72,10 @@ def check_same_run(was: RunIdentity, now: RunIdentity, directory: Path) -> None:
             f"(can change: {', '.join(CHANGEABLE)})"
         )
     if was.corpus_sha256 != now.corpus_sha256:
-        if "corpus" in changed:
-            before, after = changed["corpus"]
+        for name in filter(changed.__contains__, TEXTS):
+            before, after = changed[name]
             raise UsageError(
-                f"corpus {format_value(after)} is not the text of {directory}, "
+                f"{name} {format_value(after)} is not the text of {directory}, "
                 f"{format_value(before)}; training can only go on with the text that it began with"
             )
         raise ChecksumError(

@@ -12,6 +12,7 @@ from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import NO_NEW_BEST
 from rnnlab.runs.checksums import WEIGHTS, has_changed
 from rnnlab.runs.files import RESULT, RUN_CONFIG, settings_of_run, state_files
+from rnnlab.runs.given_texts import given_text_here
 from rnnlab.runs.state_saver import newest_state
 
 CHECKPOINTS = ("best", "last")
@@ -27,13 +28,24 @@ def load_text_model(
     training state, each if it is there and intact.
     """
     try:
-        return TextModel.load(path, which, machine)
+        model = TextModel.load(path, which, machine)
+        _find_given_text(model, Path(path))
+        return model
     except ModelFolderError as error:
         raise ModelFolderError(f"{error}{what_is_intact(Path(path), which)}") from None
     except UsageError as error:
         if not (Path(path) / RUN_CONFIG).is_file():
             raise
         raise UsageError(f"{error}{what_is_intact(Path(path), which)}") from None
+
+
+def _find_given_text(model: TextModel, path: Path) -> None:
+    """Let a model name the text that its run keeps, also if the run has moved."""
+    data = model.about.get("data", {})
+    for folder in (path, path.parent.parent):
+        if "corpus" in data and (folder / RUN_CONFIG).is_file():
+            model.about["data"] = data | {"corpus": list(given_text_here(data["corpus"], folder))}
+            return
 
 
 def what_is_intact(path: Path, which: str) -> str:

@@ -1,6 +1,7 @@
 """Texts that a model did not come with, read as its own was."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from rnnlab.config import EARLIER, DataSettings
 from rnnlab.data.corpus import open_corpus
@@ -18,17 +19,18 @@ def read_text(name: str, errors: str, encoding: str, model: TextModel) -> tuple[
     if model.model.start is None:
         return read_beginning(name, errors, model.preprocessing, encoding=encoding)
     corpus = open_corpus([name], errors=errors, encoding=encoding)
-    data = lines_or_records(name, data_settings(model))
-    (part,) = corpus.parts
-    samples: Iterable[str] = read_samples(part, corpus.pieces(), data, model.preprocessing)
-    if labels := labels_of(model.tokenizer):
-        if not data.label_column:
+    joined = Joined(labels_of(model.tokenizer))
+
+    def samples(part: Source, pieces: Iterable[str]) -> Iterable[str]:
+        data = lines_or_records(part.name, data_settings(model))
+        if joined.has_labels and not data.label_column:
             raise UsageError(
                 f"the samples of this model have labels; {part.origin} must be a table with a "
                 f"column {data_settings(model).label_column!r}"
             )
-        samples = map(Joined(labels), samples)
-    text = as_text(samples)
+        return map(joined, read_samples(part, pieces, data, model.preprocessing))
+
+    text = as_text(chain.from_iterable(map(samples, corpus.parts, corpus.documents())))
     return corpus.source, text, len(text)
 
 

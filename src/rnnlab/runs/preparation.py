@@ -8,7 +8,7 @@ import torch
 
 from rnnlab.config import Settings
 from rnnlab.data.batches import Batches
-from rnnlab.data.corpus import is_text_file
+from rnnlab.data.corpus import with_absolute_paths
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
@@ -126,7 +126,9 @@ def _located(settings: Settings) -> Settings:
     """Make paths absolute: training may be resumed in another working directory."""
     data, start = settings.data, settings.training.start_from
     return settings.with_changes(
-        corpus=tuple(str(Path(c).resolve()) if is_text_file(c) else c for c in data.corpus),
+        corpus=with_absolute_paths(data.corpus),
+        validation_corpus=with_absolute_paths(data.validation_corpus),
+        test_corpus=with_absolute_paths(data.test_corpus),
         data_dir=str(Path(data.data_dir).resolve()) if data.data_dir else "",
         start_from=str(Path(start).resolve()) if start else "",
     )

@@ -8,6 +8,7 @@ checkpoint/      the model folders best (on the validation split) and last; stat
 samples.txt      a sample from the model after each evaluation
 result.json      summary of training, final evaluations with their baselines
 curves.svg       learning curves
+given-...        the text or the samples that a Python program gave to train on
 tensorboard/     events, with the mirror tensorboard
 """
 

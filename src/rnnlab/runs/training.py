@@ -16,9 +16,10 @@ from rnnlab.errors import (
 )
 from rnnlab.lm.threads import using_threads
 from rnnlab.lm.train import Step
-from rnnlab.runs.directory import check_new, lock_run_directory, make_directory
+from rnnlab.runs.directory import check_new, lock_run_directory, make_directory, stem_of
 from rnnlab.runs.effects import effective
 from rnnlab.runs.files import state_files
+from rnnlab.runs.given_texts import with_given_text_here
 from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
 from rnnlab.runs.resume import mend_settings, restore, settings_to_resume
@@ -81,7 +82,7 @@ def _new_run(
     if directory is not None:
         check_new(Path(directory))
     ready = prepare(effective(settings), watchers.reading, given)
-    path = make_directory(directory, ready.settings)
+    path = make_directory(directory, stem_of(ready.settings))
     with lock_run_directory(path):
         check_new(path)  # again: another process may have begun there meanwhile
         writer = RunWriter(path, ready, watchers.line)
@@ -115,9 +116,14 @@ def _prepare_again(
 ) -> Prepared:
     """Prepare a run whose text was read before; `before`: its settings then."""
     settings = effective(settings, before)
+    if settings.data.corpus == before.data.corpus:
+        settings = with_given_text_here(settings, path)
+        before = with_given_text_here(before, path)
     from_stdin = "-" in settings.data.corpus
     if settings.data.corpus == before.data.corpus and not from_stdin:
         check_readable_again(before.data.corpus)
+    for names in settings.data.held_out_names.values():
+        check_readable_again(names)
     try:
         start = path / START
         ready = prepare(settings, watchers.reading, copy_of_start=start if start.is_dir() else None)
