@@ -13,7 +13,7 @@ from rnnlab.config.validation import (
     not_empty,
 )
 from rnnlab.errors import UsageError
-from rnnlab.patterns.expression import check_expression
+from rnnlab.patterns.expression import Expression
 
 NonEmpty = Annotated[str, AfterValidator(not_empty)]
 
@@ -59,7 +59,7 @@ class GenerationSettings(SettingsGroup):
             )
         if self.matching:
             try:
-                check_expression(self.matching)
+                Expression(self.matching)
             except UsageError as error:
                 raise ValueError(str(error)) from None
         return self

@@ -59,13 +59,13 @@ def write_texts(
         notice(text)
     texts = [text for text, _, _ in read]
     several = len(texts) > 1
-    _write(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
+    write_text(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
     for pieces in model.stream(list(prefixes), label=label, **dict(settings)):
-        _write(pieces[0])
+        write_text(pieces[0])
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
-    _write("\n")
+    write_text("\n")
     for number, text in enumerate(texts[1:], start=2):
-        _write(f"--- {number} of {len(texts)}\n{text}\n")
+        write_text(f"--- {number} of {len(texts)}\n{text}\n")
 
 
 def write_evaluations(
@@ -132,7 +132,7 @@ def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
     print(f"{'threads':<10}{threads.count}: {threads.why}")
 
 
-def _write(text: str) -> None:
+def write_text(text: str) -> None:
     """Write generated text; on a terminal its control characters are made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()

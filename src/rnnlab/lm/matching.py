@@ -155,11 +155,11 @@ class Matching:
         if distance == FAR:
             lacks = f" (not in its vocabulary: {', '.join(map(repr, missing))})" if missing else ""
             raise UsageError(
-                f"matching = {self.pattern!r}: this model cannot write a text that matches"
+                f"matching = '{self.pattern}': this model cannot write a text that matches"
                 f"{begun}{lacks}"
             )
         if distance > length:
             raise UsageError(
-                f"matching = {self.pattern!r}: a text that matches{begun} takes {distance:,} "
+                f"matching = '{self.pattern}': a text that matches{begun} takes {distance:,} "
                 f"tokens or more; length = {length:,} is too short"
             )

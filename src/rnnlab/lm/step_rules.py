@@ -19,13 +19,14 @@ class StepRules:
     def __init__(
         self, settings: GenerationSettings, B: int, V: int, matching: Matching | None
     ) -> None:
-        """Matching: of texts that begin with the B prefixes in order."""
+        """Matching: of texts that begin with the B prefixes in order, or all with the same."""
         self.matching = matching
         self.written = torch.zeros(B, V, dtype=torch.bool)
         """Which tokens each text has, without its prefix."""
         self.left = [settings.length] * B
         """How many more tokens may be written."""
-        self.states = list(matching.starts) if matching else []
+        starts = matching.starts if matching else []
+        self.states = starts * B if len(starts) == 1 else list(starts)
         self._ended = [False] * B
         self._end_what_cannot_go_on(range(B))
 

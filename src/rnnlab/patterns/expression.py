@@ -177,14 +177,6 @@ def spans(leaf: re.Pattern[str], characters: str) -> Iterator[tuple[int, int]]:
     return (found.span() for found in leaf.finditer(characters))
 
 
-def check_expression(pattern: str) -> None:
-    """Raise UsageError for what Python does not read as a regular expression."""
-    try:
-        _parsed(pattern)
-    except RecursionError:
-        raise _error(pattern, "is nested too deeply") from None
-
-
 def too_large(pattern: str) -> UsageError:
     """Return the error for an expression with an automaton that does not fit."""
     return _error(
@@ -209,4 +201,4 @@ def _parsed(pattern: str) -> Any:
 
 def _error(pattern: str, what: str) -> UsageError:
     shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
-    return UsageError(f"matching = {shown!r} {what}")
+    return UsageError(f"matching = '{shown}' {what}")
