@@ -197,7 +197,7 @@ class Automaton:
     def _holds(self, assertion: Assertion, before: tuple[bool, ...] | None, c: int | None) -> bool:
         """Whether an assertion holds between the last character and the next; None: none."""
         kind, leaf = assertion
-        next_is = c is not None and bool(self._members[c, leaf])
+        next_is = c is not None and leaf >= 0 and bool(self._members[c, leaf])
         last_is = before is not None and leaf >= 0 and before[self._about.index(leaf)]
         match kind:
             case "begin":
