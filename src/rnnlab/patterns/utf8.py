@@ -6,6 +6,8 @@ one branch. A state of the new automaton is one of the old, and a branch if a ch
 Legend: S states, C classes of characters, N branches.
 """
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,7 @@ MOST_ENTRIES = 2**25
 Ints = npt.NDArray[np.int64]
 
 
+@cache
 def all_characters() -> str:
     """Return every character, also those that have no bytes in UTF-8, in the order of their code
     points."""
