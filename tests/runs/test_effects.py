@@ -254,7 +254,8 @@ def test_a_setting_that_is_given_changes_something_or_is_refused(
 
 WRITTEN = {
     "length": 7, "temperature": 1.5, "top_k": 3, "top_p": 0.5, "min_p": 0.4,
-    "repetition_penalty": 2.0, "stop": "k", "matching": "[b-f]+g?", "beam_width": 3, "seed": 1,
+    "repetition_penalty": 2.0, "stop": ("c", "eeeee"), "matching": "[b-eg]+",
+    "beam_width": 3, "seed": 1,
 }  # fmt: skip
 
 
@@ -271,8 +272,8 @@ def test_a_setting_of_generation_that_is_given_changes_something_or_is_refused()
     refused = set()
     for context in [*({name: value} for name, value in WRITTEN.items()), {"temperature": 0}]:
         for name, value in WRITTEN.items():
-            if name in context:
-                continue
+            if name in context or {name, *context} == {"length", "stop"}:
+                continue  # which of the two ends a text depends on the text
             try:
                 after = written(context | {name: value})
             except UsageError:

@@ -54,13 +54,14 @@ def write_texts(
     Several texts are told apart by a line in front of each, such as `--- 2 of 3`.
     """
     read = [model.read_prefix(prefix, label) for prefix in prefixes]
+    stream = model.stream(list(prefixes), label=label, **dict(settings))
     notices = [text for _, _, about_prefix in read for text in about_prefix]
     for text in dict.fromkeys(model.checkpoint_notices(checkpoint) + notices):
         notice(text)
     texts = [text for text, _, _ in read]
     several = len(texts) > 1
     write_text(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
-    for pieces in model.stream(list(prefixes), label=label, **dict(settings)):
+    for pieces in stream:
         write_text(pieces[0])
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
     write_text("\n")

@@ -53,19 +53,18 @@ class Writer:
     def pieces(
         self, read: Sequence[tuple[str, Ids]], settings: GenerationSettings, *, has_label: bool
     ) -> Iterator[list[str]]:
-        """Yield a piece of every text, for prefixes as `TextModel.read_prefix` gives them.
+        """Return pieces of every text, for prefixes as `TextModel.read_prefix` gives them.
 
-        A beam search yields all at once. A sample that matches ends where the sample ends.
+        A beam search gives all at once. A sample that matches ends where the sample ends.
         """
         stops, ids = settings.stop, [own for _, own in read]
         if settings.matching and self.model.start is not None:
             stops = (*stops, SEPARATOR)
         if settings.beam_width:
-            yield [self._by_beams(own, settings, WrittenText(self.tokenizer, stops)) for own in ids]
-            return
+            return self._by_beams(ids, settings, stops)
         texts = [text for text, _ in read]
         matching = self.matching(texts, settings, stops, has_label=has_label)
-        yield from self.rows(ids, settings, stops, 0, matching).pieces()
+        return self.rows(ids, settings, stops, 0, matching).pieces()
 
     def rows(
         self,
@@ -102,8 +101,14 @@ class Writer:
             label_first=not has_label and bool(labels_of(self.tokenizer)),
         )  # fmt: skip
 
-    def _by_beams(self, ids: Ids, settings: GenerationSettings, text: WrittenText) -> str:
-        tokens = beam_search(
-            self.model, self.compute, ids, settings, self.tokenizer.unknown_id, self.mixture
-        )
-        return text.searched(self.tokenizer.decode(tokens)) + text.rest()
+    def _by_beams(
+        self, ids: Sequence[Ids], settings: GenerationSettings, stops: Sequence[str]
+    ) -> Iterator[list[str]]:
+        found = list[str]()
+        for own in ids:
+            tokens = beam_search(
+                self.model, self.compute, own, settings, self.tokenizer.unknown_id, self.mixture
+            )
+            text = WrittenText(self.tokenizer, stops)
+            found.append(text.searched(self.tokenizer.decode(tokens)) + text.rest())
+        yield found
