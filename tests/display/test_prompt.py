@@ -119,6 +119,26 @@ def test_help_and_bytes_that_are_not_text(trained: tuple[Path, str]) -> None:
     assert done.stderr == b"rnnlab: error: line 2 is not UTF-8 text\n"
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_what_a_pipe_asked_for(
+    trained: tuple[Path, str], sign: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [RNNLAB, "write", trained[0], "--length", "100000000"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"The\nThe\n")
+    process.stdin.flush()
+    assert process.stdout.read(3) == b"The"
+    process.send_signal(sign)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + sign
+    assert errors == f"rnnlab: error: interrupted by {sign.name}\n".encode()
+
+
 class Terminal:
     """`rnnlab write` in a pseudo terminal of its own."""
 

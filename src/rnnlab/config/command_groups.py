@@ -30,7 +30,10 @@ class GenerationSettings(SettingsGroup):
         1.0, gt=0, le=1, description="sample from the most likely tokens with this probability"
     )
     min_p: float = Field(
-        0.0, ge=0, le=1, description="sample from tokens at least P times as likely as the first"
+        0.0,
+        ge=0,
+        le=1,
+        description="sample from tokens with P times the largest probability or more",
     )
     repetition_penalty: float = Field(
         1.0, gt=0, description="p of tokens already written becomes p^R; above 1: fewer repetitions"

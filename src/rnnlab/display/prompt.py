@@ -64,6 +64,8 @@ class Prompt:
         """What is there now, and its label, which the model may have chosen."""
         self.written = 0
         """Continuations since the seed was given: each is drawn from the next seed."""
+        self.is_terminal = False
+        """Whether a person types; then Ctrl-C does not end all."""
         self.is_over = False
         """Whether a line said so."""
         self.names = [name.replace("_", "-") for name in GenerationSettings.model_fields]
@@ -72,12 +74,16 @@ class Prompt:
 
     def run(self) -> None:
         """Answer line after line, until the input ends or a line says so."""
-        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-        for line in _typed() if is_terminal else _piped():
+        self.is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        for line in _typed() if self.is_terminal else _piped():
             try:
                 self.answer(line)
             except RnnlabError as error:
                 _say_error(str(error))
+            except KeyboardInterrupt as interrupt:
+                if isinstance(interrupt, TerminatedError) or not self.is_terminal:
+                    raise
+                _go_on_after_interrupt()
             if self.is_over:
                 return
 
@@ -164,6 +170,8 @@ class Prompt:
         write_text("\n")
         if stopped_by == ["SIGTERM"]:
             raise TerminatedError
+        if stopped_by and not self.is_terminal:
+            raise KeyboardInterrupt
         self.written += 1
         self.text, self.text_label = start + found, request.label
         if labels_of(model.tokenizer) and not request.label:
@@ -206,8 +214,12 @@ def _typed() -> Iterator[str]:
         except TerminatedError:
             raise
         except KeyboardInterrupt:
-            print()
-            end_on_signals()
+            _go_on_after_interrupt()
+
+
+def _go_on_after_interrupt() -> None:
+    print()
+    end_on_signals()
 
 
 def _piped() -> Iterator[str]:

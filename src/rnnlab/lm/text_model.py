@@ -116,7 +116,11 @@ class TextModel:
         """Continue one prefix, or several as one batch; return one text or a list of texts.
 
         label: of the sample, if the model's samples have labels; "": the model chooses one.
-        settings: see `GenerationSettings`. Each text begins with its prefix, as the model reads it.
+        settings: see `GenerationSettings`; stop=["\\n"] ends each text before a text, and
+        matching="[A-Z][a-z]+" lets the model write only what matches. Each text begins with its
+        prefix, as the model reads it.
+
+        Raises UsageError for a setting that is wrong, also if no text can match.
         """
         checked = GenerationSettings.from_dict(settings)
         read = self._read_all([prefix] if isinstance(prefix, str) else prefix, label)
