@@ -14,7 +14,7 @@ from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructType
 
 from rnnlab import __version__
 from rnnlab.commands import COMMANDS, OPTIONAL, train
-from rnnlab.config import CHOSEN, Settings, SettingsGroup
+from rnnlab.config import CHOSEN, REPEATED, Settings, SettingsGroup
 from rnnlab.console import make_streams_take_all_text, plain_streams, say
 from rnnlab.errors import RnnlabError, TerminatedError, as_out_of_memory, unknown
 from rnnlab.runs.precedence import starting_settings
@@ -142,6 +142,8 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
         if name in CHOSEN and group in Settings.groups.values() and default == field.default:
             hint = f"(default: chosen, {str(default).removesuffix('.0')} with --no-automatic)"
             kind = Annotated[hints[name], tyro.conf.arg(help_behavior_hint=hint)]
+        if REPEATED in getattr(kind, "__metadata__", ()):
+            kind = Annotated[kind, tyro.conf.UseAppendAction]
         fields.append(StructFieldSpec(name, kind, default, field.description))
     return StructConstructorSpec(build, tuple(fields))
 

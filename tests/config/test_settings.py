@@ -248,6 +248,30 @@ def test_several_faults_are_reported_at_once_one_per_line() -> None:
             {"temperature": 0, "top_k": 3},
             "temperature = 0 excludes top_k: it always takes the most likely token",
         ),
+        (
+            {"temperature": 0, "min_p": 0.1},
+            "temperature = 0 excludes min_p: it always takes the most likely token",
+        ),
+        (
+            {"beam_width": 2, "min_p": 0.1},
+            "beam_width excludes min_p: beam search does not sample",
+        ),
+        (
+            {"beam_width": 2, "repetition_penalty": 1.5},
+            "beam_width excludes repetition_penalty: beam search takes all tokens as they are",
+        ),
+        (
+            {"beam_width": 2, "matching": "a"},
+            "beam_width excludes matching: beam search takes all tokens as they are",
+        ),
+        ({"min_p": 1.5}, "min_p must be less than or equal to 1, not 1.5"),
+        ({"repetition_penalty": 0}, "repetition_penalty must be greater than 0, not 0"),
+        ({"stop": ("a", "")}, "stop 2 is empty"),
+        (
+            {"matching": "a("},
+            "matching = 'a(' is not a regular expression: missing ), unterminated "
+            "subpattern at position 1",
+        ),
         ({"top_p": 0.0}, "top_p must be greater than 0, not 0"),
         ({"topk": 3}, "unknown key 'topk'; did you mean 'top_k'?"),
     ],

@@ -9,10 +9,20 @@ from hypothesis import strategies as st
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.sampling import choose_tokens
 
+WRITTEN, ALLOWED = [0, 2, 5], [0, 1, 2, 4]
+"""Tokens that were written before, and those that may come next."""
 
-def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
-    """The distribution by definition: truncate to K, then to the nucleus, and normalise."""
-    p = np.exp((np.array(logits) - max(logits)) / temperature)
+
+def exact_distribution(
+    logits, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, repetition_penalty=1.0, allowed=False
+):
+    """The distribution by definition: each step in order, normalised after each."""
+    p = np.exp(np.array(logits) - max(logits))
+    if allowed:
+        p[[token for token in range(len(p)) if token not in ALLOWED]] = 0
+    p /= p.sum()
+    p[WRITTEN] **= repetition_penalty
+    p = (p / p.max()) ** (1 / temperature)
     if top_k:
         p[p < np.sort(p)[-min(top_k, len(p))]] = 0
     p /= p.sum()
@@ -23,7 +33,14 @@ def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
         mass += p[token]
     kept = np.zeros_like(p)
     kept[nucleus] = p[nucleus]
+    kept[kept < min_p * kept.max()] = 0
     return kept / kept.sum()
+
+
+def as_rows(tokens, count):
+    row = torch.zeros(6, dtype=torch.bool)
+    row[tokens] = True
+    return row.expand(count, -1)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +54,13 @@ def exact_distribution(logits, temperature=1.0, top_k=0, top_p=1.0):
         {"top_p": 0.7},
         {"top_p": 1e-9},
         {"temperature": 1.7, "top_k": 4, "top_p": 0.8},
+        {"min_p": 0.3},
+        {"min_p": 1.0},
+        {"min_p": 0.5, "temperature": 3.0, "top_p": 0.9},
+        {"repetition_penalty": 1.8},
+        {"repetition_penalty": 0.4, "top_k": 2},
+        {"allowed": True},
+        {"allowed": True, "repetition_penalty": 3.0, "temperature": 0.6, "top_p": 0.95},
     ],
     ids=str,
 )
@@ -44,7 +68,12 @@ def test_frequencies_match_the_exact_distribution(options):
     logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
     rows = torch.tensor([logits]).expand(draws, -1)
     uniforms = np.random.default_rng(0).random(draws).tolist()
-    found = np.bincount(choose_tokens(rows, uniforms, **options), minlength=6) / draws
+    given = dict(options)
+    if "repetition_penalty" in given:
+        given["written"] = as_rows(WRITTEN, draws)
+    if "allowed" in given:
+        given["allowed"] = as_rows(ALLOWED, draws)
+    found = np.bincount(choose_tokens(rows, uniforms, **given), minlength=6) / draws
     p = exact_distribution(logits, **options)
     assert np.all(np.abs(found - p) <= 4.5 * np.sqrt(p * (1 - p) / draws))  # 0 where p is 0 or 1
 
@@ -84,3 +113,21 @@ def test_logits_that_are_nan_are_refused():
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergenceError, match="the model's output is NaN"):
             choose_tokens(logits, [0.5], temperature=temperature)
+
+
+def test_a_penalty_asks_for_probabilities_alone():
+    """Logits that mean the same probabilities give the same picks, of any sign; so does ln p."""
+    logits = torch.tensor([[2.0, 1.5, -1.0]])
+    written = torch.tensor([[True, False, False]])
+    for shift in (0.0, -50.0, 50.0):
+        for rows in (logits + shift, logits.log_softmax(1)):
+            options = {"temperature": 0, "written": written}
+            assert choose_tokens(rows, [0.0], repetition_penalty=1.0, **options) == [0]
+            assert choose_tokens(rows, [0.0], repetition_penalty=9.0, **options) == [1]
+
+
+def test_a_single_token_that_is_allowed_is_picked():
+    logits, allowed = torch.tensor([[9.0, -90.0, 8.0]]), torch.tensor([[False, True, False]])
+    options = {"allowed": allowed, "written": allowed, "repetition_penalty": 5.0}
+    for temperature in (0.0, 1e-30, 1.0):
+        assert choose_tokens(logits, [0.9], temperature=temperature, **options) == [1]

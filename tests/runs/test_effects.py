@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import rnnlab
 from rnnlab.config import TEXTS, GenerationSettings, ModelSettings, Settings
+from rnnlab.data.tokenizer import CharTokenizer
 from rnnlab.engines import ENGINES
 from rnnlab.errors import RnnlabError, UnavailableError, UsageError
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import training, writer
 from rnnlab.runs.effects import check_effects
 from rnnlab.runs.environment import environment
@@ -257,27 +257,28 @@ def test_a_setting_that_is_given_changes_something_or_is_refused(
     assert not useless, f"{first} changes nothing"
 
 
-WRITTEN = {"length": 7, "temperature": 1.5, "top_k": 3, "top_p": 0.5, "beam_width": 3, "seed": 1}
+WRITTEN = {
+    "length": 7, "temperature": 1.5, "top_k": 3, "top_p": 0.5, "min_p": 0.4,
+    "repetition_penalty": 2.0, "stop": ("c", "eeeee"), "matching": "[b-eg]+",
+    "beam_width": 3, "seed": 1,
+}  # fmt: skip
 
 
 def test_a_setting_of_generation_that_is_given_changes_something_or_is_refused() -> None:
     assert {*WRITTEN} == set(GenerationSettings.model_fields)
     torch.manual_seed(0)
-    model = LanguageModel(ModelSettings(hidden_size=8, init="normal", init_std=1.0), 20)
+    network = LanguageModel(ModelSettings(hidden_size=8, init="normal", init_std=1.0), 20)
+    tokenizer = CharTokenizer("abcdefghijklmnopqrs")
+    model = TextModel(network, tokenizer, "none", Compute(ENGINES["builtin"]))
 
-    def written(given: Mapping[str, Any]) -> list[int]:
-        settings = GenerationSettings.from_dict({"length": 60} | dict(given))
-        prefix = np.array([1])
-        if settings.beam_width:
-            return beam_search(model, compute, prefix, settings)
-        return [row[0] for row in generate_ids(model, compute, [prefix], settings)]
+    def written(given: Mapping[str, Any]) -> str:
+        return model.generate("b", **{"length": 60} | dict(given))
 
-    compute = Compute(ENGINES["builtin"])
     refused = set()
     for context in [*({name: value} for name, value in WRITTEN.items()), {"temperature": 0}]:
         for name, value in WRITTEN.items():
-            if name in context:
-                continue
+            if name in context or {name, *context} == {"length", "stop"}:
+                continue  # which of the two ends a text depends on the text
             try:
                 after = written(context | {name: value})
             except UsageError:
@@ -285,8 +286,9 @@ def test_a_setting_of_generation_that_is_given_changes_something_or_is_refused()
                 continue
             assert after != written(context), f"{context}: {name} changes nothing"
     assert {tuple(sorted(pair)) for pair in refused} == {
-        *(("beam_width", name) for name in ("seed", "temperature", "top_k", "top_p")),
-        *(("temperature", name) for name in ("top_k", "top_p")),
+        *(tuple(sorted(("beam_width", name)))
+          for name in ("seed", "top_k", "top_p", "min_p", "repetition_penalty", "matching")),
+        *(tuple(sorted(("temperature", name))) for name in ("top_k", "top_p", "min_p")),
         ("seed", "temperature"), ("beam_width", "temperature"),
     }  # fmt: skip
 

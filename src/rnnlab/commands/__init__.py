@@ -17,10 +17,11 @@ from rnnlab.commands.laboratory import (
 )
 from rnnlab.commands.models import classify, evaluate, generate, score
 from rnnlab.commands.training import train
+from rnnlab.commands.writing import write
 
 ALL = (
-    train, generate, evaluate, score, classify, doctor, experiment, reproduce, report, corpora,
-    engines, bench,
+    train, generate, write, evaluate, score, classify, doctor, experiment, reproduce, report,
+    corpora, engines, bench,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}
 

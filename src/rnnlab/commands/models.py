@@ -7,9 +7,19 @@ from typing import Annotated, Literal
 import tyro
 
 import rnnlab
-from rnnlab.commands.flags import FILES, OPTIONAL, Checkpoint, MovedText, Split, Text
+from rnnlab.commands.flags import (
+    FILES,
+    OPTIONAL,
+    Checkpoint,
+    MovedText,
+    Split,
+    Text,
+    unescaped,
+)
 from rnnlab.config import CONTEXTS, ComputeSettings, GenerationSettings
 from rnnlab.errors import UsageError
+
+DEFAULT_SEPARATOR = r"\n"
 
 
 def generate(
@@ -23,31 +33,39 @@ def generate(
     unique: bool = False,
     novel: bool = False,
     json: bool = False,
+    separator: str = DEFAULT_SEPARATOR,
     checkpoint: Checkpoint = "best",
 ) -> None:
     """Generate text with a trained model.
+
+    In --stop and --separator \\n is a line break, \\t a tab, \\0 NUL and \\\\ a backslash.
 
     Args:
         model: run directory or model folder
         prefix: beginning of the text; several are continued as one batch
         prefix_file: file with one prefix per line, instead of --prefix
         label: of what is written, for a model of labelled samples; default: the model chooses
-        count: write so many samples instead, one a line, each up to its end or --length
+        count: write so many samples instead, each up to its end or --length
         unique: with --count: no sample twice
         novel: with --count: no sample that the training text has
         json: with --count: a JSON object a line, with the sample's nats
+        separator: with --count: what stands between samples
         checkpoint: of a run directory: best on the validation split, or last
     """
     from rnnlab.display.output import read_prefixes, write_texts
     from rnnlab.display.written_samples import print_samples
 
     prefixes = read_prefixes(prefix, prefix_file)
-    check_count_flags(count, unique=unique, novel=novel, json=json, prefixes=len(prefixes))
+    check_count_flags(
+        count, prefixes=len(prefixes), unique=unique, novel=novel, json=json,
+        separator=separator != DEFAULT_SEPARATOR,
+    )  # fmt: skip
+    text = text.model_copy(update={"stop": tuple(map(unescaped, text.stop))})
     loaded = rnnlab.load(model, checkpoint, **dict(machine))
     if count:
         print_samples(
             loaded, count, text, prefix=prefixes[0], label=label, unique=unique, novel=novel,
-            as_json=json,
+            as_json=json, separator=unescaped(separator),
         )  # fmt: skip
     else:
         write_texts(loaded, prefixes, text, checkpoint, label)

@@ -19,7 +19,7 @@ from rnnlab.config.groups import (
     TrainingSettings,
 )
 from rnnlab.config.settings import CHOSEN, EARLIER, TEXTS, Settings, find_config, read_toml
-from rnnlab.config.validation import SettingsGroup
+from rnnlab.config.validation import REPEATED, SettingsGroup
 
 __all__ = [
     "CHOSEN",
@@ -28,6 +28,7 @@ __all__ = [
     "EARLIER",
     "LEARNING_RATES",
     "MAX_ORDER",
+    "REPEATED",
     "TEXTS",
     "BenchSettings",
     "ComputeSettings",

@@ -2,10 +2,20 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rnnlab.config.groups import Precision
-from rnnlab.config.validation import OneOrMore, OneOrMoreSizes, SettingsGroup
+from rnnlab.config.validation import (
+    REPEATED,
+    OneOrMore,
+    OneOrMoreSizes,
+    SettingsGroup,
+    not_empty,
+)
+from rnnlab.errors import UsageError
+from rnnlab.patterns.expression import Expression
+
+NonEmpty = Annotated[str, AfterValidator(not_empty)]
 
 
 class GenerationSettings(SettingsGroup):
@@ -19,21 +29,48 @@ class GenerationSettings(SettingsGroup):
     top_p: float = Field(
         1.0, gt=0, le=1, description="sample from the most likely tokens with this probability"
     )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="sample from tokens with P times the largest probability or more",
+    )
+    repetition_penalty: float = Field(
+        1.0, gt=0, description="p of tokens already written becomes p^R; above 1: fewer repetitions"
+    )
+    stop: Annotated[tuple[NonEmpty, ...], OneOrMore, REPEATED] = Field(
+        (), description="writing ends before this text; may be given several times"
+    )
+    matching: str = Field(
+        "", description="regular expression (of Python) that all of each text must match"
+    )
     beam_width: int = Field(0, ge=0, le=1024, description="beam search: number of beams, 0: off")
     seed: int = Field(0, ge=0, lt=2**63, description="the same seed gives the same text")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        drawing = ("top_k", "top_p", "seed")
-        given = [n for n in ("temperature", *drawing) if getattr(self, n) != defaults[n]]
+        drawing = ("top_k", "top_p", "min_p", "seed")
+        by_step = ("repetition_penalty", "matching")
+        given = [n for n in ("temperature", *drawing, *by_step) if getattr(self, n) != defaults[n]]
         if self.beam_width and given:
-            raise ValueError(f"beam_width excludes {given[0]}: beam search does not sample")
+            why = "does not sample" if given[0] not in by_step else "takes all tokens as they are"
+            raise ValueError(f"beam_width excludes {given[0]}: beam search {why}")
         if not self.temperature and (useless := [name for name in given if name in drawing]):
             raise ValueError(
                 f"temperature = 0 excludes {useless[0]}: it always takes the most likely token"
             )
+        if self.matching:
+            try:
+                Expression(self.matching)
+            except UsageError as error:
+                raise ValueError(str(error)) from None
         return self
+
+    @property
+    def decides_by_step(self) -> bool:
+        """Whether more than an engine's own reader can do decides about the next token."""
+        return bool(self.min_p or self.repetition_penalty != 1 or self.matching)
 
 
 class BenchSettings(SettingsGroup):

@@ -86,6 +86,9 @@ OnePath = BeforeValidator(_as_text)
 OneOrMore = BeforeValidator(_as_tuple)
 """For lists of text: a single value is a list of one."""
 
+REPEATED = object()
+"""For lists of text: on the command line each value has a flag of its own."""
+
 OneOrMoreSizes = Annotated[
     tuple[PositiveInt, ...],
     BeforeValidator(lambda value: (value,) if type(value) is int else value),

@@ -111,6 +111,11 @@ class Tokenizer(ABC):
         """Return a function that takes the next id and returns the text that is now certain."""
         return lambda token: self.decode([token])
 
+    @abstractmethod
+    def spelled(self) -> list[str] | list[bytes]:
+        """Return what each token adds to a text: characters, or bytes of UTF-8; nothing for what
+        does not stand for a part of a text."""
+
     def start_ids(self) -> Ids:
         """Return the start of a text without a prefix: a line break, else a space, else token 1."""
         for text in ("\n", " "):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,14 @@ class BpeTokenizer(Tokenizer):
         lengths[list(vocabulary.values())] = [len(token) for token in vocabulary]
         return lengths
 
+    def spelled(self) -> list[bytes]:
+        """See `Tokenizer.spelled`."""
+        value = {character: byte for byte, character in enumerate(_byte_characters())}
+        found = [b""] * self.size
+        for token, i in self._model.get_vocab().items():
+            found[i] = bytes(value[character] for character in token)
+        return found
+
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """See `Tokenizer.decode`; bytes that are not UTF-8 become U+FFFD."""
         return str(self._model.decode(checked(ids, self.size)))
@@ -142,6 +150,17 @@ class BpeTokenizer(Tokenizer):
             return start
         run = len(_runs(text.splitlines(keepends=True)[-1])[-1])
         return len(text) - run + (run - 1) // LONGEST_RUN * LONGEST_RUN
+
+
+def _byte_characters() -> str:
+    """Return the character by which the library writes each byte: its own if it can be seen, else
+    the next from U+0100 up.
+
+    Source: Radford et al. 2019, `bytes_to_unicode` in the published code.
+    """
+    seen = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = count(0x100)
+    return "".join(chr(byte if byte in seen else next(others)) for byte in range(256))
 
 
 def _lines(text: str) -> list[str]:

@@ -75,6 +75,10 @@ class CharTokenizer(Tokenizer):
         """See `Tokenizer.decode`; <unk> is spelled out."""
         return "".join(self.characters[i - 1] if i else UNKNOWN for i in checked(ids, self.size))
 
+    def spelled(self) -> list[str]:
+        """See `Tokenizer.spelled`."""
+        return ["", *self.characters]
+
     def to_json(self) -> dict[str, Any]:
         """Return the characters in the order of their ids."""
         return {"type": self.kind, "characters": self.characters}
@@ -123,6 +127,10 @@ class ByteTokenizer(Tokenizer):
         """Hold bytes back until their character is complete."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda token: decoder.decode(bytes([token]))
+
+    def spelled(self) -> list[bytes]:
+        """See `Tokenizer.spelled`."""
+        return [bytes([token]) for token in range(256)]
 
     def to_json(self) -> dict[str, Any]:
         """Return nothing but the type."""

@@ -110,6 +110,11 @@ class LabelledTokenizer(Tokenizer):
         """See `Tokenizer.spelling_nats`."""
         return self.inside.spelling_nats(part)
 
+    def spelled(self) -> list[str] | list[bytes]:
+        """See `Tokenizer.spelled`; labels are not a part of the text."""
+        found: Any = self.inside.spelled()
+        return [*found, *[found[0][:0]] * len(self.labels)]
+
     def start_ids(self) -> Ids:
         """See `Tokenizer.start_ids`."""
         return self.inside.start_ids()
@@ -137,3 +142,8 @@ def label_id(tokenizer: Tokenizer, label: str) -> int:
     if not isinstance(tokenizer, LabelledTokenizer):
         raise UsageError(f"label = {label!r} needs a model of labelled samples (label_column)")
     return tokenizer.label_id(label)
+
+
+def is_label(tokenizer: Tokenizer, token: int) -> bool:
+    """Whether a token is a label."""
+    return isinstance(tokenizer, LabelledTokenizer) and token >= tokenizer.inside.size

@@ -126,6 +126,10 @@ class WordTokenizer(Tokenizer):
         """See `Tokenizer.decode`; <unk> is spelled out."""
         return "".join(self.words[i - 1] if i else UNKNOWN for i in checked(ids, self.size))
 
+    def spelled(self) -> list[str]:
+        """See `Tokenizer.spelled`."""
+        return ["", *self.words]
+
     def to_json(self) -> dict[str, Any]:
         """Return the words in the order of their ids, and those that spelling is learned from."""
         about = {"type": self.kind, "boundaries": UAX_29, "words": self.words}

@@ -54,18 +54,19 @@ def write_texts(
     Several texts are told apart by a line in front of each, such as `--- 2 of 3`.
     """
     read = [model.read_prefix(prefix, label) for prefix in prefixes]
+    stream = model.stream(list(prefixes), label=label, **dict(settings))
     notices = [text for _, _, about_prefix in read for text in about_prefix]
     for text in dict.fromkeys(model.checkpoint_notices(checkpoint) + notices):
         notice(text)
     texts = [text for text, _, _ in read]
     several = len(texts) > 1
-    _write(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
-    for pieces in model.stream(list(prefixes), label=label, **dict(settings)):
-        _write(pieces[0])
+    write_text(f"--- 1 of {len(texts)}\n{texts[0]}" if several else texts[0])
+    for pieces in stream:
+        write_text(pieces[0])
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
-    _write("\n")
+    write_text("\n")
     for number, text in enumerate(texts[1:], start=2):
-        _write(f"--- {number} of {len(texts)}\n{text}\n")
+        write_text(f"--- {number} of {len(texts)}\n{text}\n")
 
 
 def write_evaluations(
@@ -132,7 +133,7 @@ def write_engines(engines: Sequence[EngineEntry], threads: Cores) -> None:
     print(f"{'threads':<10}{threads.count}: {threads.why}")
 
 
-def _write(text: str) -> None:
+def write_text(text: str) -> None:
     """Write generated text; on a terminal its control characters are made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()

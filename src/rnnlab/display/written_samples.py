@@ -27,8 +27,11 @@ def print_samples(
     unique: bool = False,
     novel: bool = False,
     as_json: bool = False,
+    separator: str = "\n",
 ) -> None:
-    """Print `count` samples, one a line; see `lm.written_samples.write_samples`.
+    """Print `count` samples with a separator in between; see `lm.written_samples.write_samples`.
+
+    A line break or NUL follows the last one, too; after another separator a line break ends it all.
 
     Documents, which have several lines, each follow a line such as `--- 2 of 20`.
 
@@ -43,6 +46,7 @@ def print_samples(
     known = _training_samples(model) if novel else set[str]()
     scorer = model.scorer() if as_json else None
     written = list[str]()
+    is_end = separator in ("\n", "\0")
     for sample in write_samples(
         model, count, settings, prefix=prefix, label=label, unique=unique, known=known
     ):
@@ -58,11 +62,16 @@ def print_samples(
                 "number": sample.number, "has_ended": sample.has_ended,
             }  # fmt: skip
             line = json.dumps(row, ensure_ascii=False)
-        sys.stdout.write(line + "\n")
+        before = "" if is_end or len(written) == 1 else separator
+        sys.stdout.write(before + line + (separator if is_end else ""))
+        sys.stdout.flush()
+    if written and not is_end:
+        sys.stdout.write("\n")
         sys.stdout.flush()
     if len(written) < count:
         some = counted(len(written), "sample")
-        notice(f"only {some} of {count:,}: the model kept writing others again")
+        few = "few others match, or " if settings.matching else ""
+        notice(f"only {some} of {count:,}: {few}the model kept writing others again")
     if not novel:
         with suppress(RnnlabError):  # the training text is not at hand
             known = _training_samples(model)

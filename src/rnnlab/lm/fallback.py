@@ -22,6 +22,7 @@ from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.optimizers import clip_gradients
 from rnnlab.lm.sampling import choose_tokens
+from rnnlab.lm.step_rules import StepRules
 
 
 def make_reader(
@@ -30,11 +31,15 @@ def make_reader(
     batch_size: int,
     num_steps: int,
     mixture: NGramMixture | None = None,
+    rules: StepRules | None = None,
 ) -> Reader:
     """Return the engine's own reader of B sequences, or a `FallbackReader`.
 
     mixture: an n-gram model that joins the network; all probabilities are those of both.
+    rules: what decides step by step, which no engine's own reader can do.
     """
+    if rules is not None:
+        return FallbackReader(model, compute, batch_size, mixture, rules)
     network = model.network()
     if mixture is not None:
         network = network._replace(mixture=mixture.arrays)
@@ -59,9 +64,10 @@ class FallbackReader:
         compute: Compute,
         batch_size: int,
         mixture: NGramMixture | None = None,
+        rules: StepRules | None = None,
     ) -> None:
         self.model, self.compute, self.batch_size = model, compute, batch_size
-        self.mixture = mixture
+        self.mixture, self.rules = mixture, rules
         self.reset()
 
     def reset(self) -> None:
@@ -80,7 +86,10 @@ class FallbackReader:
     def write(
         self, ids: Ids, known: NDArray[np.bool_], uniforms: NDArray[np.float64], **choice: Any
     ) -> bool:
-        """See `Reader.write`; raises DivergenceError instead of returning False."""
+        """See `Reader.write`; raises DivergenceError instead of returning False.
+
+        Tokens after the end of what `rules` have ended become `known`.
+        """
         check_not_empty((len(ids) - 1, *ids.shape[1:]))
         is_known, numbers = known.tolist(), uniforms.tolist()  # lists: quicker to go through
         position, last = 0, len(ids) - 1
@@ -89,11 +98,17 @@ class FallbackReader:
             while position < last and all(is_known[position]):  # only read: one call
                 position += 1
             logits = self._logits(ids[begin:position], last=1)[-1]  # (B, V)
-            if rows := [row for row, fixed in enumerate(is_known[position]) if not fixed]:
+            rows = [row for row, fixed in enumerate(is_known[position]) if not fixed]
+            if self.rules:
+                known[position, self.rules.ended(rows)] = True
+                rows = [row for row in rows if not known[position, row]]
+            if rows:
                 own = [numbers[position][row] for row in rows]
-                chosen = choose_tokens(logits[rows].float().cpu(), own, **choice)
-                for row, token in zip(rows, chosen, strict=True):
-                    ids[position, row] = token
+                now = self.rules.choice(rows) if self.rules else {}
+                chosen = choose_tokens(logits[rows].float().cpu(), own, **choice, **now)
+                ids[position, rows] = chosen
+                if self.rules:
+                    self.rules.note(rows, chosen)
         return True
 
     def _logits(self, ids: Ids, last: int = 0) -> Tensor:

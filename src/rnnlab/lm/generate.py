@@ -6,6 +6,7 @@ continuation.
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from rnnlab.config import GenerationSettings
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.fallback import make_reader
+from rnnlab.lm.matching import Matching
 from rnnlab.lm.model import LanguageModel, ModelState, evaluating
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sampling import IMPOSSIBLE, draw_uniforms, not_finite
+from rnnlab.lm.step_rules import StepRules
 
 PIECE_TOKENS = 256
 """Longest piece that an engine's own reader writes in one call."""
@@ -35,14 +38,16 @@ def generate_ids(
     forbidden: int | None = None,
     mixture: NGramMixture | None = None,
     first_stream: int = 0,
+    matching: Matching | None = None,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
     All prefixes run as one batch. A row's entry is None while the row still reads its prefix, and
     after its last token. Row b draws from its own random stream, `first_stream` + b, so it does not
     depend on the other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an
-    n-gram model that joins the network. Between tokens the caller's torch modes hold, and the model
-    is left as it was.
+    n-gram model that joins the network. `matching`, which was made for the texts of these prefixes,
+    allows only tokens by which they can still match; a row ends with a stop text, or where nothing
+    can follow. Between tokens the caller's torch modes hold, and the model is left as it was.
 
     Raises DivergenceError if the model's output is NaN or infinite.
     """
@@ -51,26 +56,33 @@ def generate_ids(
     ids, known, uniforms = _page(prefixes, settings, first_stream)
     last, shortest = len(ids) - 1, min(map(len, prefixes))
     capacity = min(PIECE_TOKENS, len(ids))
+    rules = None
+    if settings.decides_by_step:
+        rules = StepRules(settings, len(prefixes), model.vocabulary_size, matching)
     with compute.using_threads():
         reader = make_reader(
-            model, compute, batch_size=len(prefixes), num_steps=capacity, mixture=mixture
-        )
+            model, compute, batch_size=len(prefixes), num_steps=capacity, mixture=mixture,
+            rules=rules,
+        )  # fmt: skip
+    choice: dict[str, Any] = {
+        "temperature": settings.temperature, "top_k": settings.top_k, "top_p": settings.top_p,
+        "forbidden": -1 if forbidden is None else forbidden,
+    }  # fmt: skip
+    if rules:
+        choice |= {"min_p": settings.min_p, "repetition_penalty": settings.repetition_penalty}
     read, growing = 0, 1
-    while read < last:
-        # One piece reads what all prefixes have; the next pieces write, the first a single token.
+    while read < last and not (rules and rules.all_ended):
+        # One piece reads what all prefixes have; the next pieces write, the first a single token,
+        # and each of them if what was written decides whether anything follows.
         size = shortest - read if read < shortest else growing
         size = min(size, reader.num_steps, last - read)
         piece = slice(read, read + size + 1)
         began = time.perf_counter()
         with compute.using_threads():
-            is_finite = reader.write(
-                ids[piece], known[piece], uniforms[piece],
-                temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p,
-                forbidden=-1 if forbidden is None else forbidden,
-            )  # fmt: skip
+            is_finite = reader.write(ids[piece], known[piece], uniforms[piece], **choice)
         if not is_finite:
             raise not_finite()
-        if read >= shortest and time.perf_counter() - began < PIECE_SECONDS:
+        if read >= shortest and not rules and time.perf_counter() - began < PIECE_SECONDS:
             growing = 2 * size
         written = slice(max(read + 1, shortest), read + size + 1)
         for tokens, fixed in zip(ids[written].tolist(), known[written].tolist(), strict=True):

@@ -27,13 +27,12 @@ from rnnlab.lm.evaluate import (
     target_nats,
     unwatched,
 )
-from rnnlab.lm.generate import beam_search, generate_ids
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.tensor_file import MODEL_CONFIG
-from rnnlab.lm.written_documents import UntilEnd
+from rnnlab.lm.writing import Writer
 
 MOST_SHOWN = 10
 """Labels in an error."""
@@ -125,12 +124,16 @@ class TextModel:
         Of a model of documents, each text ends where its document ends.
 
         label: of the sample, if the model's samples have labels; "": the model chooses one.
-        settings: see `GenerationSettings`. Each text begins with its prefix, as the model reads it.
+        settings: see `GenerationSettings`; stop=["\\n"] ends each text before a text, and
+        matching="[A-Z][a-z]+" lets the model write only what matches. Each text begins with its
+        prefix, as the model reads it.
+
+        Raises UsageError for a setting that is wrong, also if no text can match.
         """
         checked = GenerationSettings.from_dict(settings)
-        prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
-        texts = [self.read_prefix(each, label)[0] for each in prefixes]
-        for pieces in self._pieces(prefixes, checked, label):
+        read = self._read_all([prefix] if isinstance(prefix, str) else prefix, label)
+        texts = [text for text, _ in read]
+        for pieces in self.writer.pieces(read, checked, has_label=bool(label)):
             texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
         return texts[0] if isinstance(prefix, str) else texts
 
@@ -151,29 +154,19 @@ class TextModel:
         label, settings: as for `generate`. A beam search yields a single piece.
         """
         checked = GenerationSettings.from_dict(settings)
-        if isinstance(prefix, str):
-            return (piece for (piece,) in self._pieces([prefix], checked, label))
-        return self._pieces(list(prefix), checked, label)
+        read = self._read_all([prefix] if isinstance(prefix, str) else prefix, label)
+        pieces = self.writer.pieces(read, checked, has_label=bool(label))
+        return (piece for (piece,) in pieces) if isinstance(prefix, str) else pieces
 
-    def _pieces(
-        self, prefixes: Sequence[str], settings: GenerationSettings, label: str
-    ) -> Iterator[list[str]]:
-        ids = [self.read_prefix(prefix, label)[1] for prefix in prefixes]
-        unknown = self.tokenizer.unknown_id
-        how = (settings, unknown, self.mixture)
-        until_end = UntilEnd(len(ids), of_documents=self.of_documents)
-        if settings.beam_width:
-            found = [beam_search(self.model, self.compute, each, *how) for each in ids]
-            yield until_end([self.tokenizer.decode(each) for each in found])
-            return
-        decoders = [self.tokenizer.stream() for _ in ids]
-        for written in generate_ids(self.model, self.compute, ids, *how):
-            yield until_end([
-                "" if token is None else decode(token)
-                for token, decode in zip(written, decoders, strict=True)
-            ])  # fmt: skip
-            if until_end.all_ended:
-                return
+    @property
+    def writer(self) -> Writer:
+        """Return what continues texts that are read already."""
+        return Writer(
+            self.model, self.tokenizer, self.compute, self.mixture, of_documents=self.of_documents
+        )
+
+    def _read_all(self, prefixes: Sequence[str], label: str) -> list[tuple[str, Ids]]:
+        return [self.read_prefix(prefix, label)[:2] for prefix in prefixes]
 
     def read_prefix(self, prefix: str, label: str = "") -> tuple[str, Ids, list[str]]:
         """Return the prefix under the text rule, its ids, and notices for the user.

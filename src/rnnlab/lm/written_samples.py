@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from itertools import count as count_from
 
 from rnnlab.config import GenerationSettings
-from rnnlab.data.labelled_tokenizer import labels_of
-from rnnlab.data.samples import SEPARATOR, shown
+from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError
-from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.text_model import TextModel
+from rnnlab.lm.writing import Rows
 
 BATCH = 64
 """Samples that are written at once; each is the same in any batch."""
@@ -29,7 +28,8 @@ class WrittenSample:
     number: int
     """From 0 up. Model, prefix, seed and number decide the text."""
     has_ended: bool
-    """False: it was cut off after `length` tokens."""
+    """False: it was cut off after `length` tokens. A sample that matches a regular expression has
+    ended, too, where nothing can follow."""
 
     @property
     def shown(self) -> str:
@@ -50,6 +50,7 @@ def write_samples(
 ) -> Iterator[WrittenSample]:
     """Yield samples, each with the prefix, up to the first `stop` in what follows it.
 
+    settings: with `stop`, further texts that end a sample; with `matching`, all of it matches.
     label: of all of them; "": the model chooses one for each, if its samples have labels.
     unique: leave out those that were written before. known: leave out these, as `shown`.
     At most MOST_TRIES samples are written for each that is asked for, so there may be fewer.
@@ -62,11 +63,15 @@ def write_samples(
             "samples are drawn at random; they need a temperature above 0 and no beams"
         )
     written, yielded, left_out = set[str](), 0, set(known)
+    text, ids, _ = model.read_prefix(prefix, label)
+    stops = model.writer.stops(settings, stop)
+    matching = model.writer.matching([text], settings, stops, has_label=bool(label))
     for first in count_from(0, BATCH):
         size = min(BATCH, count * MOST_TRIES - first) if unique or known else count - first
         if size <= 0:
             return
-        for sample in _batch(model, settings, (prefix, label, stop), first, min(size, BATCH)):
+        rows = model.writer.rows([ids] * min(size, BATCH), settings, stops, first, matching)
+        for sample in _samples(rows, first, text, label):
             is_wanted = sample.shown not in left_out and not (unique and sample.shown in written)
             written.add(sample.shown)
             if is_wanted:
@@ -76,30 +81,13 @@ def write_samples(
                 return
 
 
-def _batch(
-    model: TextModel, settings: GenerationSettings, how: tuple[str, str, str], first: int, size: int
-) -> Iterator[WrittenSample]:
-    prefix, label, stop = how
-    text, ids, _ = model.read_prefix(prefix, label)
-    texts, open_rows = [""] * size, set(range(size))
-    decoders = [model.tokenizer.stream() for _ in range(size)]
-    rows = generate_ids(
-        model.model, model.compute, [ids] * size, settings, model.tokenizer.unknown_id,
-        model.mixture, first,
-    )  # fmt: skip
-    for tokens in rows:
-        for row in list(open_rows):
-            if (token := tokens[row]) is not None:
-                texts[row] += decoders[row](token)
-                if stop in texts[row]:
-                    open_rows.remove(row)
-        if not open_rows:
-            break
-    for row, more in enumerate(texts):
-        own, end, _ = more.partition(stop)
-        own = shown(own) if model.of_documents else own
+def _samples(rows: Rows, first: int, prefix: str, label: str) -> Iterator[WrittenSample]:
+    """Yield the samples of a batch, when all are written."""
+    continuations = ["".join(pieces) for pieces in zip(*rows.pieces(), strict=True)]
+    for row, (own, written) in enumerate(zip(continuations, rows.texts, strict=True)):
+        has_ended = written.has_stopped or not rows.is_full(row)
         chosen, tab, rest = own.partition("\t")
-        if tab and not label and labels_of(model.tokenizer):
-            yield WrittenSample(chosen, rest, first + row, bool(end))
+        if tab and written.has_label and not label:
+            yield WrittenSample(chosen, rest, first + row, has_ended)
         else:
-            yield WrittenSample(label, text + own, first + row, bool(end))
+            yield WrittenSample(label, prefix + own, first + row, has_ended)

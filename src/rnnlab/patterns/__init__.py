@@ -1,0 +1,1 @@
+"""What a text may be: regular expressions as automata over characters and bytes."""
