@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,19 @@ def test_what_is_written_are_documents(cli: Cli, folder: Path, run: tuple[Path, 
     assert cli("generate", str(run[0]), "--prefix", prefix).stdout.startswith(prefix)
     beam = cli("generate", str(run[0]), "--prefix", prefix, "--beam-width", "2")
     assert (beam.returncode, beam.stdout[: len(prefix)]) == (0, prefix)
+
+
+def test_documents_are_stopped_matched_and_separated(cli: Cli, run: tuple[Path, str]) -> None:
+    ways = ("--count", "2", "--seed", "1", "--separator", "\\0")
+    whole = cli("generate", str(run[0]), *ways).stdout.split("\0")
+    assert len(whole) == 3
+    assert all(text.startswith("list:\n  item") for text in whole[:2])
+    stopped = cli("generate", str(run[0]), *ways, "--stop", "\\n").stdout
+    assert stopped == "list:\0list:\0"
+    found = cli("generate", str(run[0]), "--matching", r"list:\v  item b\d(\v  item b\d)?").stdout
+    assert re.fullmatch(r"list:\n  item b\d(\n  item b\d)?\n", found)
+    typed = cli("write", str(run[0]), "--seed", "3", input="list:\n").stdout
+    assert typed.startswith("list:\n  item")
 
 
 def _training_samples(run: Path) -> set[str]:

@@ -148,7 +148,7 @@ class Prompt:
         if settings.temperature and not settings.beam_width:
             seed = (settings.seed + self.written) % 2**63
             settings = settings.model_copy(update={"seed": seed})
-        if model.model.start is not None:
+        if model.model.start is not None and not model.of_documents:
             settings = settings.model_copy(update={"stop": (*settings.stop, SEPARATOR)})
         self._check_known(request.text)
         start, _, notices = model.read_prefix(request.text, request.label)

@@ -33,7 +33,7 @@ def print_samples(
 
     A line break or NUL follows the last one, too; after another separator a line break ends it all.
 
-    Documents, which have several lines, each follow a line such as `--- 2 of 20`.
+    Documents, which have several lines, each follow a line such as `--- 2 of 20` instead.
 
     novel: leave out those that the training text has. Without it, a notice says how many of those
     printed it has, if it is at hand.
@@ -52,7 +52,7 @@ def print_samples(
     ):
         written.append(sample.shown)
         line = sample.text if label else sample.shown
-        if model.of_documents:
+        if model.of_documents and separator == "\n":
             line = f"--- {len(written)} of {count}\n{line}"
         if scorer:
             nats = float(scorer.score([labelled(model, sample.label, sample.text)]).nats[0])
