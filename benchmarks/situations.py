@@ -36,12 +36,13 @@ BONDS = {1: "", 2: "=", 3: "#"}
 
 
 def names() -> Iterator[str]:
-    """Yield the names of functions and classes of the standard library, without its tests."""
+    """Yield the names of functions and classes of the standard library, each once."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = set[str]()
     for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, kinds):
-                yield node.name
+        nodes = ast.walk(ast.parse(file.read_bytes()))
+        found |= {node.name.strip("_") for node in nodes if isinstance(node, kinds)}
+    yield from found - {""}
 
 
 def letters() -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from rnnlab.cli import main
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import read_plan
 
-KILLS = int(os.environ.get("RNNLAB_KILLS", "6"))
+KILLS = int(os.environ.get("RNNLAB_KILLS", "4"))
 RUNS = 12
 
 
