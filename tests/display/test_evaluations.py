@@ -141,4 +141,5 @@ def test_a_model_that_is_worse_than_a_part_of_it_is_noted() -> None:
         "may be better"
     ]
     assert mixture_notes([record | {"bits_per_character": 1.6}]) == []
+    assert mixture_notes([record | {"bits_per_character": 1.6024}]) == []
     assert mixture_notes([{"split": "test", "context": "carried", "bits_per_character": 2.0}]) == []

@@ -131,16 +131,16 @@ def _left_out(record: Mapping[str, Any]) -> list[str]:
 
 
 def mixture_notes(records: Sequence[dict[str, Any]]) -> list[str]:
-    """Say where a model is worse than its network or its n-gram model alone."""
+    """Say where a model is worse than its network or its n-gram model alone, as it is shown."""
     notes = []
     for record in records:
         both = record["bits_per_character"]
         for name, part in record.get("parts", {}).items():
-            if record["context"] == "carried" and part["bits_per_character"] < both:
+            better_by = round(both - part["bits_per_character"], 3)
+            if record["context"] == "carried" and better_by > 0:
                 notes.append(
-                    f"{record['split']}: the {PARTS[name]} alone is better by "
-                    f"{both - part['bits_per_character']:.3f} bits/character; another "
-                    "--ngram-order, or 0, may be better"
+                    f"{record['split']}: the {PARTS[name]} alone is better by {better_by:.3f} "
+                    "bits/character; another --ngram-order, or 0, may be better"
                 )
     return notes
 

@@ -188,9 +188,10 @@ class TrainingDisplay(Watcher):
         """Print the summary of training and, if it stopped early, how to resume it."""
         self._close_view()
         tell, epochs = self.console.tell, training["epochs"]
+        length = counted(epochs, "epoch") if epochs else "less than an epoch,"
         tell(
             "trained",
-            f"{counted(training['steps'], 'step')}, {counted(epochs, 'epoch')} in "
+            f"{counted(training['steps'], 'step')}, {length} in "
             f"{training['seconds']:.1f} s, {training['tokens_per_second']:,.0f} tokens/s",
         )
         tell(
