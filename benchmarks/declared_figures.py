@@ -4,8 +4,10 @@ import math
 import re
 from typing import Any
 
+import torch
 from figure_types import TEXT, Command, Figure, Measurement, Number, Output
 
+from rnnlab.engines import precision_needs
 from rnnlab.lm.baseline_titles import baseline_title
 
 QUALITY = Figure("bits/character", 0.03)
@@ -127,6 +129,12 @@ def unknown_words(output: Output) -> dict[str, Number]:
 
 
 # Speed.
+
+
+def no_bfloat16() -> str:
+    """Return what the CPU lacks to compute in bfloat16."""
+    return precision_needs("bfloat16", torch.device("cpu"))
+
 
 ENGINES = ("literal", "textbook", "builtin", "native")
 BENCH = {
@@ -261,7 +269,7 @@ MEASUREMENTS = {
     "memorising": Measurement(
         (Command("python benchmarks/memorising.py", "--json"),),
         5.0, dict.fromkeys(("native_float32", "native_bfloat16", "builtin_float32"), DURATION),
-        memorising,
+        memorising, no_bfloat16,
     ),
     "sooner": Measurement(
         (Command("python benchmarks/memorising.py --sooner", "--json"),),
@@ -270,7 +278,7 @@ MEASUREMENTS = {
     "bench": Measurement(
         (Command("rnnlab bench --hidden-size 256 --precision float32 bfloat16",
                  "--json --plot {root}/docs/bench.svg"),),
-        2.5, BENCH, bench,
+        2.5, BENCH, bench, no_bfloat16,
     ),
     "peers": Measurement(
         (Command("python benchmarks/peers.py --rounds 5 --seconds 0.6", "--json"),),

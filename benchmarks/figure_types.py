@@ -76,6 +76,8 @@ class Measurement:
     """How long it takes on two idle cores."""
     figures: Mapping[str, Figure]
     read: Callable[[Output], dict[str, Number]]
+    lacks: Callable[[], str] = str
+    """Returns what this machine lacks for it; "" if nothing."""
 
 
 @dataclass(frozen=True)

@@ -181,13 +181,19 @@ def run(
     measurements: Mapping[str, Measurement] = MEASUREMENTS,
     root: Path = ROOT,
 ) -> int:
-    """Measure, keep the figures, write the pages, and tell what moved; return the exit code."""
+    """Measure, keep the figures, write the pages, and tell what moved; return the exit code.
+
+    What this machine cannot measure keeps its figures, whose machine the pages name.
+    """
     values: Values = json.loads(store.read_text(encoding="utf-8"))
     where = machine()
     moved: list[Move] = []
     failed: dict[str, str] = {}
     for name in names:
         measurement = measurements[name]
+        if lacks := measurement.lacks():
+            print(f"{name}: keeps its last figures; it needs {lacks}")
+            continue
         print(f"{name}: about {measurement.minutes:g} min ... ", end="", flush=True)
         began = time.perf_counter()
         try:

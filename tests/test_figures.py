@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 
@@ -188,6 +189,17 @@ def test_what_cannot_be_measured_keeps_its_figures(
     out = capsys.readouterr().out
     assert "speed was not measured and keeps its last figures: " in out
     assert "could not convert string to float: 'fast'" in out
+
+
+def test_what_this_machine_cannot_measure_keeps_its_figures(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (root / "figures.json").read_text()
+    one = declared("5.5")
+    lacking = {name: replace(each, lacks=lambda: "wings") for name, each in one.items()}
+    assert measured(root, lacking) == 0
+    assert "speed: keeps its last figures; it needs wings\n" in capsys.readouterr().out
+    assert (root / "figures.json").read_text() == before
 
 
 def test_figures_that_are_declared_but_not_measured_are_a_failure(

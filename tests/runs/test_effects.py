@@ -76,6 +76,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "max_tokens": (40, {}),
     "start_from": ("model", {}),
     "extend_vocabulary": (True, {"start_from": "model"}),
+    "replace_vocabulary": (True, {"start_from": "model"}),
     "freeze": (("output",), {}),
     "optimizer": ("sgd", {}),
     "learning_rate": (0.01, {}),

@@ -11,10 +11,11 @@ import torch
 
 import rnnlab
 from rnnlab.config import Settings
+from rnnlab.data.labelled_tokenizer import LabelledTokenizer
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
 from rnnlab.errors import UsageError
 from rnnlab.runs.preparation import prepare
-from rnnlab.runs.starting_model import START, copy_weights, extended
+from rnnlab.runs.starting_model import START, copy_weights, extended, token_places
 
 TINY: dict[str, Any] = {
     "hidden_size": 12, "embedding_size": 5, "batch_size": 4, "num_steps": 10, "num_epochs": 1,
@@ -52,9 +53,10 @@ def test_the_weights_sizes_and_ids_are_those_of_the_model(texts: Path, base: Pat
         assert (weights(ready.model)[name] == value).all()
 
 
-@pytest.mark.parametrize(
-    "model", [{}, {"input": "one-hot"}, {"embedding_size": 12, "tie_weights": True}]
-)
+MODELS = [{}, {"input": "one-hot"}, {"embedding_size": 12, "tie_weights": True}]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_new_characters_start_at_the_mean(texts: Path, tmp_path: Path, model: dict) -> None:
     made = TINY | model
     if "input" in model:
@@ -79,6 +81,74 @@ def test_new_characters_start_at_the_mean(texts: Path, tmp_path: Path, model: di
         columns = new["recurrent.weight_ih_l0"]
         assert (columns[:, : known.size] == old["recurrent.weight_ih_l0"]).all()
         torch.testing.assert_close(columns[:, -1], old["recurrent.weight_ih_l0"].mean(1))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_in_a_new_vocabulary_known_tokens_keep_their_weights(
+    texts: Path, tmp_path: Path, model: dict
+) -> None:
+    made = TINY | model
+    if "input" in model:
+        made.pop("embedding_size")
+    rnnlab.train(corpus=texts / "a.txt", run_dir=tmp_path / "base", **made)
+    settings = Settings().with_changes(
+        corpus=(str(texts / "b.txt"),), start_from=str(tmp_path / "base"), replace_vocabulary=True
+    )
+    ready, base = prepare(settings), rnnlab.load(tmp_path / "base")
+    known, now = base.tokenizer, ready.dataset.tokenizer
+    assert isinstance(known, CharTokenizer)
+    assert isinstance(now, CharTokenizer)
+    assert set(now.characters) == set((texts / "b.txt").read_text())
+    old, new = weights(base), weights(ready.model)
+    by_token = {
+        "embedding.weight": 0, "output.weight": 0, "output.bias": 0, "recurrent.weight_ih_l0": 1,
+    }  # fmt: skip
+    for name, value in new.items():
+        if (name == "recurrent.weight_ih_l0" and "input" not in model) or name not in by_token:
+            assert (value == old[name]).all()
+            continue
+        dim = by_token[name]
+        for token, character in enumerate(now.characters, start=1):
+            row = value.select(dim, token)
+            if character in known.characters:
+                (place,) = known.encode(character)
+                assert (row == old[name].select(dim, int(place))).all()
+            else:
+                torch.testing.assert_close(row, old[name].mean(dim))
+
+
+def test_tokens_are_the_same_in_vocabularies_of_other_kinds() -> None:
+    text = "the cat über the dog"
+    letters, words = CharTokenizer.train(text), WordTokenizer.train(text, 1)
+    pieces, single = BpeTokenizer.train(text * 9, 280), ByteTokenizer()
+    assert token_places(letters, letters).tolist() == list(range(letters.size))
+    in_bytes = token_places(letters, single)
+    assert [in_bytes[i] for i in letters.encode("at")] == list(b"at")
+    assert in_bytes[letters.encode("ü")[0]] == -1  # two bytes
+    found = dict(zip(words.words, token_places(words, pieces)[1:], strict=True))
+    assert pieces.decode([int(found["the"])]) == "the"
+    labelled = LabelledTokenizer(letters, {"x": 3, "y": 1})
+    other = LabelledTokenizer(CharTokenizer.train("cat"), {"y": 2, "z": 2})
+    assert token_places(other, labelled)[-2:].tolist() == [letters.size + 1, -1]
+    assert token_places(other, letters)[-2:].tolist() == [-1, -1]
+
+
+def test_a_model_of_labelled_samples_is_a_start_for_other_labels(tmp_path: Path) -> None:
+    for name, labels in {"one": ("east", "west"), "other": ("west", "north")}.items():
+        rows = [f"{labels[n % 2]},name {n % 37}{'ab'[n % 2]}" for n in range(400)]
+        (tmp_path / f"{name}.csv").write_text("side,name\n" + "\n".join(rows))
+    read: dict[str, Any] = {"unit": "lines", "column": "name", "label_column": "side"}
+    rnnlab.train(corpus=tmp_path / "one.csv", run_dir=tmp_path / "base", **read, **TINY)
+    how = {**read, **TUNED, "start_from": tmp_path / "base"}
+    with pytest.raises(UsageError, match=r"has labels; training can start from it with replace_v"):
+        rnnlab.train(corpus=tmp_path / "other.csv", **how)
+    run = rnnlab.train(
+        corpus=tmp_path / "other.csv", run_dir=tmp_path / "run", replace_vocabulary=True, **how
+    )
+    assert rnnlab.load(run).generate(label="north", length=5, seed=1)
+    assert run.result["start"]["corpus"] == [str(tmp_path / "one.csv")]
+    again = rnnlab.train(resume=run.directory, num_epochs=2, quiet=True)
+    assert again.result["training"]["epochs"] == 2
 
 
 def test_a_run_says_where_it_came_from_and_what_it_forgot(texts: Path, base: Path) -> None:
@@ -148,7 +218,7 @@ def test_extended_tokenizers_keep_their_ids() -> None:
 def test_copied_weights_give_the_same_output(base: Path) -> None:
     before = rnnlab.load(base).model
     model = type(before)(before.settings, before.vocabulary_size, seed=9)
-    copy_weights(model, before)
+    copy_weights(model, before, np.arange(before.vocabulary_size))
     ids = torch.from_numpy(np.arange(12).reshape(6, 2) % before.vocabulary_size)
     engine = rnnlab.load(base).compute.engine
     one, other = (m(ids, m.zero_state(2), engine)[0] for m in (model, before))
@@ -165,6 +235,8 @@ def test_copied_weights_give_the_same_output(base: Path) -> None:
         ({"output_scale": 3.0}, "output_scale = 3 has no effect with start_from = '.*'; it"),
         ({"max_vocabulary": 9},
          "max_vocabulary = 9 has no effect with start_from = '.*'; it"),
+        ({"extend_vocabulary": True, "replace_vocabulary": True},
+         "extend_vocabulary and replace_vocabulary exclude each other"),
         ({"freeze": ("embedding", "recurrent", "output")},
          "freeze = .embedding. .recurrent. .output. leaves nothing to train"),
         ({"start_from": "nowhere"}, "nowhere"),

@@ -237,6 +237,10 @@ class TrainingSettings(SettingsGroup):
         description="start_from: new characters or words of the text get weights of their own, at "
         "first the mean of the others",
     )
+    replace_vocabulary: bool = Field(
+        False,
+        description="start_from: take the tokens of the text; what the model has keeps its weights",
+    )
     freeze: Annotated[tuple[Literal["embedding", "recurrent", "output"], ...], OneOrMore] = Field(
         (), description="parts whose weights stay as they are"
     )
@@ -254,18 +258,14 @@ class TrainingSettings(SettingsGroup):
     nesterov: bool = Field(False, description="Nesterov momentum; sgd only")
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of Adam's mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of Adam's mean of their squares")
-    weight_decay: float = Field(
-        0.0, ge=0, description="adamw: decoupled weight decay; other optimizers: L2 penalty"
-    )
+    weight_decay: float = Field(0.0, ge=0, description="adamw: decoupled; others: L2 penalty")
     schedule: Literal["constant", "linear", "cosine", "one-cycle"] = Field(
         "constant", description="course of the learning rate over the budget"
     )
     warmup: float = Field(
-        0.0, ge=0, lt=1, description="share of the budget in which the learning rate rises"
+        0.0, ge=0, lt=1, description="share of the budget in which the rate rises"
     )
-    clip_norm: float = Field(
-        1.0, ge=0, description="largest allowed L2 norm of all gradients together, 0: no clipping"
-    )
+    clip_norm: float = Field(1.0, ge=0, description="largest L2 norm of all gradients, 0: no limit")
     num_evaluations: int = Field(
         20,
         ge=0,
@@ -299,6 +299,8 @@ class TrainingSettings(SettingsGroup):
             raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
         if self.momentum and optimizer not in ("sgd", "rmsprop"):
             raise ValueError(f"momentum needs optimizer = 'sgd' or 'rmsprop', not {optimizer!r}")
+        if self.extend_vocabulary and self.replace_vocabulary:
+            raise ValueError("extend_vocabulary and replace_vocabulary exclude each other")
         return self
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
 from rnnlab.lm.tensor_file import checksum
@@ -34,13 +35,15 @@ def origin_of(path: str, base: TextModel) -> dict[str, Any]:
 def forgetting(base: TextModel, model: TextModel) -> dict[str, float]:
     """Return bits per character on the base's own held-out text, before and after training.
 
-    Empty if that text is not at hand, or nothing of it is held out.
+    Empty if that text is not at hand, nothing of it is held out, or its samples have other labels.
     """
     try:
         dataset = training_data(base)
     except RnnlabError:
         return {}
     if not dataset.held_out or (dataset.start is None) != (model.model.start is None):
+        return {}
+    if labels_of(base.tokenizer) != labels_of(model.tokenizer):
         return {}
     text = dataset.splits[dataset.held_out[-1]].text
     return {

@@ -25,8 +25,11 @@ class Need(NamedTuple):
 
 
 LEARNED = Need(
-    lambda s: not s.training.start_from or s.training.extend_vocabulary,
-    "a vocabulary that is learned: no start_from, or extend_vocabulary", "start_from",
+    lambda s: (
+        not s.training.start_from or s.training.extend_vocabulary or s.training.replace_vocabulary
+    ),
+    "a vocabulary that is learned: no start_from, extend_vocabulary or replace_vocabulary",
+    "start_from",
 )  # fmt: skip
 LEARNED_VOCABULARY = Need(
     lambda s: s.data.tokenizer != "byte",
@@ -101,6 +104,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, CUT, SHARES),
     "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
     "extend_vocabulary": (STARTED,),
+    "replace_vocabulary": (STARTED,),
     "init": (NOT_STARTED,),
     "output_scale": (NOT_STARTED,),
     "forget_bias": (NOT_STARTED,),

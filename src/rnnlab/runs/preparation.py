@@ -28,7 +28,7 @@ from rnnlab.runs.automatic import (
     choose_settings,
 )
 from rnnlab.runs.machine_speed import MachineSpeed, measure_speed
-from rnnlab.runs.starting_model import SIZES, copy_weights, extended, fitting
+from rnnlab.runs.starting_model import SIZES, copy_weights, extended, fitting, token_places
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def prepare(
     seed = settings.training.seed
     model = LanguageModel(settings.model, size, seed, dataset.start).to(compute.device)
     if base:
-        copy_weights(model, base.model)
+        copy_weights(model, base.model, token_places(dataset.tokenizer, base.tokenizer))
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
@@ -106,7 +106,7 @@ def prepare(
 
 def _load(settings: Settings, base: TextModel | None, watch: ProgressCallback) -> Dataset:
     """Load the text with the vocabulary of the model that training starts from, if there is one."""
-    if base is None:
+    if base is None or settings.training.replace_vocabulary:
         return load_dataset(settings.data, watch=watch)
     tokenizer = base.tokenizer
     if settings.training.extend_vocabulary:
