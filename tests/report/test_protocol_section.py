@@ -49,6 +49,13 @@ def test_sizes_in_characters_and_missing_splits_are_named() -> None:
     assert facts(split=(1.0, 0.0, 0.0))["Held out"].startswith("nothing")
 
 
+def test_curves_of_samples_are_of_all_of_each_sample() -> None:
+    found = facts(unit="lines")["Held out"]
+    assert "each of the lines from a state of zero" in found
+    assert "context carried" in found
+    assert "windows" not in found
+
+
 def test_budgets_of_variants_are_told_apart() -> None:
     plan = made_up_plan(
         base={"corpus": "timemachine", "num_epochs": 3, "max_seconds": 60.0},

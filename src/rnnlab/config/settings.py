@@ -66,6 +66,11 @@ class Settings(SettingsGroup):
             merged[group] = dict(getattr(self, group)) | own
         return self.from_dict(merged, where)
 
+    @property
+    def validation_context(self) -> str:
+        """The context rule of evaluations during training; samples have one, for all is carried."""
+        return "carried" if self.data.of_samples else self.training.validation_context
+
     def flat(self) -> dict[str, Any]:
         """All settings as one flat mapping."""
         return {name: value for group in self.groups for name, value in getattr(self, group)}

@@ -138,7 +138,7 @@ def about_curves(records: Records, *, panels: int) -> str:
     drawn = {name for run in records.runs if run.status == "finished"
              for name, points in run.curves.items() if points}  # fmt: skip
     level = "; the dashed line is an n-gram on the same text" if shown_ngram(records) else ""
-    context = plan.base.training.validation_context
+    context = plan.base.validation_context
     axes = "All plots have the same axes; losses" if panels > 1 else "Losses"
     geometric = "a geometric mean" if several else "drawn"
     return _joined([

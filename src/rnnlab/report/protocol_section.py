@@ -201,7 +201,7 @@ def _held_out(base: Settings) -> str:
         state = f"each of the {base.data.unit} from a state of zero"
     return (
         f"bits per character of the {split} split, {state}; curves: of the validation split, "
-        f"context {base.training.validation_context}. Best weights are those with the lowest loss "
+        f"context {base.validation_context}. Best weights are those with the lowest loss "
         "on the validation split, last weights those at the end"
     )
 

@@ -142,7 +142,7 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
         corpus = (dataset.corpus.name,)
     return settings.with_changes(
         corpus=corpus,
-        validation_context="carried" if dataset.samples else training.validation_context,
+        validation_context=settings.validation_context,
         learning_rate=peak_learning_rate(training),
         max_seconds=budget_seconds(settings),
         engine=compute.engine.name,
