@@ -87,6 +87,14 @@ def test_errors_name_the_setting(tmp_path: Path) -> None:
         _ = rnnlab.Run.open(tmp_path).result
 
 
+def test_a_misspelled_keyword_is_told_among_all_of_them(text_file: Path) -> None:
+    for wrong, right in {"buget": "budget", "hiden_size": "hidden_size"}.items():
+        with pytest.raises(
+            UsageError, match=f"^train: unknown setting '{wrong}'; did you mean '{right}'"
+        ):
+            rnnlab.train(corpus=str(text_file), **{wrong: "5"})
+
+
 def test_training_outside_the_main_thread_works(text_file: Path, tmp_path: Path) -> None:
     from threading import Thread
 

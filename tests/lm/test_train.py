@@ -227,11 +227,28 @@ def test_evaluations_use_up_wall_time_and_are_no_training_time(make_model, monke
         evaluate=lambda _: advance(clock, 4.0) or 1.0,
     )  # fmt: skip
     milestones = [e.step for e in trainer.run() if isinstance(e, Milestone)]
-    assert milestones == [5]  # 5 s, an evaluation of 4 s, a step: the budget is used
+    # 5 s, an evaluation of 4 s, a step: the budget is used, and the end is compared with step 5.
+    assert milestones == [5, 6]
     summary = trainer.summary()
     assert summary["seconds"] == 6
-    assert (summary["evaluations"], summary["evaluations_left_out"]) == (1, 1)
-    assert (summary["seconds_per_evaluation"], clock.now) == (4, 10)
+    assert (summary["evaluations"], summary["evaluations_left_out"]) == (2, 0)
+    assert (summary["seconds_per_evaluation"], clock.now) == (4, 14)
+
+
+@pytest.mark.parametrize(("each", "last"), [(0.5, True), (3.0, True), (40.0, False)])
+def test_the_end_is_evaluated_if_it_can_be_compared(make_model, monkeypatch, each, last):
+    """If nothing was evaluated before, the last weights are taken anyway."""
+    model, clock, nats = make_model(), SimpleNamespace(now=0.0), iter(range(99, 0, -1))
+    monkeypatch.setattr(train, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    model.register_forward_hook(lambda *_: advance(clock, 0.1))
+    trainer = trainer_of(
+        model, num_epochs=0, max_seconds=20.0, num_evaluations=20, cost=10 * B * T * each,
+        evaluate=lambda _: advance(clock, each) or next(nats) / 100,
+    )  # fmt: skip
+    made = [event for event in trainer.run() if isinstance(event, Milestone)]
+    assert trainer.summary()["evaluations_left_out"] > 0
+    assert [event.step for event in made[-1:]] == ([trainer.step] if last else [])
+    assert all(event.is_best for event in made)
 
 
 @pytest.mark.parametrize("each", [0.01, 0.5, 3.0, 40.0])
@@ -244,8 +261,8 @@ def test_evaluations_take_a_fifth_of_a_budget_in_seconds(make_model, monkeypatch
         cost=10 * B * T * each, evaluate=lambda _: advance(clock, each) or 1.0,
     )  # fmt: skip
     spent = sum(each for event in trainer.run() if isinstance(event, Milestone))
-    assert clock.now <= 20.1 + min(each, 0.2 * 20)
-    assert spent <= max(0.2 * clock.now, 20 * 0.01 * 20)
+    assert clock.now <= 20.1 + each
+    assert spent <= max(0.2 * clock.now, 20 * 0.01 * 20) + (each if spent else 0)  # for the end
     summary = trainer.summary()
     assert bool(spent) == (each < 4)
     made = summary["evaluations"] + summary["evaluations_left_out"]

@@ -68,7 +68,7 @@ def write_classification(found: Classification, *, as_json: bool) -> None:
     where = "ahead of" if lead >= 0 else "behind"
     console.print(f"The model is {where} naive Bayes by {abs(lead):.1%} ± {half:.1%}.")
     console.print(
-        f"-ln p of the right label: {figures['nats_per_label']:.3f} on average "
+        f"-ln p of the right label: {abs(figures['nats_per_label']):.3f} on average "
         f"(temperature {found.temperature:.2f}, fitted to the validation split)."
     )
     table = _confusions(found, with_columns=len(found.labels) <= MOST_COLUMNS)

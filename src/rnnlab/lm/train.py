@@ -137,7 +137,9 @@ class Trainer:
                     started = time.perf_counter()
                     self.elapsed = started - began
                     each, budget = self.seconds_per_evaluation, self.settings.max_seconds
-                    if self.times.too_long(each, self.elapsed, budget):
+                    # The end is always compared with what was best before it.
+                    may_skip = self.progress < 1 or not self.times.made
+                    if may_skip and self.times.too_long(each, self.elapsed, budget):
                         self.times.left_out += self.milestone_is_due
                         self.milestone_is_due = self.early_is_due = False
                     elif milestone := self._milestone():
