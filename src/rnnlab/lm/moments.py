@@ -32,7 +32,7 @@ BACKWARD = 3
 
 EVALUATION_SHARE = 0.2
 """Largest share of the time so far that evaluations may take under a budget in seconds; others are
-left out, but for the one at the end if there was another before. Final evaluations follow anyway."""
+left out, but for the one at the end if there was one before. Final evaluations follow anyway."""
 
 CHEAP_SHARE = 0.01
 """Evaluations that take no more than this share of such a budget are never left out. So a budget in
