@@ -6,7 +6,6 @@ those with a keyword `quiet` can print.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -15,7 +14,7 @@ from rnnlab.bench.benchmark import BenchWatcher, Measurement, run_benchmark
 from rnnlab.config import BenchSettings, ComputeSettings, Settings
 from rnnlab.display.evaluations import Evaluations
 from rnnlab.display.training import TrainingDisplay
-from rnnlab.errors import UsageError, suggest
+from rnnlab.errors import UsageError
 from rnnlab.experiments.folder import find_shipped, open_folder
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
@@ -89,11 +88,7 @@ def _train(
     resume: bool = False,
 ) -> Run:
     config, start, automatic, display = how
-    names = [*Settings.names(), *signature(train).parameters]
-    for name in settings:
-        if name not in names:
-            raise UsageError(f"train: unknown setting {name!r}{suggest(name, names)}")
-    asked = start.with_changes("train", **settings)
+    asked = start.with_changes("train", train.__kwdefaults__ or (), **settings)
     before = start.flat()
     check_effects(asked, [n for n, value in asked.flat().items() if value != before[n]], "train")
     if config is not None:

@@ -56,15 +56,20 @@ def test_the_weights_sizes_and_ids_are_those_of_the_model(texts: Path, base: Pat
 MODELS = [{}, {"input": "one-hot"}, {"embedding_size": 12, "tie_weights": True}]
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_new_characters_start_at_the_mean(texts: Path, tmp_path: Path, model: dict) -> None:
+def started(texts: Path, folder: Path, model: dict, **vocabulary: bool) -> Settings:
+    """Train a model on one text; return settings that start from it on the other."""
     made = TINY | model
     if "input" in model:
         made.pop("embedding_size")
-    rnnlab.train(corpus=texts / "a.txt", run_dir=tmp_path / "base", **made)
-    settings = Settings().with_changes(
-        corpus=(str(texts / "b.txt"),), start_from=str(tmp_path / "base"), extend_vocabulary=True
+    rnnlab.train(corpus=texts / "a.txt", run_dir=folder / "base", **made)
+    return Settings().with_changes(
+        corpus=(str(texts / "b.txt"),), start_from=str(folder / "base"), **vocabulary
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_new_characters_start_at_the_mean(texts: Path, tmp_path: Path, model: dict) -> None:
+    settings = started(texts, tmp_path, model, extend_vocabulary=True)
     ready, before = prepare(settings), rnnlab.load(tmp_path / "base")
     known, now = before.tokenizer, ready.dataset.tokenizer
     assert now.size > known.size
@@ -87,13 +92,7 @@ def test_new_characters_start_at_the_mean(texts: Path, tmp_path: Path, model: di
 def test_in_a_new_vocabulary_known_tokens_keep_their_weights(
     texts: Path, tmp_path: Path, model: dict
 ) -> None:
-    made = TINY | model
-    if "input" in model:
-        made.pop("embedding_size")
-    rnnlab.train(corpus=texts / "a.txt", run_dir=tmp_path / "base", **made)
-    settings = Settings().with_changes(
-        corpus=(str(texts / "b.txt"),), start_from=str(tmp_path / "base"), replace_vocabulary=True
-    )
+    settings = started(texts, tmp_path, model, replace_vocabulary=True)
     ready, base = prepare(settings), rnnlab.load(tmp_path / "base")
     known, now = base.tokenizer, ready.dataset.tokenizer
     assert isinstance(known, CharTokenizer)

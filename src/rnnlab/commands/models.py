@@ -197,8 +197,8 @@ def score(
             "with --unit lines or documents, or --reference FILE"
         )
     write_scores(
-        ScoreTable(scorer, quantiles), read(files), per=per, as_csv=csv, top=top, by=by,
-        above=above, with_files=len(files) > 1,
+        ScoreTable(scorer, quantiles, with_files=len(files) > 1), read(files), per=per,
+        as_csv=csv, top=top, by=by, above=above,
     )  # fmt: skip
 
 

@@ -43,9 +43,7 @@ class DataSettings(SettingsGroup):
         (),
         description="files or folders that are the validation split; none: it is cut from corpus",
     )
-    test_corpus: HeldOutNames = Field(
-        (), description="files or folders that are the test split; none: it is cut from corpus"
-    )
+    test_corpus: HeldOutNames = Field((), description="the same for the test split")
     data_dir: Annotated[str, OnePath] = Field(
         "", description="folder searched first for named corpora"
     )
@@ -141,6 +139,11 @@ class DataSettings(SettingsGroup):
         named = {"validation": self.validation_corpus, "test": self.test_corpus}
         return {split: names for split, names in named.items() if names}
 
+    @property
+    def text_names(self) -> tuple[str, ...]:
+        """The names of all texts."""
+        return self.corpus + self.validation_corpus + self.test_corpus
+
     @model_validator(mode="after")
     def _check_split(self) -> Self:
         shares = self.split
@@ -217,9 +220,7 @@ class ModelSettings(SettingsGroup):
 class TrainingSettings(SettingsGroup):
     """How the weights are fitted, and for how long; training ends at the first budget reached."""
 
-    num_epochs: int = Field(
-        0, ge=0, description="budget: passes over the training text, 0: no limit"
-    )
+    num_epochs: int = Field(0, ge=0, description="budget: passes over the text, 0: no limit")
     max_tokens: int = Field(0, ge=0, description="budget: tokens trained on, 0: no limit")
     max_seconds: float = Field(
         0.0,
@@ -262,9 +263,7 @@ class TrainingSettings(SettingsGroup):
     schedule: Literal["constant", "linear", "cosine", "one-cycle"] = Field(
         "constant", description="course of the learning rate over the budget"
     )
-    warmup: float = Field(
-        0.0, ge=0, lt=1, description="share of the budget in which the rate rises"
-    )
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the budget with a rising rate")
     clip_norm: float = Field(1.0, ge=0, description="largest L2 norm of all gradients, 0: no limit")
     num_evaluations: int = Field(
         20,

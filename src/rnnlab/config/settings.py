@@ -1,7 +1,7 @@
 """All settings of a run together: by name, to and from TOML, from recipes."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -54,12 +54,18 @@ class Settings(SettingsGroup):
         """Build from one flat mapping; raise UsageError, each line beginning with `where`."""
         return cls().with_changes(where, **values)
 
-    def with_changes(self, where: str = "settings", /, **values: Any) -> Self:
-        """Return a copy with some settings replaced; all rules are checked again."""
+    def with_changes(
+        self, where: str = "settings", known: Iterable[str] = (), /, **values: Any
+    ) -> Self:
+        """Return a copy with some settings replaced; all rules are checked again.
+
+        known: what else may be meant by an unknown name.
+        """
         names = self.names()
         for name in values:
             if name not in names:
-                raise UsageError(f"{where}: unknown setting {name!r}{suggest(name, names)}")
+                hint = suggest(name, [*names, *known])
+                raise UsageError(f"{where}: unknown setting {name!r}{hint}")
         merged = {}
         for group, model in self.groups.items():
             own = {name: value for name, value in values.items() if name in model.model_fields}

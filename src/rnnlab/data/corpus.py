@@ -226,12 +226,14 @@ def _exists(name: str) -> bool:
         return False
 
 
+def is_file_or_folder(name: str) -> bool:
+    """Whether a corpus of this name is read from a path."""
+    return is_text_file(name) or is_folder(name)
+
+
 def with_absolute_paths(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of texts, those of files and folders as absolute paths."""
-    return tuple(
-        str(Path(name).resolve()) if is_text_file(name) or is_folder(name) else name
-        for name in names
-    )
+    return tuple(str(Path(name).resolve()) if is_file_or_folder(name) else name for name in names)
 
 
 def has_several_texts(names: Sequence[str]) -> bool:

@@ -26,6 +26,11 @@ class Line(NamedTuple):
     text: str
     """Without its line break."""
 
+    def place(self, *, with_file: bool) -> dict[str, str | int]:
+        """Return what tells it from others: its number, its file if so asked or it has none."""
+        file = {"file": self.file} if with_file or not self.number else {}
+        return {**file, **({"line": self.number} if self.number else {})}
+
 
 def line_batches(
     names: Sequence[str], errors: str = "strict", encoding: str = DEFAULT

@@ -28,11 +28,9 @@ def write_labels(
         ):
             ordered = in_order(row.tolist(), classifier.labels)
             label, p = next(iter(ordered.items()))
-            content: dict[str, object] = {}
-            if with_files or not line.number:
-                content["file"] = line.file
+            content: dict[str, object] = {**line.place(with_file=with_files)}
             if line.number:
-                content |= {"line": line.number, "text": line.text}
+                content["text"] = line.text
             content |= {
                 "label": label, "p": round(p, DIGITS),
                 "probabilities": {name: round(each, DIGITS) for name, each in ordered.items()},

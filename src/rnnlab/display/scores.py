@@ -37,9 +37,14 @@ class Scored(NamedTuple):
 class ScoreTable:
     """The rows of lines, in the order that is asked for."""
 
-    def __init__(self, scorer: SampleScorer, quantiles: Sequence[float] | None) -> None:
-        """Quantiles: bits per character of held-out samples, see `runs.held_out_scores`."""
-        self.scorer, self.quantiles = scorer, quantiles
+    def __init__(
+        self, scorer: SampleScorer, quantiles: Sequence[float] | None, *, with_files: bool
+    ) -> None:
+        """Quantiles: bits per character of held-out samples, see `runs.held_out_scores`.
+
+        with_files: each row names the file of its line.
+        """
+        self.scorer, self.quantiles, self.with_files = scorer, quantiles, with_files
 
     def rows(
         self, batches: Iterable[Sequence[Line]], per: str, above: float
@@ -65,7 +70,7 @@ class ScoreTable:
         nats, places = scores.token_nats[worst] / np.log(2), scores.token_places[worst]
         for i in chosen:
             line, size = lines[i], int(scores.characters[i])
-            row = _place(line)
+            row: Row = {**line.place(with_file=self.with_files)}
             if line.number:
                 row["text"] = line.text
             row |= {
@@ -88,15 +93,11 @@ class ScoreTable:
             figures = (scores.token_nats[own] / np.log(2)).tolist()
             for begin, end, figure in zip(begins, [*begins[1:], len(text)], figures, strict=True):
                 yield {
-                    **_place(line),
+                    **line.place(with_file=self.with_files),
                     "at": begin,
                     "token": shown(text[begin:end]) if line.number == 0 else text[begin:end],
                     "bits": round(figure, DIGITS),
                 }
-
-
-def _place(line: Line) -> Row:
-    return {"file": line.file} | ({"line": line.number} if line.number else {})
 
 
 def write_scores(
@@ -108,12 +109,11 @@ def write_scores(
     top: int = 0,
     by: str = "bits_per_character",
     above: float = 0.0,
-    with_files: bool = False,
 ) -> None:
     """Print the rows of lines, of each batch as soon as it is scored.
 
     top: print only the rows of so many lines, the least likely first, at the end. by: the figure
-    that says so. with_files: each row names the file of its line.
+    that says so.
     """
     found = table.rows(batches, per, above)
     if top:
@@ -122,8 +122,6 @@ def write_scores(
     has_head = False
     for rows in found:
         for row in rows:
-            if "line" in row and not with_files:
-                del row["file"]
             if as_csv:
                 if not has_head:
                     writer.writerow(row)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from rnnlab.config import TEXTS, DataSettings, Settings
-from rnnlab.data.corpus import is_text_file, open_corpora
-from rnnlab.data.folders import is_folder
+from rnnlab.data.corpus import is_file_or_folder, open_corpora
 from rnnlab.data.named_corpora import NAMES
 from rnnlab.errors import RnnlabError, RunDirectoryError
 from rnnlab.experiments.folder import FILE
@@ -30,7 +29,7 @@ def check_corpora(records: Records) -> None:
     wanted = dict[DataSettings, str]()
     for run in records.runs:
         data = _read_alike(planned[run.id], plan.origin)
-        if not run.has_ended or all(map(_is_file, _names(data))):
+        if not run.has_ended or all(map(is_file_or_folder, data.text_names)):
             wanted[data] = f"variant {run.variant!r}"
     if plan.settings.search:
         wanted[_read_alike(plan.base.data, plan.origin)] = "base"
@@ -42,9 +41,9 @@ def check_corpora(records: Records) -> None:
         for run in records.runs:
             then = run.data.get("corpus_sha256")
             own = planned[run.id]
-            if _names(_read_alike(own, plan.origin)) == _names(data) and then and then != now:
+            if _read_alike(own, plan.origin).text_names == data.text_names and then and then != now:
                 raise RunDirectoryError(
-                    f"corpus {', '.join(_names(own))} has changed since runs were made of it "
+                    f"corpus {', '.join(own.text_names)} has changed since runs were made of it "
                     f"(SHA-256 was {then}, is {now}); put the old text back, or run the experiment "
                     "in another folder with --output"
                 )
@@ -57,15 +56,7 @@ def _read_alike(data: DataSettings, origin: Path) -> DataSettings:
     return DataSettings().model_copy(update=names | how)
 
 
-def _names(data: DataSettings) -> tuple[str, ...]:
-    return data.corpus + data.validation_corpus + data.test_corpus
-
-
-def _is_file(name: str) -> bool:
-    return is_text_file(name) or is_folder(name)
-
-
 def _path(name: str, origin: Path) -> str:
-    if name in NAMES or Path(name).is_absolute() or not _is_file(str(origin / name)):
+    if name in NAMES or Path(name).is_absolute() or not is_file_or_folder(str(origin / name)):
         return name
     return str((origin / name).resolve())

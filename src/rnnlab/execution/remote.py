@@ -8,7 +8,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +57,7 @@ class RemoteResult:
 def find_texts(settings: DataSettings) -> dict[str, Path]:
     """Return the files of those texts in `settings` that are on this machine, by name or path."""
     corpus = list[str]()
-    for name in chain.from_iterable(getattr(settings, setting) for setting in TEXTS):
+    for name in settings.text_names:
         if is_folder(name):
             corpus += map(str, files_in(Path(name), settings.errors, settings.encoding))
         else:

@@ -36,7 +36,7 @@ LEARNED_VOCABULARY = Need(
     "a tokenizer that learns its vocabulary: char, word or bpe", "tokenizer",
 )  # fmt: skip
 FILES = Need(
-    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in _names(s)),
+    lambda s: any(c not in ("auto", *NAMED, PYTHON_REFERENCE) for c in s.data.text_names),
     "a text file or standard input", "corpus",
 )  # fmt: skip
 STARTED = Need(lambda s: bool(s.training.start_from), "start_from", "start_from")
@@ -68,7 +68,7 @@ SAMPLES = Need(lambda s: s.training.sample_length > 0, "sample_length above 0", 
 NEEDS: dict[str, tuple[Need, ...]] = {
     "data_dir": (
         Need(
-            lambda s: any(c in ("auto", *NAMED) for c in _names(s)),
+            lambda s: any(c in ("auto", *NAMED) for c in s.data.text_names),
             "a named corpus", "corpus",
         ),
     ),
@@ -130,11 +130,6 @@ NEEDS: dict[str, tuple[Need, ...]] = {
 """By setting; the groups in `rnnlab.config` refuse other combinations themselves."""
 
 DEFAULTS = Settings()
-
-
-def _names(settings: Settings) -> tuple[str, ...]:
-    data = settings.data
-    return data.corpus + data.validation_corpus + data.test_corpus
 
 
 def without_effect(settings: Settings, names: Iterable[str]) -> dict[str, str]:
