@@ -200,6 +200,19 @@ def ranged(figure: dict[str, Any], digits: int) -> str:
     return f"{low:.{digits}f} .. {high:.{digits}f}"
 
 
+PROGRAMS = (0, 1, 2, 4)
+
+
+def busy_cores(output: Output) -> dict[str, Number]:
+    """Return speeds relative to one thread while other programs compute."""
+    figures: dict[str, Number] = {}
+    for programs, row in output.parsed(0).items():
+        for name, (middle, low, high) in row.items():
+            figures[f"{name}_{programs}"] = middle
+            figures[f"{name}_{programs}_range"] = f"{low:.2f} .. {high:.2f}"
+    return figures
+
+
 TEXTS, TOKENIZERS = ("ascii", "typographic"), ("char", "byte", "word", "bpe")
 READS = ("checksum", "count", "vocabulary", "ids", "all")
 
@@ -305,6 +318,13 @@ MEASUREMENTS = {
         },
         executors,
     ),
+    "busy_cores": Measurement(
+        (Command("python benchmarks/busy_cores.py", "--json"),),
+        2.3,
+        {f"{name}_{programs}{range_}": TEXT if range_ else Figure("times", 0.3, share=True)
+         for name in ("all", "chosen") for programs in PROGRAMS for range_ in ("", "_range")},
+        busy_cores,
+    ),
     "tokenizing": Measurement(
         (Command("python benchmarks/tokenizing.py", "--rounds 2 --json"),),
         4.0,
@@ -348,6 +368,7 @@ PAGES = {
     "memorised": "README.md",
     "peers": "benchmarks/README.md",
     "executors": "benchmarks/README.md",
+    "busy-cores": "docs/threads-and-processes.md",
     "tokenizing": "docs/long-texts.md",
     "memory": "docs/long-texts.md",
     "unknown-words": "docs/measuring.md",

@@ -32,11 +32,11 @@ import rnnlab
 from rnnlab.bench.tasks import items_per_second
 from rnnlab.config import CHOSEN, CONTEXTS, DataSettings, Settings
 from rnnlab.data.dataset import Dataset, load_dataset
+from rnnlab.engines.threads import using_threads
 from rnnlab.lm.code_length import CodeLength, code_of_tokens
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import bits_per_character
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.threads import using_threads
 from rnnlab.lm.train import Trainer
 from rnnlab.runs.automatic import choose_precision
 from rnnlab.runs.environment import environment

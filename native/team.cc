@@ -1,5 +1,7 @@
 #include "team.h"
 
+#include <limits.h>
+
 #ifdef RNNLAB_STD_THREADS  // for ThreadSanitizer, which does not understand OpenMP's barriers
 #include <thread>
 #include <vector>
@@ -7,16 +9,43 @@
 #include <omp.h>
 #endif
 
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
 #include <sched.h>
+#endif
 
 namespace rnnlab {
 namespace {
 
-constexpr int kSpins = 4000;  // afterwards yield: the threads may share one processor
+// Afterwards sleep. Another program may run where the worker that is late should, and a worker that
+// sleeps leaves its own processor to that one. One that yields, and C++20's atomic wait does before
+// it sleeps, loses its turn: Linux takes it for a thread that has no haste.
+constexpr int kSpins = 4000;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
+#endif
+}
+
+// Sleeps until `place` is not `value` any more; may return early.
+inline void sleep_while(int* place, int value) {
+#ifdef __linux__
+  syscall(SYS_futex, place, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+  (void)place, (void)value;
+  sched_yield();
+#endif
+}
+
+inline void wake_all(int* place) {
+#ifdef __linux__
+  syscall(SYS_futex, place, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#else
+  (void)place;
 #endif
 }
 
@@ -26,14 +55,18 @@ void Barrier::wait() {
   const int phase = __atomic_load_n(&phase_, __ATOMIC_ACQUIRE);
   if (__atomic_add_fetch(&arrived_, 1, __ATOMIC_ACQ_REL) == count_) {
     __atomic_store_n(&arrived_, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&phase_, phase + 1, __ATOMIC_RELEASE);
+    // The order of all threads: either this one sees that one sleeps, or that one sees the phase.
+    __atomic_store_n(&phase_, phase + 1, __ATOMIC_SEQ_CST);
+    if (__atomic_exchange_n(&asleep_, 0, __ATOMIC_SEQ_CST)) wake_all(&phase_);
     return;
   }
-  for (int spins = 0; __atomic_load_n(&phase_, __ATOMIC_ACQUIRE) == phase; ++spins) {
-    if (spins < kSpins)
-      relax();
-    else
-      sched_yield();
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (__atomic_load_n(&phase_, __ATOMIC_ACQUIRE) != phase) return;
+    relax();
+  }
+  while (__atomic_load_n(&phase_, __ATOMIC_SEQ_CST) == phase) {
+    __atomic_store_n(&asleep_, 1, __ATOMIC_SEQ_CST);
+    sleep_while(&phase_, phase);
   }
 }
 

@@ -15,6 +15,7 @@ class Barrier {
   int count_;
   alignas(64) int arrived_ = 0;
   alignas(64) int phase_ = 0;
+  int asleep_ = 0;  // whether some worker may sleep
 };
 
 struct Range {

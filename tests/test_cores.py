@@ -142,7 +142,7 @@ from rnnlab.display.output import write_engines
 from rnnlab.execution.experiment import make_executor
 from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.experiments.store import Store
-from rnnlab.lm.threads import default_threads
+from rnnlab.engines.threads import default_threads
 rnnlab.cores.ROOT = Path(sys.argv[1])
 torch.set_num_threads(8)
 run = train(corpus=["text.txt"], hidden_size=4, num_epochs=1, batch_size=2, num_steps=5,

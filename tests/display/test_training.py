@@ -16,8 +16,9 @@ from rnnlab.console import BLOCKS, PlainConsole
 from rnnlab.display import evaluations
 from rnnlab.display import training as module
 from rnnlab.display.training import TrainingDisplay
-from rnnlab.display.training_status import UNIT, sample_lines, text_chart
+from rnnlab.display.training_status import UNIT, sample_lines, speed_notes, text_chart
 from rnnlab.doctor.diagnose import diagnose
+from rnnlab.engines.thread_pace import ThreadPace
 from rnnlab.errors import DivergenceError, RunDirectoryError
 from rnnlab.runs.evaluation import evaluate
 from rnnlab.runs.training import train
@@ -270,3 +271,30 @@ def test_a_run_is_complete_even_if_it_cannot_be_judged(
     shown = shown_of_training(tmp_path, corpus=str(text_file))
     assert shown[-3] == "doctor    cannot judge this run: metrics.jsonl: gone"
     assert (tmp_path / "run" / "result.json").is_file()
+
+
+def speed_notes_of(mean_threads: float, speed: float, expected: float = 100_000.0) -> list[str]:
+    training = {"mean_threads": mean_threads, "tokens_per_second": speed}
+    return list(speed_notes(training, 2, expected))
+
+
+def test_summary_says_if_few_threads_were_used_or_training_was_slow() -> None:
+    assert speed_notes_of(1.9, 90_000.0) == []
+    assert speed_notes_of(1.9, 90_000.0, expected=0.0) == []
+    assert speed_notes_of(1.0, 90_000.0) == [
+        "1.0 of 2 threads used on average, since fewer were faster: other programs use the cores, "
+        "or the network is small"
+    ]
+    assert speed_notes_of(2.0, 30_000.0) == [
+        "30,000 tokens/s instead of the 100,000 measured before training, by which the settings "
+        "were chosen; other programs may use the cores"
+    ]
+    assert speed_notes_of(0.0, 0.0) == []  # a run that ended before its first step
+
+
+def test_training_prints_its_notes_on_speed(
+    text_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ThreadPace, "mean_threads", property(lambda pace: 0.5 * pace.most))
+    shown = "\n".join(shown_of_training(tmp_path, corpus=str(text_file), threads=2))
+    assert "1.0 of 2 threads used on average" in shown

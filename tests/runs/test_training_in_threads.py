@@ -14,7 +14,7 @@ import rnnlab
 from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError
 
-TIMES = ("seconds", "elapsed_seconds", "tokens_per_second", "time")
+TIMES = ("seconds", "elapsed_seconds", "tokens_per_second", "mean_threads", "time")
 SMALL: dict[str, Any] = {
     "corpus_limit": 1500, "hidden_size": 12, "embedding_size": 4, "num_layers": 2, "batch_size": 4,
     "num_steps": 10, "num_epochs": 1, "num_evaluations": 2, "sample_length": 20, "threads": 1,

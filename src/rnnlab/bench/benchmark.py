@@ -27,9 +27,9 @@ from rnnlab.bench.tasks import (
 from rnnlab.config import BenchSettings
 from rnnlab.engines import ENGINES
 from rnnlab.engines.native_kernels import instruction_set
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UnavailableError, unknown
 from rnnlab.lm.compute import check_precision, choose_device
-from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 
 COMPARED = (D2L, *ENGINES)

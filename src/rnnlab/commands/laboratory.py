@@ -93,7 +93,7 @@ def corpora(data_dir: Text = "") -> None:
 def engines() -> None:
     """List the engines: which this machine can use, and why not the others; how many threads."""
     from rnnlab.display.output import write_engines
-    from rnnlab.lm.threads import default_threads
+    from rnnlab.engines.threads import default_threads
 
     write_engines(rnnlab.list_engines(), default_threads())
 

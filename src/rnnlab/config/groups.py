@@ -314,7 +314,7 @@ class ComputeSettings(SettingsGroup):
     )
     precision: Precision = Field("float32", description="bfloat16: weights stay float32")
     threads: int = Field(
-        0, ge=0, le=4096, description="CPU threads, 0: torch's default, at most one a usable core"
+        0, ge=0, le=4096, description="CPU threads at most, 0: torch's default, one a usable core"
     )
 
 

@@ -22,6 +22,7 @@ from rnnlab.display.training_status import (
     TrainingStatus,
     log_line,
     sample_lines,
+    speed_notes,
     text_chart,
 )
 from rnnlab.display.training_views import TerminalView, View
@@ -94,6 +95,7 @@ class TrainingDisplay(Watcher):
         self._close_view()
         self._directory, self._trainer, self._dataset = directory, ready.trainer, ready.dataset
         self._status = TrainingStatus(TrainingUnits.of_training_text(ready.dataset))
+        self._expected_speed = ready.automatic.tokens_per_second if ready.automatic else 0.0
         dataset, model, settings = ready.dataset, ready.model, ready.settings
         self._has_held_out = bool(dataset.held_out)
         tell, machine, corpus = self.console.tell, settings.machine, dataset.corpus
@@ -203,6 +205,8 @@ class TrainingDisplay(Watcher):
             sample = printable(self._status.sample, self.console.file)
             for line in sample_lines(sample, self.console, max(20, self.console.width - 10), 2):
                 tell("", line)
+        for note in speed_notes(training, self._trainer.pace.most, self._expected_speed):
+            tell("note", note)
         share = training["state_seconds"] / (training["elapsed_seconds"] or 1)
         states = counted(training["states_saved"], "state")
         tell("saved", f"{states} to resume from, {share:.2%} of the time")

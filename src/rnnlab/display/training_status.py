@@ -3,7 +3,8 @@
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -15,6 +16,9 @@ from rnnlab.runs.metrics import TrainingUnits
 
 RECENT_STEPS = 100
 """The training figure and the share of clipped steps on the screen are means over these."""
+
+FEW_THREADS, SLOW = 0.75, 0.7
+"""Below these shares of all threads, and of the expected speed, the summary of training says so."""
 
 UNIT = "bits/character"
 
@@ -108,6 +112,24 @@ def log_line(status: TrainingStatus, *, is_best: bool) -> str:
         f"{' best' if is_best else '':5}{status.last.epoch:8,}{status.tokens_per_second:11,.0f}"
         f"{status.last.gradient_norm:10.2f}{status.clipped:9.0%}{left:>10}"
     )
+
+
+def speed_notes(training: Mapping[str, Any], threads: int, expected: float) -> Iterator[str]:
+    """Yield what the summary of a training must say about its speed, if anything.
+
+    threads: those it might have used. expected: tokens/s measured before training; 0: not known.
+    """
+    if 0 < training["mean_threads"] < FEW_THREADS * threads:
+        yield (
+            f"{training['mean_threads']:.1f} of {threads} threads used on average, since fewer "
+            "were faster: other programs use the cores, or the network is small"
+        )
+    speed = training["tokens_per_second"]
+    if 0 < speed < SLOW * expected:
+        yield (
+            f"{speed:,.0f} tokens/s instead of the {expected:,.0f} measured "
+            "before training, by which the settings were chosen; other programs may use the cores"
+        )
 
 
 def shown_sample(sample: str) -> str:

@@ -18,9 +18,9 @@ from rnnlab.doctor.rules_learning import learning_rate_too_low, stuck_at_unigram
 from rnnlab.doctor.rules_regularization import regularization_too_strong
 from rnnlab.doctor.rules_text import held_out_copies
 from rnnlab.doctor.text_levels import text_levels
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
 from rnnlab.lm.text_model import TextModel
-from rnnlab.lm.threads import using_threads
 from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
 from rnnlab.runs.evaluation import Names, own_texts, say_where, training_data
 from rnnlab.runs.files import RESULT, RUN_CONFIG

@@ -131,6 +131,8 @@ class Engine(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     """One line for `rnnlab engines`."""
+    any_threads: ClassVar[bool] = False
+    """Whether training steps have the same bits with any number of threads."""
 
     @abstractmethod
     def run(

@@ -33,6 +33,7 @@ class Native(Engine):
 
     name = "native"
     about = "rnnlab's own kernels for CPUs; whole training steps and whole texts in one call"
+    any_threads = True
 
     def fault(self, cell: str, device: torch.device) -> str | None:
         """See `Engine.fault`."""

@@ -9,13 +9,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import Settings
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
 from rnnlab.execution.executor import Job
 from rnnlab.experiments.store import OUTCOME, OUTCOME_FORMAT, RunEnd
 from rnnlab.files import write_json
 from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.text_model import TextModel
-from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 from rnnlab.runs.files import state_folder
 from rnnlab.runs.identity import BUILT_WITH

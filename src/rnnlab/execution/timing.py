@@ -13,12 +13,12 @@ import numpy as np
 
 from rnnlab.bench.benchmark import time_interleaved
 from rnnlab.bench.tasks import Task
+from rnnlab.engines.threads import using_threads
 from rnnlab.execution.corpora import resolve_corpora
 from rnnlab.execution.single_run import continue_phrases
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Timing
 from rnnlab.experiments.settings import TimingSettings
-from rnnlab.lm.threads import using_threads
 from rnnlab.runs.environment import environment
 from rnnlab.runs.preparation import Prepared, prepare
 

@@ -9,8 +9,8 @@ import torch
 
 from rnnlab.config import ComputeSettings
 from rnnlab.engines import Engine, choose_engine, precision_needs
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UnavailableError
-from rnnlab.lm.threads import using_threads
 
 CPU = torch.device("cpu")
 

@@ -65,6 +65,17 @@ class Moments:
             return math.floor(affordable)
         return math.floor(equal + math.log(affordable / equal, GROWTH))
 
+    def work(self, tokens: float) -> float:
+        """Return about how much work all evaluations are in time for `tokens`, in such tokens.
+
+        Under a budget in seconds, those that would take too much time are left out.
+        """
+        even_are_closer = round(tokens / ((GROWTH - 1) * max(1, self.num_evaluations)))
+        early = self.early(FIRST_STEP, min(round(tokens), even_are_closer))
+        if not self.num_evaluations:
+            return 0.0
+        return min(EVALUATION_SHARE * tokens, (self.num_evaluations + early) * self.cost)
+
     def wants_early(self, progress: float) -> bool:
         """Whether the next even moment is more than GROWTH times the data away."""
         return 0 < progress * (GROWTH - 1) * self.num_evaluations < 1

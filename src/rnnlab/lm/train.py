@@ -18,6 +18,7 @@ from rnnlab.console import counted
 from rnnlab.data.batches import Batches
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import zeroed
+from rnnlab.engines.thread_pace import ThreadPace
 from rnnlab.errors import DivergenceError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.epoch_loss import EpochLoss
@@ -77,7 +78,7 @@ class Trainer:
     """Trains a model on batches until a budget is used up.
 
     evaluate: returns held-out nats per token. It is called at every milestone, with a callback for
-    its progress. evaluation_cost: see `lm.moments`; 0: no early evaluations.
+    its progress. evaluation_cost: see `lm.moments`; 0: no early evaluations. pace: of threads.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Trainer:
         *,
         evaluate: Callable[[ShareCallback], float] | None = None,
         evaluation_cost: float = 0.0,
+        pace: ThreadPace | None = None,
     ) -> None:
         self.model = model
         self.compute = compute
@@ -96,18 +98,16 @@ class Trainer:
         self.settings = settings
         self.evaluate = evaluate
         self.moments = Moments(settings.num_evaluations, evaluation_cost)
-        self.optimizer = make_optimizer(
-            settings, trained_parameters(model.named_parameters(), settings.freeze)
-        )
+        self.pace = pace or ThreadPace(adapts=False)
+        trained = trained_parameters(model.named_parameters(), settings.freeze)
+        self.optimizer = make_optimizer(settings, trained)
         self.gradients = make_training_step(model, compute)
         self.rng = np.random.default_rng(settings.seed)
         self.step = self.epoch = self.tokens = self.clipped_steps = 0
         self.seconds = self.elapsed = self.progress = 0.0
-        self.best_nats = math.inf
-        self.since_best = 0
+        self.best_nats, self.since_best = math.inf, 0
         self.milestone_is_due = self.early_is_due = False
-        self.times = EvaluationTimes()
-        self.epoch_loss = EpochLoss()
+        self.times, self.epoch_loss = EvaluationTimes(), EpochLoss()
         self.last_norms: deque[float] = deque(maxlen=5)
         self.batch = 0
         """Index in the epoch of the next batch."""
@@ -210,10 +210,11 @@ class Trainer:
         elif (fresh := self.batches.fresh_rows(self.batch)) is not None:
             rows = torch.from_numpy(fresh)
             state = tuple(zeroed(layer, rows) for layer in state)
-        nats, norm, state = self.gradients(inputs, targets, state, self.settings.clip_norm)
-        if not (math.isfinite(perplexity(nats)) and math.isfinite(norm)):
-            raise self._divergence(nats, norm)
-        self.optimizer.step()
+        with self.pace.step(inputs.size):
+            nats, norm, state = self.gradients(inputs, targets, state, self.settings.clip_norm)
+            if not (math.isfinite(perplexity(nats)) and math.isfinite(norm)):
+                raise self._divergence(nats, norm)
+            self.optimizer.step()
         self.carried = state
         return nats, norm
 
@@ -231,8 +232,7 @@ class Trainer:
                 yield inputs.size
 
     def _set_learning_rate(self, progress: float) -> float:
-        share = learning_rate_share(self.settings, progress)
-        rate = peak_learning_rate(self.settings) * share
+        rate = peak_learning_rate(self.settings) * learning_rate_share(self.settings, progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -301,13 +301,12 @@ class Trainer:
 
     def _divergence(self, loss: float, norm: float) -> DivergenceError:
         lasts = ", ".join(f"{value:.3g}" for value in self.last_norms) or "none"
-        clip = self.settings.clip_norm
+        clip, rate = self.settings.clip_norm, peak_learning_rate(self.settings)
         return DivergenceError(
             f"training diverged at step {self.step + 1}: loss {loss:g} nats, gradient norm "
-            f"{norm:g}; gradient norms of the steps before: {lasts}. Try a smaller "
-            f"--learning-rate (now {peak_learning_rate(self.settings):g}), a smaller --clip-norm "
-            f"(now {f'{clip:g}' if clip else 'off'}), or a --warmup "
-            f"(now {self.settings.warmup:g})"
+            f"{norm:g}; gradient norms of the steps before: {lasts}. Try a smaller --learning-rate "
+            f"(now {rate:g}), a smaller --clip-norm (now {f'{clip:g}' if clip else 'off'}), or a "
+            f"--warmup (now {self.settings.warmup:g})"
         )
 
     def summary(self) -> dict[str, float | int | str]:
@@ -319,6 +318,7 @@ class Trainer:
             "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
             "seconds": self.seconds,
             "elapsed_seconds": self.elapsed,
+            "mean_threads": self.pace.mean_threads,
             "steps": self.step,
             "epochs": self.epoch,
             "tokens": self.tokens,

@@ -18,6 +18,7 @@ from rnnlab.console import counted
 from rnnlab.engines import choose_engine, precision_needs
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.compute import choose_device
+from rnnlab.lm.moments import Moments
 from rnnlab.runs.effects import without_effect
 from rnnlab.runs.machine_speed import MachineSpeed, work
 
@@ -31,7 +32,7 @@ EMBEDDING_SIZE = 64
 LARGEST_UNTIMED = 256
 """The largest H without a budget in seconds: nothing says then how long training may take."""
 
-TOKENS_PER_WEIGHT = 2.5
+TOKENS_PER_WEIGHT = 2.0
 """In seconds that are given, a larger network is worth its time while it can read so many tokens
 for each weight. In equal tokens the largest network is best."""
 
@@ -42,6 +43,9 @@ MAX_EPOCHS = 12
 """A text that is read more often teaches nothing more."""
 
 NGRAM_ORDERS = {"char": 10, "byte": 10, "word": 4, "bpe": 5}
+
+TYPICAL_DROPOUT = {"dropout": 0.2, "input_dropout": 0.05}
+"""While the speed is measured, before the rates are chosen: dropout takes time."""
 
 SHORTEST_SECONDS = 1.0
 SHORTEST_TEXT = 100
@@ -55,6 +59,8 @@ class Automatic:
     chose: str
     """What was chosen, in words."""
     why: str
+    tokens_per_second: float = 0.0
+    """What training is expected to reach; 0 if the speed was not measured."""
 
 
 Measure = Callable[[Settings], MachineSpeed]
@@ -72,12 +78,18 @@ def choose_precision(settings: Settings, given: Collection[str]) -> Settings:
 
 
 def choose_settings(
-    settings: Settings, given: Collection[str], tokens: int, vocabulary_size: int, measure: Measure
+    settings: Settings,
+    given: Collection[str],
+    tokens: int,
+    vocabulary_size: int,
+    measure: Measure,
+    evaluation_cost: Callable[[Settings], float] = lambda settings: 0.0,
 ) -> Automatic:
     """Choose what is not given, except for the precision.
 
     tokens: N. vocabulary_size: V. measure: returns the speed of training with settings like these;
-    it is called only if the budget is one in seconds.
+    it is called only if the budget is one in seconds. evaluation_cost: returns the work of one
+    evaluation during training, in tokens trained on.
 
     Raises UsageError for a budget below SHORTEST_SECONDS, CorpusError for a text below
     SHORTEST_TEXT.
@@ -106,13 +118,15 @@ def choose_settings(
     settings = settings.with_changes(max_seconds=seconds)
     order = NGRAM_ORDERS[settings.data.tokenizer]
     settings = take(settings, **batch_shape(N), ngram_order=order)
-    speed = measure(settings) if seconds else None
+    speed = measure(take(settings, **TYPICAL_DROPOUT)) if seconds else None
+    moments = Moments(settings.training.num_evaluations, evaluation_cost(settings))
 
     def affordable(settings: Settings) -> float:
         """Return the tokens that the budget is enough for."""
         training, limits = settings.training, []
         if speed:
-            limits.append(seconds / speed.seconds_per_token(settings.model, V))
+            in_time = seconds / speed.seconds_per_token(settings.model, V)
+            limits.append(in_time - moments.work(in_time))
         if training.max_tokens:
             limits.append(training.max_tokens)
         if training.num_epochs:
@@ -135,12 +149,13 @@ def choose_settings(
         rates.pop("weight_decay", None)
     settings = take(settings, **rates, **optimization(settings))
     why = f"{N:,} training tokens"
+    rate = 0.0
     if speed:
         rate = 1 / speed.seconds_per_token(settings.model, V)
         why += f", {seconds:g} s at about {rate:,.0f} tokens/s here"
     about = f"about {counted(round(epochs), 'epoch')}"
     why += f": {about if epochs >= 1 else 'less than an epoch'}"
-    return Automatic(settings, _summary(settings), why)
+    return Automatic(settings, _summary(settings), why, rate)
 
 
 def batch_shape(N: int) -> dict[str, int]:

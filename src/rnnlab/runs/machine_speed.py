@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rnnlab.cells import CELLS
 from rnnlab.config import ModelSettings, Settings
 from rnnlab.data.batches import Batches
+from rnnlab.engines.thread_pace import ThreadPace
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.train import Trainer
@@ -62,7 +63,9 @@ def measure_speed(
         tied = {"embedding_size": size} if settings.model.tie_weights else {}
         model = settings.with_changes(hidden_size=size, **tied).model
         network = LanguageModel(model, vocabulary_size, 0, start).to(compute.device)
-        steps = Trainer(network, compute, batches, settings.training).steps_without_end()
+        pace = ThreadPace(adapts=compute.engine.any_threads)
+        trainer = Trainer(network, compute, batches, settings.training, pace=pace)
+        steps = trainer.steps_without_end()
         began, spent = time.perf_counter(), 0.0
         times = []
         while spent < SECONDS:
@@ -71,7 +74,7 @@ def measure_speed(
             now = time.perf_counter()
             times.append((now - started) / tokens)
             spent = now - began
-        # The lower quartile: other programs slow steps down, nothing makes them too fast.
-        warm = sorted(times[1:] or times)
-        measured.append((float(work(model, vocabulary_size)), warm[len(warm) // 4]))
+        # The last half: by then all buffers exist, and the number of threads is chosen.
+        last = times[len(times) // 2 :]
+        measured.append((float(work(model, vocabulary_size)), sum(last) / len(last)))
     return MachineSpeed.through(*measured)

@@ -13,6 +13,7 @@ from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
+from rnnlab.engines.thread_pace import ThreadPace
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
@@ -80,7 +81,10 @@ def prepare(
             batches = _batches(settings, dataset)
             return measure_speed(settings, batches, size, compute, dataset.start)
 
-        automatic = choose_settings(settings, given, len(train), size, measure)
+        def cost(settings: Settings) -> float:
+            return _evaluation_cost(settings, dataset)
+
+        automatic = choose_settings(settings, given, len(train), size, measure, cost)
         settings = automatic.settings
     order, batches = settings.model.ngram_order, _batches(settings, dataset)
     ngrams = CountedNGrams.count(train, size, order, dataset.start) if order else None
@@ -92,14 +96,11 @@ def prepare(
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
     rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
-    targets = len(dataset.splits["validation"].ids) - 1 if "validation" in dataset.splits else 0
-    context = settings.training.validation_context
     trainer = Trainer(
         model, compute, batches, settings.training,
         evaluate=_validation(text_model, dataset, settings),
-        evaluation_cost=evaluation_cost(
-            targets, dataset.read_as(context), settings.data.batch_size, model.recurrent_share
-        ),
+        evaluation_cost=_evaluation_cost(settings, dataset, model.recurrent_share),
+        pace=ThreadPace(adapts=compute.engine.any_threads),
     )  # fmt: skip
     return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base)
 
@@ -149,6 +150,15 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
         device=compute.device.type,
         threads=torch.get_num_threads(),
     )
+
+
+def _evaluation_cost(settings: Settings, dataset: Dataset, recurrent_share: float = 1.0) -> float:
+    """Return the work of one evaluation during training, in tokens trained on; 0: there is none."""
+    if "validation" not in dataset.splits:
+        return 0.0
+    targets = len(dataset.splits["validation"].ids) - 1
+    context = dataset.read_as(settings.validation_context)
+    return evaluation_cost(targets, context, settings.data.batch_size, recurrent_share)
 
 
 def _validation(

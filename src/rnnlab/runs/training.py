@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rnnlab.config import Settings
 from rnnlab.data.corpus import check_readable_again
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import (
     CorpusError,
     DivergenceError,
@@ -14,7 +15,6 @@ from rnnlab.errors import (
     RunDirectoryError,
     as_out_of_memory,
 )
-from rnnlab.lm.threads import using_threads
 from rnnlab.lm.train import Step
 from rnnlab.runs.directory import check_new, lock_run_directory, make_directory, stem_of
 from rnnlab.runs.effects import effective

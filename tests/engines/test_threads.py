@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rnnlab.cores import Cores
-from rnnlab.lm import threads
-from rnnlab.lm.threads import default_threads, using_threads
+from rnnlab.engines import threads
+from rnnlab.engines.threads import default_threads, using_threads
 
 
 @pytest.fixture(autouse=True)
