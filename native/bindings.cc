@@ -148,6 +148,7 @@ struct PyLayerCall {
   using Resets = std::optional<Array<const bool>>;  // None: none
   LayerShape shape;
   LayerCall call;
+  bool exact;  // whether it keeps what get_trace reads
 
   static InputKind kind_of(const Inputs& inputs) {
     return inputs.dtype() == nb::dtype<float>() ? InputKind::floats : InputKind::token_ids;
@@ -170,13 +171,25 @@ struct PyLayerCall {
       : shape(shape_of(cell, weights, inputs)),
         call(backend(isa, precision), shape, kind_of(inputs),
              keep ? Pass::with_backward : Pass::forward_only,
-             resets ? checked("resets", *resets, {shape.T, shape.B}) : nullptr, threads) {
+             resets ? checked("resets", *resets, {shape.T, shape.B}) : nullptr, threads),
+        exact(keep && precision == "float32") {
     const auto [kind, T, B, H, I] = shape;
     const LayerArrays w = layer(weights, 0, kind, H, I);
     const NetworkState before = states(state, kind, 1, B, H), after = states(last, kind, 1, B, H);
     float* out = checked("outputs", outputs.value(), {T, B, H});
     const nb::gil_scoped_release release;
     call.forward(w, inputs.data(), before.h[0], before.c[0], out, after.h[0], after.c[0]);
+  }
+
+  void get_trace(const Floats& gates, const Floats& c) {
+    const auto [kind, T, B, H, I] = shape;
+    const CellShape cell = cell_shape(kind);
+    if (!exact || gates.has_value() != (cell.stash > 0) || c.has_value() != cell.has_c)
+      refuse("a trace needs float32, keep, and arrays for what the cell has");
+    float* g = checked("gates", gates, {T, B, cell.gates, H});
+    float* to_c = checked("c", c, {T, B, H});
+    const nb::gil_scoped_release release;
+    call.get_trace(g, to_c);
   }
 
   void backward(const Floats& d_outputs, const FloatList& d_last, const FloatList& d_weights,
@@ -244,6 +257,7 @@ NB_MODULE(_native, m) {
            arg("isa"), arg("precision"), arg("cell"), same("weights"), same("inputs"),
            same("resets").none(), same("state"), same("outputs"), same("last"), arg("keep"),
            arg("threads"))
+      .def("get_trace", &PyLayerCall::get_trace, same("gates").none(), same("c").none())
       .def("backward", &PyLayerCall::backward, same("d_outputs").none(), same("d_last"),
            same("d_weights"), same("dx").none(), same("d_state"));
 }

@@ -130,6 +130,22 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
   worker.wait();
 }
 
+void Layer::get_trace(float* gates, float* c, Worker& worker) const {
+  const int64_t H = shape_.H, B = shape_.B, G = cell_.gates, units = blocks(H);
+  const float* stash = static_cast<const float*>(stash_);
+  const Range mine = worker.share(shape_.T * B);
+  for (int64_t row = mine.begin; row < mine.end; ++row)
+    for (int64_t j = 0; j < units; ++j) {
+      const int64_t t = row / B, b = row % B, left = H - j * kBlock;
+      const int64_t bytes = (left < kBlock ? left : kBlock) * sizeof(float);
+      for (int64_t g = 0; cell_.stash && g < G; ++g)
+        memcpy(gates + (row * G + g) * H + j * kBlock,
+               stash + (((t * units + j) * cell_.stash + g) * batch_ + b) * kBlock, bytes);
+      if (c_)
+        memcpy(c + row * H + j * kBlock, c_ + (((t + 1) * units + j) * batch_ + b) * kBlock, bytes);
+    }
+}
+
 void Layer::backward(const LayerInput& input, Blocked d_outputs, const float* d_h,
                      const float* d_c, const LayerArrays& gradients, Worker& worker) const {
   const Kernels& k = *backend_.kernels;

@@ -78,6 +78,9 @@ class Layer {
   // The state after time step t - 1.
   void get_state(int64_t t, float* h, float* c, Worker&) const;
   void forward(const LayerInput&, int64_t begin, int64_t end, Worker&) const;
+  // After forward of all time steps in float32 with Pass::with_backward: the gates (T, B, G, H),
+  // unless the cell keeps none, and c (T, B, H), if it has one.
+  void get_trace(float* gates, float* c, Worker&) const;
   // Makes the state after `steps` time steps the initial state; only for Pass::forward_only.
   void carry_state(int64_t steps, Worker&) const;
 

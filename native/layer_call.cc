@@ -50,6 +50,10 @@ void LayerCall::forward(const LayerArrays& weights, const void* inputs, const fl
   });
 }
 
+void LayerCall::get_trace(float* gates, float* c) {
+  run_team(threads_, [&](Worker& worker) { layer_.get_trace(gates, c, worker); });
+}
+
 void LayerCall::backward(const float* d_outputs, const float* d_h, const float* d_c,
                          const LayerArrays& gradients, float* dx, float* d_h0, float* d_c0) {
   const Kernels& k = *backend_.kernels;

@@ -20,6 +20,9 @@ class LayerCall {
   void forward(const LayerArrays&, const void* inputs, const float* h, const float* c,
                float* outputs, float* last_h, float* last_c);
 
+  // After forward, for Precision::float32 and Pass::with_backward: see Layer.
+  void get_trace(float* gates, float* c);
+
   // From the gradients of the outputs and of the last state (each may be null) to those of the
   // weights, of float inputs (dx, may be null) and of the initial state.
   void backward(const float* d_outputs, const float* d_h, const float* d_c,

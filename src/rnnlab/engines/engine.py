@@ -72,6 +72,13 @@ class Network(NamedTuple):
         return [self.embedding, *layers, self.output_weight, self.output_bias]
 
 
+class LayerTrace(NamedTuple):
+    """What one layer computes at each time step: T time steps, B batch, G gates, H hidden size."""
+
+    gates: Tensor  # (T, B, G, H), in the order of the cell's gates
+    states: State  # the state after each step, each part (T, B, H)
+
+
 class TrainingStep(Protocol):
     """Forward, loss, backward and clipping of one batch in one call."""
 
@@ -152,6 +159,31 @@ class Engine(ABC):
 
         Raises ValueError if T or B is 0, see `check_not_empty`.
         """
+
+    @torch.no_grad()
+    def trace(
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
+    ) -> LayerTrace:
+        """Run one layer as `run` does; return what it computes at each time step, in no graph.
+
+        Here by the equations of the cell, for engines that have no trace of their own.
+        """
+        check_not_empty(inputs.shape)
+        gates, states = list[Tensor](), list[State]()
+        for t, x in enumerate(inputs):
+            if resets is not None:
+                state = zeroed(state, resets[t])
+            now = cell.activations(x, state, weights)
+            state = cell.update(now, state)
+            gates.append(torch.stack(now, dim=-2))
+            states.append(state)
+        parts = tuple(torch.stack(part) for part in zip(*states, strict=True))
+        return LayerTrace(torch.stack(gates), parts)
 
     def fault(self, cell: str, device: torch.device) -> str | None:
         """Return why this engine cannot run `cell` on `device`, or None if it can."""

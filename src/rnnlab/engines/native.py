@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rnnlab.cells import Cell, State, Weights
-from rnnlab.engines.engine import Engine, Network, Reader, TrainingStep, check_not_empty
+from rnnlab.engines.engine import Engine, LayerTrace, Network, Reader, TrainingStep, check_not_empty
 from rnnlab.engines.native_kernels import (
     ISA_VARIABLE,
     as_array,
@@ -64,6 +64,28 @@ class Native(Engine):
         )
         return outputs, tuple(last)
 
+    @torch.no_grad()
+    def trace(
+        self,
+        cell: Cell,
+        weights: Weights,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None = None,
+    ) -> LayerTrace:
+        """See `Engine.trace`: in one call, in float32. Raises as `run` does."""
+        check_not_empty(inputs.shape)
+        inputs = inputs.float() if inputs.is_floating_point() else inputs.long()
+        call, h, _ = _layer_call(cell.name, "float32", inputs, resets, (*weights, *state), True)
+        sizes = h.shape
+        has_own_gates, has_c = cell.num_gates > 1, len(state) > 1
+        gates = h[:, :, None].clone()  # the only gate of an Elman network is its state
+        if has_own_gates:
+            gates = torch.empty(*sizes[:2], cell.num_gates, sizes[2])
+        c = torch.empty(sizes)
+        call.get_trace(gates.numpy() if has_own_gates else None, c.numpy() if has_c else None)
+        return LayerTrace(gates, (h, c) if has_c else (h,))
+
     def level(self) -> str:
         """See `Engine.level`."""
         others = [name for name in instruction_sets() if name != instruction_set()]
@@ -80,6 +102,30 @@ class Native(Engine):
         return NativeReader(network, batch_size, num_steps, precision)
 
 
+def _layer_call(
+    cell: str,
+    precision: str,
+    inputs: Tensor,
+    resets: Tensor | None,
+    tensors: tuple[Tensor, ...],
+    keep: bool,
+) -> tuple[Any, Tensor, list[Tensor]]:
+    """Run one layer with four weights and a state; return the call, outputs and last state.
+
+    keep: what a backward or a trace needs.
+    """
+    arrays = [as_array(tensor.contiguous(), "tensors") for tensor in tensors]
+    weights, state = arrays[:4], arrays[4:]
+    outputs = torch.empty(*inputs.shape[:2], weights[1].shape[-1])
+    last = [torch.empty(part.shape) for part in state]
+    call = kernels().LayerCall(
+        instruction_set(), precision, cell, weights, inputs.detach().contiguous().numpy(),
+        None if resets is None else resets.contiguous().numpy(), state,
+        outputs.numpy(), [part.numpy() for part in last], keep, torch.get_num_threads(),
+    )  # fmt: skip
+    return call, outputs, last
+
+
 class _Layer(torch.autograd.Function):
     """One layer over time. Each call has its own buffers, so several may precede a backward."""
 
@@ -92,17 +138,8 @@ class _Layer(torch.autograd.Function):
         resets: Tensor | None,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        arrays = [as_array(tensor.contiguous(), "tensors") for tensor in tensors]
-        weights, state = arrays[:4], arrays[4:]
-        outputs = torch.empty(*inputs.shape[:2], weights[1].shape[-1])
-        last = [torch.empty(part.shape) for part in state]
         keep = any(ctx.needs_input_grad)
-        call = kernels().LayerCall(
-            instruction_set(), precision, cell, weights,
-            inputs.detach().contiguous().numpy(),
-            None if resets is None else resets.contiguous().numpy(), state,
-            outputs.numpy(), [part.numpy() for part in last], keep, torch.get_num_threads(),
-        )  # fmt: skip
+        call, outputs, last = _layer_call(cell, precision, inputs, resets, tensors, keep)
         if keep:
             ctx.call, ctx.inputs_shape = call, inputs.shape
             ctx.shapes = [tensor.shape for tensor in tensors]

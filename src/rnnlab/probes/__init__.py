@@ -1,0 +1,1 @@
+"""What a network has learned: one probe a file, each with its control."""
