@@ -37,11 +37,14 @@ def read_layer_by_layer(
 ) -> Iterator[list[LayerStep]]:
     """Read ids (T, B) by the cell's own equations, dropout off; yield every layer's step.
 
+    Instead of ids, vectors (T, B, E) may be given, those that `embedded` returns.
+
     The h in a yielded state is a copy. The layer above reads the original in the same time step, so
     a derivative with respect to the copy follows the paths through time alone.
     """
-    inputs = ids if network.embedding is None else F.embedding(ids, network.embedding)
-    for x in inputs:  # (B,) or (B, E)
+    if network.embedding is not None and not ids.is_floating_point():
+        ids = F.embedding(ids, network.embedding)
+    for x in ids:  # (B,) or (B, E)
         steps = []
         for weights, before in zip(network.layers, state, strict=True):
             gates = network.cell.activations(x, before, weights)
@@ -51,8 +54,15 @@ def read_layer_by_layer(
         yield steps
 
 
-def stretches(ids: Ids, length: int) -> Tensor:
-    """Cut stretches of a text that begin at even distances, shape (length, B), B at most WINDOWS.
+def embedded(network: Network, ids: Tensor) -> Tensor:
+    """Return the vectors (T, B, E) by which ids (T, B) enter a network; one-hot rows have E = V."""
+    if network.embedding is not None:
+        return F.embedding(ids, network.embedding)
+    return F.one_hot(ids, len(network.output_weight)).to(network.output_weight.dtype)
+
+
+def stretches(ids: Ids, length: int, most: int = WINDOWS) -> Tensor:
+    """Cut stretches of a text that begin at even distances, shape (length, B), B at most `most`.
 
     They overlap if the text is short. Raises UsageError if it is shorter than one of them.
     """
@@ -61,5 +71,5 @@ def stretches(ids: Ids, length: int) -> Tensor:
         raise UsageError(
             f"a text of {len(ids)} tokens is too short to follow the gradient; it needs {length}"
         )
-    starts = np.linspace(0, last, min(WINDOWS, last + 1)).astype(np.int64)
+    starts = np.linspace(0, last, min(most, last + 1)).astype(np.int64)
     return torch.from_numpy(ids[starts + np.arange(length)[:, None]].astype(np.int64))

@@ -15,6 +15,8 @@ import math
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,8 +25,10 @@ from rnnlab.cells import Weights
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Network
 from rnnlab.errors import UsageError
-from rnnlab.lm.activations import WARM_UP, read_layer_by_layer, stretches
-from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.activations import WARM_UP, WINDOWS, embedded, read_layer_by_layer, stretches
+from rnnlab.lm.model import LanguageModel, ModelState
+
+Norms = npt.NDArray[np.float64]
 
 
 def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
@@ -40,12 +44,7 @@ def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
     Raises UsageError if the text is too short.
     """
     text = stretches(ids, WARM_UP + steps + 1)  # (WARM_UP + steps + 1, B)
-    network = _constant(model.network())
-    state = tuple(
-        tuple(part.cpu().double() for part in layer) for layer in model.zero_state(text.shape[1])
-    )
-    for layers in read_layer_by_layer(network, text[:WARM_UP], state):
-        state = tuple(layer.state for layer in layers)
+    network, state = _warmed_up(model, text[:WARM_UP])
     handed_on = [h.requires_grad_() for h, *_ in state]
     for layers in read_layer_by_layer(network, text[WARM_UP:-1], state):
         handed_on += [layer.state[0] for layer in layers]
@@ -56,6 +55,39 @@ def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
     by_step = torch.stack(gradients).view(steps + 1, len(state), *gradients[0].shape)
     norms = torch.linalg.vector_norm(by_step, dim=(1, 3)).mean(dim=1)
     return list(norms.flip(0).tolist())
+
+
+def input_gradient_norms(model: LanguageModel, ids: Ids, lags: int, most: int = WINDOWS) -> Norms:
+    """Return ||d ln p(x_t) / d e_(t-k)|| (B, K) for the lags k = 1 .. K, before each of B tokens.
+
+    e is the vector by which a token enters the network: its embedding, or its one-hot row. Every
+    path from it counts, through h and through c, of all layers. x_t are the last tokens of B
+    stretches, at most `most`, evenly spread over `ids` (N,); each follows WARM_UP + K others.
+    Computed by the textbook equations in float64, dropout off.
+
+    Raises UsageError if the text is too short, or `lags` below 1.
+    """
+    if lags < 1:
+        raise UsageError(f"lags must be 1 or above, not {lags}")
+    text = stretches(ids, WARM_UP + lags + 1, most)
+    network, state = _warmed_up(model, text[:WARM_UP])
+    vectors = embedded(network, text[WARM_UP:-1]).requires_grad_()  # (K, B, E)
+    for layers in read_layer_by_layer(network, vectors, state):
+        state = tuple(layer.state for layer in layers)
+    logits = F.linear(state[-1][0], network.output_weight, network.output_bias)
+    nats = F.cross_entropy(logits, text[-1], reduction="sum")  # each stretch has its own
+    (gradient,) = torch.autograd.grad(nats, vectors)
+    norms: Norms = torch.linalg.vector_norm(gradient, dim=2).flip(0).T.numpy()
+    return norms
+
+
+def _warmed_up(model: LanguageModel, ids: Tensor) -> tuple[Network, ModelState]:
+    """Return the network in float64, and its state after ids (WARM_UP, B)."""
+    network, state = _constant(model.network()), model.zero_state(ids.shape[1])
+    state = tuple(tuple(part.cpu().double() for part in layer) for layer in state)
+    for layers in read_layer_by_layer(network, ids, state):
+        state = tuple(layer.state for layer in layers)
+    return network, state
 
 
 def _constant(network: Network) -> Network:
