@@ -1,6 +1,7 @@
 """Copies of training text in held-out text, against a comparison of all substrings."""
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from sick_runs import made_up_names
 
 from rnnlab.config import DataSettings
 from rnnlab.data import copies
-from rnnlab.data.copies import CHUNK, COPY, Copies, find_copies
+from rnnlab.data.copies import CHUNK, COPY, Copies, copy_lengths, find_copies
 from rnnlab.data.dataset import load_dataset
 from rnnlab.data.named_corpora import python_reference, without_repeated_paragraphs
+from rnnlab.errors import UnavailableError
 
 
 def copied_characters(held_out: str, train: str, length: int) -> int:
@@ -117,3 +119,39 @@ def test_the_python_reference_holds_out_what_is_not_in_its_training_text() -> No
     found = load_dataset(DataSettings(corpus=("python-reference",))).copies
     assert len(python_reference().text) > 200_000
     assert all(split.copied_share < 0.03 for split in found.values())
+
+
+def longest_copies(text: str, train: str) -> list[int]:
+    """For every place, the longest passage from there that stands in the training text."""
+    found = []
+    for place in range(len(text)):
+        size = 0
+        while place + size < len(text) and text[place : place + size + 1] in train:
+            size += 1
+        found.append(size)
+    return found
+
+
+@given(
+    texts=st.lists(st.text(st.sampled_from("aabé😀\x00\ud800"), max_size=30), max_size=4),
+    train=st.text(st.sampled_from("aabé😀\ud800"), max_size=60),
+    step=st.integers(1, 5),
+)
+@settings(max_examples=300, derandomize=True)
+def test_lengths_are_those_of_all_passages(texts: list[str], train: str, step: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copies, "STEP", step)
+        found = copy_lengths(texts, train)
+    assert [each.tolist() for each in found] == [longest_copies(text, train) for text in texts]
+
+
+@given(texts=st.lists(st.text(st.sampled_from("ab"), min_size=1, max_size=9), max_size=6))
+def test_lengths_do_not_depend_on_the_other_texts(texts: list[str]) -> None:
+    alone = [copy_lengths([text], "abba" * 3)[0].tolist() for text in texts]
+    assert [each.tolist() for each in copy_lengths(texts, "abba" * 3)] == alone
+
+
+def test_lengths_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydivsufsort", None)
+    with pytest.raises(UnavailableError, match=r"need the package pydivsufsort; install it with"):
+        copy_lengths(["a"], "a")

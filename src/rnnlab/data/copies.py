@@ -6,12 +6,15 @@ compared by a 64-bit polynomial hash (Karp and Rabin 1987, IBM J. Res. Dev. 31:2
 different ones are the same with a probability of 2^-64.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from rnnlab.data.base_tokenizer import Ids
+from rnnlab.errors import UnavailableError
 
 COPY = 50
 """Characters of the shortest copy. Shorter ones are common phrases: in The Time Machine, 20
@@ -35,6 +38,12 @@ CHUNK = 2**18
 """Training characters compared at a time, so that the arrays stay in the processor's cache."""
 
 TABLE_BITS = 22
+
+BETWEEN = b"\xff"
+"""Stands between texts, and in no UTF-8."""
+
+STEP = 64
+"""Bytes that are compared at a time."""
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -141,3 +150,62 @@ def _passages(text: str) -> Hashes:
 def _joined(left: Hashes, right: Hashes, base: int) -> Hashes:
     """Return the hashes of passages made of two parts; `base`: its power by the second's length."""
     return left[: len(right)] * np.uint64(base) + right
+
+
+def copy_lengths(texts: Sequence[str], train: str) -> list[Ids]:
+    """Return for every place of each text the longest passage from there that stands in `train`.
+
+    In characters. Found from the suffix array of all texts together (Manber and Myers 1993, SIAM J.
+    Comput. 22:935), in which the training passage with the most in common is a neighbour. It takes
+    some six bytes of memory for each byte of text.
+
+    Raises UnavailableError if pydivsufsort is not installed.
+    """
+    try:
+        from pydivsufsort import divsufsort
+    except ModuleNotFoundError:
+        raise UnavailableError(
+            "copies of any length need the package pydivsufsort; install it with pip install "
+            "'rnnlab[probe]'"
+        ) from None
+    parts = [text.encode("utf-8", "surrogatepass") for text in (train, *texts)]
+    joined = np.frombuffer(BETWEEN.join(parts) + BETWEEN, np.uint8).copy()
+    first = len(parts[0])  # where the training text ends
+    suffixes = divsufsort(joined)
+    ranks = np.flatnonzero(suffixes >= first)  # of what is not training text
+    begins = np.flatnonzero(np.diff(ranks, prepend=-2) > 1)  # of runs that have no training text
+    sizes = np.diff(begins, append=len(ranks))
+    best = np.zeros(len(joined) - first, np.int64)
+    for neighbours in (ranks[begins] - 1, ranks[begins + sizes - 1] + 1):
+        others = np.repeat(neighbours, sizes)
+        known = (others >= 0) & (others < len(joined))
+        mine = suffixes[ranks[known]].astype(np.int64)
+        shared = _shared(joined, mine, suffixes[others[known]].astype(np.int64))
+        best[mine - first] = np.maximum(best[mine - first], shared)
+    ends = first + 1 + np.cumsum([len(part) + 1 for part in parts[1:]]) - 1
+    begins_character = (joined[first:] & 0xC0) != 0x80
+    characters = np.cumsum(begins_character)
+    found = []
+    for part, end in zip(parts[1:], ends.tolist(), strict=True):
+        places = np.arange(end - len(part), end) - first
+        places = places[begins_character[places]]
+        reached = np.minimum(places + best[places], end - first)
+        found.append(characters[reached] - characters[places])  # those that are complete
+    return found
+
+
+def _shared(content: npt.NDArray[np.uint8], left: Ids, right: Ids) -> Ids:
+    """Return how many bytes are the same from two places on, of each pair of places."""
+    lengths, going = np.zeros(len(left), np.int64), np.arange(len(left))
+    padded = np.concatenate([content, np.zeros(STEP, np.uint8)])
+    while len(going):
+        at = lengths[going, None] + np.arange(STEP)
+        a, b = left[going, None] + at, right[going, None] + at
+        last = len(content) - 1
+        same = (padded[np.minimum(a, last + STEP)] == padded[np.minimum(b, last + STEP)]) & (
+            np.maximum(a, b) <= last
+        )
+        run = np.where(same.all(1), STEP, same.argmin(1))
+        lengths[going] += run
+        going = going[run == STEP]
+    return lengths
