@@ -8,7 +8,8 @@ scored on the second, with a gap between. A state knows a feature if all three h
   circular shifts of the feature; see `circular_shift`.
 - It is selective: the score is ahead of that of a control, whose labels are drawn at random, one
   for each context of a few tokens. What is above it is not due to the decoder's own memory.
-- It is ahead of the untrained twin, from whichever part and layer the twin does best.
+- It is above what untrained networks reach by chance, from the part and layer where each of them
+  does best; see `twin_limit`.
 
 Source: Hewitt and Liang 2019, arXiv:1909.03368, section 2 (control tasks, selectivity).
 
@@ -17,7 +18,7 @@ Legend: N tokens, P parts of the state (h, c), L layers, H hidden size, F featur
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,10 @@ from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.states import Halves, states
 from rnnlab.probes.twin import DEFAULT_SEED, untrained_twin
+from rnnlab.probes.twin_limit import twin_limit
+
+if TYPE_CHECKING:
+    from rnnlab.probes.linear_decoders import Decoder
 
 DEFAULT_SETTINGS = DecodingSettings()
 MEASURES = {"binary": "balanced accuracy", "number": "R²"}
@@ -47,7 +52,8 @@ class Known(NamedTuple):
     score: float
     control: float
     twin_score: float
-    """The best of any part and layer of the twin."""
+    """The best of any part and layer of an untrained network."""
+    twin_limit: float
     p: float
 
 
@@ -59,10 +65,10 @@ class Decoding(ProbeResult):
     title: ClassVar[str] = "What the whole state knows"
     axes: ClassVar[dict[str, tuple[str, ...]]] = {
         **dict.fromkeys(
-            ("score", "control", "selectivity", "twin_score", "r", "p", "known"),
+            ("score", "control", "selectivity", "r", "p", "known"),
             ("part", "layer", "feature"),
         ),
-        "thresholds": ("feature",),
+        **dict.fromkeys(("thresholds", "twin_score", "twin_limits"), ("feature",)),
     }
 
     parts: tuple[str, ...]
@@ -77,7 +83,8 @@ class Decoding(ProbeResult):
     score: Floats  # (P, L, F) balanced accuracy, or R²
     control: Floats  # (P, L, F) with random labels
     selectivity: Floats  # (P, L, F) score - control
-    twin_score: Floats  # (P, L, F) of the untrained twin
+    twin_score: Floats  # (F,) the best of any part and layer of the untrained networks
+    twin_limits: Floats  # (F,) of the score, for one more of them
     r: Floats  # (P, L, F) of the decoder's output and the feature
     p: Floats  # (P, L, F)
     known: npt.NDArray[np.bool_]  # (P, L, F)
@@ -96,7 +103,8 @@ class Decoding(ProbeResult):
                 Known(
                     self.features[f], self.parts[part], layer, MEASURES[self.kinds[f]],
                     float(self.score[part, layer, f]), float(self.control[part, layer, f]),
-                    float(self.twin_score[..., f].max()), float(self.p[part, layer, f]),
+                    float(self.twin_score[f]), float(self.twin_limits[f]),
+                    float(self.p[part, layer, f]),
                 )
             )  # fmt: skip
         return sorted(rows, key=lambda row: row.twin_score - row.score)
@@ -126,11 +134,13 @@ def decoding(
 ) -> Decoding:
     """Look for what the state after each token of a text knows.
 
-    seed: of the run, for the untrained twin. features: of the text, if they are made already.
+    seed: of the run, for the untrained twins. features: of the text, if they are made already.
 
     Raises UnavailableError without scikit-learn, UsageError for features that are not possible,
     CorpusError for a text that is too short, DivergenceError if a state is NaN or infinite.
     """
+    from rnnlab.probes.linear_decoders import Decoder
+
     features = features or features_of(reading, settings.features)
     check_length(features, len(reading))
     reading = reading.first(settings.most_tokens)
@@ -142,14 +152,18 @@ def decoding(
 
     def fit(model: Reading, values: Floats, begin: float, end: float) -> tuple[Floats, Floats]:
         return _fit_all(
-            states(model), values, features.kinds, halves, settings,
+            Decoder, states(model), values, features.kinds, halves, settings,
             lambda share: progress(begin + (end - begin) * share),
         )  # fmt: skip
 
-    score, output = fit(reading, y, 0, 0.3)
-    control, _ = fit(reading, random, 0.3, 0.6)
-    twin = replace(reading, model=untrained_twin(reading.model, seed))
-    twin_score, _ = fit(twin, y, 0.6, 0.9)
+    score, output = fit(reading, y, 0, 1 / (2 + settings.twins))
+    control, _ = fit(reading, random, 1 / (2 + settings.twins), 2 / (2 + settings.twins))
+    twin_best = np.empty((settings.twins, len(features)))
+    for number in range(settings.twins):
+        twin = replace(reading, model=untrained_twin(reading.model, seed + number))
+        begin, share = 2 / (2 + settings.twins), 1 / (2 + settings.twins)
+        scores, _ = fit(twin, y, begin + number * share, begin + (number + 1) * share)
+        twin_best[number] = scores.max((0, 1))
 
     tested = y[halves.test]
     shifts = draw_shifts(len(tested), settings.shifts, settings.least_shift, settings.seed)
@@ -163,13 +177,15 @@ def decoding(
 
     r = r.reshape(score.shape)
     p = null.p_values(r, np.broadcast_to(places, r.shape))
-    ahead = np.minimum(score - control, score - twin_score.max((0, 1))) > settings.lead
+    limits = twin_limit(twin_best)
+    ahead = (score - control > settings.lead) & (score > limits)
     return Decoding(
         parts=reading.model.model.recurrent.cell.state_names,
         features=features.names, kinds=features.kinds, left_out=features.left_out,
         tokens=len(tested), shifts=settings.shifts, context=settings.context,
-        score=score, control=control, selectivity=score - control, twin_score=twin_score,
-        r=r, p=p, known=(p <= LEVEL) & (r > 0) & ahead, thresholds=null.thresholds,
+        score=score, control=control, selectivity=score - control,
+        twin_score=twin_best.max(0), twin_limits=limits, r=r, p=p,
+        known=(p <= LEVEL) & (r > 0) & ahead, thresholds=null.thresholds,
     )  # fmt: skip
 
 
@@ -185,6 +201,7 @@ def control_values(ids: Ids, features: Floats, context: int, seed: int) -> Float
 
 
 def _fit_all(
+    kind_of_decoder: type["Decoder"],
     values: npt.NDArray[Any],
     y: Floats,
     kinds: tuple[str, ...],
@@ -193,14 +210,12 @@ def _fit_all(
     progress: Callable[[float], None],
 ) -> tuple[Floats, Floats]:
     """Return scores (P, L, F) and outputs (P, L, M, F) of decoders from states (N, P, L, H)."""
-    from rnnlab.probes.linear_decoders import Decoder
-
     _, P, L, _ = values.shape
     scores = np.empty((P, L, len(kinds)))
     outputs = np.empty((P, L, len(y[halves.test]), len(kinds)))
     for place, (part, layer) in enumerate(np.ndindex(P, L)):
         x = values[:, part, layer]
-        decoder = Decoder(
+        decoder = kind_of_decoder(
             x[halves.train], x[halves.test], settings.penalty, settings.most_iterations
         )
         for f, kind in enumerate(kinds):

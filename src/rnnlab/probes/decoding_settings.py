@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rnnlab.errors import UsageError
 from rnnlab.probes.circular_shift import FEWEST_SHIFTS, LEVEL
 from rnnlab.probes.feature_settings import FeatureSettings
+from rnnlab.probes.twin_limit import FEWEST_TWINS
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,16 @@ class DecodingSettings:
     """Of the shifts and of the control's labels."""
     penalty: float = 0.001
     """Of the squared weights of standardized inputs, for each token they are fitted to: alpha of
-    ridge and 1 / C of scikit-learn's logistic regression, divided by the tokens. A large one is harder on an untrained network,
-    whose states differ less from token to token."""
+    ridge and 1 / C of scikit-learn's logistic regression, divided by the tokens. A
+    large one is harder on an untrained network, whose states differ less from token to token."""
     most_iterations: int = 100
     """Of the solver of the logistic regression."""
     context: int = 3
     """Tokens that have one random label together in the control."""
     lead: float = 0.02
-    """How far a score must be ahead of the control's and of the untrained twin's."""
+    """How far a score must be ahead of the control's."""
+    twins: int = 3
+    """Untrained networks, with the run's seed and the next ones."""
     least_changes: int = 20
     """How often a feature must change in each half of the text."""
 
@@ -36,7 +39,7 @@ class DecodingSettings:
         """Raise UsageError for a value that is not possible."""
         least = {
             "most_tokens": 1, "least_shift": 1, "seed": 0, "most_iterations": 1, "context": 1,
-            "least_changes": 2,
+            "least_changes": 2, "twins": FEWEST_TWINS,
         }  # fmt: skip
         for name, smallest in least.items():
             if getattr(self, name) < smallest:

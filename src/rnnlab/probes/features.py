@@ -22,6 +22,9 @@ from rnnlab.probes.user_features import inside_matches, labels_of_file, last_cha
 
 DEFAULT_SETTINGS = FeatureSettings()
 
+RAREST = 0.01
+"""Share of the tokens."""
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -81,16 +84,22 @@ class Features:
     def changing(self, parts: Sequence[slice], least: int) -> "Features":
         """Return those that change at least so often in each part of the text.
 
-        What changes a few times resembles any other thing that changes a few times. Raises
-        UsageError if nothing is left.
+        What changes a few times resembles any other thing that changes a few times. One that is
+        yes or no must be either of them in RAREST of each part, or it would be another name for
+        the few places where it is not. Raises UsageError if nothing is left.
         """
         kept, left_out = list[Feature](), dict(self.left_out)
         for feature in self.all:
             changes = min(feature.changes(part) for part in parts)
-            if changes >= least:
-                kept.append(feature)
-            else:
+            shares = [feature.values[part].mean() for part in parts]
+            rarest = min(min(share, 1 - share) for share in shares)
+            if changes < least:
                 left_out[feature.name] = f"it changes {changes} times in a half; it needs {least}"
+            elif feature.kind == "binary" and rarest < RAREST:
+                often = "true" if max(shares) > 0.5 else "false"
+                left_out[feature.name] = f"it is {often} in {1 - rarest:.1%} of a half"
+            else:
+                kept.append(feature)
         if not kept:
             raise UsageError(
                 f"nothing in the text changes {least} times in each half; there is nothing to "

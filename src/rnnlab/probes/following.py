@@ -5,7 +5,7 @@ point-biserial one. For each unit the feature is chosen in the first half of the
 that of the second half. A unit follows the feature if both hold:
 
 - p is at most 0.05 for the search as a whole, by circular shifts; see `circular_shift`.
-- It is ahead of every unit of several untrained networks, see `twin`, by a lead.
+- |r| is above what untrained networks reach by chance with their best unit; see `twin_limit`.
 
 Next to it stands what the last few tokens alone tell of the feature, see `ngram_features`.
 
@@ -28,6 +28,7 @@ from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.states import Halves, states
 from rnnlab.probes.twin import DEFAULT_SEED, untrained_twin
+from rnnlab.probes.twin_limit import twin_limit_of_correlations
 
 DEFAULT_SETTINGS = FollowingSettings()
 MOST_SHOWN = 5
@@ -46,6 +47,7 @@ class Found(NamedTuple):
     p: float
     threshold: float
     twin_r: float
+    twin_limit: float
     ngram_r: float
 
 
@@ -58,7 +60,7 @@ class Following(ProbeResult):
     axes: ClassVar[dict[str, tuple[str, ...]]] = {
         "r": ("part", "layer", "unit", "feature"),
         **dict.fromkeys(("chosen", "train_r", "test_r", "p", "follows"), ("part", "layer", "unit")),
-        **dict.fromkeys(("thresholds", "twin_r", "ngram_r"), ("feature",)),
+        **dict.fromkeys(("thresholds", "twin_r", "twin_limits", "ngram_r"), ("feature",)),
     }
 
     parts: tuple[str, ...]
@@ -78,6 +80,7 @@ class Following(ProbeResult):
     follows: npt.NDArray[np.bool_]  # (P, L, H)
     thresholds: Floats  # (F,) of |r|
     twin_r: Floats  # (F,) the largest |r| of any unit of the untrained networks
+    twin_limits: Floats  # (F,) of |r|, for one more of them
     ngram_r: Floats  # (F,) the largest |r| of the n-gram features
 
     def found(self) -> list[Found]:
@@ -97,7 +100,7 @@ class Following(ProbeResult):
             self.parts[part], layer, unit, self.features[feature],
             float(self.test_r[part, layer, unit]), float(self.p[part, layer, unit]),
             float(self.thresholds[feature]), float(self.twin_r[feature]),
-            float(self.ngram_r[feature]),
+            float(self.twin_limits[feature]), float(self.ngram_r[feature]),
         )  # fmt: skip
 
     def closest(self) -> dict[str, Found]:
@@ -168,18 +171,19 @@ def following(
     shifts = draw_shifts(len(ours), settings.shifts, settings.least_shift, settings.shift_seed)
     maxima = shifted_maxima(ours, y[halves.test], shifts, lambda share: progress(0.2 + share / 2))
     null = Null.of(maxima, np.abs(test).max(0))
-    twin_r = np.zeros(len(features))
+    twin_best = np.empty((settings.twins, len(features)))
     for number in range(settings.twins):
         twin = replace(reading, model=untrained_twin(reading.model, seed + number))
         theirs = states(twin)[halves.test].reshape(len(ours), -1)
-        twin_r = np.maximum(twin_r, np.abs(correlations(theirs, y[halves.test])).max(0))
+        twin_best[number] = np.abs(correlations(theirs, y[halves.test])).max(0)
         progress(0.7 + 0.3 * (number + 1) / settings.twins)
 
     chosen = np.abs(train).argmax(1)
     each = np.arange(len(chosen))
     train_r, test_r = train[each, chosen], test[each, chosen]
     p = null.p_values(test_r, chosen)
-    ahead = np.abs(test_r) > twin_r[chosen] + settings.lead
+    twin_limits = twin_limit_of_correlations(twin_best)
+    ahead = np.abs(test_r) > twin_limits[chosen]
     # A correlation that has changed its sign is another one than that which was chosen.
     follows = (p <= LEVEL) & ahead & (train_r * test_r > 0)
     means = ngram_means(reading.ids, y, halves.train, settings.longest_context)
@@ -190,7 +194,7 @@ def following(
         r=test.reshape(*axes, -1),
         chosen=chosen.reshape(axes), train_r=train_r.reshape(axes), test_r=test_r.reshape(axes),
         p=p.reshape(axes), follows=follows.reshape(axes),
-        thresholds=null.thresholds, twin_r=twin_r,
+        thresholds=null.thresholds, twin_r=twin_best.max(0), twin_limits=twin_limits,
         ngram_r=_best(means[:, halves.test], y[halves.test]),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rnnlab.errors import UsageError
 from rnnlab.probes.circular_shift import FEWEST_SHIFTS, LEVEL
 from rnnlab.probes.feature_settings import FeatureSettings
+from rnnlab.probes.twin_limit import FEWEST_TWINS
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,8 @@ class FollowingSettings:
     least_shift: int = 300
     """Tokens; the gap between the halves as well."""
     shift_seed: int = 0
-    twins: int = 3
+    twins: int = 5
     """Untrained networks, with the run's seed and the next ones."""
-    lead: float = 0.05
-    """How far a unit must be ahead of the best unit of all twins, in |r|."""
     least_changes: int = 20
     """How often a feature must change in each half of the text."""
     longest_context: int = 3
@@ -30,14 +29,12 @@ class FollowingSettings:
     def __post_init__(self) -> None:
         """Raise UsageError for a value that is not possible."""
         least = {
-            "most_tokens": 1, "least_shift": 1, "shift_seed": 0, "twins": 1, "least_changes": 2,
-            "longest_context": 1,
+            "most_tokens": 1, "least_shift": 1, "shift_seed": 0, "twins": FEWEST_TWINS,
+            "least_changes": 2, "longest_context": 1,
         }  # fmt: skip
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise UsageError(f"{name} must be at least {smallest}, not {getattr(self, name)}")
-        if not 0 <= self.lead < 1:
-            raise UsageError(f"lead must be at least 0 and below 1, not {self.lead}")
         if self.shifts < FEWEST_SHIFTS:
             raise UsageError(
                 f"shifts must be at least {FEWEST_SHIFTS}, not {self.shifts}: with fewer, nothing "

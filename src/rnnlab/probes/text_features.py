@@ -79,24 +79,22 @@ def next_class(character: str) -> int:
 def inside_quotes(text: str) -> npt.NDArray[np.bool_]:
     """Mark what is in quotation marks of any kind: true at the opening one, not at the closing.
 
-    An apostrophe opens a quotation only if no letter or digit stands before it, and closes it only
-    if none follows. An empty line ends all quotations.
+    Marks of another kind within a quotation do not count. An apostrophe opens one only if no letter
+    or digit stands before it, and closes it only if none follows. An empty line ends it.
     """
     found = np.zeros(len(text), bool)
-    begins: dict[str, int] = {}  # of open quotations, by their closing mark
+    begin, closing = 0, ""  # of the open quotation; "": none is open
     for match in MARKS.finditer(text):
         mark, place = match[0], match.start()
-        before, after = text[place - 1 : place], text[place + 1 : place + 2]
-        if mark[0] == "\n":
-            for begin in begins.values():
+        before, after = text[max(0, place - 1) : place], text[place + 1 : place + 2]
+        if closing:
+            is_apostrophe = mark in ("'", "’") and after.isalnum()
+            if mark[0] == "\n" or (mark == closing and not is_apostrophe):
                 found[begin:place] = True
-            begins.clear()
-        elif mark in begins:
-            if mark not in "'’" or not after.isalnum():
-                found[begins.pop(mark) : place] = True
+                closing = ""
         elif mark in CLOSING and (mark != "'" or not before.isalnum()):
-            begins.setdefault(CLOSING[mark], place)
-    for begin in begins.values():
+            begin, closing = place, CLOSING[mark]
+    if closing:
         found[begin:] = True
     return found
 
