@@ -1,5 +1,7 @@
 """Reach against torch's own layers in float64, a plain loop over windows, and planted networks."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -160,6 +162,9 @@ def test_contexts_that_the_text_has_no_room_for_are_left_out() -> None:
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert found.to_dict()["gradient"]["axes"] == ["lag"]
+    reading = Reading.of(build(), TEXT[:151])
+    full, _ = context_nats(reading, [1], spread_targets(151, 50))
+    assert found.bits_per_character == pytest.approx(full.mean() / math.log(2))
 
 
 def test_several_models_are_measured_on_one_text() -> None:

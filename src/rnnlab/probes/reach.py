@@ -30,6 +30,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from rnnlab.data.tokenizer import Ids
+from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats, target_nats
 from rnnlab.lm.gradient_flow import input_gradient_norms
@@ -80,7 +81,7 @@ class Reach(ProbeResult):
     excess: Floats  # (C,) bits per character more than with all of the context
     low: Floats  # (C,) of the 95% interval
     high: Floats  # (C,)
-    bitsper_character: float
+    bits_per_character: float
     """With all of the context."""
     targets: int
 
@@ -138,7 +139,7 @@ class Reach(ProbeResult):
             )
         return (
             f"The network uses at most the last {reach:,} {self.unit}: without all others the loss "
-            f"{rest} rises by {self._cost(place)}; with only {self.contexts[place - 1]:,} it rises "
+            f"{rest} changes by {self._cost(place)}; with only {self.contexts[place - 1]:,} it rises "
             f"by {self._cost(place - 1)}."
         )
 
@@ -177,7 +178,9 @@ def reach(
     _check(reading, lags, contexts)
     model, network = reading.model, reading.model.model
     twin = untrained_twin(model, seed).model
-    with model.compute.using_threads():
+    with using_threads(
+        1
+    ):  # for such small steps, threads wait for each other longer than they work
         norms = [
             input_gradient_norms(each, reading.ids, lags, GRADIENT_TARGETS).mean(0)
             for each in (network, twin)
@@ -196,7 +199,7 @@ def reach(
         has_ngram=model.mixture is not None,
         lags=np.arange(1, lags + 1), gradient=norms[0], untrained_gradient=norms[1],
         contexts=np.array(usable), excess=mean, low=low, high=high,
-        bitsper_character=float(full.sum() / math.log(2) / widths.sum()), targets=targets.size,
+        bits_per_character=float(full.sum() / math.log(2) / widths.sum()), targets=targets.size,
     )  # fmt: skip
 
 
