@@ -139,8 +139,8 @@ class Reach(ProbeResult):
             )
         return (
             f"The network uses at most the last {reach:,} {self.unit}: without all others the loss "
-            f"{rest} changes by {self._cost(place)}; with only {self.contexts[place - 1]:,} it rises "
-            f"by {self._cost(place - 1)}."
+            f"{rest} changes by {self._cost(place)}; with only {self.contexts[place - 1]:,} it "
+            f"rises by {self._cost(place - 1)}."
         )
 
     def _cost(self, place: int) -> str:
