@@ -47,6 +47,7 @@ def test_sizes_in_characters_and_missing_splits_are_named() -> None:
     )
     assert "of the validation split, with the state carried" in found["Held out"]
     assert facts(split=(1.0, 0.0, 0.0))["Held out"].startswith("nothing")
+    assert "; 3 random codes put into the training split; char" in facts(canaries=3)["Text"]
 
 
 def test_curves_of_samples_are_of_all_of_each_sample() -> None:

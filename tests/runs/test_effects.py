@@ -50,6 +50,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "bpe_size": (290, {"tokenizer": "bpe"}),
     "unit": ("lines", {}),
     "corpus_limit": (75, {}),
+    "canaries": (2, {}),
     "split": ((1.0, 0.0, 0.0), {}),
     "split_order": ("file", {"unit": "lines"}),
     "split_seed": (1, {"unit": "lines"}),

@@ -150,6 +150,7 @@ def corpus(data: bytes) -> None:
         "errors": draw.PickValueInList(["strict", "replace"]),
         "vocabulary": draw.PickValueInList(["train", "text"]),
         "corpus_limit": draw.ConsumeIntInRange(0, 50),
+        "canaries": draw.ConsumeIntInRange(0, 3),
         "min_frequency": draw.ConsumeIntInRange(1, 3),
         "bpe_size": 260,
     }

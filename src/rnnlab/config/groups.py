@@ -99,6 +99,7 @@ class DataSettings(SettingsGroup):
         description="keep only the start of the text, 0: all [tokens; bpe: characters; "
         "samples: their number]",
     )
+    canaries: int = Field(0, ge=0, le=1000, description="random codes put into the training text")
     split: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05),
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
@@ -288,7 +289,6 @@ class TrainingSettings(SettingsGroup):
     sample_temperature: float = Field(
         0.5, ge=0, description="temperature of that sample; 0: always the most likely token"
     )
-
     seed: int = Field(0, ge=0, lt=2**63, description="random seed of weights, batches and dropout")
 
     @model_validator(mode="after")

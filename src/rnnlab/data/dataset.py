@@ -27,6 +27,7 @@ from rnnlab.data.batches import (
     SampleBatches,
     without,
 )
+from rnnlab.data.canaries import Canaries, with_canaries
 from rnnlab.data.copies import Copies, find_copies
 from rnnlab.data.corpus import open_corpora
 from rnnlab.data.labelled_tokenizer import inner_kind
@@ -44,6 +45,7 @@ from rnnlab.data.streaming_limits import (
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
+from rnnlab.errors import UsageError
 
 Prepared = PreparedText | PreparedSamples
 
@@ -69,6 +71,8 @@ class Dataset:
     """See `DataSettings`."""
     own_names: dict[str, str] = field(default_factory=dict)
     """Names of the texts that are splits as they are, by split."""
+    canaries: Canaries | None = None
+    """What was put into the training split, if anything."""
 
     @property
     def start(self) -> int | None:
@@ -141,12 +145,16 @@ def load_dataset(
 
     tokenizer: used instead of training one. watch: called while a long text is read, which may take
     minutes. Raises as `open_corpora` does, and CorpusError if the training split is too short or
-    the ids of a long text cannot be written to the cache.
+    the ids of a long text cannot be written to the cache; UsageError for canaries in other than a
+    running text in memory.
     """
     corpus = open_corpora(settings, limits)
     kind = inner_kind(tokenizer) if tokenizer else None
     prepared = PreparedSamples if settings.of_samples else PreparedText
     text = prepared(corpus, settings, watch, kind)
+    if settings.canaries and (corpus.is_long or settings.of_samples):
+        why = "is too large for that" if corpus.is_long else "consists of samples"
+        raise UsageError(f"canaries need a running text that is read into memory; this one {why}")
     if corpus.is_long:
         tokenized = _tokenized_in_cache(text, settings, tokenizer, limits)
     else:
@@ -159,10 +167,16 @@ def load_dataset(
     kept = {name: part for name, part in splits.items() if len(part.all_ids) > 1}
     if "train" not in kept:
         raise too_short(splits["train"].characters)
+    canaries = None
+    if settings.canaries:
+        put_into = kept["train"], tokenized.tokenizer, settings.canaries
+        kept["train"], canaries = with_canaries(*put_into)
     resets, samples = settings.document_state == "reset", tokenized.about.get("samples")
     counts = SampleCounts(**samples) if samples else None
     own = {name: each.source.name for name, each in corpus.own.items()}
-    return Dataset(corpus.source, kept, tokenized.tokenizer, resets, counts, settings.unit, own)
+    return Dataset(
+        corpus.source, kept, tokenized.tokenizer, resets, counts, settings.unit, own, canaries
+    )
 
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
@@ -206,7 +220,7 @@ def _key(
     """A hash of everything that the ids, and what is stored along with them, depend on."""
     ignored = {
         "corpus", "validation_corpus", "test_corpus", "data_dir", "batching", "batch_size",
-        "num_steps", "document_state",
+        "num_steps", "document_state", "canaries",
     }  # fmt: skip
     if settings.tokenizer != "bpe":
         ignored |= {"bpe_size"}

@@ -29,7 +29,7 @@ HELD_OUT = (
 DECISIVE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(HELD_OUT, TEXT_SETTINGS),
     "training_perplexity": (
-        *TOKEN_SETTINGS, "min_frequency", "vocabulary", "corpus", "preprocessing",
+        *TOKEN_SETTINGS, "min_frequency", "vocabulary", "corpus", "preprocessing", "canaries",
     ),
     "tokens_per_second": TOKEN_SETTINGS,
     "prediction_seconds": TOKEN_SETTINGS,

@@ -18,7 +18,7 @@ ProtocolRows = list[tuple[str, str]]
 
 TEXT_SETTINGS = (
     "corpus", "preprocessing", "corpus_limit", "tokenizer", "vocabulary", "min_frequency",
-    "max_vocabulary", "bpe_size",
+    "max_vocabulary", "bpe_size", "canaries",
 )  # fmt: skip
 
 BUDGETS = {"num_epochs": "epochs", "max_tokens": "tokens", "max_seconds": "seconds"}
@@ -147,6 +147,8 @@ def _text(base: Settings) -> str:
         unit = "characters" if data.tokenizer == "bpe" else "tokens"
         unit = data.unit if data.of_samples else unit
         parts.append(f"the first {data.corpus_limit:,} {unit}")
+    if data.canaries:
+        parts.append(f"{counted(data.canaries, 'random code')} put into the training split")
     source = "training split" if data.vocabulary == "train" else "whole text"
     parts.append(f"{data.tokenizer} tokens, vocabulary of the {source}")
     return "; ".join(parts)

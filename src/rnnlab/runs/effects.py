@@ -91,6 +91,16 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         LEARNED, Need(lambda s: s.data.tokenizer == "bpe", "tokenizer = 'bpe'", "tokenizer"),
     ),
     "vocabulary": (LEARNED, LEARNED_VOCABULARY, TEXT_BEYOND),
+    "canaries": (
+        RUNNING_TEXT,
+        Need(
+            lambda s: s.data.tokenizer != "word", "tokenizer = 'char', 'byte' or 'bpe'", "tokenizer"
+        ),
+        Need(
+            lambda s: s.data.document_state == "carried", "document_state = 'carried'",
+            "document_state",
+        ),
+    ),
     "split_order": (OF_SAMPLES,),
     "split_seed": (
         OF_SAMPLES,

@@ -94,6 +94,8 @@ def prepare(
     if base:
         copy_weights(model, base.model, token_places(dataset.tokenizer, base.tokenizer))
     about = {"data": settings.data.model_dump(mode="json"), "corpus_sha256": dataset.corpus.sha256}
+    if dataset.canaries:
+        about["canaries"] = dataset.canaries.to_dict()
     rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
     trainer = Trainer(
