@@ -30,7 +30,7 @@ class DecodingSettings:
     """Tokens that have one random label together in the control."""
     lead: float = 0.02
     """How far a score must be ahead of the control's."""
-    twins: int = 3
+    twins: int = 5
     """Untrained networks, with the run's seed and the next ones."""
     least_changes: int = 20
     """How often a feature must change in each half of the text."""

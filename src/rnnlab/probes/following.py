@@ -173,8 +173,13 @@ def following(
     null = Null.of(maxima, np.abs(test).max(0))
     twin_best = np.empty((settings.twins, len(features)))
     for number in range(settings.twins):
-        twin = replace(reading, model=untrained_twin(reading.model, seed + number))
-        theirs = states(twin)[halves.test].reshape(len(ours), -1)
+        # Untrained networks forget soon: the gap before the test half is enough to warm up.
+        begin = halves.test.start - settings.least_shift
+        twin = replace(
+            reading, model=untrained_twin(reading.model, seed + number), ids=reading.ids[begin:],
+            ends=reading.ends[begin:],
+        )  # fmt: skip
+        theirs = states(twin)[settings.least_shift :].reshape(len(ours), -1)
         twin_best[number] = np.abs(correlations(theirs, y[halves.test])).max(0)
         progress(0.7 + 0.3 * (number + 1) / settings.twins)
 

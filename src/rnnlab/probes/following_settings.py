@@ -19,7 +19,7 @@ class FollowingSettings:
     least_shift: int = 300
     """Tokens; the gap between the halves as well."""
     shift_seed: int = 0
-    twins: int = 5
+    twins: int = 8
     """Untrained networks, with the run's seed and the next ones."""
     least_changes: int = 20
     """How often a feature must change in each half of the text."""

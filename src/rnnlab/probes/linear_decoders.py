@@ -35,7 +35,11 @@ class Tested(NamedTuple):
 
 
 class Decoder:
-    """Fits one feature after another to the same inputs."""
+    """Fits one feature after another to the same inputs, on one thread.
+
+    The products are small: several threads wait for each other longer than they compute, above all
+    while other programs use the cores.
+    """
 
     def __init__(
         self, train: npt.NDArray[Any], test: npt.NDArray[Any], penalty: float, iterations: int
@@ -46,7 +50,7 @@ class Decoder:
         """
         scaler = StandardScaler().fit(train)
         self.train, self.test = scaler.transform(train), scaler.transform(test)
-        self.penalty, self.iterations = penalty, iterations
+        self.penalty, self.iterations = penalty * len(train), iterations
 
     def fit(self, kind: str, train: Floats, test: Floats) -> Tested:
         """Fit values (N,), test with values (M,).
@@ -55,17 +59,18 @@ class Decoder:
         """
         if np.ptp(train) == 0 or np.ptp(test) == 0:
             return Tested(CHANCE[kind], np.zeros(len(test)))
-        if kind == "number":
-            ridge = Ridge(alpha=self.penalty * len(train)).fit(self.train, train)
-            output = ridge.predict(self.test)
-            return Tested(float(r2_score(test, output)), output)
-        logistic = LogisticRegression(
-            C=1 / (self.penalty * len(train)), class_weight="balanced", max_iter=self.iterations
-        )
-        with warnings.catch_warnings():
+        with threadpool_limits(1), warnings.catch_warnings():
             # A decoder that is not fitted to the end is tested as it is.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            with threadpool_limits(1):
-                logistic.fit(self.train, train)
+            return self._number(train, test) if kind == "number" else self._binary(train, test)
+
+    def _number(self, train: Floats, test: Floats) -> Tested:
+        output = Ridge(alpha=self.penalty).fit(self.train, train).predict(self.test)
+        return Tested(float(r2_score(test, output)), output)
+
+    def _binary(self, train: Floats, test: Floats) -> Tested:
+        logistic = LogisticRegression(
+            C=1 / self.penalty, class_weight="balanced", max_iter=self.iterations
+        ).fit(self.train, train)
         output = logistic.predict_proba(self.test)[:, 1]
         return Tested(float(balanced_accuracy_score(test, output > 0.5)), output)
