@@ -12,7 +12,7 @@ import rnnlab
 from rnnlab.config import ComputeSettings, ModelSettings
 from rnnlab.data.canaries import Canaries
 from rnnlab.data.tokenizer import BpeTokenizer, CharTokenizer, Tokenizer
-from rnnlab.errors import UsageError
+from rnnlab.errors import DivergenceError, UsageError
 from rnnlab.files import read_json
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
@@ -145,4 +145,12 @@ def test_what_cannot_be_measured_is_refused() -> None:
         exposure(model, samples=99)
     del model.about["canaries"]
     with pytest.raises(UsageError, match="trained without canaries; rnnlab train has --canaries N"):
+        exposure(model)
+
+
+def test_a_network_that_has_diverged_is_refused() -> None:
+    model = build(("abcd",))
+    with torch.no_grad():
+        model.model.recurrent.weight_hh_l0.fill_(math.nan)
+    with pytest.raises(DivergenceError):
         exposure(model)

@@ -1,13 +1,16 @@
 """Memorisation against a search for every passage, and writers known to copy or not."""
 
+import math
+
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from rnnlab.config import ComputeSettings, ModelSettings
 from rnnlab.data.copies import COPY, find_copies
 from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.errors import UsageError
+from rnnlab.errors import DivergenceError, UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
@@ -139,3 +142,11 @@ def test_what_cannot_be_measured_is_refused(settings: dict, rule: str) -> None:
 def test_models_of_samples_are_refused() -> None:
     with pytest.raises(UsageError, match="needs a model of running text"):
         memorisation(build(start=1), TRAIN)
+
+
+def test_a_network_that_has_diverged_is_refused() -> None:
+    model = build()
+    with torch.no_grad():
+        model.model.recurrent.weight_hh_l0.fill_(math.nan)
+    with pytest.raises(DivergenceError):
+        memorisation(model, TRAIN, length=20)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from rnnlab.config import ComputeSettings, ModelSettings
 from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.errors import UsageError
+from rnnlab.errors import DivergenceError, UsageError
 from rnnlab.lm.activations import WARM_UP
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.gradient_flow import input_gradient_norms
@@ -197,3 +197,11 @@ def test_models_of_samples_and_different_texts_are_refused() -> None:
         compare_reach({"a": Reading.of(build(), TEXT), "b": Reading.of(build(), TEXT[1:])})
     with pytest.raises(UsageError, match="needs a model"):
         compare_reach({})
+
+
+def test_a_network_that_has_diverged_is_refused() -> None:
+    model = build()
+    with torch.no_grad():
+        model.model.recurrent.weight_hh_l0.fill_(math.nan)
+    with pytest.raises(DivergenceError):
+        reach(Reading.of(model, TEXT), lags=5)

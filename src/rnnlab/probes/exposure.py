@@ -26,6 +26,7 @@ from rnnlab.data.canaries import Canaries
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats, target_nats
+from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.text_model import TextModel
 from rnnlab.probes.result import ProbeResult
 
@@ -95,7 +96,8 @@ def exposure(
 ) -> Exposure:
     """Measure how well a model remembers the canaries that its config.json names.
 
-    Raises UsageError if it was trained without any, or samples are fewer than 100.
+    Raises UsageError if it was trained without any, or samples are fewer than 100; DivergenceError
+    if the model's output is NaN.
     """
     if "canaries" not in model.about:
         raise UsageError("this model was trained without canaries; rnnlab train has --canaries N")
@@ -103,6 +105,8 @@ def exposure(
         raise UsageError(f"samples must be 100 or above, not {samples}")
     canaries = Canaries.from_dict(model.about["canaries"])
     own = nats_of_codes(model, canaries, canaries.codes)
+    if np.isnan(own).any():
+        raise not_finite()
     possible, size = canaries.possible, len(canaries.codes[0])
     if possible <= samples:
         tried = ["".join(code) for code in itertools.product(canaries.symbols, repeat=size)]

@@ -34,6 +34,7 @@ from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats, target_nats
 from rnnlab.lm.gradient_flow import input_gradient_norms
+from rnnlab.lm.sampling import not_finite
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.twin import DEFAULT_SEED, untrained_twin
@@ -173,7 +174,7 @@ def reach(
     untrained twin.
 
     Raises UsageError for a text that is too short, for lags or contexts below 1, and for a model of
-    samples, which reads no running text.
+    samples, which reads no running text; DivergenceError if the model's output is NaN.
     """
     _check(reading, lags, contexts)
     model, network = reading.model, reading.model.model
@@ -185,6 +186,8 @@ def reach(
             input_gradient_norms(each, reading.ids, lags, GRADIENT_TARGETS).mean(0)
             for each in (network, twin)
         ]
+    if not np.isfinite(norms[0]).all():
+        raise not_finite()
     progress(0.2)
     usable = sorted({k for k in contexts if len(reading) - k >= BLOCKS * SHORTEST_BLOCK})
     targets = spread_targets(len(reading), usable[-1])
