@@ -11,6 +11,7 @@ from rnnlab.probes.circular_shift import (
     Null,
     correlations,
     draw_shifts,
+    near_share,
     shifted_maxima,
 )
 
@@ -63,6 +64,24 @@ def test_the_largest_of_each_shift_is_that_of_a_loop():
             assert row[feature] == pytest.approx(expected, abs=1e-6)
 
 
+def test_near_shifts_count_where_the_same_two_reach_as_much():
+    random = np.random.default_rng(3)
+    x, y = wander(random, 400, 3), wander(random, 400, 2)
+    y[:, 1] = x[:, 2] + 0.1 * random.normal(size=400)
+    found = near_share(x, y, 20)
+    for unit in range(3):
+        for feature in range(2):
+            r = [
+                abs(np.corrcoef(x[:, unit], np.roll(y[:, feature], s))[0, 1])
+                for s in range(-20, 21)
+            ]
+            expected = np.mean(np.delete(r, 20) >= r[20]) * 40 / 400
+            assert found[unit, feature] == pytest.approx(expected)
+    assert found[2, 1] == 0  # it follows; r is largest without a shift
+    null = Null.of(np.full((19, 1), 0.1), np.array([0.5]))
+    assert null.p_values(np.array([0.5]), np.array([0]), np.array([0.2])) == pytest.approx(0.25)
+
+
 def test_p_values_count_the_shifts_and_agree_with_the_thresholds():
     random = np.random.default_rng(2)
     maxima, observed = random.random((39, 3)) * [1, 0.1, 0.5], np.array([0.9, 0.2, 0.1])
@@ -97,7 +116,7 @@ def chance_finds(tries, shuffled=False):
             maxima = np.stack(
                 [np.abs(correlations(x, random.permutation(y))).max(0) for _ in range(59)]
             )
-        p = Null.of(maxima, np.abs(r).max(0)).p_values(r, np.arange(3)[None])
+        p = Null.of(maxima, np.abs(r).max(0)).p_values(r, np.arange(3)[None], near_share(x, y, 100))
         found += bool((p <= LEVEL).any())
     return found
 

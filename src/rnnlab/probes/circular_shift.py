@@ -9,9 +9,13 @@ Of each shift the largest |r| counts, over all units and features, each feature 
 of its own: a feature that changes seldom has large correlations by chance, and would hide the
 others. With S shifts and z = |r| / scale,
 
-    p = (1 + #{s: max_s z ≥ z}) / (1 + S)
+    p = (1 + #{s: max_s z ≥ z}) / (1 + S) + near
 
-is the probability of one such finding or more in the whole search.
+is the probability of one such finding or more in the whole search. Shifts below a least one are too
+near: what two things have in common remains. Left out altogether they would make p too small, as a
+chance peak at 0 is as wide as the memory of the values. So `near` is the share of all shifts that
+are near and at which the same unit has |r| as large with the same feature; of a true finding it is
+0, as r is largest at 0.
 
 Sources: Westfall and Young 1993, Resampling-Based Multiple Testing, section 2.3 (max-T); Harris
 2020, "Nonsense correlations in neuroscience", bioRxiv 2020.11.29.402719 (shifts).
@@ -37,6 +41,9 @@ FEWEST_SHIFTS = math.ceil(1 / LEVEL) - 1
 
 AT_A_TIME = 8
 """Shifts in one product of matrices: bounds the memory to that many copies of the features."""
+
+NEAR = 20
+"""Near shifts on each side."""
 
 Array = npt.NDArray[Any]
 
@@ -83,6 +90,21 @@ def shifted_maxima(
     return found
 
 
+def near_share(x: Array, y: Array, least: int) -> Floats:
+    """Return `near` for each column of x (N, U) with each of y (N, F): (U, F).
+
+    From NEAR shifts on each side, at even distances up to `least`.
+    """
+    own = standardized(x).astype(np.float32).T
+    others = standardized(y).astype(np.float32)
+    at_zero = np.abs(own @ others)
+    lags = np.unique(np.linspace(1, least, NEAR).round().astype(int))
+    reached = np.zeros(at_zero.shape)
+    for s in [*lags.tolist(), *(-lags).tolist()]:
+        reached += np.abs(own @ np.roll(others, s, axis=0)) >= at_zero
+    return reached / (2 * len(lags)) * (2 * least / len(x))
+
+
 @dataclass(frozen=True)
 class Null:
     """The distribution of the largest |r| by chance."""
@@ -107,9 +129,14 @@ class Null:
         threshold: Floats = self.largest[-1 - allowed] * self.scales
         return threshold
 
-    def p_values(self, r: Floats, feature: npt.NDArray[np.int64]) -> Floats:
-        """Return p of correlations (any shape), each with the feature of that number."""
+    def p_values(
+        self, r: Floats, feature: npt.NDArray[np.int64], near: Floats | float = 0.0
+    ) -> Floats:
+        """Return p of correlations (any shape), each with the feature of that number.
+
+        near: see `near_share`, of the same shape.
+        """
         z = np.abs(r) / self.scales[feature]
         above = len(self.largest) - np.searchsorted(self.largest, z, side="left")
-        p: Floats = (1 + above) / (1 + len(self.largest))
+        p: Floats = np.minimum(1, (1 + above) / (1 + len(self.largest)) + near)
         return p

@@ -25,7 +25,14 @@ import numpy.typing as npt
 
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.evaluate import Floats
-from rnnlab.probes.circular_shift import LEVEL, Null, correlations, draw_shifts, shifted_maxima
+from rnnlab.probes.circular_shift import (
+    LEVEL,
+    Null,
+    correlations,
+    draw_shifts,
+    near_share,
+    shifted_maxima,
+)
 from rnnlab.probes.decoding_settings import DecodingSettings
 from rnnlab.probes.features import Features, check_length, features_of
 from rnnlab.probes.ngram_features import contexts
@@ -171,12 +178,14 @@ def decoding(
     # Each feature's own decoders, of all parts and layers.
     outputs = [output[..., f].reshape(-1, len(tested)).T for f in places]
     r = np.stack([correlations(outputs[f], tested[:, [f]])[:, 0] for f in places], axis=1)
+    least = settings.least_shift
+    near = [near_share(outputs[f], tested[:, [f]], least)[:, 0] for f in places]
     maxima = [shifted_maxima(outputs[f], tested[:, [f]], shifts) for f in places]
     null = Null.of(np.concatenate(maxima, axis=1), np.abs(r).max(0))
     progress(1.0)
 
     r = r.reshape(score.shape)
-    p = null.p_values(r, np.broadcast_to(places, r.shape))
+    p = null.p_values(r, np.broadcast_to(places, r.shape), np.stack(near, axis=1).reshape(r.shape))
     limits = twin_limit(twin_best)
     ahead = (score - control > settings.lead) & (score > limits)
     return Decoding(

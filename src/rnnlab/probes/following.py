@@ -20,7 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.lm.evaluate import Floats
-from rnnlab.probes.circular_shift import LEVEL, Null, correlations, draw_shifts, shifted_maxima
+from rnnlab.probes.circular_shift import (
+    LEVEL,
+    Null,
+    correlations,
+    draw_shifts,
+    near_share,
+    shifted_maxima,
+)
 from rnnlab.probes.features import Features, check_length, features_of
 from rnnlab.probes.following_settings import FollowingSettings
 from rnnlab.probes.ngram_features import ngram_means
@@ -186,7 +193,8 @@ def following(
     chosen = np.abs(train).argmax(1)
     each = np.arange(len(chosen))
     train_r, test_r = train[each, chosen], test[each, chosen]
-    p = null.p_values(test_r, chosen)
+    near = near_share(ours, y[halves.test], settings.least_shift)
+    p = null.p_values(test_r, chosen, near[each, chosen])
     twin_limits = twin_limit_of_correlations(twin_best)
     ahead = np.abs(test_r) > twin_limits[chosen]
     # A correlation that has changed its sign is another one than that which was chosen.
