@@ -64,7 +64,7 @@ def test_what_seldom_changes_is_left_out_and_named():
     found = Features((often, once, rare), {}).changing([slice(1000), slice(1000, 2000)], 5)
     assert found.names == ("often",)
     assert found.left_out == {
-        "once": "it changes 1 times in a half; it needs 5",
+        "once": "changes in a half: 1; it needs 5",
         "rare": "it is true in 99.5% of a half",
     }
     with pytest.raises(UsageError) as caught:

@@ -94,7 +94,7 @@ class Features:
             shares = [feature.values[part].mean() for part in parts]
             rarest = min(min(share, 1 - share) for share in shares)
             if changes < least:
-                left_out[feature.name] = f"it changes {changes} times in a half; it needs {least}"
+                left_out[feature.name] = f"changes in a half: {changes}; it needs {least}"
             elif feature.kind == "binary" and rarest < RAREST:
                 often = "true" if max(shares) > 0.5 else "false"
                 left_out[feature.name] = f"it is {often} in {1 - rarest:.1%} of a half"

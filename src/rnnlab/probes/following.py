@@ -125,9 +125,9 @@ class Following(ProbeResult):
                 "Nothing found beyond the control: no unit follows a feature more closely than "
                 "chance and untrained networks do."
             ]
-        units = self.follows[0].size
+        units, verb = self.follows[0].size, "follows" if len(found) == 1 else "follow"
         return [
-            f"{len(found)} of {units} units follow a feature of the text more closely than chance "
+            f"{len(found)} of {units} units {verb} a feature of the text more closely than chance "
             "and untrained networks do.",
             *(self._sentence(one) for one in found[:MOST_SHOWN]),
         ]
