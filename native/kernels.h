@@ -99,7 +99,8 @@ struct Forward {
   int64_t c_step;            //   latest c is kept
   void* stash;               // [t][H / 16][stash arrays][B][16] in the operand's type; null: none
   const uint8_t* resets = nullptr;  // (T * B,): 1 where the state before row t * B + b is zero
-};
+  const Range* used = nullptr;      // [H / 16]: outside these blocks of rows, the weights of a block
+};                                  //   of units are zero, as in an ensemble; null: all are used
 
 // Backward through one layer, from the arrays that Forward left. Every h and c must have been kept.
 struct Backward {

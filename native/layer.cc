@@ -47,6 +47,7 @@ Layer::Layer(Backend backend, LayerShape shape, Pass pass, Outputs outputs, bool
   c_step_ = keep ? 1 : 0;
   if (cell_.has_c) c_ = arena.take<float>((steps + 1) * units * batch_ * kBlock);
   if (keep) take_backward(resets, arena);
+  if (!keep) used_ = arena.take<Range>(units);
 }
 
 void Layer::take_backward(bool resets, Arena& arena) {
@@ -81,6 +82,26 @@ void Layer::prepare(const LayerArrays& w, Worker& worker) const {
   if (weights_t_) k.pack(precision, w.weight_hh, gates(H), units, weights_t_, 0, worker);
   if (input_weights_t_)
     k.pack(precision, w.weight_ih, gates(I), inputs, input_weights_t_, 0, worker);
+  if (used_) find_used(w.weight_hh, worker);
+}
+
+// Finds the blocks of rows outside of which the weights of each block of units are zero.
+void Layer::find_used(const float* weight_hh, Worker& worker) const {
+  const int64_t H = shape_.H, units = blocks(H);
+  const Range mine = worker.share(units);
+  for (int64_t j = mine.begin; j < mine.end; ++j) {
+    Range used{units, 0};
+    for (int64_t g = 0; g < cell_.gates; ++g)
+      for (int64_t u = j * kBlock; u < H && u < (j + 1) * kBlock; ++u) {
+        const float* row = weight_hh + (g * H + u) * H;
+        int64_t first = 0, last = H;
+        while (first < H && row[first] == 0.0f) ++first;
+        while (last > first && row[last - 1] == 0.0f) --last;
+        if (first < last) used = covering(used, {first / kBlock, blocks(last)});
+      }
+    // One block at least, so that its product sets the sums to zero.
+    used_[j] = used.begin < used.end ? used : Range{0, 1};
+  }
 }
 
 // Writes (B, H) to the rows of a time step, or zeros if `src` is null: no sequences, only padding.
@@ -125,7 +146,7 @@ void Layer::forward(const LayerInput& input, int64_t begin, int64_t end, Worker&
     worker.wait();
   }
   const Forward f{begin, end, batch_, shape_.H, weights_, input.ids ? input.table : projection_,
-                  input.ids, bias_hn_, h_, h32_, h32_step_, c_, c_step_, stash_, input.resets};
+                  input.ids, bias_hn_, h_, h32_, h32_step_, c_, c_step_, stash_, input.resets, used_};
   k.cells[static_cast<int>(shape_.cell)]->forward(backend_.precision, f, worker);
   worker.wait();
 }

@@ -101,6 +101,7 @@ class Layer {
 
  private:
   Axis gates(int64_t step) const { return {cell_.gates, shape_.H, step}; }
+  void find_used(const float* weight_hh, Worker&) const;
   void set_rows(Precision, const float* src, Operand dst, Worker&) const;
   void get_rows(Blocked src, float* dst, Worker&) const;
   void take_backward(bool resets, Arena&);
@@ -111,6 +112,7 @@ class Layer {
   CellShape cell_;
   int64_t batch_;  // rows of a time step
   Pass pass_;
+  Range* used_ = nullptr;  // see Forward; only for Pass::forward_only
   void *weights_, *weights_t_ = nullptr, *input_weights_ = nullptr, *input_weights_t_ = nullptr;
   float *bias_, *bias_hn_ = nullptr;
   Blocked projection_;

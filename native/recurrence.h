@@ -130,9 +130,17 @@ static RNNLAB_INLINE void gate_sums(const Forward& f, int64_t t, int64_t r, int6
                                     int64_t units, float* tile) {
   using T = typename P::T;
   using Tile = GateTile<Cell>;
-  const int64_t k_blocks = blocks(f.H), weight_block = k_blocks * kBlock * kBlock;
-  const T* weights = static_cast<const T*>(f.weights) + u * Tile::G * weight_block;
-  const T* h = static_cast<const T*>(f.h.plain) + (t * f.B + r) * kBlock;
+  const int64_t weight_block = blocks(f.H) * kBlock * kBlock;
+  Range used{0, blocks(f.H)};
+  if (f.used) {
+    used = f.used[u];
+    for (int64_t v = 1; v < units; ++v) used = covering(used, f.used[u + v]);
+  }
+  const int64_t k_blocks = used.end - used.begin;
+  const T* weights = static_cast<const T*>(f.weights) + u * Tile::G * weight_block +
+                     used.begin * kBlock * kBlock;
+  const T* h =
+      static_cast<const T*>(f.h.plain) + at(used.begin, t * f.B + r, f.h.stride);
   int64_t done = 0;
   for (; done + Tile::panel <= units * Tile::G; done += Tile::panel)
     tile_of_rows<P, Tile::panel>(n, h, f.h.stride * kBlock, weights + done * weight_block,

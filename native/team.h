@@ -26,6 +26,11 @@ struct Range {
 // compiled for different instruction sets.
 #define RNNLAB_INLINE __attribute__((always_inline)) inline
 
+// The smallest range that contains both.
+static RNNLAB_INLINE Range covering(Range a, Range b) {
+  return {a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
+}
+
 struct Worker {
   int index, count;
   Barrier* barrier;

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rnnlab.api import benchmark, evaluate, experiment, generate, load, reproduce, train
+    from rnnlab.api import (
+        benchmark,
+        ensemble,
+        evaluate,
+        experiment,
+        generate,
+        load,
+        reproduce,
+        train,
+    )
     from rnnlab.config import Settings
     from rnnlab.data.named_corpora import list_corpora
     from rnnlab.doctor.diagnose import diagnose
@@ -35,6 +44,7 @@ __all__ = [
     "TextModel",
     "benchmark",
     "diagnose",
+    "ensemble",
     "evaluate",
     "experiment",
     "generate",

@@ -22,6 +22,7 @@ from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs import evaluation, training
 from rnnlab.runs.effects import check_effects
+from rnnlab.runs.ensemble import ensemble as join_models
 from rnnlab.runs.given_texts import kept_text
 from rnnlab.runs.loading import load_text_model
 from rnnlab.runs.precedence import budget_setting, starting_settings
@@ -117,6 +118,35 @@ def load(path: str | PathLike[str], checkpoint: str = "best", **machine: Any) ->
     message says which others are intact.
     """
     return load_text_model(path, checkpoint, ComputeSettings.from_dict(machine, "load"))
+
+
+def ensemble(
+    models: Iterable[TextModel | str | PathLike[str]],
+    *,
+    checkpoint: str = "best",
+    corpus: evaluation.Names = (),
+    validation_corpus: evaluation.Names = (),
+    test_corpus: evaluation.Names = (),
+    **machine: Any,
+) -> TextModel:
+    """Join models of the same text, such as of several seeds, into one; see `runs.ensemble`.
+
+    models: loaded models, run directories or model folders, at least two. checkpoint: of run
+    directories. corpus, validation_corpus, test_corpus: where their texts are now, if they have
+    moved. machine: engine, device, precision, threads, for models that are not loaded yet.
+
+    >>> seeds = [rnnlab.train(corpus="python-reference", corpus_limit=30_000, hidden_size=8, seed=s,
+    ...                       num_epochs=1, run_dir=f"runs/s{s}", quiet=True) for s in (1, 2)]
+    >>> both = rnnlab.ensemble([run.directory for run in seeds])
+    >>> both.model.settings.hidden_size
+    16
+    >>> both.save("models/both")
+
+    Raises UsageError if they do not fit together, CorpusError or ChecksumError if an n-gram model
+    joins all of them and their text is not available.
+    """
+    loaded = [m if isinstance(m, TextModel) else load(m, checkpoint, **machine) for m in models]
+    return join_models(loaded, evaluation.own_texts(corpus, validation_corpus, test_corpus))
 
 
 def generate(

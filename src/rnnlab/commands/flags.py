@@ -8,6 +8,7 @@ import tyro
 Checkpoint = Literal["best", "last"]
 Split = Literal["train", "validation", "test"]
 OPTIONAL = tyro.conf.arg(help_behavior_hint="(optional)")
+MODELS = tyro.conf.arg(metavar="MODEL MODEL ...")
 FILES = tyro.conf.arg(metavar="[FILE ...]", help_behavior_hint="(optional)")
 Text = Annotated[str, OPTIONAL]
 MovedText = Annotated[tuple[str, ...], OPTIONAL]

@@ -9,6 +9,7 @@ import tyro
 import rnnlab
 from rnnlab.commands.flags import (
     FILES,
+    MODELS,
     OPTIONAL,
     Checkpoint,
     MovedText,
@@ -267,3 +268,34 @@ def classify(
         batches_of(files, errors, encoding, of_documents=loaded.of_documents),
         with_files=len(files) > 1,
     )  # fmt: skip
+
+
+def ensemble(
+    models: tyro.conf.Positional[Annotated[tuple[Path, ...], MODELS]],
+    machine: ComputeSettings,
+    output: Path,
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
+    checkpoint: Checkpoint = "best",
+) -> None:
+    """Join models of the same text, such as of several seeds, into one that is better than each.
+
+    Args:
+        models: two or more run directories or model folders
+        output: new folder for the ensemble, a model folder
+        corpus: where the models' own corpus is now, if it has moved
+        validation_corpus: where their validation text is now, if it has moved
+        test_corpus: where their test text is now, if it has moved
+        checkpoint: of run directories: best on the validation split, or last
+    """
+    from rnnlab.display.output import tell_ensemble
+
+    if output.exists():
+        raise UsageError(f"--output {output} exists; choose another folder, or delete it first")
+    joined = rnnlab.ensemble(
+        models, checkpoint=checkpoint, corpus=corpus, validation_corpus=validation_corpus,
+        test_corpus=test_corpus, **dict(machine),
+    )  # fmt: skip
+    joined.save(output)
+    tell_ensemble(joined, output)

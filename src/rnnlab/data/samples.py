@@ -40,7 +40,10 @@ def start_of_samples(tokenizer: Tokenizer) -> int:
     """Return the id of the separator; raises UsageError if it is not one token."""
     ids = tokenizer.encode(SEPARATOR)
     if len(ids) != 1 or ids[0] == tokenizer.unknown_id:
-        raise UsageError(f"samples end with a line break, and this {tokenizer!r} does not know it")
+        raise UsageError(
+            f"samples end with a line break, and this {tokenizer!r} does not know it; rnnlab "
+            "evaluate measures a whole text"
+        )
     return int(ids[0])
 
 

@@ -16,6 +16,7 @@ from rnnlab.engines import EngineEntry
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
+from rnnlab.runs.ensemble import MEMBERS
 
 MOST_PREFIX_BYTES = 1 << 24
 """Largest file of prefixes; some files, such as /dev/zero, never end."""
@@ -40,6 +41,19 @@ def read_prefixes(prefixes: Sequence[str], file: str) -> Sequence[str]:
     if not lines:
         raise UsageError(f"prefix file {file} is empty; it needs one prefix per line")
     return lines
+
+
+def tell_ensemble(model: TextModel, folder: Path) -> None:
+    """Say what an ensemble consists of, and where it is."""
+    tell, network = PlainConsole(highlight=False, soft_wrap=True).tell, model.model
+    tell(
+        "ensemble",
+        f"{model.about[MEMBERS]} networks as one of {network.settings.hidden_size:,} units, "
+        f"{network.num_parameters():,} parameters, zero from one to another",
+    )
+    if model.mixture is not None:
+        tell("n-gram", f"order {len(model.mixture.table.orders)}, with a gate of its own")
+    tell("saved", f"{folder}; measure it with rnnlab evaluate {folder}")
 
 
 def write_texts(

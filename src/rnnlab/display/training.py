@@ -222,7 +222,7 @@ class TrainingDisplay(Watcher):
             tell(
                 "note",
                 f"{counted(left_out, 'evaluation')} left out: one takes about {each:.2g} s, and "
-                f"all may take {EVALUATION_SHARE:.0%} of the time",
+                f"all but the last may take {EVALUATION_SHARE:.0%} of the time",
             )
         self._told = time.perf_counter()
 

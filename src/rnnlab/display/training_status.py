@@ -17,8 +17,9 @@ from rnnlab.runs.metrics import TrainingUnits
 RECENT_STEPS = 100
 """The training figure and the share of clipped steps on the screen are means over these."""
 
-FEW_THREADS, SLOW = 0.75, 0.7
-"""Below these shares of all threads, and of the expected speed, the summary of training says so."""
+FEW_THREADS, SLOW, FAST = 0.75, 0.7, 1.5
+"""Below these shares of all threads and of the expected speed, or above so many times that speed,
+the summary of training says so."""
 
 UNIT = "bits/character"
 
@@ -129,6 +130,11 @@ def speed_notes(training: Mapping[str, Any], threads: int, expected: float) -> I
         yield (
             f"{speed:,.0f} tokens/s instead of the {expected:,.0f} measured "
             "before training, by which the settings were chosen; other programs may use the cores"
+        )
+    if speed > FAST * expected > 0:
+        yield (
+            f"{speed:,.0f} tokens/s, {speed / expected:.1f} times what was measured before "
+            "training, by which the settings were chosen; other programs may have used the cores"
         )
 
 

@@ -92,7 +92,7 @@ def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
         return examine(run.directory, Evidence(history, lost, lost))
     ids = dataset.splits["train"].all_ids
     levels = text_levels(ids, model.tokenizer.size, dataset.copies)
-    with using_threads():
+    with using_threads(1):  # many small operations, for which threads wait longer than they work
         weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -43,6 +43,10 @@ class Compute:
         check_precision(settings.precision, device)
         engine, why = choose_engine(settings.engine, cell, device, settings.precision)
         return cls(engine, device, settings.precision, why, settings.threads)
+
+    def with_threads(self, count: int) -> "Compute":
+        """Return the same with so many threads; 0: as many as before."""
+        return replace(self, threads=count) if count else self
 
     def using_threads(self) -> AbstractContextManager[None]:
         """See the function `using_threads`."""

@@ -63,7 +63,8 @@ def traces(
     names, state = quantities(model), model.zero_state(1)
     for begin in range(0, len(reading), CHUNK_TOKENS):
         ids = torch.from_numpy(reading.ids[begin : begin + CHUNK_TOKENS].astype(np.int64))
-        with compute.using_threads():
+        # One sequence is too little work for threads to share.
+        with compute.with_threads(1).using_threads():
             values, state = _trace(model, ids[:, None].to(compute.device), state, compute.engine)
         yield Trace(names, values)
         progress(min(1.0, (begin + CHUNK_TOKENS) / len(reading)))

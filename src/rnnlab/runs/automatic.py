@@ -141,7 +141,8 @@ def choose_settings(
     possible = [H for H in HIDDEN_SIZES if speed or H <= LARGEST_UNTIMED]
     sizes = [take(settings, hidden_size=H, embedding_size=EMBEDDING_SIZE) for H in possible]
     settings = next(filter(is_worth_its_time, reversed(sizes)), sizes[0])
-    if speed or affordable(settings) > MAX_EPOCHS * N:  # the speed may prove higher
+    possible_epochs = affordable(settings) / N
+    if speed or possible_epochs > MAX_EPOCHS:  # the speed may prove higher
         settings = take(settings, num_epochs=MAX_EPOCHS)
     epochs = affordable(settings) / N
     rates = regularization(epochs, N, alone=not settings.model.ngram_order)
@@ -154,6 +155,10 @@ def choose_settings(
         rate = 1 / speed.seconds_per_token(settings.model, V)
         why += f", {seconds:g} s at about {rate:,.0f} tokens/s here"
     about = f"about {counted(round(epochs), 'epoch')}"
+    if round(possible_epochs) > MAX_EPOCHS == epochs:
+        about = (
+            f"enough for {round(possible_epochs):,} epochs, but more than {MAX_EPOCHS} do not help"
+        )
     why += f": {about if epochs >= 1 else 'less than an epoch'}"
     return Automatic(settings, _summary(settings), why, rate)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnlab.config import CONTEXTS, TEXTS
 from rnnlab.config.validation import format_value
+from rnnlab.data.copies import find_copies
 from rnnlab.data.corpus import check_readable_again
 from rnnlab.data.dataset import Dataset, load_dataset
 from rnnlab.data.encodings import usable_encoding
@@ -110,6 +111,7 @@ def evaluate(
     for name in texts:
         source, text, characters = read_text(name, errors, encoding, model)
         notices += _truncation_notices(source.name, len(text), characters)
+        notices += _copy_notices(source.name, text, dataset)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
             corpus=source.name, corpus_sha256=source.sha256,
@@ -168,6 +170,18 @@ def training_data(model: TextModel, moved_to: Mapping[str, Sequence[str]] | None
 
 def _names_its_text(model: TextModel) -> bool:
     return "corpus" in model.about["data"] and bool(model.about.get("corpus_sha256"))
+
+
+def _copy_notices(name: str, text: str, dataset: Dataset | None) -> list[str]:
+    """Return a notice if a running text is so much like the training text that this decides."""
+    if dataset is None or dataset.samples is not None:
+        return []
+    if not (found := find_copies(text, dataset.splits["train"].end)).decide:
+        return []
+    return [
+        f"{name}: much of it stands in the model's training text ({found}); its figures show what "
+        "was learned by heart"
+    ]
 
 
 def _chosen_splits(dataset: Dataset, asked: Sequence[str]) -> Sequence[str]:

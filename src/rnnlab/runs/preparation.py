@@ -98,11 +98,12 @@ def prepare(
         about["canaries"] = dataset.canaries.to_dict()
     rule = text_rule(settings.data, inner_kind(dataset.tokenizer))
     text_model = TextModel(model, dataset.tokenizer, rule, compute, about)
+    pace = ThreadPace(adapts=compute.engine.any_threads)
     trainer = Trainer(
         model, compute, batches, settings.training,
-        evaluate=_validation(text_model, dataset, settings),
+        evaluate=_validation(text_model, dataset, settings, pace),
         evaluation_cost=_evaluation_cost(settings, dataset, model.recurrent_share),
-        pace=ThreadPace(adapts=compute.engine.any_threads),
+        pace=pace,
     )  # fmt: skip
     return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base)
 
@@ -164,7 +165,7 @@ def _evaluation_cost(settings: Settings, dataset: Dataset, recurrent_share: floa
 
 
 def _validation(
-    model: TextModel, dataset: Dataset, settings: Settings
+    model: TextModel, dataset: Dataset, settings: Settings, pace: ThreadPace
 ) -> Callable[[ShareCallback], float] | None:
     if "validation" not in dataset.splits:
         return None
@@ -172,7 +173,8 @@ def _validation(
     documents = dataset.state_resets("validation")
 
     def nats_per_token(progress: ShareCallback) -> float:
-        total = total_nats(model.model, model.compute, ids, context, progress, documents)
+        compute = model.compute.with_threads(pace.threads)
+        total = total_nats(model.model, compute, ids, context, progress, documents)
         return total / (len(ids) - 1)
 
     return nats_per_token

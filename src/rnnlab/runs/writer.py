@@ -162,6 +162,8 @@ class RunWriter:
         """
         chosen = self.checkpoints.chosen
         model = TextModel.load(self.directory, chosen, self.settings.machine)
+        asked = model.compute
+        model.compute = asked.with_threads(self.trainer.pace.threads)  # as many as were fast
         records: list[Evaluation] = []
         if watch:
             records = evaluate_splits(
@@ -180,6 +182,7 @@ class RunWriter:
         save_curves(self.directory)
         # An evaluation that Ctrl-C cut off is left for a resume.
         self._write_result(records, complete=not self.trainer.evaluation_is_due)
+        model.compute = asked
         return model
 
     def _held_out_quantiles(self, model: TextModel) -> list[float] | None:
