@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         experiment,
         generate,
         load,
+        probe,
         reproduce,
         train,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "list_corpora",
     "list_engines",
     "load",
+    "probe",
     "reproduce",
     "rewrite_report",
     "train",

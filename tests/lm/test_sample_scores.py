@@ -143,7 +143,7 @@ def test_bad_samples_are_one_clear_error(make_model):
         model.score(["anna"])
     letters = CharTokenizer.train("only letters")
     other = TextModel(make_model(letters.size), letters, "none", model.compute)
-    rule = r"^samples end with a line break, and this CharTokenizer\(\d+ tokens\) does not know it; "
-    rule += r"rnnlab evaluate measures a whole text$"
+    rule = r"^samples end with a line break, and this CharTokenizer\(\d+ tokens\) does not know "
+    rule += r"it; rnnlab evaluate measures a whole text$"
     with pytest.raises(UsageError, match=rule):
         other.score(["only"])

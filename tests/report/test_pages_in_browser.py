@@ -1,31 +1,11 @@
 """The page in a real browser: on a wide screen, on a phone, in the dark, on paper."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-
-DESK, PHONE = 1280, 390
-
-
-@contextmanager
-def opened(browser: Browser, file: Path, **settings: Any) -> Iterator[Page]:
-    """The page, which may log no messages and request nothing but itself."""
-    context = browser.new_context(**settings)
-    page = context.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(file.as_uri())
-    yield page
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
-    context.close()
+from browser import DESK, PHONE, opened
+from playwright.sync_api import Browser
 
 
 def size(width: int) -> dict[str, Any]:

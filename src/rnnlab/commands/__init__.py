@@ -15,13 +15,14 @@ from rnnlab.commands.laboratory import (
     report,
     reproduce,
 )
+from rnnlab.commands.looking import probe
 from rnnlab.commands.models import classify, ensemble, evaluate, generate, score
 from rnnlab.commands.training import train
 from rnnlab.commands.writing import write
 
 ALL = (
-    train, generate, write, evaluate, score, classify, ensemble, doctor, experiment, reproduce,
-    report, corpora, engines, bench,
+    train, generate, write, evaluate, score, classify, ensemble, doctor, probe, experiment,
+    reproduce, report, corpora, engines, bench,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}
 

@@ -1,0 +1,77 @@
+"""The command that looks inside a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import rnnlab
+from rnnlab.commands.flags import OPTIONAL, Checkpoint, MovedText, Text
+from rnnlab.config import ComputeSettings
+from rnnlab.errors import UsageError
+
+WITH = tyro.conf.arg(metavar="[MODEL | TEXT]", help_behavior_hint="(optional)")
+
+
+def probe(
+    model: tyro.conf.Positional[Path],
+    machine: ComputeSettings,
+    other: tyro.conf.Positional[Annotated[str, WITH]] = "",
+    text: Text = "",
+    what: Annotated[tuple[str, ...], OPTIONAL] = (),
+    after: Annotated[tuple[str, ...], OPTIONAL] = (),
+    pattern: Annotated[tuple[str, ...], OPTIONAL] = (),
+    labels: Annotated[tuple[str, ...], OPTIONAL] = (),
+    html: Text = "",
+    npz: Text = "",
+    json: bool = False,
+    checkpoint: Checkpoint = "best",
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
+) -> None:
+    """Look inside a network: what surprises it, what its units follow, how far back it reaches.
+
+    Every finding has its control: an untrained network, random directions, shifted text.
+
+    Args:
+        model: run directory or model folder
+        other: a second one, to compare on the same text; or a text to read
+        text: file or named corpus to read; default: the model's own held-out text
+        what: surprise, following, ablation, timescales, reach, saturation, decoding, memorisation,
+            exposure; default: the first six, a portrait
+        after: words: is a unit active in the word that comes after one of them?
+        pattern: regular expressions: is a unit active inside a match?
+        labels: files with a label a line, one for each token or character of the text
+        html: also write a page with pictures into this file
+        npz: also write all arrays into this file
+        json: print one JSON object instead of sentences
+        checkpoint: of a run directory: best on the validation split, or last
+        corpus: where the model's own corpus is now, if it has moved
+        validation_corpus: where its validation text is now, if it has moved
+        test_corpus: where its test text is now, if it has moved
+    """
+    from rnnlab.display.probe import ProbeProgress, write_probes
+    from rnnlab.probes.portrait import PORTRAIT
+
+    is_model = bool(other) and Path(other).is_dir()
+    literal = other if other and not is_model else None
+    if literal is not None and text:
+        raise UsageError("give a text or --text FILE, not both")
+    if html and Path(html).is_dir():
+        raise UsageError(f"--html {html} is a folder; give the name of a file")
+    progress = ProbeProgress()
+    try:
+        probed = [
+            rnnlab.probe(
+                path, literal, file=text, what=what or PORTRAIT, after=after,
+                patterns={expression: expression for expression in pattern},
+                label_files={Path(file).name: file for file in labels},
+                checkpoint=checkpoint, corpus=corpus, validation_corpus=validation_corpus,
+                test_corpus=test_corpus, watch=progress.watch, **dict(machine),
+            )
+            for path in ([model, Path(other)] if is_model else [model])
+        ]  # fmt: skip
+    finally:
+        progress.end()
+    write_probes(probed, json=json, html=html, npz=npz)

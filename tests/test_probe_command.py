@@ -1,0 +1,88 @@
+"""`rnnlab probe` and `rnnlab.probe` on a run, as a user calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Cli
+
+import rnnlab
+from rnnlab.errors import CorpusError, UsageError
+from rnnlab.probes.portrait import PORTRAIT
+
+
+def said(done) -> str:
+    return " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_portrait_of_a_run(cli: Cli, trained: tuple[Path, str], tmp_path: Path):
+    run, page = trained[0], tmp_path / "inside.html"
+    done = cli("probe", str(run), "--html", str(page), "--npz", str(tmp_path / "all.npz"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{run.name}, the test split of ")
+    assert lines[0].endswith("pets.txt, 767 tokens")
+    named = {line.split()[0] for line in lines[1:] if line[0] != " "}
+    assert named == {*PORTRAIT}
+    assert "<svg" in page.read_text(encoding="utf-8")
+    assert (tmp_path / "all.npz").stat().st_size > 1000
+
+
+def test_one_probe_of_a_text(cli: Cli, trained: tuple[Path, str]):
+    done = cli("probe", str(trained[0]), "The cat sees the dog.", "--what", "surprise", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found["probes"]) == ["surprise"]
+    assert found["text"] == "the given text, 21 tokens"
+    assert "".join(found["probes"]["surprise"]["tokens"]) == "The cat sees the dog."
+
+
+def test_two_runs_on_the_same_text(cli: Cli, trained: tuple[Path, str]):
+    run = str(trained[0])
+    done = cli("probe", run, run, "--what", "surprise", "--json")
+    one, two = json.loads(done.stdout)
+    assert one == two
+
+
+def test_memorisation_finds_the_training_text_of_the_run(cli: Cli, trained: tuple[Path, str]):
+    done = cli("probe", str(trained[0]), "--what", "memorisation", "exposure")
+    assert done.returncode == 2
+    assert "canaries" in said(done)
+    done = cli("probe", str(trained[0]), "--what", "memorisation")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].startswith("memorisation ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["--what", "surprize"], "unknown probe 'surprize'; did you mean 'surprise'? (choices: "),
+        (["a"], "a text of 1 tokens is too short for a probe; it needs 2"),
+        (["some text", "--text", "file.txt"], "give a text or --text FILE, not both"),
+        (["some text", "--what", "reach"], "too short"),
+        (["some text", "--what", "ablation"], "a text of 9 tokens is too short for an ablation"),
+        (["--html", "."], "--html . is a folder; give the name of a file"),
+        (["--what", "following", "--pattern", "("], "("),
+        (["--text", "nowhere.txt"], "nowhere.txt"),
+    ],
+    ids=str,
+)
+def test_what_is_not_possible_is_one_sentence(
+    cli: Cli, trained: tuple[Path, str], flags: list[str], error: str
+):
+    done = cli("probe", str(trained[0]), *flags)
+    assert done.returncode in (1, 2)
+    assert error in said(done)
+    assert "Traceback" not in done.stderr
+
+
+def test_in_python_a_portrait_leaves_out_what_is_not_possible(trained: tuple[Path, str]):
+    found = rnnlab.probe(trained[0], "The cat sees the dog. The dog sees the cat.")
+    assert set(found.left_out) >= {"timescales", "reach", "following"}
+    assert "surprise" in found.results
+    named, first = f"{trained[0].name}, the given text, 43 tokens", "surprise: The text takes "
+    assert repr(found).startswith(f"{named}\n{first}")
+    with pytest.raises(CorpusError, match="too short to follow a change"):
+        rnnlab.probe(trained[0], "The cat sees the dog.", what="timescales")
+    with pytest.raises(UsageError, match="give a text or a file, not both"):
+        rnnlab.probe(trained[0], "The cat", file="other.txt")
