@@ -45,7 +45,7 @@ def test_unknown_command(cli: Cli) -> None:
         2,
         "unknown command 'trian'; did you mean 'train'? "
         "(choices: train, generate, write, evaluate, score, classify, ensemble, doctor, "
-        "experiment, reproduce, report, corpora, engines, bench)",
+        "probe, experiment, reproduce, report, corpora, engines, bench)",
     )
 
 
