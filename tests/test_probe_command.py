@@ -41,6 +41,8 @@ def test_two_runs_on_the_same_text(cli: Cli, trained: tuple[Path, str]):
     run = str(trained[0])
     done = cli("probe", run, run, "--what", "surprise", "--json")
     one, two = json.loads(done.stdout)
+    assert one.pop("text").startswith("the test split of ")
+    assert two.pop("text") == "the given text, 767 tokens"
     assert one == two
 
 

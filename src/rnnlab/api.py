@@ -262,7 +262,8 @@ def probe(
     is_portrait = names == list(PORTRAIT)
     results, left_out = run_probes(subject, names, features, watch, strict=not is_portrait)
     read = min(len(subject.reading), MOST_TOKENS)
-    return Probed(subject.name, f"{subject.text}, {read:,} tokens", results, left_out)
+    about = f"{subject.text}, {read:,} tokens"
+    return Probed(subject.name, about, results, left_out, subject.reading.text)
 
 
 def reproduce(

@@ -53,6 +53,7 @@ def probe(
     """
     from rnnlab.display.probe import ProbeProgress, write_probes
     from rnnlab.probes.portrait import PORTRAIT
+    from rnnlab.report.probe_page import Probed
 
     is_model = bool(other) and Path(other).is_dir()
     literal = other if other and not is_model else None
@@ -61,17 +62,20 @@ def probe(
     if html and Path(html).is_dir():
         raise UsageError(f"--html {html} is a folder; give the name of a file")
     progress = ProbeProgress()
+
+    def look(path: Path, literal: str | None, file: str = "") -> Probed:
+        return rnnlab.probe(
+            path, literal, file=file, what=what or PORTRAIT, after=after,
+            patterns={expression: expression for expression in pattern},
+            label_files={Path(name).name: name for name in labels}, checkpoint=checkpoint,
+            corpus=corpus, validation_corpus=validation_corpus, test_corpus=test_corpus,
+            watch=progress.watch, **dict(machine),
+        )  # fmt: skip
+
     try:
-        probed = [
-            rnnlab.probe(
-                path, literal, file=text, what=what or PORTRAIT, after=after,
-                patterns={expression: expression for expression in pattern},
-                label_files={Path(file).name: file for file in labels},
-                checkpoint=checkpoint, corpus=corpus, validation_corpus=validation_corpus,
-                test_corpus=test_corpus, watch=progress.watch, **dict(machine),
-            )
-            for path in ([model, Path(other)] if is_model else [model])
-        ]  # fmt: skip
+        probed = [look(model, literal, text)]
+        if is_model:
+            probed.append(look(Path(other), probed[0].read))
     finally:
         progress.end()
     write_probes(probed, json=json, html=html, npz=npz)

@@ -37,6 +37,8 @@ class Probed:
     results: dict[str, ProbeResult]
     left_out: dict[str, str] = field(default_factory=dict)
     """Probes that were not possible, with the reason."""
+    read: str = ""
+    """The whole text, as the network reads it."""
 
     def __getitem__(self, probe: str) -> ProbeResult:
         """Return one result by name."""
