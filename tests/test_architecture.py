@@ -88,6 +88,12 @@ def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_library_does_not_import_what_draws_before_it_draws() -> None:
+    check = "import rnnlab.api, sys; assert not {*sys.modules} & {'matplotlib', 'scipy.stats'}"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_public_names_are_sorted_and_exist() -> None:
     assert list(rnnlab.__all__) == sorted(rnnlab.__all__)
     assert all(getattr(rnnlab, name) for name in rnnlab.__all__)

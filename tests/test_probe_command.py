@@ -8,7 +8,7 @@ from command_line import Cli
 
 import rnnlab
 from rnnlab.errors import CorpusError, UsageError
-from rnnlab.probes.portrait import PORTRAIT
+from rnnlab.probes import PORTRAIT
 
 
 def said(done) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from rnnlab.bench.benchmark import BenchWatcher, Measurement, run_benchmark
 from rnnlab.config import BenchSettings, ComputeSettings, Settings
+from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.display.evaluations import Evaluations
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.errors import UsageError
@@ -20,10 +21,7 @@ from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
-from rnnlab.probes.feature_settings import FeatureSettings
-from rnnlab.probes.portrait import MOST_TOKENS, PORTRAIT, Watch, run_probes, unwatched
-from rnnlab.probes.subject import Subject
-from rnnlab.report.probe_page import Probed
+from rnnlab.probes import PORTRAIT
 from rnnlab.runs import evaluation, training
 from rnnlab.runs.effects import check_effects
 from rnnlab.runs.ensemble import ensemble as join_models
@@ -31,6 +29,9 @@ from rnnlab.runs.given_texts import kept_text
 from rnnlab.runs.loading import load_text_model
 from rnnlab.runs.precedence import budget_setting, starting_settings
 from rnnlab.runs.run import Run
+
+if TYPE_CHECKING:
+    from rnnlab.report.probe_page import Probed
 
 
 def train(
@@ -232,9 +233,9 @@ def probe(
     corpus: evaluation.Names = (),
     validation_corpus: evaluation.Names = (),
     test_corpus: evaluation.Names = (),
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
     **machine: Any,
-) -> Probed:
+) -> "Probed":
     """Look inside a network while it reads a text; in a notebook the result shows itself.
 
     model: a loaded model, a run directory or a model folder. text: what it reads; file: the same,
@@ -253,6 +254,11 @@ def probe(
     Raises UsageError for an unknown probe or one that the model does not allow, CorpusError for a
     text that is too short.
     """
+    from rnnlab.probes.feature_settings import FeatureSettings
+    from rnnlab.probes.portrait import MOST_TOKENS, run_probes
+    from rnnlab.probes.subject import Subject
+    from rnnlab.report.probe_page import Probed  # imports scipy and matplotlib
+
     names = [what] if isinstance(what, str) else list(what)
     path = None if isinstance(model, TextModel) else model
     loaded = model if isinstance(model, TextModel) else load(model, checkpoint, **machine)

@@ -119,7 +119,7 @@ def test_unrelated_texts_give_at_most_one_false_find_in_twenty():
     for seed in range(TRIES):
         own = Reading.of(planted_model(seed), planted_text(1500, seed=1000 + seed))
         other = Reading.of(own.model, planted_text(1500, seed=5000 + seed))
-        found = following(own, replace(settings, shift_seed=seed), features=features_of(other))
+        found = following(own, replace(settings, seed=seed), features=features_of(other))
         by_chance += bool((found.p <= LEVEL).any())
         follows += bool(found.follows.any())
     assert by_chance <= binom.ppf(0.999, TRIES, LEVEL)
@@ -129,7 +129,7 @@ def test_unrelated_texts_give_at_most_one_false_find_in_twenty():
 def test_the_same_call_gives_the_same_result(reading, found):
     again = following(reading, QUICK)
     assert again.to_json() == found.to_json()
-    assert (following(reading, replace(QUICK, shift_seed=1)).thresholds != found.thresholds).any()
+    assert (following(reading, replace(QUICK, seed=1)).thresholds != found.thresholds).any()
 
 
 def test_the_result_is_json_with_named_axes(found):

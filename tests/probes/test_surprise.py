@@ -67,4 +67,6 @@ def test_what_is_not_possible_is_one_sentence():
 def test_unknown_characters_are_counted():
     reading = Reading.of(build(), "abXYX")
     assert reading.unknown == {"X": 2, "Y": 1}
+    said = surprise(reading).sentences()
+    assert said[1] == "3 tokens not in the vocabulary, read as <unk>: 'X', 'Y'."
     assert surprise(reading).tokens == ("a", "b", "X", "Y", "X")

@@ -7,10 +7,10 @@ import pytest
 from browser import DESK, PHONE, opened
 from probed_model import TEXT, build
 
-from rnnlab.probes.cells import cells
 from rnnlab.probes.portrait import run_probes
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.subject import Subject
+from rnnlab.probes.unit_values import unit_values
 from rnnlab.report.probe_page import CAPTIONS, Probed, probe_page
 from rnnlab.report.probe_pictures import SHOWN_TOKENS
 
@@ -22,7 +22,7 @@ def probed():
     model = build(with_ngrams=True)
     reading = Reading.of(model, TEXT)
     results, left_out = run_probes(Subject("a<b", "a text", reading), NAMES)
-    results["cells"] = cells(reading, [("c", 0, 1), ("h", 0, 2)])
+    results["units"] = unit_values(reading, [("c", 0, 1), ("h", 0, 2)])
     assert not left_out
     return Probed("a<b & c", "a text, 1,200 tokens", results, {"decoding": "it needs <more>"})
 
@@ -44,7 +44,7 @@ def test_the_page_has_every_finding_and_every_picture(probed):
 
 def test_the_data_can_be_taken_out(probed, tmp_path):
     content = json.loads(probed.to_json())
-    assert set(content["probes"]) == {*NAMES, "cells"}
+    assert set(content["probes"]) == {*NAMES, "units"}
     bits = content["probes"]["surprise"]["bits"]
     assert bits["axes"] == ["target"]
     np.testing.assert_allclose(bits["values"], probed["surprise"].bits)

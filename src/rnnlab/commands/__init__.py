@@ -15,8 +15,8 @@ from rnnlab.commands.laboratory import (
     report,
     reproduce,
 )
-from rnnlab.commands.looking import probe
 from rnnlab.commands.models import classify, ensemble, evaluate, generate, score
+from rnnlab.commands.probing import probe
 from rnnlab.commands.training import train
 from rnnlab.commands.writing import write
 

@@ -77,7 +77,7 @@ def _print_findings(console: PlainConsole, probed: Probed) -> None:
     for name, result in probed.results.items():
         if isinstance(result, Surprise) and console.is_terminal:
             console.print(coloured(result))
-        if name == "cells":
+        if name == "units":
             continue
         for number, sentence in enumerate(result.sentences()):
             heading = name if number == 0 else ""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -65,6 +66,10 @@ class Network(NamedTuple):
     """For a `Reader`: all probabilities are those of both."""
     start: int | None = None
     """The id of the token with which a sample begins: before it the state is zero."""
+
+    def inputs(self, ids: Tensor) -> Tensor:
+        """Return what the first layer reads for ids (T, B): vectors, or the ids of one-hot rows."""
+        return ids if self.embedding is None else F.embedding(ids, self.embedding)
 
     def parameters(self) -> list[Tensor | None]:
         """Return the embedding (or None), four tensors for each layer, and the output's two."""

@@ -42,9 +42,7 @@ def read_layer_by_layer(
     The h in a yielded state is a copy. The layer above reads the original in the same time step, so
     a derivative with respect to the copy follows the paths through time alone.
     """
-    if network.embedding is not None and not ids.is_floating_point():
-        ids = F.embedding(ids, network.embedding)
-    for x in ids:  # (B,) or (B, E)
+    for x in ids if ids.is_floating_point() else network.inputs(ids):  # (B,) or (B, E)
         steps = []
         for weights, before in zip(network.layers, state, strict=True):
             gates = network.cell.activations(x, before, weights)
@@ -56,9 +54,9 @@ def read_layer_by_layer(
 
 def embedded(network: Network, ids: Tensor) -> Tensor:
     """Return the vectors (T, B, E) by which ids (T, B) enter a network; one-hot rows have E = V."""
-    if network.embedding is not None:
-        return F.embedding(ids, network.embedding)
-    return F.one_hot(ids, len(network.output_weight)).to(network.output_weight.dtype)
+    if network.embedding is None:
+        return F.one_hot(ids, len(network.output_weight)).to(network.output_weight.dtype)
+    return network.inputs(ids)
 
 
 def stretches(ids: Ids, length: int, most: int = WINDOWS) -> Tensor:

@@ -17,7 +17,6 @@ Source: Lakretz et al. 2019, arXiv:1903.07435, section 4.
 Legend: L layers, H hidden size, B windows, T tokens of a window, C controls.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,7 +30,7 @@ from torch import Tensor
 from rnnlab.cells import Cell, State, Weights
 from rnnlab.engines import Network
 from rnnlab.errors import CorpusError, UsageError
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import ModelState
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
@@ -106,7 +105,7 @@ class Ablation(ProbeResult):
 def ablation(
     reading: Reading,
     seed: int = 0,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Ablation:
     """Switch off every unit; seed: of the moments and of the directions.
 
@@ -206,9 +205,7 @@ class _Windows:
     def cost(self, network: Network, state: ModelState) -> Floats:
         """Return the bits per character (B,) of each window, read from a state."""
         compute = self.reading.model.compute
-        values = self.ids
-        if network.embedding is not None:
-            values = F.embedding(self.ids, network.embedding)
+        values = network.inputs(self.ids)
         with compute.using_threads():
             for weights, before in zip(network.layers, state, strict=True):
                 values, _ = compute.engine.run(network.cell, weights, values, before)
@@ -296,7 +293,7 @@ def _controls(
     states = [tuple(part.repeat(C + 1, 1) for part in parts) for parts in state]
     outputs = []
     for now in ids.repeat(1, C + 1):  # ((C + 1) · B,)
-        x = now if network.embedding is None else F.embedding(now, network.embedding)
+        x = network.inputs(now)
         for number, weights in enumerate(network.layers):
             gates = network.cell.activations(x, states[number], weights)
             after = network.cell.update(gates, states[number])

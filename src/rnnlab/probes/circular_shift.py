@@ -24,14 +24,13 @@ Legend: N tokens, U units, F features, S shifts.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 
 LEVEL = 0.05
 """Largest probability of any false finding."""
@@ -72,7 +71,7 @@ def shifted_maxima(
     x: Array,
     y: Array,
     shifts: npt.NDArray[np.int64],
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Floats:
     """Return the largest |r| over x's columns (N, U) for each shift of each of y's (N, F): (S, F).
 

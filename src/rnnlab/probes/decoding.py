@@ -16,7 +16,6 @@ Source: Hewitt and Liang 2019, arXiv:1909.03368, section 2 (control tasks, selec
 Legend: N tokens, P parts of the state (h, c), L layers, H hidden size, F features.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -24,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnlab.data.tokenizer import Ids
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.probes.circular_shift import (
     LEVEL,
     Null,
@@ -34,7 +33,7 @@ from rnnlab.probes.circular_shift import (
     shifted_maxima,
 )
 from rnnlab.probes.decoding_settings import DecodingSettings
-from rnnlab.probes.features import Features, check_length, features_of
+from rnnlab.probes.features import Features
 from rnnlab.probes.ngram_features import contexts
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
@@ -72,7 +71,7 @@ class Decoding(ProbeResult):
     title: ClassVar[str] = "What the whole state knows"
     axes: ClassVar[dict[str, tuple[str, ...]]] = {
         **dict.fromkeys(
-            ("score", "control", "selectivity", "r", "p", "known"),
+            ("score", "control", "r", "p", "known"),
             ("part", "layer", "feature"),
         ),
         **dict.fromkeys(("thresholds", "twin_score", "twin_limits"), ("feature",)),
@@ -89,13 +88,17 @@ class Decoding(ProbeResult):
     context: int
     score: Floats  # (P, L, F) balanced accuracy, or R²
     control: Floats  # (P, L, F) with random labels
-    selectivity: Floats  # (P, L, F) score - control
     twin_score: Floats  # (F,) the best of any part and layer of the untrained networks
     twin_limits: Floats  # (F,) of the score, for one more of them
     r: Floats  # (P, L, F) of the decoder's output and the feature
     p: Floats  # (P, L, F)
     known: npt.NDArray[np.bool_]  # (P, L, F)
     thresholds: Floats  # (F,) of r
+
+    @property
+    def selectivity(self) -> Floats:
+        """Return how far each score is ahead of that with random labels, (P, L, F)."""
+        return self.score - self.control
 
     def found(self) -> list[Known]:
         """Return the features that a state knows, by how far they are ahead of the twin.
@@ -136,7 +139,7 @@ def decoding(
     reading: Reading,
     settings: DecodingSettings = DEFAULT_SETTINGS,
     seed: int = DEFAULT_SEED,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
     features: Features | None = None,
 ) -> Decoding:
     """Look for what the state after each token of a text knows.
@@ -148,12 +151,7 @@ def decoding(
     """
     from rnnlab.probes.linear_decoders import Decoder
 
-    features = features or features_of(reading, settings.features)
-    check_length(features, len(reading))
-    reading = reading.first(settings.most_tokens)
-    least = 2 * settings.least_shift + settings.shifts
-    halves = Halves.of(len(reading), settings.least_shift, least)
-    features = features.first(len(reading)).changing(halves, settings.least_changes)
+    reading, features, halves = settings.read(reading, features)
     y = features.matrix()
     random = control_values(reading.ids, y, settings.context, settings.seed)
 
@@ -192,7 +190,7 @@ def decoding(
         parts=reading.model.model.recurrent.cell.state_names,
         features=features.names, kinds=features.kinds, left_out=features.left_out,
         tokens=len(tested), shifts=settings.shifts, context=settings.context,
-        score=score, control=control, selectivity=score - control,
+        score=score, control=control,
         twin_score=twin_best.max(0), twin_limits=limits, r=r, p=p,
         known=(p <= LEVEL) & (r > 0) & ahead, thresholds=null.thresholds,
     )  # fmt: skip
@@ -216,7 +214,7 @@ def _fit_all(
     kinds: tuple[str, ...],
     halves: Halves,
     settings: DecodingSettings,
-    progress: Callable[[float], None],
+    progress: ShareCallback,
 ) -> tuple[Floats, Floats]:
     """Return scores (P, L, F) and outputs (P, L, M, F) of decoders from states (N, P, L, H)."""
     _, P, L, _ = values.shape

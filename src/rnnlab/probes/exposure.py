@@ -15,7 +15,7 @@ Legend: N canaries, C codes, T tokens.
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ from scipy.stats import skewnorm
 from rnnlab.data.canaries import Canaries
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
-from rnnlab.lm.evaluate import Floats, target_nats
+from rnnlab.lm.evaluate import Floats, ShareCallback, target_nats, unwatched
 from rnnlab.lm.sampling import not_finite
 from rnnlab.lm.text_model import TextModel
 from rnnlab.probes.result import ProbeResult
@@ -92,7 +92,7 @@ def exposure(
     *,
     samples: int = SAMPLES,
     seed: int = 0,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Exposure:
     """Measure how well a model remembers the canaries that its config.json names.
 
@@ -127,7 +127,7 @@ def nats_of_codes(
     model: TextModel,
     canaries: Canaries,
     codes: Sequence[str],
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Floats:
     """Return -ln p (C,) of the line with each code, after a border and from a state of zeros."""
     encoded = [

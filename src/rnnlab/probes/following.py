@@ -12,14 +12,13 @@ Next to it stands what the last few tokens alone tell of the feature, see `ngram
 Legend: N tokens, P parts of the state (h, c), L layers, H hidden size, F features, S shifts.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.probes.circular_shift import (
     LEVEL,
     Null,
@@ -28,12 +27,12 @@ from rnnlab.probes.circular_shift import (
     near_share,
     shifted_maxima,
 )
-from rnnlab.probes.features import Features, check_length, features_of
+from rnnlab.probes.features import Features
 from rnnlab.probes.following_settings import FollowingSettings
 from rnnlab.probes.ngram_features import ngram_means
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
-from rnnlab.probes.states import Halves, states
+from rnnlab.probes.states import states
 from rnnlab.probes.twin import DEFAULT_SEED, untrained_twin
 from rnnlab.probes.twin_limit import twin_limit_of_correlations
 
@@ -150,7 +149,7 @@ def following(
     reading: Reading,
     settings: FollowingSettings = DEFAULT_SETTINGS,
     seed: int = DEFAULT_SEED,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
     features: Features | None = None,
 ) -> Following:
     """Look for what each unit follows in a text.
@@ -160,12 +159,7 @@ def following(
     Raises UsageError for features that are not possible, CorpusError for a text that is too short,
     DivergenceError if a state is NaN or infinite.
     """
-    features = features or features_of(reading, settings.features)
-    check_length(features, len(reading))
-    reading = reading.first(settings.most_tokens)
-    least = 2 * settings.least_shift + settings.shifts
-    halves = Halves.of(len(reading), settings.least_shift, least)
-    features = features.first(len(reading)).changing(halves, settings.least_changes)
+    reading, features, halves = settings.read(reading, features)
     y = features.matrix()  # (N, F)
 
     own = states(reading, lambda share: progress(0.2 * share))
@@ -175,7 +169,7 @@ def following(
     )  # (P · L · H, F)
     ours = own[halves.test].reshape(-1, np.prod(axes))
     del own
-    shifts = draw_shifts(len(ours), settings.shifts, settings.least_shift, settings.shift_seed)
+    shifts = draw_shifts(len(ours), settings.shifts, settings.least_shift, settings.seed)
     maxima = shifted_maxima(ours, y[halves.test], shifts, lambda share: progress(0.2 + share / 2))
     null = Null.of(maxima, np.abs(test).max(0))
     twin_best = np.empty((settings.twins, len(features)))

@@ -9,7 +9,6 @@ of the same length; a piece is one observation, and the intervals are Welch's fo
 Legend: S sources of text, B pieces, L lengths, V vocabulary size, T tokens.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +19,7 @@ from scipy.special import stdtrit
 from rnnlab.data.copies import COPY, copy_lengths
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.ngram_joining import MAX_COUNTED
 from rnnlab.lm.ngram_table import NGramTable
 from rnnlab.lm.text_model import TextModel
@@ -110,7 +109,7 @@ def memorisation(
     length: int = LENGTH,
     temperature: float = TEMPERATURE,
     seed: int = 0,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Memorisation:
     """Let a model write, and look everything up in its training text.
 

@@ -1,11 +1,13 @@
 """Several probes of one network on one text, each independent of the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
+from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.errors import CorpusError, UnavailableError, UsageError, unknown
+from rnnlab.lm.evaluate import ShareCallback
+from rnnlab.probes import PORTRAIT, PROBES
 from rnnlab.probes.ablation import ablation
-from rnnlab.probes.cells import cells
 from rnnlab.probes.decoding import decoding
 from rnnlab.probes.decoding_settings import DecodingSettings
 from rnnlab.probes.exposure import exposure
@@ -19,14 +21,7 @@ from rnnlab.probes.saturation import saturation
 from rnnlab.probes.subject import Subject
 from rnnlab.probes.surprise import surprise
 from rnnlab.probes.timescales import timescales
-
-PROBES = (
-    "surprise", "following", "ablation", "timescales", "reach", "saturation", "decoding",
-    "memorisation", "exposure",
-)  # fmt: skip
-
-PORTRAIT = PROBES[:6]
-"""What a portrait consists of."""
+from rnnlab.probes.unit_values import unit_values
 
 MOST_TOKENS = 20_000
 """Tokens of a text that are read; the rest is left out."""
@@ -37,19 +32,12 @@ ABLATION_TOKENS = 4_000
 TOLD_UNITS = 5
 """Units that a portrait shows over the text."""
 
-Watch = Callable[[str, float], None]
-"""Called with the name of a probe and the share of it that is done."""
-
-
-def unwatched(probe: str, share: float) -> None:
-    """Ignore the progress."""
-
 
 def run_probes(
     subject: Subject,
     names: Sequence[str] = PORTRAIT,
     features: FeatureSettings | None = None,
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
     *,
     strict: bool = True,
 ) -> tuple[dict[str, ProbeResult], dict[str, str]]:
@@ -77,7 +65,7 @@ def run_probes(
         results[name] = found
         if isinstance(found, Following) and (told := list(found.closest().values())[:TOLD_UNITS]):
             units = [(one.part, one.layer, one.unit) for one in told]
-            results["cells"] = cells(subject.reading, units)
+            results["units"] = unit_values(subject.reading, units)
     return results, left_out
 
 
@@ -85,7 +73,7 @@ def _probe(
     subject: Subject,
     name: str,
     features: FeatureSettings,
-    progress: Callable[[float], None],
+    progress: ShareCallback,
     strict: bool,
 ) -> ProbeResult:
     reading, seed = subject.reading.first(MOST_TOKENS), subject.seed

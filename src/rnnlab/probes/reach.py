@@ -20,7 +20,7 @@ Legend: N tokens, K lags, C contexts, B blocks of S targets.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -32,7 +32,7 @@ from scipy.special import stdtrit
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UsageError
-from rnnlab.lm.evaluate import Floats, target_nats
+from rnnlab.lm.evaluate import Floats, ShareCallback, target_nats, unwatched
 from rnnlab.lm.gradient_flow import input_gradient_norms
 from rnnlab.lm.sampling import not_finite
 from rnnlab.probes.reading import Reading
@@ -166,7 +166,7 @@ def reach(
     lags: int = LAGS,
     contexts: Sequence[int] = CONTEXTS,
     seed: int = DEFAULT_SEED,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Reach:
     """Measure how far back a network reaches in a text.
 
@@ -212,7 +212,7 @@ def compare_reach(
     lags: int = LAGS,
     contexts: Sequence[int] = CONTEXTS,
     seeds: Mapping[str, int] | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> dict[str, Reach]:
     """Measure several models on one text, such as an RNN, a GRU and an LSTM; see `reach`.
 
@@ -263,7 +263,7 @@ def context_nats(
     reading: Reading,
     contexts: Sequence[int],
     targets: Ids,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> tuple[Floats, list[Floats]]:
     """Return -ln p (B, S) of targets with all of the text before, and for each context the excess.
 

@@ -6,7 +6,6 @@ Legend: N tokens.
 from dataclasses import dataclass
 from typing import Self
 
-from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import CorpusError
 from rnnlab.lm.text_model import TextModel
@@ -33,11 +32,7 @@ class Reading:
         Raises CorpusError for fewer than SHORTEST tokens.
         """
         if not is_prepared:
-            text = (
-                model.prepared(text)
-                if model.model.start is not None
-                else preprocess(text, model.preprocessing)
-            )
+            text = model.prepared(text)
         ids = model.tokenizer.encode(text)
         if len(ids) < SHORTEST:
             raise CorpusError(

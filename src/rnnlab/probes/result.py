@@ -2,6 +2,7 @@
 
 import json
 import math
+from abc import ABC, abstractmethod
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class ProbeResult:
+class ProbeResult(ABC):
     """Base of the results, which are frozen dataclasses of numbers, strings and arrays."""
 
     name: ClassVar[str]
@@ -19,18 +20,17 @@ class ProbeResult:
     axes: ClassVar[dict[str, tuple[str, ...]]]
     """For each array its axes, such as ("token",) or ("layer", "unit")."""
 
+    @abstractmethod
     def sentences(self) -> list[str]:
         """Return the finding, each sentence with its control; or that nothing was found."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields, ready for JSON: an array as its axes and values, NaN as None."""
-        own = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         values = {
             name: {"axes": list(self.axes[name]), "values": _plain(value.tolist())}
             if isinstance(value, np.ndarray)
             else _plain(value)
-            for name, value in own.items()
+            for name, value in self._own().items()
         }
         return {"probe": self.name, "finding": self.sentences(), **values}
 
@@ -40,8 +40,11 @@ class ProbeResult:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""
-        own = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return {name: value for name, value in own.items() if isinstance(value, np.ndarray)}
+        own = self._own().items()
+        return {name: value for name, value in own if isinstance(value, np.ndarray)}
+
+    def _own(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def save_npz(self, file: str | Path) -> None:
         """Write the arrays into a .npz file."""

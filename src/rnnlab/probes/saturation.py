@@ -10,14 +10,13 @@ Legend: L layers, G gates, H hidden size.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from rnnlab.errors import UsageError
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.traces import traces
@@ -70,7 +69,7 @@ class Saturation(ProbeResult):
 def saturation(
     reading: Reading,
     seed: int = DEFAULT_SEED,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Saturation:
     """Count the ends of all gates over a text; seed: of the run, for the untrained twin.
 
@@ -82,20 +81,14 @@ def saturation(
             f"cell {cell.name!r} has no gate with two ends; saturation needs one (cells: lstm, "
             "gru, rnn)"
         )
-    twin = Reading(
-        untrained_twin(reading.model, seed),
-        reading.text,
-        reading.ids,
-        reading.ends,
-        reading.unknown,
-    )
+    twin = replace(reading, model=untrained_twin(reading.model, seed))
     low, high = _shares(reading, lambda share: progress(share / 2))
     twin_low, twin_high = _shares(twin, lambda share: progress((1 + share) / 2))
     names = tuple(gate.name for gate in cell.gates)
     return Saturation(names, low, high, twin_low, twin_high)
 
 
-def _shares(reading: Reading, progress: Callable[[float], None]) -> tuple[Floats, Floats]:
+def _shares(reading: Reading, progress: ShareCallback) -> tuple[Floats, Floats]:
     """Return the shares of moments in the lowest and in the highest tenth, each (L, G, H)."""
     gates = reading.model.model.recurrent.cell.gates
     low = high = np.zeros(1)

@@ -3,19 +3,19 @@
 Legend: N tokens, P parts of the state (h, c), L layers, H hidden size.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from rnnlab.errors import CorpusError
 from rnnlab.lm.activations import WARM_UP
+from rnnlab.lm.evaluate import ShareCallback, unwatched
 from rnnlab.lm.sampling import not_finite
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.traces import Values, traces
 
 
-def states(reading: Reading, progress: Callable[[float], None] = lambda share: None) -> Values:
+def states(reading: Reading, progress: ShareCallback = unwatched) -> Values:
     """Return the state after each token (N, P, L, H), parts in the order of the cell's.
 
     It takes 4 · N · P · L · H bytes. Raises DivergenceError if a value is NaN or infinite.

@@ -8,7 +8,6 @@ Legend: N tokens, K alternatives, V vocabulary size.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,15 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rnnlab.console import counted
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import evaluating
 from rnnlab.lm.ngram_mixture import log_softmax, mixed
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 
 ALTERNATIVES = 5
+SHOWN_PARTS = 5
+"""Of those that are not in the vocabulary."""
 MAX_CELLS = 2_000_000
 """Probabilities in memory at a time."""
 BITS = 1 / math.log(2)
@@ -54,6 +56,8 @@ class Surprise(ProbeResult):
     alternatives: Ids  # (N-1, K) the likeliest tokens, from the likeliest on
     probabilities: npt.NDArray[np.float32]  # (N-1, K)
     characters: int
+    unknown: dict[str, int]
+    """Parts that are not in the vocabulary, with how often they occur."""
 
     def sentences(self) -> list[str]:
         """See `ProbeResult.sentences`; the control of the network is the n-gram model."""
@@ -63,6 +67,12 @@ class Surprise(ProbeResult):
             f"The text takes {total:.3f} bits per character; "
             f"{first:.0%} of the tokens are those that the model expects most."
         ]
+        if self.unknown:
+            parts = ", ".join(map(repr, list(self.unknown)[:SHOWN_PARTS]))
+            found.append(
+                f"{counted(sum(self.unknown.values()), 'token')} not in the vocabulary, read as "
+                f"<unk>: {parts}{' ...' if len(self.unknown) > SHOWN_PARTS else ''}."
+            )
         if self.ngram_bits is None:
             return found
         gain = self.ngram_bits - self.network_bits
@@ -77,7 +87,7 @@ class Surprise(ProbeResult):
 def surprise(
     reading: Reading,
     alternatives: int = ALTERNATIVES,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Surprise:
     """Measure the surprise of a text, read from a state of zeros.
 
@@ -116,7 +126,7 @@ def surprise(
         bits=bits, network_bits=network_bits,
         ngram_bits=None if mixture is None else ngram_bits,
         entropy=entropy, rank=rank, alternatives=best, probabilities=p,
-        characters=len(reading.text) - int(reading.ends[0]),
+        characters=len(reading.text) - int(reading.ends[0]), unknown=reading.unknown,
     )  # fmt: skip
 
 

@@ -14,17 +14,15 @@ Sources: Tallec and Ollivier 2018, arXiv:1804.11188, section 2; Mahto et al. 202
 Legend: L layers, H hidden size, T time steps, M moments.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.stats import spearmanr
 
 from rnnlab.errors import CorpusError, UsageError
-from rnnlab.lm.evaluate import Floats
+from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import ModelState
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
@@ -88,7 +86,7 @@ class Timescales(ProbeResult):
 def timescales(
     reading: Reading,
     seed: int = DEFAULT_SEED,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: ShareCallback = unwatched,
 ) -> Timescales:
     """Measure the times of all units; seed: of the run, for the untrained twin.
 
@@ -106,13 +104,7 @@ def timescales(
             f"needs {2 * STEPS}"
         )
     gate, spread, moments = _read(reading, lambda share: progress(0.4 * share))
-    untrained = Reading(
-        untrained_twin(reading.model, seed),
-        reading.text,
-        reading.ids,
-        reading.ends,
-        reading.unknown,
-    )
+    untrained = replace(reading, model=untrained_twin(reading.model, seed))
     twin, _, _ = _read(untrained, lambda share: progress(0.4 + 0.2 * share))
     measured = _follow(reading, spread, moments, lambda share: progress(0.6 + 0.4 * share))
     return Timescales(KEEPING[cell.name][0], gate, _tau(gate), measured, _tau(twin))
@@ -124,7 +116,7 @@ def _tau(gate: Floats) -> Floats:
 
 
 def _read(
-    reading: Reading, progress: Callable[[float], None]
+    reading: Reading, progress: ShareCallback
 ) -> tuple[Floats, Floats, list[tuple[int, ModelState]]]:
     """Return means of the gate (L, H), standard deviations of the memory (L, H), and M moments.
 
@@ -160,7 +152,7 @@ def _follow(
     reading: Reading,
     spread: Floats,
     moments: list[tuple[int, ModelState]],
-    progress: Callable[[float], None],
+    progress: ShareCallback,
 ) -> Floats:
     """Return the times (L, H) in which changes of the memory of single units decay."""
     model, compute = reading.model.model, reading.model.compute
@@ -171,9 +163,7 @@ def _follow(
     counts = np.zeros((L, H, STEPS))
     for number, (place, state) in enumerate(moments):
         ids = torch.from_numpy(reading.ids[place + 1 : place + 1 + STEPS].astype(np.int64))
-        inputs = ids[:, None].to(compute.device)
-        if network.embedding is not None:
-            inputs = F.embedding(inputs, network.embedding)
+        inputs = network.inputs(ids[:, None].to(compute.device))
         for layer, (weights, before) in enumerate(zip(network.layers, state, strict=True)):
             before = tuple(values.to(compute.device) for values in before)
             size = torch.from_numpy(SIZE * spread[layer]).to(before[part])

@@ -3,15 +3,15 @@
 Legend: T time steps, L layers, G gates, S parts of the state, H hidden size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from rnnlab.engines import Engine
+from rnnlab.lm.evaluate import ShareCallback, unwatched
 from rnnlab.lm.model import LanguageModel, ModelState
 from rnnlab.probes.reading import Reading
 
@@ -50,9 +50,7 @@ def trace(reading: Reading) -> Trace:
     return Trace(quantities(model), np.concatenate([part.values for part in traces(reading)]))
 
 
-def traces(
-    reading: Reading, progress: Callable[[float], None] = lambda share: None
-) -> Iterator[Trace]:
+def traces(reading: Reading, progress: ShareCallback = unwatched) -> Iterator[Trace]:
     """Yield the traces of consecutive parts of a text, each of at most CHUNK_TOKENS.
 
     An engine that has a trace of its own, `native`, gives a layer's in one call; others compute the
@@ -77,7 +75,7 @@ def _trace(
     """Return values (T, L, G + S, H) and the last state for ids (T, 1)."""
     cell, network = model.recurrent.cell, model.network()
     resets = None if model.start is None else ids == model.start
-    inputs = ids if network.embedding is None else F.embedding(ids, network.embedding)
+    inputs = network.inputs(ids)
     own_gates = [
         place for place, gate in enumerate(cell.gates) if gate.name not in cell.state_names
     ]

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 CAPTIONS = {
     "surprise": "Each token in the colour of its surprise; darker is more surprising. Point at one "
     "to see what was expected.",
-    "cells": "Units that follow a feature: tanh c or h, orange above 0 and blue below.",
+    "units": "Units that follow a feature: tanh c or h, orange above 0 and blue below.",
     "timescales": "How long units keep what they have; grey: before training.",
     "saturation": "Each point is a unit; grey crosses: before training.",
     "ablation": "Each point is a unit that is switched off; grey crosses: random directions.",

@@ -6,13 +6,13 @@ import numpy as np
 from markupsafe import Markup
 
 from rnnlab.probes.ablation import Ablation
-from rnnlab.probes.cells import Cells
 from rnnlab.probes.memorisation import Memorisation
 from rnnlab.probes.reach import Reach
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.saturation import Saturation
 from rnnlab.probes.surprise import Surprise
 from rnnlab.probes.timescales import Timescales
+from rnnlab.probes.unit_values import UnitValues
 from rnnlab.report.scales import Scale, scale_for
 from rnnlab.report.svg_plot import INK, MUTED, Plot, series_colour
 
@@ -56,7 +56,7 @@ def _surprise(result: Surprise, name: str) -> list[Markup]:
     return [Markup('<p class="letters warm">{}</p>').format(Markup("").join(spans))]
 
 
-def _cells(result: Cells, name: str) -> list[Markup]:
+def _units(result: UnitValues, name: str) -> list[Markup]:
     """Colour the text once for each unit: one colour above 0, another below."""
     texts = []
     for (part, layer, unit), values in zip(result.units, result.values, strict=True):
@@ -169,6 +169,6 @@ def _memorisation(result: Memorisation, name: str) -> list[Markup]:
 
 
 _DRAW: dict[type[ProbeResult], Callable[..., list[Markup]]] = {
-    Surprise: _surprise, Cells: _cells, Timescales: _timescales, Saturation: _saturation,
+    Surprise: _surprise, UnitValues: _units, Timescales: _timescales, Saturation: _saturation,
     Ablation: _ablation, Reach: _reach, Memorisation: _memorisation,
 }  # fmt: skip

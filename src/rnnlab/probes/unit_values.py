@@ -19,10 +19,10 @@ MOST_TOKENS = 600
 
 
 @dataclass(frozen=True)
-class Cells(ProbeResult):
+class UnitValues(ProbeResult):
     """Values of U units, of an LSTM as tanh c, so that all are between -1 and 1."""
 
-    name: ClassVar[str] = "cells"
+    name: ClassVar[str] = "units"
     title: ClassVar[str] = "Values of units"
     axes: ClassVar[dict[str, tuple[str, ...]]] = {"values": ("unit", "token")}
 
@@ -36,7 +36,7 @@ class Cells(ProbeResult):
         return [f"{len(self.units)} units over {len(self.tokens)} tokens."]
 
 
-def cells(reading: Reading, units: Sequence[tuple[str, int, int]]) -> Cells:
+def unit_values(reading: Reading, units: Sequence[tuple[str, int, int]]) -> UnitValues:
     """Return the values of units (part, layer, unit), all counted from 0.
 
     Raises UsageError for a unit that does not exist.
@@ -56,4 +56,4 @@ def cells(reading: Reading, units: Sequence[tuple[str, int, int]]) -> Cells:
     values = [
         np.tanh(row) if part == "c" else row for row, (part, *_) in zip(rows, units, strict=True)
     ]
-    return Cells(tuple(reading.tokens), tuple(units), np.array(values).reshape(len(units), -1))
+    return UnitValues(tuple(reading.tokens), tuple(units), np.array(values).reshape(len(units), -1))

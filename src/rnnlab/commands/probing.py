@@ -52,7 +52,7 @@ def probe(
         test_corpus: where its test text is now, if it has moved
     """
     from rnnlab.display.probe import ProbeProgress, write_probes
-    from rnnlab.probes.portrait import PORTRAIT
+    from rnnlab.probes import PORTRAIT
     from rnnlab.report.probe_page import Probed
 
     is_model = bool(other) and Path(other).is_dir()
