@@ -15,8 +15,8 @@ from rnnlab.report.probe_pictures import pictures
 HERE = Path(__file__).parent
 
 CAPTIONS = {
-    "surprise": "Each token in the colour of its surprise: the stronger, the more surprising. Point at one "
-    "to see what was expected.",
+    "surprise": "Each token in the colour of its surprise: the stronger, the more surprising. "
+    "Point at one to see what was expected.",
     "units": "Units that follow a feature: tanh c or h, orange above 0 and blue below.",
     "timescales": "How long units keep what they have; grey: before training.",
     "saturation": "Each point is a unit; grey crosses: before training.",
