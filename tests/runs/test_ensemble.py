@@ -4,49 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from command_line import Cli
-from native_oracle import needs_kernels
 
 import rnnlab
-from rnnlab.cells import CELLS
-from rnnlab.config import ModelSettings
-from rnnlab.engines import ENGINES
 from rnnlab.errors import UsageError
-from rnnlab.lm.compute import Compute
-from rnnlab.lm.evaluate import target_nats
-from rnnlab.lm.model import LanguageModel
-from rnnlab.runs.ensemble import joined_network
 
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
 SMALL = {"num_epochs": 2, "num_evaluations": 0, "batch_size": 4, "num_steps": 8, "quiet": True}
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"embedding_size": 5},
-        {"input": "one-hot", "num_layers": 2},
-        {"embedding_size": 7, "tie_weights": True, "num_layers": 3},
-    ],
-    ids=["embedding", "one-hot", "tied"],
-)
-def test_its_logits_are_the_mean_of_the_members(cell, options):
-    members = []
-    for seed in range(3):
-        size = 7 if options.get("tie_weights") else 6 + seed
-        settings = ModelSettings(cell=cell, hidden_size=size, **options)
-        members.append(LanguageModel(settings, 11, seed).double().eval())
-    joined = joined_network(members).double().eval()
-    # LanguageModel has float32; what is lost on the way is put back.
-    ids = torch.from_numpy(np.random.default_rng(0).integers(0, 11, (9, 2)))
-    for name, parameter in joined.named_parameters():
-        assert parameter.dtype == torch.float64, name
-    engine = ENGINES["textbook"]
-    expected = torch.stack([m(ids, m.zero_state(2), engine)[0] for m in members]).mean(0)
-    found, _ = joined(ids, joined.zero_state(2), engine)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -117,27 +81,3 @@ def test_the_gate_needs_the_text(seeds, tmp_path):
         assert rnnlab.ensemble([seeds / "s1", seeds / "s2"], corpus=moved).mixture
     finally:
         moved.rename(seeds / "text.txt")
-
-
-@needs_kernels
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("sizes", [(16, 32, 16), (5, 33, 70), (1, 1)], ids=str)
-def test_native_leaves_out_what_is_zero_and_nothing_else(cell, sizes):
-    """Whole texts, with blocks of weights that begin and end anywhere."""
-    members = [
-        LanguageModel(
-            ModelSettings(cell=cell, hidden_size=H, embedding_size=4, num_layers=2), 11, H
-        )
-        for H in sizes
-    ]
-    joined = joined_network(members)
-    joined.recurrent.weight_hh_l1.data[:, 3:] = 0
-    joined.recurrent.weight_hh_l1.data[-1:, :1] = 0.3
-    ids = np.random.default_rng(0).integers(0, 11, 300)
-    nats = [
-        target_nats(joined, Compute(ENGINES[name], threads=2), ids, context)
-        for name in ("native", "textbook")
-        for context in ("carried", "windows:64")
-    ]
-    np.testing.assert_allclose(nats[0], nats[2], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(nats[1], nats[3], rtol=1e-4, atol=1e-5)

@@ -7,6 +7,7 @@ After each segment s of the text, which is scored first,
 where L is the mean loss of the segment, θ0 are the trained weights, and MS is the mean, over
 segments of the training text, of the squared gradient at θ0. Weights whose gradients are large in
 training move in small steps, and are drawn back strongly.
+The members of an ensemble learn on each by itself, and the mean of their logits is scored.
 The n-gram model of a mixture learns on, too: now and then it is counted again, with the text that
 has been read.
 
@@ -29,7 +30,8 @@ from torch import Tensor
 from rnnlab.data.tokenizer import Ids
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
-from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
+from rnnlab.lm.joined_network import members_of
+from rnnlab.lm.model import LanguageModel, detached
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
 
@@ -72,28 +74,25 @@ def dynamic_nats(
 
     train: ids (M,) of training text. documents: see `target_nats`. The model is left as it is.
     """
-    model = deepcopy(model)
     nats = np.empty(len(ids) - 1)
     borders = [0, *(at for at in documents if at < len(nats)), len(nats)]
     recount = max(learning.recount, len(nats) // MOST_RECOUNTS)
     counted = 0
-    with compute.using_threads(), evaluating(model):
-        mean_squares = _mean_squares(model, compute, train, learning.segment)
-        update = _Update(list(model.parameters()), mean_squares, learning)
-        state = model.zero_state(1)
+    with compute.using_threads():
+        networks = members_of(deepcopy(model).eval())
+        members = [_Learner(each, compute, train, learning) for each in networks]
         for first, begin, end in _segments(borders, learning.segment):
+            segment = ids[begin : end + 1]
             if begin == first:
-                state = model.zero_state(1)
-            logits, state = _forward(model, compute, ids[begin:end], state)
-            targets = torch.from_numpy(ids[begin + 1 : end + 1]).to(logits.device)
-            losses = F.cross_entropy(logits, targets, reduction="none")
-            found = losses.detach()
+                for member in members:
+                    member.forget()
+            logits = torch.stack([member.read(segment) for member in members]).mean(0)
+            targets = torch.from_numpy(segment[1:]).to(logits.device)
+            log_p = logits.log_softmax(1)
             if mixture is not None:
                 known = ids[max(first, begin - mixture.table.reach) : end, None]
-                joined = mixture.joined(logits[:, None], known)[:, 0]
-                found = F.nll_loss(joined, targets, reduction="none")
-            nats[begin:end] = found.cpu().numpy()
-            update(torch.autograd.grad(losses.mean(), update.parameters))
+                log_p = mixture.joined(logits[:, None], known)[:, 0]
+            nats[begin:end] = F.nll_loss(log_p, targets, reduction="none").cpu().numpy()
             if mixture is not None and learning.recount and end - counted >= recount:
                 mixture, counted = _recounted(mixture, np.concatenate([train, ids[:end]])), end
             progress(end / len(nats))
@@ -114,59 +113,71 @@ def _segments(borders: Sequence[int], size: int) -> Iterator[tuple[int, int, int
             yield first, begin, min(begin + size, last)
 
 
-def _forward(
-    model: LanguageModel, compute: Compute, ids: Ids, state: ModelState
-) -> tuple[Tensor, ModelState]:
-    """Return logits (T, V) and the state after ids (T,), without its gradient."""
-    with compute.autocast():
-        tokens = torch.from_numpy(ids)[:, None].to(compute.device)
-        logits, state = model(tokens, state, compute.engine)
-    return logits[:, 0].float(), detached(state)
-
-
-def _mean_squares(model: LanguageModel, compute: Compute, train: Ids, segment: int) -> list[Tensor]:
-    """Return for each parameter the mean squared gradient over segments of the training text.
-
-    The segments are spread evenly over the text; each is read after the one before it.
-    """
-    parameters = list(model.parameters())
-    sums = [torch.zeros_like(p) for p in parameters]
-    count = max(1, min(STATISTICS_SEGMENTS, (len(train) - 1) // (2 * segment)))
-    starts = np.linspace(0, max(0, len(train) - 1 - 2 * segment), count, dtype=np.int64)
-    for start in starts:
-        with torch.no_grad():
-            before = train[start : start + segment]
-            _, state = _forward(model, compute, before, model.zero_state(1))
-        begin = start + len(before)
-        end = min(begin + segment, len(train) - 1)
-        if begin >= end:  # a very short text
-            begin, end, state = 0, len(train) - 1, model.zero_state(1)
-        logits, _ = _forward(model, compute, train[begin:end], state)
-        targets = torch.from_numpy(train[begin + 1 : end + 1]).to(logits.device)
-        for total, gradient in zip(
-            sums, torch.autograd.grad(F.cross_entropy(logits, targets), parameters), strict=True
-        ):
-            total += gradient.square()
-    return [total / count for total in sums]
-
-
-class _Update:
-    """The rule by which the weights change."""
+class _Learner:
+    """A network that learns from each segment after it has read it."""
 
     def __init__(
-        self, parameters: list[Tensor], mean_squares: list[Tensor], learning: Learning
+        self, model: LanguageModel, compute: Compute, train: Ids, learning: Learning
     ) -> None:
-        self.parameters = parameters
-        self.start = [p.detach().clone() for p in parameters]
-        roots = [each.sqrt() for each in mean_squares]
+        self.model, self.compute = model, compute
+        self.state = model.zero_state(1)
+        self.parameters = list(model.parameters())
+        self.start = [p.detach().clone() for p in self.parameters]
+        roots = [each.sqrt() for each in self._mean_squares(train, learning.segment)]
         count = sum(root.numel() for root in roots)
         mean = torch.stack([root.sum() for root in roots]).sum() / count
         self.rates = [learning.rate / (root + EPSILON) for root in roots]
         self.decays = [(learning.decay * root / mean).clamp(max=1) for root in roots]
 
-    @torch.no_grad()
-    def __call__(self, gradients: tuple[Tensor, ...]) -> None:
-        for p, start, rate, decay, gradient in zip(
-            self.parameters, self.start, self.rates, self.decays, gradients, strict=True
-        ):
-            p.lerp_(start, decay).addcmul_(rate, gradient, value=-1)
+    def read(self, ids: Ids) -> Tensor:
+        """Return the logits (T, V) for all but the first of ids (T+1,), then learn from them."""
+        logits, gradients = self._gradients(ids)
+        with torch.no_grad():
+            for p, start, rate, decay, gradient in zip(
+                self.parameters, self.start, self.rates, self.decays, gradients, strict=True
+            ):
+                p.lerp_(start, decay).addcmul_(rate, gradient, value=-1)
+        return logits
+
+    def forget(self) -> None:
+        """Begin a document."""
+        self.state = self.model.zero_state(1)
+
+    def _forward(self, ids: Ids) -> Tensor:
+        """Return logits (T, V) after ids (T,); the state is kept, without its gradient."""
+        with self.compute.autocast():
+            tokens = torch.from_numpy(ids)[:, None].to(self.compute.device)
+            logits, state = self.model(tokens, self.state, self.compute.engine)
+        self.state = detached(state)
+        found: Tensor = logits[:, 0].float()
+        return found
+
+    def _gradients(self, ids: Ids) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the logits (T, V) of ids (T+1,), and the gradients of the mean loss."""
+        logits = self._forward(ids[:-1])
+        targets = torch.from_numpy(ids[1:]).to(logits.device)
+        loss = F.cross_entropy(logits, targets)
+        return logits.detach(), torch.autograd.grad(loss, self.parameters)
+
+    def _mean_squares(self, train: Ids, segment: int) -> list[Tensor]:
+        """Return for each parameter the mean squared gradient over segments of the training text.
+
+        The segments are spread evenly over the text; each is read after the one before it.
+        """
+        sums = [torch.zeros_like(p) for p in self.parameters]
+        count = max(1, min(STATISTICS_SEGMENTS, (len(train) - 1) // (2 * segment)))
+        starts = np.linspace(0, max(0, len(train) - 1 - 2 * segment), count, dtype=np.int64)
+        for start in starts:
+            self.forget()
+            begin = start + segment
+            end = min(begin + segment, len(train) - 1)
+            if begin >= end:  # a very short text
+                begin, end = 0, len(train) - 1
+            else:
+                with torch.no_grad():
+                    self._forward(train[start:begin])
+            _, gradients = self._gradients(train[begin : end + 1])
+            for total, gradient in zip(sums, gradients, strict=True):
+                total += gradient.square()
+        self.forget()
+        return [total / count for total in sums]
