@@ -34,6 +34,7 @@ class Builtin(Engine):
 
     name = "builtin"
     about = "torch's nn.RNN, nn.GRU and nn.LSTM kernels; oneDNN or ATen on a CPU, cuDNN on a GPU"
+    gathers = False
 
     def run(
         self,

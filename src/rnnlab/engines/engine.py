@@ -71,6 +71,15 @@ class Network(NamedTuple):
         """Return what the first layer reads for ids (T, B): vectors, or the ids of one-hot rows."""
         return ids if self.embedding is None else F.embedding(ids, self.embedding)
 
+    def looking_up(self) -> "Network":
+        """Return the same network without embedding: its first layer reads ids by W_ih E^T."""
+        if self.embedding is None:
+            return self
+        first, *others = self.layers
+        table = (first.weight_ih @ self.embedding.T).detach()  # (G·H, V)
+        layers = (first._replace(weight_ih=table), *others)
+        return self._replace(embedding=None, layers=layers)
+
     def parameters(self) -> list[Tensor | None]:
         """Return the embedding (or None), four tensors for each layer, and the output's two."""
         layers = [parameter for weights in self.layers for parameter in weights]
@@ -145,6 +154,8 @@ class Engine(ABC):
     """One line for `rnnlab engines`."""
     any_threads: ClassVar[bool] = False
     """Whether training steps have the same bits with any number of threads."""
+    gathers: ClassVar[bool] = True
+    """Whether ids are looked up in the weights, and not multiplied as rows of zeros and a one."""
 
     @abstractmethod
     def run(

@@ -192,8 +192,12 @@ class _Windows:
             torch.from_numpy(reading.ids[places + k].astype(np.int64)).to(device) for k in (0, 1)
         )
         ends = reading.ends[np.append(begins, B * length)].astype(float)
+        network = model.network()
+        # What each token brings to the first layer is the same for all units: computed once.
+        if reading.model.compute.engine.gathers and len(network.output_bias) <= ids.numel():
+            network = network.looking_up()
         return cls(
-            reading, model.network(), ids, targets, state,
+            reading, network, ids, targets, state,
             np.concatenate(memories).astype(np.float64), np.maximum(1.0, np.diff(ends)),
         )  # fmt: skip
 
