@@ -10,7 +10,8 @@ read with a unit switched off, as fast as without.
 
 The control are directions drawn at random in the space of all memories of a layer: the part of the
 memory along the direction is taken out, to such a degree that the change has the variance of a
-unit's. A unit stands out if it costs more than all of the controls of similar variance.
+unit's. A unit stands out if it costs more, with its whole interval, than one more control of
+similar variance does by chance: 5% for all units together, see `twin_limit`.
 
 Source: Lakretz et al. 2019, arXiv:1903.07435, section 4.
 
@@ -35,6 +36,7 @@ from rnnlab.lm.model import ModelState
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.traces import traces
+from rnnlab.probes.twin_limit import twin_limit
 
 LARGEST_WINDOW = 250
 WINDOWS = 8
@@ -75,11 +77,11 @@ class Ablation(ProbeResult):
     variance: Floats  # (L, H) of the memory
     control_cost: Floats  # (L, C)
     control_variance: Floats  # (L, C)
-    limit: Floats  # (L, H) the largest cost of the controls of similar variance
+    limit: Floats  # (L, H) of the cost of one more control of similar variance
 
     @property
     def stands_out(self) -> npt.NDArray[np.bool_]:
-        """Which units cost more than their controls, with their whole interval, (L, H)."""
+        """Which units cost more than their limit, with their whole interval, (L, H)."""
         found: npt.NDArray[np.bool_] = self.at_mean - self.half_width > np.maximum(0.0, self.limit)
         return found
 
@@ -97,8 +99,8 @@ class Ablation(ProbeResult):
             "variance when they are switched off.",
             f"Unit {unit} of layer {layer + 1} costs most: {self.at_mean[layer, unit]:.3f} ± "
             f"{self.half_width[layer, unit]:.3f} bits per character at its mean, "
-            f"{self.at_another_moment[layer, unit]:.3f} with its value of another moment; controls "
-            f"at most {self.limit[layer, unit]:.3f}.",
+            f"{self.at_another_moment[layer, unit]:.3f} with its value of another moment; random "
+            f"directions reach {self.limit[layer, unit]:.3f} by chance.",
         ]
 
 
@@ -134,19 +136,24 @@ def ablation(
     progress(1.0)
     cost, spread = (np.stack(part) for part in zip(*controls, strict=True))
     B = len(whole)
+    similar = [_similar(*each) for each in zip(variance, spread, cost, strict=True)]
     half = student.ppf(0.975, B - 1) * at_mean.std(2, ddof=1) / np.sqrt(B)
     return Ablation(
         float(whole.mean()), windows.tokens, at_mean.mean(2), other, half, variance, cost, spread,
-        np.stack([_limit(*pair) for pair in zip(variance, spread, cost, strict=True)]),
+        twin_limit(np.hstack(similar)).reshape(L, H),
     )  # fmt: skip
 
 
-def _limit(variance: Floats, control_variance: Floats, control_cost: Floats) -> Floats:
-    """Return the largest cost (H,) among the NEAREST controls of each unit, by ln variance."""
-    own, others = (np.log(np.maximum(v, 1e-12)) for v in (variance, control_variance))
-    nearest = np.argsort(np.abs(own[:, None] - others), axis=1)[:, :NEAREST]
-    found: Floats = control_cost[nearest].max(1)
-    return found
+def _similar(variance: Floats, control_variance: Floats, control_cost: Floats) -> Floats:
+    """Return the costs (NEAREST, H) of the controls that are nearest to each unit by ln variance.
+
+    A control that changes less than the unit costs more in proportion: a loss grows with a large
+    change no faster than it does.
+    """
+    own, others = (np.maximum(v, 1e-12) for v in (variance, control_variance))
+    nearest = np.argsort(np.abs(np.log(own[:, None] / others)), axis=1)[:, :NEAREST]
+    found: Floats = control_cost[nearest] * np.sqrt(np.maximum(1.0, own[:, None] / others[nearest]))
+    return found.T
 
 
 @dataclass

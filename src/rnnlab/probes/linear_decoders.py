@@ -17,7 +17,7 @@ try:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.metrics import balanced_accuracy_score, r2_score
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits  # scikit-learn needs it
+    from threadpoolctl import ThreadpoolController  # scikit-learn needs it
 except ModuleNotFoundError:
     raise UnavailableError(
         "decoding needs the package scikit-learn; install it with pip install 'rnnlab[probe]'"
@@ -51,6 +51,7 @@ class Decoder:
         scaler = StandardScaler().fit(train)
         self.train, self.test = scaler.transform(train), scaler.transform(test)
         self.penalty, self.iterations = penalty * len(train), iterations
+        self.threads = ThreadpoolController()  # to find the libraries takes as long as a small fit
 
     def fit(self, kind: str, train: Floats, test: Floats) -> Tested:
         """Fit values (N,), test with values (M,).
@@ -59,7 +60,7 @@ class Decoder:
         """
         if np.ptp(train) == 0 or np.ptp(test) == 0:
             return Tested(CHANCE[kind], np.zeros(len(test)))
-        with threadpool_limits(1), warnings.catch_warnings():
+        with self.threads.limit(limits=1), warnings.catch_warnings():
             # A decoder that is not fitted to the end is tested as it is.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return self._number(train, test) if kind == "number" else self._binary(train, test)
