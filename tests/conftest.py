@@ -72,10 +72,10 @@ def train_flags(text_file: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def trained(
-    cli_process: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
+    cli: Cli, train_flags: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """A run directory made by the command line, and what was printed."""
     directory = tmp_path_factory.mktemp("runs") / "pets"
-    done = cli_process("train", *train_flags, "--run-dir", str(directory))
+    done = cli("train", *train_flags, "--run-dir", str(directory))
     assert done.returncode == 0, done.stderr
     return directory, done.stdout

@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import RNNLAB
+from forked import Forked
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ rnnlab (.*)$", README, re.MULTILINE)]
 SHORTER = {
-    "train": ["--budget", "2s", "--precision", "float32", "--num-evaluations", "1"],
+    "train": [
+        *("--budget", "1s", "--corpus-limit", "60000"),
+        *("--precision", "float32", "--num-evaluations", "1"),
+    ],
     "bench": ["--rounds", "1", "--seconds", "0.1", "--precision", "float32"],
 }
 DATA = os.environ.get("RNNLAB_DATA") or str(ROOT.parent / "shared" / "data")
@@ -25,7 +28,10 @@ DATA = os.environ.get("RNNLAB_DATA") or str(ROOT.parent / "shared" / "data")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     for file in ROOT.glob("experiments/*/experiment.toml"):
-        shutil.copytree(file.parent, folder / "experiments" / file.parent.name)
+        copy = shutil.copytree(file.parent, folder / "experiments" / file.parent.name)
+        text = (copy / file.name).read_text(encoding="utf-8")
+        shorter = text.replace("max_seconds = 1.0", "max_seconds = 0.2, corpus_limit = 60000")
+        (copy / file.name).write_text(shorter, encoding="utf-8")
     return folder
 
 
@@ -36,20 +42,18 @@ def test_there_are_these_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words)[:40])
-def test_command(command: list[str], folder: Path) -> None:
+def test_command(command: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if {"timemachine", "tinyshakespeare"} & set(command) and not Path(DATA).is_dir():
         command = [*command, "--corpus", "python-reference"]
-    done = subprocess.run(
-        [RNNLAB, *command, *SHORTER.get(command[0], [])],
-        cwd=folder, env={**os.environ, "RNNLAB_DATA": DATA}, capture_output=True, text=True,
-    )  # fmt: skip
+    monkeypatch.setenv("RNNLAB_DATA", DATA)
+    done = Forked(*command, *SHORTER.get(command[0], []), cwd=folder).ended()
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
 def test_python(folder: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    shorter = program.replace("max_seconds=30", "max_seconds=1")
+    shorter = program.replace("max_seconds=30", "max_seconds=1, corpus_limit=60_000")
     assert shorter != program
     twice = f"for _ in range(2):\n    exec({shorter!r})"  # as a cell of a notebook
     done = subprocess.run(

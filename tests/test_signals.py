@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import RNNLAB, TINY, Cli
+from forked import Forked
 
 
 def begin(*args: str) -> subprocess.Popen[str]:
@@ -18,7 +19,9 @@ def begin(*args: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def send_twice(process: subprocess.Popen[str], sign: signal.Signals, gap: float = 0.002) -> None:
+def send_twice(
+    process: subprocess.Popen[str] | Forked, sign: signal.Signals, gap: float = 0.002
+) -> None:
     process.send_signal(sign)
     time.sleep(gap)
     process.send_signal(sign)
@@ -33,23 +36,23 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(
     No evaluations in training: one that Ctrl-C cut off would be due, and the run not complete.
     """
     run = tmp_path / "run"
-    process = begin(
+    process = Forked(
         "train", "--corpus", str(text_file), *TINY, "--max-seconds", "600",
         "--num-evaluations", "0", "--num-log-lines", "60000", "--run-dir", str(run),
     )  # fmt: skip
-    for _ in range(600):
+    for _ in range(6000):
         if (run / "metrics.jsonl").is_file():
             break
-        time.sleep(0.1)
+        time.sleep(0.01)
     send_twice(process, sign)
-    printed, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (128 + sign, "")
+    done = process.ended()
+    assert (done.returncode, done.stderr) == (128 + sign, "")
     again = "          evaluating the held-out text; Ctrl-C again skips it\n"
     assert (
         f"stopped   {sign.name}\n          go on with rnnlab train --resume {run}\n"
-        f"{again if evaluations else ''}" in printed
+        f"{again if evaluations else ''}" in done.stdout
     )
-    assert (again in printed) is ("\ndoctor    " in printed) is bool(evaluations)
+    assert (again in done.stdout) is ("\ndoctor    " in done.stdout) is bool(evaluations)
     result = json.loads((run / "result.json").read_text())
     assert result["training"]["stopped_by"] == sign.name
     assert len(result["evaluations"]) == evaluations
@@ -59,12 +62,11 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_writing_ends_with_one_line(trained: tuple[Path, str], sign: signal.Signals) -> None:
-    process = begin("generate", str(trained[0]), "--prefix", "The", "--length", "100000000")
-    assert process.stdout
+    process = Forked("generate", str(trained[0]), "--prefix", "The", "--length", "3000000")
     assert process.stdout.read(10)
     send_twice(process, sign)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (
+    done = process.ended()
+    assert (done.returncode, done.stderr) == (
         128 + sign,
         f"rnnlab: error: interrupted by {sign.name}\n",
     )
@@ -76,10 +78,19 @@ def test_no_moment_shows_a_traceback(
     trained: tuple[Path, str], sign: signal.Signals, gap: float
 ) -> None:
     """While it loads, works and ends; a second signal after the echo ends the process at once."""
-    for wait in range(1, 8):
+    ended = []
+    for wait in (0.3 + gap, 0.9 + gap, 1.5 + gap):
         process = begin("doctor", str(trained[0]))
-        time.sleep(wait * 0.3)
+        time.sleep(wait)
         send_twice(process, sign, gap)
-        _, errors = process.communicate(timeout=60)
+        errors = process.communicate(timeout=60)[1]
+        ended.append((process.returncode, errors))
+    for wait in range(8):
+        loaded = Forked("doctor", str(trained[0]))
+        time.sleep(wait * 0.07)
+        send_twice(loaded, sign, gap)
+        done = loaded.ended()
+        ended.append((done.returncode, done.stderr))
+    for code, errors in ended:
         assert errors in ("", f"rnnlab: error: interrupted by {sign.name}\n")
-        assert process.returncode in (0, 128 + sign, -sign)
+        assert code in (0, 128 + sign, -sign)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import RNNLAB, TINY, Cli, made_up_text
+from forked import Forked
 from safetensors.torch import load_file, save_file
 
 ESC = "\x1b]0;owned\x07"
@@ -109,16 +110,16 @@ def test_a_run_directory_that_is_a_file_is_an_error(cli: Cli, text_file: Path) -
 def at_a_terminal(*args: str) -> str:
     """Return what is sent to a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([RNNLAB, *args], stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                shown += piece
-        except OSError:  # the other side has closed
-            pass
+    process = Forked(*args, terminal=os.ttyname(theirs))
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    except OSError:  # the other side has closed
+        pass
     os.close(ours)
-    assert process.returncode in (0, 1, 2)
+    assert process.ended().returncode in (0, 1, 2)
     return shown.decode()
 
 

@@ -8,11 +8,13 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyte
 import pytest
 import torch
 from command_line import RNNLAB, Cli
+from forked import Forked
 
 import rnnlab
 from rnnlab.config import GenerationSettings, ModelSettings
@@ -123,20 +125,14 @@ def test_help_and_bytes_that_are_not_text(trained: tuple[Path, str]) -> None:
 def test_a_signal_ends_what_a_pipe_asked_for(
     trained: tuple[Path, str], sign: signal.Signals
 ) -> None:
-    process = subprocess.Popen(
-        [RNNLAB, "write", trained[0], "--length", "100000000"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write(b"The\nThe\n")
+    process = Forked("write", str(trained[0]), "--length", "3000000")
+    process.stdin.write("The\nThe\n")
     process.stdin.flush()
-    assert process.stdout.read(3) == b"The"
+    assert process.stdout.read(3) == "The"
     process.send_signal(sign)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + sign
-    assert errors == f"rnnlab: error: interrupted by {sign.name}\n".encode()
+    done = process.ended()
+    assert done.returncode == 128 + sign
+    assert done.stderr == f"rnnlab: error: interrupted by {sign.name}\n"
 
 
 class Terminal:
@@ -145,11 +141,10 @@ class Terminal:
     def __init__(self, *args: str) -> None:
         self.screen = pyte.Screen(100, 60)
         self.stream = pyte.ByteStream(self.screen)
-        self.pid, self.fd = pty.fork()
-        if not self.pid:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.environ |= {"TERM": "xterm", "COLUMNS": "100", "LINES": "60"}
-            os.execv(RNNLAB, [str(RNNLAB), "write", *args])
+        self.fd, theirs = pty.openpty()
+        with patch.dict(os.environ, {"TERM": "xterm", "LINES": "60"}):
+            self.process = Forked("write", *args, terminal=os.ttyname(theirs))
+        os.close(theirs)
 
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
@@ -175,9 +170,8 @@ class Terminal:
                     break
             except OSError:
                 break
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.fd)
-        return code
+        return self.process.ended().returncode
 
 
 def test_at_a_terminal(trained: tuple[Path, str]) -> None:
@@ -192,7 +186,7 @@ def test_at_a_terminal(trained: tuple[Path, str]) -> None:
     assert terminal.shows("rnnlab: error: this model does not know 'é'")
     terminal.type("half a li\x03")  # Ctrl-C drops the line
     assert terminal.shows("> ", times=4)
-    terminal.type("/length 100000000\n/stop\n")
+    terminal.type("/length 3000000\n/stop\n")
     terminal.type("The dog\n")
     assert terminal.shows("The ", times=8)
     terminal.type("\x03")  # and ends what is being written

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from command_line import start_rnnlab
+from command_line import Cli
 from interrupted import PROCESSES
 
 from rnnlab.cli import main
@@ -47,16 +47,15 @@ def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("moments", [random.Random(4)], ids=["seed-4"])
 def test_killed_experiments_end_with_the_same_results(
-    content: dict[str, Any], tmp_path: Path, moments: random.Random
+    cli: Cli, content: dict[str, Any], tmp_path: Path, moments: random.Random
 ) -> None:
     content |= {"seeds": 6, "phrases": ["The cat"], "phrase_length": 20}
-    content["base"]["num_epochs"] = 3
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "experiment.toml").write_text(tomli_w.dumps(content))
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     began = time.monotonic()
-    assert start_rnnlab("experiment", str(undisturbed / "experiment.toml")).returncode == 0
+    assert cli("experiment", str(undisturbed / "experiment.toml")).returncode == 0
     whole = time.monotonic() - began
 
     made: dict[str, int] = {}
@@ -82,7 +81,7 @@ def test_killed_experiments_end_with_the_same_results(
             # A run that was made twice would have another outcome file.
             assert made.setdefault(file.parent.name, file.stat().st_ino) == file.stat().st_ino
     assert in_the_middle >= KILLS // 2
-    last = start_rnnlab("experiment", str(killed / "experiment.toml"))
+    last = cli("experiment", str(killed / "experiment.toml"))
     assert last.returncode == 0, last.stderr
     for name, number in made.items():
         assert (killed / "runs" / name / "outcome.json").stat().st_ino == number
