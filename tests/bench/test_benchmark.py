@@ -30,7 +30,6 @@ SMALL_FLAGS = [
     *("--hidden-size", "16", "--batch-size", "4", "--num-steps", "5"),
     *("--rounds", "1", "--seconds", "0.01"),
 ]
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 HERE = [name for name, engine in ENGINES.items() if not engine.fault("lstm", CPU)]
 
 PROMISED = {
@@ -47,12 +46,10 @@ BESIDES = {
 
 
 @pytest.fixture(scope="module")
-def measured(
-    cli_process: Cli, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, Any], Path]:
+def measured(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """What `rnnlab bench --json` printed, and its plot."""
     plot = tmp_path_factory.mktemp("bench") / "bench.svg"
-    done = cli_process("bench", *SMALL_FLAGS, "--json", "--plot", str(plot), env=ONE_THREAD)
+    done = cli("bench", *SMALL_FLAGS, "--json", "--plot", str(plot))
     assert done.returncode == 0, done.stderr
     assert f"rnnlab: note: plot written to {plot}\n" in done.stderr
     return json.loads(done.stdout), plot
@@ -135,8 +132,8 @@ def test_the_plot_has_a_facet_for_each_size(measured: tuple[dict[str, Any], Path
     assert titles == ["lstm, H 16, B 4, T 5", "lstm, H 16, B 8, T 5", "lstm, H 16"]
 
 
-def test_rows_are_printed_without_json(cli_process: Cli) -> None:
-    done = cli_process("bench", *SMALL_FLAGS, "--engine", "builtin", env=ONE_THREAD)
+def test_rows_are_printed_without_json(cli: Cli) -> None:
+    done = cli("bench", *SMALL_FLAGS, "--engine", "builtin")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert sum(line[:3] == ["lstm", "builtin", "float32"] for line in lines) == 2
