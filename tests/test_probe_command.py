@@ -40,10 +40,29 @@ def test_one_probe_of_a_text(cli: Cli, trained: tuple[Path, str]):
 def test_two_runs_on_the_same_text(cli: Cli, trained: tuple[Path, str]):
     run = str(trained[0])
     done = cli("probe", run, run, "--what", "surprise", "--json")
-    one, two = json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    one, two = found["networks"]
     assert one.pop("text").startswith("the test split of ")
     assert two.pop("text") == "the given text, 767 tokens"
     assert one == two
+    assert found["comparison"]["lead"] == 0
+    lines = cli("probe", run, run, "--what", "surprise").stdout.splitlines()
+    name = trained[0].name
+    assert lines[0] == (
+        f"It may be chance: {name} (1) is 0.000 bits per character ahead of {name} (2); "
+        "766 characters are too few for an interval."
+    )
+    assert lines[1].startswith(f"{name} (1), the test split of ")
+    assert f"{name} (2), the given text, 767 tokens" in lines
+
+
+def test_figures_are_files(cli: Cli, trained: tuple[Path, str], tmp_path: Path):
+    folder = tmp_path / "figures"
+    flags = ["--what", "surprise", "timescales", "--figures", str(folder)]
+    done = cli("probe", str(trained[0]), *flags, "--figure-format", "svg")
+    assert done.returncode == 0, done.stderr
+    assert said(done) == f"rnnlab: note: 1 figure written to {folder}"
+    assert [file.name for file in folder.iterdir()] == ["timescales.svg"]
 
 
 def test_memorisation_finds_the_training_text_of_the_run(cli: Cli, trained: tuple[Path, str]):
@@ -64,6 +83,7 @@ def test_memorisation_finds_the_training_text_of_the_run(cli: Cli, trained: tupl
         (["some text", "--what", "reach"], "too short"),
         (["some text", "--what", "ablation"], "a text of 9 tokens is too short for an ablation"),
         (["--html", "."], "--html . is a folder; give the name of a file"),
+        (["--figures", __file__], "is a file; give the name of a folder"),
         (["--what", "following", "--pattern", "("], "("),
         (["--text", "nowhere.txt"], "nowhere.txt"),
     ],

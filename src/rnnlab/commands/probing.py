@@ -1,7 +1,7 @@
 """The command that looks inside a network."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -23,6 +23,8 @@ def probe(
     pattern: Annotated[tuple[str, ...], OPTIONAL] = (),
     labels: Annotated[tuple[str, ...], OPTIONAL] = (),
     html: Text = "",
+    figures: Text = "",
+    figure_format: Literal["png", "pdf", "svg"] = "png",
     npz: Text = "",
     json: bool = False,
     checkpoint: Checkpoint = "best",
@@ -36,7 +38,8 @@ def probe(
 
     Args:
         model: run directory or model folder
-        other: a second one, to compare on the same text; or a text to read
+        other: a second one, to compare on the same text: which predicts it better, and by how
+            much; or a text to read
         text: file or named corpus to read; default: the model's own held-out text
         what: surprise, following, ablation, timescales, reach, saturation, decoding, memorisation,
             exposure; default: the first six, a portrait
@@ -44,14 +47,16 @@ def probe(
         pattern: regular expressions: is a unit active inside a match?
         labels: files with a label a line, one for each token or character of the text
         html: also write a page with pictures into this file
-        npz: also write all arrays into this file
+        figures: also write every plot into this folder; texts in colour are in --html only
+        figure_format: png, pdf or svg
+        npz: also write all arrays into this file; of two networks, into three
         json: print one JSON object instead of sentences
         checkpoint: of a run directory: best on the validation split, or last
         corpus: where the model's own corpus is now, if it has moved
         validation_corpus: where its validation text is now, if it has moved
         test_corpus: where its test text is now, if it has moved
     """
-    from rnnlab.display.probe import ProbeProgress, write_probes
+    from rnnlab.display.probe import ProbeProgress, Wanted, write_probes
     from rnnlab.probes import PORTRAIT
     from rnnlab.report.probe_page import Probed
 
@@ -61,6 +66,8 @@ def probe(
         raise UsageError("give a text or --text FILE, not both")
     if html and Path(html).is_dir():
         raise UsageError(f"--html {html} is a folder; give the name of a file")
+    if figures and Path(figures).exists() and not Path(figures).is_dir():
+        raise UsageError(f"--figures {figures} is a file; give the name of a folder")
     progress = ProbeProgress()
 
     def look(path: Path, literal: str | None, file: str = "") -> Probed:
@@ -73,9 +80,8 @@ def probe(
         )  # fmt: skip
 
     try:
-        probed = [look(model, literal, text)]
-        if is_model:
-            probed.append(look(Path(other), probed[0].read))
+        one = look(model, literal, text)
+        found = one.compared_with(look(Path(other), one.read)) if is_model else one
     finally:
         progress.end()
-    write_probes(probed, json=json, html=html, npz=npz)
+    write_probes(found, Wanted(json, html, npz, figures, figure_format))

@@ -1,17 +1,17 @@
 """What the terminal shows of probes."""
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.style import Style
 from rich.text import Text
 
-from rnnlab.console import PlainConsole, notice, visible
+from rnnlab.console import PlainConsole, counted, notice, visible
 from rnnlab.files import write_atomically
 from rnnlab.probes.surprise import Surprise
-from rnnlab.report.probe_page import Probed, probe_page
+from rnnlab.report.probe_page import Compared, Probed
 
 SHOWN_TOKENS = 600
 """Of a text that is coloured on a terminal."""
@@ -55,22 +55,45 @@ class ProbeProgress:
             self._bar.stop()
 
 
-def write_probes(probed: Sequence[Probed], *, json: bool, html: str, npz: str) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What to print, and which files to write; "": none."""
+
+    json: bool = False
+    html: str = ""
+    npz: str = ""
+    figures: str = ""
+    """A folder."""
+    figure_format: str = "png"
+
+
+def write_probes(found: Probed | Compared, wanted: Wanted) -> None:
     """Print the findings, or JSON, and write the files asked for."""
-    if json:
-        whole = ", ".join(one.to_json() for one in probed)
-        print(whole if len(probed) == 1 else f"[{whole}]")
+    if wanted.json:
+        print(found.to_json())
     else:
-        console = PlainConsole(highlight=False, soft_wrap=True)
-        for one in probed:
-            console.print(f"{one.name}, {one.text}", markup=False, style="bold")
-            _print_findings(console, one)
-    for number, one in enumerate(probed if npz else ()):
-        path = Path(npz)
-        one.save_npz(path if len(probed) == 1 else path.with_stem(f"{path.stem}-{number + 1}"))
-    if html:
-        write_atomically(Path(html), probe_page(probed).encode())
-        notice(f"written to {html}")
+        _print(PlainConsole(highlight=False, soft_wrap=True), found)
+    if wanted.npz:
+        found.save_npz(wanted.npz)
+    if wanted.html:
+        write_atomically(Path(wanted.html), found.to_html().encode())
+        notice(f"written to {wanted.html}")
+    if wanted.figures:
+        files = found.save_figures(wanted.figures, wanted.figure_format)
+        notice(f"{counted(len(files), 'figure')} written to {wanted.figures}")
+
+
+def _print(console: PlainConsole, found: Probed | Compared) -> None:
+    networks = [found] if isinstance(found, Probed) else [found.one, found.other]
+    names = [found.name] if isinstance(found, Probed) else found.names
+    if isinstance(found, Compared):
+        for sentence in found.sentences():
+            console.print(sentence, markup=False, style="bold")
+        for name, reason in found.left_out.items():
+            console.print(f"{name:{WIDTH}}left out: {reason}", markup=False)
+    for name, one in zip(names, networks, strict=True):
+        console.print(f"{name}, {one.text}", markup=False, style="bold")
+        _print_findings(console, one)
 
 
 def _print_findings(console: PlainConsole, probed: Probed) -> None:

@@ -40,8 +40,8 @@ class Surprise(ProbeResult):
     title: ClassVar[str] = "Surprise"
     axes: ClassVar[dict[str, tuple[str, ...]]] = {
         "bits": ("target",), "network_bits": ("target",), "ngram_bits": ("target",),
-        "entropy": ("target",), "rank": ("target",), "alternatives": ("target", "alternative"),
-        "probabilities": ("target", "alternative"),
+        "spelling_bits": ("target",), "entropy": ("target",), "rank": ("target",),
+        "alternatives": ("target", "alternative"), "probabilities": ("target", "alternative"),
     }  # fmt: skip
 
     tokens: tuple[str, ...]
@@ -51,6 +51,7 @@ class Surprise(ProbeResult):
     bits: Floats  # (N-1,) s_t of the model: with an n-gram model, of both together
     network_bits: Floats  # (N-1,) of the network alone
     ngram_bits: Floats | None  # (N-1,) of the n-gram model alone; None: none joins the network
+    spelling_bits: Floats  # (N-1,) what it costs more to write out what is not in the vocabulary
     entropy: Floats  # (N-1,) H_t in bits
     rank: Ids  # (N-1,) of the target among all V; 1: nothing is likelier
     alternatives: Ids  # (N-1, K) the likeliest tokens, from the likeliest on
@@ -125,9 +126,19 @@ def surprise(
         vocabulary={v: decode([v]) for v in np.unique(best).tolist()},
         bits=bits, network_bits=network_bits,
         ngram_bits=None if mixture is None else ngram_bits,
-        entropy=entropy, rank=rank, alternatives=best, probabilities=p,
+        spelling_bits=_spelling(reading), entropy=entropy, rank=rank, alternatives=best,
+        probabilities=p,
         characters=len(reading.text) - int(reading.ends[0]), unknown=reading.unknown,
     )  # fmt: skip
+
+
+def _spelling(reading: Reading) -> Floats:
+    """Return the bits (N-1,) that tell which of all unknown parts an <unk> stands for."""
+    tokenizer, bits = reading.model.tokenizer, np.zeros(len(reading))
+    for i in np.flatnonzero(reading.ids == tokenizer.unknown_id).tolist():
+        begin = int(reading.ends[i - 1]) if i else 0
+        bits[i] = BITS * tokenizer.spelling_nats(reading.text[begin : reading.ends[i]])
+    return bits[1:]
 
 
 def _measured(

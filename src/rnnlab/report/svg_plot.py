@@ -1,13 +1,19 @@
-"""A plot on matplotlib's axes that becomes an <svg> element of the page, in the page's colours."""
+"""A plot on matplotlib's axes that becomes an <svg> element of the page, in the page's colours.
+
+The same plot can become a file of its own, see `Plot.save`.
+"""
 
 import io
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.markers import TICKDOWN
+from matplotlib.patheffects import withStroke
 
 from rnnlab.report.scales import Scale
 
@@ -32,9 +38,26 @@ MIDDLE = 0.36 * TEXT
 """Half the height of a digit."""
 
 
+ANCHORS = {"start": "left", "middle": "center", "end": "right"}
+"""matplotlib's names for where a text is held."""
+
+FILE_DPI = 200
+"""Of a file of pixels: 1,111 of them across."""
+
+KEY_GAP, KEY_LETTER = 14, 5.8
+"""Between the entries of a key, and the width of a letter in them, in CSS pixels."""
+
+
 def series_colour(index: int) -> str:
     """Return the colour to draw a series in: 1 to SERIES, or 0 for what all plots repeat."""
     return f"#0000a{index}"
+
+
+def colours_on_paper() -> dict[str, str]:
+    """Return for each colour to draw in what the page has in its place in print and by day."""
+    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    by_day = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", style[: style.index("@media")]))
+    return {drawn: by_day[name[len("var(--") : -1]] for drawn, name in COLOURS.items()}
 
 
 class Plot:
@@ -42,11 +65,16 @@ class Plot:
 
     Text is written in CSS pixels from the lower left, and not by matplotlib: that would measure it,
     in a font that is not the page's, which takes most of the time of a small plot.
+
+    colours: for a file, what is drawn in place of each colour of the page.
     """
 
-    def __init__(self, x: Scale, y: Scale, height: int = HEIGHT) -> None:
+    def __init__(
+        self, x: Scale, y: Scale, height: int = HEIGHT, colours: dict[str, str] | None = None
+    ) -> None:
         self.x, self.y = x, y
-        self._height, self._texts = height, Markup()
+        self._height, self._colours = height, colours or {}
+        self._texts = list[tuple[float, float, str, str, str]]()
         self._figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, frameon=False)
         inside = (LEFT, BOTTOM, WIDTH - LEFT - RIGHT, height - TOP - BOTTOM)
         sides = np.divide(inside, [WIDTH, height, WIDTH, height]).tolist()
@@ -54,9 +82,10 @@ class Plot:
         self.axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), autoscale_on=False)
         self.axes.set_axis_off()
         rows, columns = y.ticks(), x.ticks()
-        self.axes.hlines([y.low, *rows], x.low, x.high, colors=[MUTED] + [RULE] * len(rows),
+        muted, rule = self.colour(MUTED), self.colour(RULE)
+        self.axes.hlines([y.low, *rows], x.low, x.high, colors=[muted] + [rule] * len(rows),
                          linewidth=0.8, zorder=0, clip_on=False)  # fmt: skip
-        self.axes.plot(columns, [y.low] * len(columns), marker=TICKDOWN, markersize=4, color=MUTED,
+        self.axes.plot(columns, [y.low] * len(columns), marker=TICKDOWN, markersize=4, color=muted,
                        linestyle="none", markeredgewidth=0.8, zorder=0, clip_on=False)  # fmt: skip
         for tick in rows:
             self.text(
@@ -68,7 +97,11 @@ class Plot:
             )
         self.text(0, height - 12, y.label, INK)
         self.text(WIDTH - RIGHT, 3, x.label, MUTED, "end")
-        self._empty = set(self.axes.get_children()), self._texts
+        self._empty = set(self.axes.get_children()), len(self._texts)
+
+    def colour(self, drawn: str) -> str:
+        """Return what to draw in, for a colour of the page."""
+        return self._colours.get(drawn, drawn)
 
     def pixels(self, x: float, y: float) -> tuple[float, float]:
         """Return the place of a point."""
@@ -77,9 +110,29 @@ class Plot:
 
     def text(self, x: float, y: float, words: str, colour: str, anchor: str = "start") -> None:
         """Write on a baseline that has its start, middle or end (`anchor`) at (x, y)."""
-        self._texts += Markup(
-            '<text x="{:.1f}" y="{:.1f}" text-anchor="{}" style="fill: {}">{}</text>'
-        ).format(x, self._height - y, anchor, COLOURS[colour], words)
+        self._texts.append((x, y, words, colour, anchor))
+
+    def key(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Write what each colour stands for, as (words, colour), left of the name of the x axis."""
+        left = 0.0
+        for words, colour in entries:
+            self.text(left, 3, words, colour)
+            left += KEY_LETTER * len(words) + KEY_GAP
+
+    def save(self, file: Path) -> None:
+        """Write the plot into a file; its ending is the format, such as .png, .pdf or .svg."""
+        halo = withStroke(linewidth=3, foreground="white")
+        for x, y, words, colour, anchor in self._texts:
+            is_inside = LEFT <= x <= WIDTH - RIGHT and BOTTOM <= y <= self._height - TOP
+            self._figure.text(
+                x / WIDTH, y / self._height, words, color=self.colour(colour), fontsize=TEXT,
+                ha=ANCHORS[anchor], va="baseline", parse_math=False,
+                path_effects=[halo] if is_inside else None,
+            )  # fmt: skip
+        no_date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(file.suffix)
+        # The same plot becomes the same file.
+        with rc_context({"svg.hashsalt": file.stem, "pdf.fonttype": 42}):
+            self._figure.savefig(file, dpi=FILE_DPI, facecolor="white", metadata=no_date)
 
     def svg(self, name: str, label: str) -> Markup:
         """Return the plot as an <svg> element for an HTML page, and empty its axes.
@@ -100,8 +153,14 @@ class Plot:
         text = re.sub("|".join(COLOURS), lambda match: COLOURS[match[0]], text)
         opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
         drawn = Markup(" ".join(text.replace("xlink:href", "href").split()))
-        svg = opening.format(WIDTH, self._height, label) + drawn + self._texts + Markup("</svg>")
+        words = Markup("").join(
+            Markup(
+                '<text x="{:.1f}" y="{:.1f}" text-anchor="{}" style="fill: {}">{}</text>'
+            ).format(x, self._height - y, anchor, COLOURS[colour], text)
+            for x, y, text, colour, anchor in self._texts
+        )
+        svg = opening.format(WIDTH, self._height, label) + drawn + words + Markup("</svg>")
         for artist in set(self.axes.get_children()) - self._empty[0]:
             artist.remove()
-        self._texts = self._empty[1]
+        del self._texts[self._empty[1] :]
         return svg
