@@ -1,5 +1,8 @@
 """The built-in features of a text, by hand and by loops over its characters."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from rnnlab.errors import UsageError
 from rnnlab.probes.feature_settings import FeatureSettings
 from rnnlab.probes.text_features import (
     bracket_depth,
+    cells,
     inside_quotes,
     separator_of,
     text_features,
@@ -27,13 +31,12 @@ def shown(marks):
 
 @given(TEXTS)
 def test_counts_and_classes_are_those_of_a_loop(text):
-    found = of(text, separator=",")
-    line = word = column = indent = 0
+    found = of(text)
+    line = word = indent = 0
     leading = True
     for t, c in enumerate(text):
         line = 0 if c == "\n" else line + 1
         word = 0 if c.isspace() else word + 1
-        column = 0 if c == "\n" else column + (c == ",")
         if c == "\n":
             indent, leading = 0, True
         elif leading and c in " \t":
@@ -42,7 +45,6 @@ def test_counts_and_classes_are_those_of_a_loop(text):
             leading = False
         assert found["position in line"][t] == line
         assert found["characters since a space"][t] == word
-        assert found["column (by ',')"][t] == column
         assert found["indentation"][t] == indent
         assert found["inside a word"][t] == (c.isalnum() or c == "_")
         assert found["uppercase"][t] == c.isupper()
@@ -128,3 +130,51 @@ def test_wrong_settings_are_errors(wrong, message):
     with pytest.raises(UsageError) as caught:
         FeatureSettings(**wrong)
     assert str(caught.value) == message
+
+
+def rows_of(text, separator):
+    """Return how many cells each row has, counted by the columns."""
+    between, ends = cells(text, separator)
+    counts, count = [], 0
+    for is_separator, is_end in zip(between.tolist(), ends.tolist(), strict=True):
+        count += is_separator
+        if is_end:
+            counts.append(count + 1)
+            count = 0
+    return counts, count + 1
+
+
+@given(st.text('ab",;\n', max_size=60))
+def test_the_columns_of_any_text_are_those_of_the_csv_module(text):
+    ended, last = rows_of(text, ",")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    counts = [max(1, len(row)) for row in rows]
+    # The csv module leaves out a last row without a character.
+    assert counts in (ended, [*ended, last])
+
+
+CELLS = st.text('ab",;\t\r\n ', max_size=5)
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=5),
+       st.sampled_from(",;\t|"))  # fmt: skip
+def test_each_character_of_a_written_table_has_its_column(rows, separator):
+    text, expected = "", []
+    for row in rows:
+        for number, cell in enumerate(row):
+            line = io.StringIO()
+            csv.writer(line, delimiter=separator).writerow([cell, "end"])
+            written = line.getvalue()[: -len(f"{separator}end\r\n")]
+            text += (separator if number else "") + written
+            expected += [number] * (len(written) + (number > 0))
+        text += "\r\n"
+        expected += [len(row) - 1, 0]
+    found = of(text, separator=separator)[f"column (by {separator!r})"]
+    assert found.tolist() == expected
+
+
+def test_separators_in_quotes_do_not_hide_a_table():
+    text = 'name,said\nAnn,"yes, no, and maybe"\nBob,"a\nb, c"\nCyd,"""so"", she said"\n'
+    assert separator_of(text) == ","
+    found = of(text)["column (by ',')"]
+    assert found[text.index("and maybe")] == found[text.index("she said")] == 1

@@ -8,6 +8,7 @@ Legend: C characters.
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ def text_features(text: str, settings: FeatureSettings) -> dict[str, PerCharacte
     for number, kind in enumerate(NEXT):
         found[f"next is {kind}"] = classes == number
     if separator := settings.separator or separator_of(text):
-        found[f"column (by {separator!r})"] = column(np.array(characters) == separator, breaks)
+        found[f"column (by {separator!r})"] = column(*cells(text, separator))
     for word in settings.after:
         found[f"after {word!r}"] = after_word(text, word)
     return found
@@ -127,19 +128,44 @@ def indentation(text: str) -> npt.NDArray[np.int64]:
     return found
 
 
-def column(separators: npt.NDArray[np.bool_], breaks: npt.NDArray[np.bool_]) -> PerCharacter:
-    """Count the separators of the line so far."""
-    total = np.cumsum(separators)
-    return total - np.maximum.accumulate(np.where(breaks, total, 0))
+def cells(text: str, separator: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Mark the separators between the cells of a table, and the line breaks that end a row.
+
+    Neither counts in a cell that begins with a double quotation mark, as far as the next one that
+    is not doubled (RFC 4180, section 2; like Python's csv module).
+    """
+    between, ends = np.zeros((2, len(text)), bool)
+    quoted = "" if separator == '"' else r'(?:"[^"]*+(?:""[^"]*+)*+"?)?+'
+    expression = rf"{quoted}[^{re.escape(separator)}\n]*+([{re.escape(separator)}\n]|\Z)"
+    for cell in re.finditer(expression, text):
+        if cell[1]:
+            (ends if cell[1] == "\n" else between)[cell.end() - 1] = True
+    return between, ends
+
+
+def column(between: npt.NDArray[np.bool_], ends: npt.NDArray[np.bool_]) -> PerCharacter:
+    """Count the separators of the row so far."""
+    total = np.cumsum(between)
+    return total - np.maximum.accumulate(np.where(ends, total, 0))
 
 
 def separator_of(text: str) -> str:
-    """Return what separates the columns, if nearly all lines have the same number of it, or ""."""
-    lines = [line for line in text.split("\n")[:-1] if line.strip()]
-    for separator in SEPARATORS if len(lines) >= FEWEST_LINES else "":
-        count, share = Counter(line.count(separator) for line in lines).most_common(1)[0]
-        if count and share >= LIKE_A_TABLE * len(lines):
-            return separator
+    """Return what separates the columns, if nearly all rows have the same number of it, or ""."""
+    for separator in SEPARATORS:
+        if separator not in text:
+            continue
+        between, ends = cells(text, separator)
+        last = np.append(-1, np.flatnonzero(ends))
+        counts = np.diff(np.append(0, np.cumsum(between))[last + 1])
+        rows = [
+            count
+            for count, (a, b) in zip(counts.tolist(), pairwise(last.tolist()), strict=True)
+            if text[a + 1 : b].strip()
+        ]
+        if len(rows) >= FEWEST_LINES:
+            count, share = Counter(rows).most_common(1)[0]
+            if count and share >= LIKE_A_TABLE * len(rows):
+                return separator
     return ""
 
 
