@@ -4,7 +4,6 @@ import math
 import re
 from typing import Any
 
-import torch
 from figure_types import TEXT, Command, Figure, Measurement, Number, Output
 
 from rnnlab.engines import precision_needs
@@ -133,7 +132,7 @@ def unknown_words(output: Output) -> dict[str, Number]:
 
 def no_bfloat16() -> str:
     """Return what the CPU lacks to compute in bfloat16."""
-    return precision_needs("bfloat16", torch.device("cpu"))
+    return precision_needs("bfloat16", "cpu")
 
 
 ENGINES = ("literal", "textbook", "builtin", "native")

@@ -35,7 +35,7 @@ from rnnlab.lm.model import LanguageModel
 from rnnlab.runs.environment import environment
 
 CASE = Case("lstm", "float32", 256, 32, 35)
-CPU = torch.device("cpu")
+CPU = "cpu"
 TORCH_COMPILE, JAX = "torch.compile", "jax"
 
 

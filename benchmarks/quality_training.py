@@ -25,7 +25,7 @@ from rnnlab.engines import precision_needs
 from rnnlab.lm.compute import autocast
 from rnnlab.lm.schedules import constant, cosine
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 CLIP_NORM = 1.0
 WARMUP = 0.05
 """Share of the budget in which the rate of the Transformer and the minGRU rises."""

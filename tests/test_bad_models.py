@@ -9,7 +9,7 @@ from command_line import TINY, Cli
 from refusal import check, write
 
 from rnnlab.files import sealed, write_json
-from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
 
 HOSTILE_BPE = json.dumps(
     {
@@ -146,7 +146,7 @@ def test_weights_that_are_not_numbers(cli: Cli, trained: tuple[Path, str], tmp_p
     weights = folder / "model.safetensors"
     tensors, _ = read_tensors(weights)
     next(iter(tensors.values()))[0] = float("nan")
-    write_tensors(weights, tensors)
+    write_arrays(weights, arrays_of(tensors))
     done = cli("generate", str(folder))
     assert done.returncode == 1
     assert done.stderr.startswith(f"rnnlab: error: {weights}: damaged, ")

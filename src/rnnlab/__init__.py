@@ -14,17 +14,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rnnlab.api import (
-        benchmark,
-        ensemble,
-        evaluate,
-        experiment,
-        generate,
-        load,
-        probe,
-        reproduce,
-        train,
-    )
+    from rnnlab.api.ensembles import ensemble
+    from rnnlab.api.evaluation import evaluate
+    from rnnlab.api.exchange import export_model, import_model
+    from rnnlab.api.laboratory import benchmark, experiment, reproduce
+    from rnnlab.api.models import generate, load
+    from rnnlab.api.probing import probe
+    from rnnlab.api.training import train
     from rnnlab.config import Settings
     from rnnlab.data.named_corpora import list_corpora
     from rnnlab.doctor.diagnose import diagnose
@@ -48,7 +44,9 @@ __all__ = [
     "ensemble",
     "evaluate",
     "experiment",
+    "export_model",
     "generate",
+    "import_model",
     "list_corpora",
     "list_engines",
     "load",
@@ -59,18 +57,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Classifier": "rnnlab.lm.classifier",
-    "SampleScores": "rnnlab.lm.sample_scores",
-    "RnnlabError": "rnnlab.errors",
-    "Run": "rnnlab.runs.run",
-    "Settings": "rnnlab.config",
-    "TextModel": "rnnlab.lm.text_model",
-    "diagnose": "rnnlab.doctor.diagnose",
-    "list_corpora": "rnnlab.data.named_corpora",
-    "list_engines": "rnnlab.engines",
-    "rewrite_report": "rnnlab.execution.experiment",
+    "Classifier": "lm.classifier",
+    "RnnlabError": "errors",
+    "Run": "runs.run",
+    "SampleScores": "lm.sample_scores",
+    "Settings": "config",
+    "TextModel": "lm.text_model",
+    "benchmark": "api.laboratory",
+    "diagnose": "doctor.diagnose",
+    "ensemble": "api.ensembles",
+    "evaluate": "api.evaluation",
+    "experiment": "api.laboratory",
+    "export_model": "api.exchange",
+    "generate": "api.models",
+    "import_model": "api.exchange",
+    "list_corpora": "data.named_corpora",
+    "list_engines": "engines",
+    "load": "api.models",
+    "probe": "api.probing",
+    "reproduce": "api.laboratory",
+    "rewrite_report": "execution.experiment",
+    "train": "api.training",
 }
-"""Modules of the public names that are not defined in `rnnlab.api`."""
+"""The module of each public name."""
 
 
 def __getattr__(name: str) -> Any:
@@ -78,7 +87,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES.get(name, "rnnlab.api")), name)
+    return getattr(import_module(f"rnnlab.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

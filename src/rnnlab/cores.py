@@ -47,6 +47,17 @@ def usable_cores(root: Path | None = None) -> Cores:
 
 
 @cache
+def physical_cores(root: Path | None = None) -> int:
+    """Return how many cores the machine has: two hardware threads of one core count once."""
+    folder = (root or ROOT) / "sys/devices/system/cpu"
+    siblings = set[str]()
+    for file in folder.glob("cpu[0-9]*/topology/thread_siblings_list"):
+        with suppress(OSError):
+            siblings.add(file.read_text(encoding="utf-8").strip())
+    return len(siblings) or os.cpu_count() or 1
+
+
+@cache
 def _quotas(root: Path) -> tuple[tuple[float, Path], ...]:
     """Return the CPU quotas [cores] that hold for this process, with the file that sets each.
 

@@ -31,7 +31,7 @@ _lacks_threads = False
 
 def _after_fork() -> None:
     global _lacks_threads
-    _lacks_threads = "torch" in sys.modules
+    _lacks_threads = any(name in sys.modules for name in ("torch", "rnnlab._native"))
 
 
 if hasattr(os, "register_at_fork"):
@@ -39,7 +39,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def lacks_threads() -> bool:
-    """Whether this process was forked after torch was loaded, and so may have computed.
+    """Whether this process was forked after torch or the native kernels were loaded.
+
+    The process that it was forked from may have computed.
 
     Threads do not survive a fork, but GNU's OpenMP believes that they do and waits for them without
     end. So computing is safe with one thread only.

@@ -22,7 +22,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError, UsageError
 from rnnlab.lm.model import LanguageModel
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 SMALL = {
     "hidden_size": (16,), "batch_size": (4,), "num_steps": 5, "rounds": 1, "seconds": 0.01,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from rnnlab.cli import run_command
 from rnnlab.console import PlainConsole
 from rnnlab.display.evaluations import mixture_notes, print_evaluations
-from rnnlab.display.training import TrainingDisplay
+from rnnlab.display.work import WorkDisplay
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def test_an_interrupted_evaluation_prints_what_it_has_measured(
 ) -> None:
     """Ctrl-C comes while the second of four figures is measured."""
 
-    def interrupt(_: TrainingDisplay, purpose: str, share: float) -> None:
+    def interrupt(_: WorkDisplay, purpose: str, share: float) -> None:
         if purpose.startswith("validation, windows"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(TrainingDisplay, "measuring", interrupt)
+    monkeypatch.setattr(WorkDisplay, "measuring", interrupt)
     for options in ([], ["--json"]):
         with pytest.raises(KeyboardInterrupt):
             run_command(["evaluate", str(trained[0]), *options])

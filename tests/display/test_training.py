@@ -13,7 +13,7 @@ from rich.table import Table
 
 from rnnlab.config import Settings
 from rnnlab.console import BLOCKS, PlainConsole
-from rnnlab.display import evaluations
+from rnnlab.display import evaluations, work
 from rnnlab.display import training as module
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.display.training_status import UNIT, sample_lines, speed_notes, text_chart
@@ -181,7 +181,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     shown = TrainingDisplay(console=PlainConsole(file=screen))
     shown.reading("tokenizing", 0.25)
     assert not screen.getvalue(), "it has just begun"
-    monkeypatch.setattr(module, "WORKING_SECONDS", 0)
+    monkeypatch.setattr(work, "WORKING_SECONDS", 0)
     shown.reading("tokenizing", 0.5)
     shown.measuring("test, carried", 0.75)
     assert screen.getvalue() == "reading   tokenizing: 50%\nmeasuring test, carried: 75%\n"

@@ -13,9 +13,10 @@ from rnnlab.cells import CELLS
 from rnnlab.config import GenerationSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.fallback import make_reader, make_training_step
+from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel, RecurrentLayers
+from rnnlab.lm.reading import make_reader
 
 TEXTBOOK = ENGINES["textbook"]
 START = 2

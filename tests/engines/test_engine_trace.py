@@ -70,7 +70,7 @@ def test_a_trace_is_that_of_the_equations(engine, cell, shape, kind):
 
 @needs_kernels
 def test_a_trace_needs_what_backward_needs():
-    from rnnlab.engines.native import _layer_call
+    from rnnlab.engines.native_layer import _layer_call
 
     weights, inputs, state = layer_of(CELLS["lstm"], 2, 1, 3, 4, ids=False)
     call, *_ = _layer_call("lstm", "float32", inputs, None, (*weights, *state), keep=False)

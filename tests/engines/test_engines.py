@@ -14,8 +14,9 @@ from rnnlab.engines import ENGINES, Engine, choose_engine, native_kernels
 from rnnlab.engines.builtin import _dense
 from rnnlab.errors import UnavailableError, UsageError
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.fallback import make_reader, make_training_step
+from rnnlab.lm.fallback import make_training_step
 from rnnlab.lm.model import LanguageModel, RecurrentLayers
+from rnnlab.lm.reading import make_reader
 
 MODULES = {
     "rnn": nn.RNN,
@@ -31,7 +32,7 @@ SHAPES = [  # T, B, I, H, L
     (4, 2, 17, 3, 2),
 ]
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5}
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 
 @pytest.fixture
@@ -197,11 +198,11 @@ def test_auto_takes_builtin_where_there_are_no_kernels(without_kernels):
 
 def test_native_is_for_the_cpu():
     with pytest.raises(UnavailableError) as caught:
-        choose_engine("native", "lstm", torch.device("cuda"))
+        choose_engine("native", "lstm", "cuda")
     assert str(caught.value) == (
         "engine 'native' cannot run here: its kernels are for the CPU, not for cuda"
     )
-    chosen = choose_engine("auto", "lstm", torch.device("cuda"))
+    chosen = choose_engine("auto", "lstm", "cuda")
     assert chosen == (ENGINES["builtin"], "auto: native is for the CPU")
 
 

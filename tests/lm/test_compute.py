@@ -8,7 +8,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import UnavailableError
 from rnnlab.lm.compute import Compute, autocast, check_precision, choose_device
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_without_a_gpu_the_cpu_is_chosen(name):
 
 def test_auto_chooses_a_gpu_that_torch_sees(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == torch.device("cuda")
+    assert choose_device("auto") == "cuda"
     assert choose_device("cpu") == CPU
 
 

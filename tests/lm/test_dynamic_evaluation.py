@@ -61,7 +61,7 @@ def by_hand(model, train, text, learning):
                                      {"tie_weights": True, "embedding_size": 8, "dropout": 0.5}],
                          ids=str)  # fmt: skip
 def test_nats_are_those_of_the_equations(make_model, engine: str, options: dict) -> None:
-    if why := ENGINES[engine].fault(options.get("cell", "lstm"), torch.device("cpu")):
+    if why := ENGINES[engine].fault(options.get("cell", "lstm"), "cpu"):
         pytest.skip(why)
     model = make_model(V, **options)
     before = deepcopy(model.state_dict())

@@ -10,8 +10,9 @@ import torch
 from rnnlab.config import GenerationSettings, ModelSettings
 from rnnlab.engines import ENGINES
 from rnnlab.errors import DivergenceError
+from rnnlab.lm.beam_search import beam_search
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.generate import beam_search, generate_ids
+from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.model import LanguageModel
 
 BUILTIN, TEXTBOOK = Compute(ENGINES["builtin"]), ENGINES["textbook"]

@@ -11,10 +11,10 @@ from rnnlab.data.tokenizer import CharTokenizer, Tokenizer
 from rnnlab.errors import ModelFolderError
 from rnnlab.files import read_json, sealed, write_json
 from rnnlab.lm import ngram_file
-from rnnlab.lm.model_folder import load_mixture, load_model, save_model
+from rnnlab.lm.model_folder import load_mixture, load_network, save_model
 from rnnlab.lm.ngram_mixture import NETWORK_ALONE, NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
-from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
 
 TEXT = "the sea, the sea,\nthe old sea\n" * 5
 CHAR = CharTokenizer.train(TEXT)
@@ -34,7 +34,7 @@ def folder(make_model, tmp_path: Path, mixture: NGramMixture) -> Path:
 
 
 def load(folder: Path, tokenizer: Tokenizer = CHAR) -> NGramMixture | None:
-    model, _, _ = load_model(folder)
+    model, _, _ = load_network(folder)
     return load_mixture(folder, read_json(folder / "config.json"), tokenizer, model)
 
 
@@ -54,7 +54,7 @@ def test_what_goes_in_comes_out(folder: Path, mixture: NGramMixture) -> None:
 
 
 def test_a_folder_that_is_written_again_without_n_grams_has_none(folder: Path) -> None:
-    model, tokenizer, about = load_model(folder)
+    model, tokenizer, about = load_network(folder)
     assert about["ngram"] == {"order": ORDER}
     save_model(folder, model, tokenizer, about)
     assert load(folder) is None
@@ -116,7 +116,7 @@ def changed(folder: Path, **tensors: torch.Tensor) -> None:
     """Write a file with a sound checksum and other tensors."""
     file = folder / "ngram.safetensors"
     found, facts = read_tensors(file)
-    write_tensors(file, found | tensors, facts)
+    write_arrays(file, arrays_of(found | tensors), facts)
 
 
 def test_tables_that_are_not_rows_of_successors_are_refused(folder: Path) -> None:

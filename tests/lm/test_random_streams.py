@@ -59,5 +59,5 @@ def test_a_copy_of_a_model_draws_the_same_numbers_and_takes_none_from_the_origin
 
 def test_streams_of_one_device_are_one_generator():
     streams = RandomStreams(4)
-    assert streams.on(CPU) is streams.on(torch.device("cpu"))
+    assert streams.on(CPU) is streams.on("cpu")
     assert RandomStreams().on(CPU) is torch.default_generator

@@ -18,7 +18,7 @@ from rnnlab.engines import ENGINES
 from rnnlab.errors import ModelFolderError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
-from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
 from rnnlab.lm.train import Milestone, Step, Trainer
 from rnnlab.lm.training_state import TrainerFacts, put_state, take_state
 
@@ -48,7 +48,7 @@ def new_trainer(
 
 def save(file: Path, trainer: Trainer) -> None:
     tensors, facts = take_state(trainer)
-    write_tensors(file, tensors, facts.model_dump())
+    write_arrays(file, arrays_of(tensors), facts.model_dump())
 
 
 def restore(trainer: Trainer, file: Path) -> None:

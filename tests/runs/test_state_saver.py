@@ -15,7 +15,7 @@ from interrupted import ended_well, fingerprint, resumed, start
 from rnnlab.config import Settings
 from rnnlab.data.streaming_limits import ProgressCallback
 from rnnlab.errors import ModelFolderError, RunDirectoryError, UsageError
-from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
 from rnnlab.lm.text_model import TextModel
 from rnnlab.lm.train import Step
 from rnnlab.runs import training
@@ -165,7 +165,7 @@ def test_a_state_that_breaks_the_schema_is_refused_before_any_change(
         for key in outer:
             inner = inner[key]
         inner[last] = value
-        write_tensors(file, tensors, facts)
+        write_arrays(file, arrays_of(tensors), facts)
     before = {file: file.read_bytes() for file in stopped.rglob("*") if file.is_file()}
     del before[stopped / ".lock"]
     with pytest.raises(
@@ -227,7 +227,7 @@ def test_saving_takes_at_most_a_hundredth_of_the_time(
     clock = [0.0]
     monkeypatch.setattr("rnnlab.runs.state_saver.time.perf_counter", lambda: clock[0])
     monkeypatch.setattr(
-        "rnnlab.runs.state_saver.write_tensors", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
+        "rnnlab.runs.state_saver.write_arrays", lambda *_: clock.__setitem__(0, clock[0] + 0.5)
     )
     states = StateSaver(tmp_path, 30)
     states.make_folder()

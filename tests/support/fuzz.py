@@ -29,8 +29,8 @@ with atheris.instrument_imports(include=["rnnlab"]):
     from rnnlab.experiments.plan import read_plan
     from rnnlab.files import sealed
     from rnnlab.lm.model import LanguageModel
-    from rnnlab.lm.model_folder import load_model, save_model
-    from rnnlab.lm.tensor_file import read_tensors, write_tensors
+    from rnnlab.lm.model_folder import load_network, save_model
+    from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
     from rnnlab.runs.files import state_files
     from rnnlab.runs.run import Run
     from rnnlab.runs.state_saver import newest_state
@@ -93,7 +93,7 @@ def model(data: bytes) -> None:
     else:
         (MODEL / name).write_bytes(spoiled(SOUND[name], draw))
     try:
-        load_model(MODEL)
+        load_network(MODEL)
     except RnnlabError as error:
         assert str(MODEL) in str(error)  # noqa: PT017
 
@@ -131,7 +131,7 @@ def state(data: bytes) -> None:
             shape = [draw.ConsumeIntInRange(0, 4) for _ in range(draw.ConsumeIntInRange(0, 3))]
             kinds = [torch.float32, torch.uint8, torch.int64, torch.bfloat16]
             tensors[name] = torch.zeros(shape, dtype=draw.PickValueInList(kinds))
-        write_tensors(newest, tensors, facts)
+        write_arrays(newest, arrays_of(tensors), facts)
     else:
         newest.write_bytes(spoiled(SOUND[str(newest)], draw))
     try:

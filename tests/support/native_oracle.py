@@ -9,11 +9,11 @@ import torch.nn.functional as F
 
 from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES
-from rnnlab.engines.native_kernels import instruction_sets
+from rnnlab.engines.native_kernels import instruction_sets, why_missing
 from rnnlab.lm.model import LanguageModel, detached
 
 NATIVE, TEXTBOOK, BUILTIN = ENGINES["native"], ENGINES["textbook"], ENGINES["builtin"]
-FAULT = NATIVE.fault("lstm", torch.device("cpu"))
+FAULT = why_missing()
 LEVELS = [] if FAULT else instruction_sets()
 needs_kernels = pytest.mark.skipif(FAULT is not None, reason=f"kernels were not compiled: {FAULT}")
 # torch's own kernels compute bfloat16 only on processors with AVX-512; its matrix products, which

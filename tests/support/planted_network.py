@@ -78,6 +78,6 @@ def planted_model(seed: int = 0, hidden_size: int = 6) -> TextModel:
         weights.bias_ih[rows("i", QUOTES)] = -FAR
         change("i", QUOTES, "“", FAR)
         change("f", QUOTES, "“”", -FAR)
-    engine = ENGINES["native" if ENGINES["native"].fault("lstm", torch.device("cpu")) is None
+    engine = ENGINES["native" if ENGINES["native"].fault("lstm", "cpu") is None
                      else "builtin"]  # fmt: skip
     return TextModel(network, tokenizer, "none", Compute(engine, threads=1))

@@ -12,8 +12,6 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-import torch
-
 from rnnlab.bench.d2l_lstm import ABOUT
 from rnnlab.bench.tasks import (
     D2L,
@@ -71,7 +69,7 @@ def run_benchmark(settings: BenchSettings, watcher: BenchWatcher | None = None) 
         return _Benchmark(settings, device, watcher or BenchWatcher()).run()
 
 
-def why_unavailable(name: str, cell: str, device: torch.device) -> str | None:
+def why_unavailable(name: str, cell: str, device: str) -> str | None:
     """Return why an engine, or d2l's LSTM, cannot run `cell` on `device`; None if it can."""
     if name == D2L:
         return None if cell == "lstm" else f"{ABOUT} has no cell {cell!r}"
@@ -81,12 +79,10 @@ def why_unavailable(name: str, cell: str, device: torch.device) -> str | None:
 class _Benchmark:
     """The state of one benchmark."""
 
-    def __init__(
-        self, settings: BenchSettings, device: torch.device, watcher: BenchWatcher
-    ) -> None:
+    def __init__(self, settings: BenchSettings, device: str, watcher: BenchWatcher) -> None:
         self.settings, self.device, self.watcher = settings, device, watcher
         self._check()
-        self.has_peak = device.type == "cpu" and why_unavailable("native", "lstm", device) is None
+        self.has_peak = device == "cpu" and why_unavailable("native", "lstm", device) is None
         self.peaks: dict[str, list[float]] = {precision: [] for precision in settings.precision}
         models = product(settings.cell, settings.precision, settings.hidden_size)
         self.texts = [Case(*model) for model in models]

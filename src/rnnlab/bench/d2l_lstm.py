@@ -100,7 +100,7 @@ class D2lTrainer:
 
     def step(self, ids: Tensor, targets: Tensor, state: State) -> tuple[float, State]:
         """Take one step on a batch (T, B); return the mean loss in nats and the last state."""
-        with autocast(self.precision, ids.device):
+        with autocast(self.precision, ids.device.type):
             logits, state = self.model(ids, tuple(part.detach() for part in state))
             loss = self.loss(logits, targets.reshape(-1))
         self.updater.zero_grad()

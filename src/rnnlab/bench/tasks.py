@@ -87,28 +87,28 @@ def items_per_second(task: Task, seconds: float) -> float:
     return amount / elapsed
 
 
-def training_task(name: str, case: Case, device: torch.device) -> Task:
+def training_task(name: str, case: Case, device: str) -> Task:
     """Return training steps of an engine or of d2l's LSTM; items are tokens."""
     if name == D2L:
         return d2l_training_steps(case, device)
     return training_steps(ENGINES[name], case, device)
 
 
-def generation_task(name: str, case: Case, device: torch.device) -> Task:
+def generation_task(name: str, case: Case, device: str) -> Task:
     """Return greedy texts of an engine or of d2l's LSTM, one at a time; items are characters."""
     if name == D2L:
         return d2l_texts(case, device)
     return greedy_texts(ENGINES[name], case, device)
 
 
-def training_steps(engine: Engine, case: Case, device: torch.device) -> Task:
+def training_steps(engine: Engine, case: Case, device: str) -> Task:
     """Return the steps of `rnnlab train`: forward, loss, backward, clipping, update."""
     model = LanguageModel(case.settings.model, VOCABULARY, seed=0).to(device)
     compute = Compute(engine, device, case.precision)
     return Trainer(model, compute, case.sequences(), case.settings.training).steps_without_end()
 
 
-def greedy_texts(engine: Engine, case: Case, device: torch.device) -> Task:
+def greedy_texts(engine: Engine, case: Case, device: str) -> Task:
     """Yield the lengths of texts written as by `rnnlab generate --temperature 0`."""
     model = LanguageModel(case.settings.model, VOCABULARY, seed=0).to(device)
     settings = GenerationSettings(length=TEXT_LENGTH, temperature=0)
@@ -117,7 +117,7 @@ def greedy_texts(engine: Engine, case: Case, device: torch.device) -> Task:
         yield sum(1 for _ in generate_ids(model, compute, [np.array([1])], settings))
 
 
-def d2l_training_steps(case: Case, device: torch.device) -> Task:
+def d2l_training_steps(case: Case, device: str) -> Task:
     """Yield the tokens of each training step of d2l's LSTM."""
     model = D2lLSTM(VOCABULARY, case.hidden_size).to(device)
     trainer = D2lTrainer(model, LEARNING_RATE, CLIP_NORM, case.precision)
@@ -128,7 +128,7 @@ def d2l_training_steps(case: Case, device: torch.device) -> Task:
         yield inputs.size
 
 
-def d2l_texts(case: Case, device: torch.device) -> Task:
+def d2l_texts(case: Case, device: str) -> Task:
     """Yield the lengths of greedy texts of d2l's LSTM."""
     model = D2lLSTM(VOCABULARY, case.hidden_size).to(device)
     while True:

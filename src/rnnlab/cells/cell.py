@@ -3,13 +3,15 @@
 Legend: T time steps, B batch, I input size, H hidden size, G gates (blocks of H rows in a weight).
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:  # models are read and written with native kernels without torch
+    from torch import Tensor
 
-State = tuple[Tensor, ...]
+State: TypeAlias = "tuple[Tensor, ...]"
 """(h,) or (h, c), each (B, H)."""
 
 
@@ -62,6 +64,9 @@ class Cell(ABC):
 
 def project_input(x: Tensor, weights: Weights) -> Tensor:
     """Compute W_ih x + b_ih, shape (B, G·H); for one-hot x a column of W_ih is gathered."""
+    import torch
+
+    F = torch.nn.functional
     if x.is_floating_point():
         return F.linear(x, weights.weight_ih, weights.bias_ih)
     return F.embedding(x, weights.weight_ih.T) + weights.bias_ih
@@ -69,4 +74,7 @@ def project_input(x: Tensor, weights: Weights) -> Tensor:
 
 def project_hidden(h: Tensor, weights: Weights) -> Tensor:
     """Compute W_hh h + b_hh, shape (B, G·H)."""
+    import torch
+
+    F = torch.nn.functional
     return F.linear(h, weights.weight_hh, weights.bias_hh)

@@ -1,9 +1,13 @@
 """The gated recurrent unit."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class GRU(Cell):
@@ -27,9 +31,9 @@ class GRU(Cell):
         (h,) = state
         x_r, x_z, x_n = project_input(x, weights).chunk(3, dim=-1)  # each (B, H)
         h_r, h_z, h_n = project_hidden(h, weights).chunk(3, dim=-1)
-        r = torch.sigmoid(x_r + h_r)
-        z = torch.sigmoid(x_z + h_z)
-        n = torch.tanh(x_n + r * h_n)
+        r = (x_r + h_r).sigmoid()
+        z = (x_z + h_z).sigmoid()
+        n = (x_n + r * h_n).tanh()
         return r, z, n
 
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:

@@ -1,9 +1,13 @@
 """The long short-term memory."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LSTM(Cell):
@@ -30,11 +34,11 @@ class LSTM(Cell):
         h, _ = state
         blocks = project_input(x, weights) + project_hidden(h, weights)  # (B, 4H)
         i, f, g, o = blocks.chunk(4, dim=-1)
-        return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+        return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
 
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:
         """See `Cell.update`."""
         (i, f, g, o), (_, c) = activations, state
         c = f * c + i * g
-        h = o * torch.tanh(c)
+        h = o * c.tanh()
         return (h, c)

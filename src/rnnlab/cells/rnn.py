@@ -1,12 +1,14 @@
 """The simple recurrent network."""
 
-import math
-from collections.abc import Callable
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING, Literal
 
 from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class RNN(Cell):
@@ -20,7 +22,7 @@ class RNN(Cell):
     """
 
     def __init__(
-        self, name: str, activation: Callable[[Tensor], Tensor], low: float, high: float
+        self, name: str, activation: Literal["tanh", "relu"], low: float, high: float
     ) -> None:
         self.name = name
         self.activation = activation
@@ -29,12 +31,13 @@ class RNN(Cell):
     def activations(self, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, ...]:
         """See `Cell.activations`."""
         (h,) = state
-        return (self.activation(project_input(x, weights) + project_hidden(h, weights)),)
+        sums = project_input(x, weights) + project_hidden(h, weights)  # (B, H)
+        return (sums.tanh() if self.activation == "tanh" else sums.relu(),)
 
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:
         """See `Cell.update`; the only gate is the new h itself."""
         return activations
 
 
-RNN_TANH = RNN("rnn", torch.tanh, -1, 1)
-RNN_RELU = RNN("rnn-relu", torch.relu, 0, math.inf)
+RNN_TANH = RNN("rnn", "tanh", -1, 1)
+RNN_RELU = RNN("rnn-relu", "relu", 0, math.inf)

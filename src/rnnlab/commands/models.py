@@ -53,8 +53,7 @@ def generate(
         separator: with --count: what stands between samples
         checkpoint: of a run directory: best on the validation split, or last
     """
-    from rnnlab.display.output import read_prefixes, write_texts
-    from rnnlab.display.written_samples import print_samples
+    from rnnlab.display.texts import read_prefixes, write_texts
 
     prefixes = read_prefixes(prefix, prefix_file)
     check_count_flags(
@@ -64,6 +63,8 @@ def generate(
     text = text.model_copy(update={"stop": tuple(map(unescaped, text.stop))})
     loaded = rnnlab.load(model, checkpoint, **dict(machine))
     if count:
+        from rnnlab.display.written_samples import print_samples
+
         print_samples(
             loaded, count, text, prefix=prefixes[0], label=label, unique=unique, novel=novel,
             as_json=json, separator=unescaped(separator),
@@ -118,7 +119,7 @@ def evaluate(
         json: print one JSON object instead of a table
     """
     from rnnlab.display.output import write_evaluations
-    from rnnlab.display.training import TrainingDisplay
+    from rnnlab.display.work import WorkDisplay
     from rnnlab.lm.evaluate import Evaluation
 
     if files and text:
@@ -126,7 +127,7 @@ def evaluate(
 
     done: list[Evaluation] = []
     try:
-        with TrainingDisplay.on_standard_error() as display:
+        with WorkDisplay.on_standard_error() as display:
             records, notices = rnnlab.evaluate(
                 rnnlab.load(model, checkpoint, **dict(machine)),
                 files or text,

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import regex
@@ -36,7 +36,8 @@ UAX_29 = "UAX 29"
 _WHITE = r"\s\x1c-\x1f"
 """What `str.isspace` calls white space, in a class of `regex`."""
 
-UNICODE_WORDS = regex.compile(
+# Not compiled here, which takes a tenth of a second: `regex` keeps what it has compiled.
+UNICODE_WORDS = (
     rf"(?w) ?+[^{_WHITE}](?:[^{_WHITE}]{{0,{LONGEST_WORD - 1}}}?(?:\b|(?=[{_WHITE}]))"
     rf"|[^{_WHITE}]{{{LONGEST_WORD - 1}}}[^{_WHITE}\p{{L}}\p{{N}}]{{0,{LONGEST_WORD}}}+)"
     rf"|\r\n|[{_WHITE}]"
@@ -72,7 +73,6 @@ class WordTokenizer(Tokenizer):
     kind = "word"
     unknown_id = UNKNOWN_ID
     normal_form = "nfc"
-    pattern: ClassVar[regex.Pattern[str] | re.Pattern[str]] = UNICODE_WORDS
 
     @classmethod
     def cut(cls, text: str) -> list[str]:
@@ -80,9 +80,12 @@ class WordTokenizer(Tokenizer):
         words: list[str] = []
         # A line break ends a token, so lines can be cut alone.
         for part in [text] if text.isascii() else LINES.findall(text):
-            words += (ASCII_WORDS if part.isascii() else UNICODE_WORDS).findall(part)
+            if part.isascii():
+                words += ASCII_WORDS.findall(part)
+            else:
+                words += regex.findall(UNICODE_WORDS, part)
         is_long = max(map(len, words), default=0) > LONGEST_WORD
-        return UNICODE_WORDS.findall(text) if is_long else words
+        return regex.findall(UNICODE_WORDS, text) if is_long else words
 
     def __init__(self, words: Sequence[str], rare: Sequence[str] = ()) -> None:
         """Rare: words that the spelling of others is learned from; without any, `words`."""
@@ -150,9 +153,13 @@ class WordTokenizer(Tokenizer):
         if end > 0 and len(text) - end <= LONGEST_WORD:
             return end
         before = last = 0
-        for match in cls.pattern.finditer(text):
-            before, last = last, match.start()
+        for start in cls._starts(text):
+            before, last = last, start
         return before
+
+    @staticmethod
+    def _starts(text: str) -> Iterator[int]:
+        return (match.start() for match in regex.finditer(UNICODE_WORDS, text))
 
     @classmethod
     def _words(cls, pieces: Iterable[str]) -> Iterator[list[str]]:
@@ -191,12 +198,15 @@ class RunsOfLettersTokenizer(WordTokenizer):
     """
 
     normal_form = ""
-    pattern = RUNS_OF_LETTERS
 
     @classmethod
     def cut(cls, text: str) -> list[str]:
         """Cut a text into runs of letters, and punctuation marks."""
         return RUNS_OF_LETTERS.findall(text)
+
+    @staticmethod
+    def _starts(text: str) -> Iterator[int]:
+        return (match.start() for match in RUNS_OF_LETTERS.finditer(text))
 
     def to_json(self) -> dict[str, Any]:
         """Return what was written then."""

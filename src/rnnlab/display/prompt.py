@@ -11,7 +11,7 @@ from rnnlab.console import notice, say, wrapped
 from rnnlab.data.labelled_tokenizer import inner_kind, label_id, labels_of
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import SEPARATOR
-from rnnlab.display.output import write_text
+from rnnlab.display.texts import write_text
 from rnnlab.errors import RnnlabError, TerminatedError, UsageError, unknown
 from rnnlab.lm.text_model import TextModel
 from rnnlab.signals import end_on_signals, stopping_on_signals
@@ -148,7 +148,7 @@ class Prompt:
         if settings.temperature and not settings.beam_width:
             seed = (settings.seed + self.written) % 2**63
             settings = settings.model_copy(update={"seed": seed})
-        if model.model.start is not None and not model.of_documents:
+        if model.network.start is not None and not model.of_documents:
             settings = settings.model_copy(update={"stop": (*settings.stop, SEPARATOR)})
         self._check_known(request.text)
         start, _, notices = model.read_prefix(request.text, request.label)

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from rnnlab.console import PlainConsole, counted, in_notebook, printable
+from rnnlab.console import PlainConsole, counted, printable
 from rnnlab.data.corpus import has_several_texts
 from rnnlab.display.evaluations import (
     copies_notes,
@@ -15,7 +15,6 @@ from rnnlab.display.evaluations import (
     print_evaluations,
     samples_words,
 )
-from rnnlab.display.notebook_view import NotebookView
 from rnnlab.display.training_status import (
     LOG_HEADING,
     UNIT,
@@ -25,7 +24,7 @@ from rnnlab.display.training_status import (
     speed_notes,
     text_chart,
 )
-from rnnlab.display.training_views import TerminalView, View
+from rnnlab.display.work import WorkDisplay
 from rnnlab.doctor.diagnose import diagnose_trained
 from rnnlab.errors import DivergenceError, RnnlabError
 from rnnlab.lm.moments import EVALUATION_SHARE
@@ -37,9 +36,6 @@ from rnnlab.runs.run import Run
 from rnnlab.runs.watcher import Watcher
 from rnnlab.signals import INTERRUPTS
 
-WORKING_SECONDS = 10.0
-"""Without a terminal, a line in this interval shows the progress of reading and measuring."""
-
 LONG_SECONDS = 3.0
 """Final evaluations that take at least so long are announced."""
 
@@ -49,46 +45,17 @@ REFRESH_SECONDS = 0.1
 LOG_WIDTH = 80
 
 
-class TrainingDisplay(Watcher):
+class TrainingDisplay(WorkDisplay, Watcher):
     """Prints to standard output, or nothing if `quiet`. Leaving its context ends the live display.
 
     On a terminal, figures are updated in place. Elsewhere each evaluation gets a line.
     """
 
     def __init__(self, *, quiet: bool = False, console: PlainConsole | None = None) -> None:
-        self.quiet = quiet
-        self.console = console or PlainConsole(quiet=quiet, highlight=False, soft_wrap=True)
-        self._view: View | None = None
+        super().__init__(quiet=quiet, console=console)
         self._status: TrainingStatus | None = None
-        self._told = self._refreshed = time.perf_counter()
+        self._refreshed = time.perf_counter()
         self._has_held_out = self._has_heading = False
-
-    @classmethod
-    def on_standard_error(cls) -> Self:
-        """Return one for commands whose results go to standard output."""
-        return cls(console=PlainConsole(stderr=True, highlight=False, soft_wrap=True))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close_view()
-
-    def reading(self, purpose: str, share: float) -> None:
-        """Show how much of a long text has been read."""
-        self._working("reading", purpose, share, purpose)
-
-    def measuring(self, purpose: str, share: float) -> None:
-        """Show how much of an evaluation is done."""
-        self._working("measuring", purpose, share, f"measuring {purpose}")
-
-    def _working(self, heading: str, purpose: str, share: float, in_bar: str) -> None:
-        self._open_view()
-        if self._view is not None:
-            self._view.working(in_bar, share)
-        elif time.perf_counter() - self._told > WORKING_SECONDS:
-            self._told = time.perf_counter()
-            self.console.tell(heading, f"{purpose}: {share:.0%}")
 
     def begin(self, directory: Path, ready: Prepared) -> None:
         """Print what will be trained."""
@@ -270,20 +237,7 @@ class TrainingDisplay(Watcher):
         self.console.tell("doctor", verdict)
         self.console.tell("", more)
 
-    def _open_view(self) -> None:
-        if self._view is None and not self.quiet:
-            if in_notebook():
-                self._view = NotebookView()
-            elif self.console.is_terminal:
-                self._view = TerminalView(self.console)
-
     def _refresh(self) -> None:
         self._refreshed = time.perf_counter()
         if self._view is not None and self._status is not None:
             self._view.show(self._status)
-
-    def _close_view(self) -> None:
-        """Remove the live display and show the cursor again."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None

@@ -1,18 +1,22 @@
 """The figures of a run in progress: collected from its events, written as lines of text."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from rnnlab.console import BLOCKS, visible
-from rnnlab.lm.train import Milestone, Step
-from rnnlab.runs.metrics import TrainingUnits
+
+if TYPE_CHECKING:
+    from rnnlab.lm.train import Milestone, Step
+    from rnnlab.runs.metrics import TrainingUnits
 
 RECENT_STEPS = 100
 """The training figure and the share of clipped steps on the screen are means over these."""

@@ -163,7 +163,7 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
         if stopped_by != "divergence":
             raise
         raise MissingEvidence(f"the last weights cannot be used: {error}") from None
-    if model.model.settings != run.settings.model:
+    if model.network.settings != run.settings.model:
         raise RunDirectoryError(
             f"{run.directory / RUN_CONFIG} was changed since: its model is not the one in {folder}"
         )

@@ -3,22 +3,19 @@
 These are the functions behind nn.RNN, nn.GRU and nn.LSTM, called with rnnlab's weights.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
-from typing import Any
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.cells import Cell, State, Weights
 from rnnlab.engines.engine import Engine, check_not_empty, zeroed
 
-_KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    "rnn": torch.rnn_tanh,
-    "rnn-relu": torch.rnn_relu,
-    "gru": torch.gru,
-    "lstm": torch.lstm,
-}
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_KERNELS = {"rnn": "rnn_tanh", "rnn-relu": "rnn_relu", "gru": "gru", "lstm": "lstm"}
+"""Functions of torch."""
 
 _ONE_LAYER: dict[str, Any] = {
     "has_biases": True,
@@ -48,6 +45,8 @@ class Builtin(Engine):
 
         The kernels know no resets, so each call ends where one of the sequences has one.
         """
+        import torch
+
         check_not_empty(inputs.shape)
         wanted = (inputs.shape[1], weights.weight_hh.shape[1])  # (B, H)
         if any(part.shape != wanted for part in state):  # torch's kernels would read past its end
@@ -67,8 +66,10 @@ class Builtin(Engine):
     def _run(
         self, cell: Cell, weights: Weights, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
+        import torch
+
         initial = tuple(part.unsqueeze(0) for part in state)  # (1, B, H)
-        outputs, *last = _KERNELS[cell.name](
+        outputs, *last = getattr(torch, _KERNELS[cell.name])(
             inputs,
             initial if len(initial) > 1 else initial[0],
             list(weights),
@@ -85,6 +86,8 @@ def _dense(ids: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     elements. If V is larger than G·H, the products W_ih e are gathered instead and the kernel's
     weight is the identity, so that a row never has more than G·H elements.
     """
+    import torch
+
     rows, vocabulary = weights.weight_ih.shape  # G·H, V
     if vocabulary <= rows:
         table = torch.eye(vocabulary, dtype=weights.weight_ih.dtype, device=ids.device)

@@ -1,9 +1,9 @@
 """Which engines there are, which one `auto` takes, and which this machine can use."""
 
+import os
+import sys
 from dataclasses import dataclass
 from typing import get_args
-
-import torch
 
 from rnnlab.config import Precision
 from rnnlab.engines.builtin import Builtin
@@ -17,7 +17,7 @@ ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Textbook(), Bui
 
 
 def choose_engine(
-    name: str, cell: str, device: torch.device, precision: str = "float32"
+    name: str, cell: str, device: str, precision: str = "float32"
 ) -> tuple[Engine, str]:
     """Return the engine called `name`, or the fastest one for `auto`, and the reason in words.
 
@@ -26,7 +26,7 @@ def choose_engine(
     """
     if name == "auto":
         native = ENGINES["native"]
-        if device.type != "cpu":
+        if device != "cpu":
             return ENGINES["builtin"], "auto: native is for the CPU"
         if native.fault(cell, device):
             return ENGINES["builtin"], "auto: native cannot run here, see `rnnlab engines`"
@@ -42,11 +42,28 @@ def choose_engine(
     return engine, "asked for"
 
 
-def precision_needs(precision: str, device: torch.device) -> str:
+def gpu_is_there() -> bool:
+    """Whether torch sees a GPU; it is not loaded where the operating system knows none."""
+    if "torch" not in sys.modules and not _may_have_gpu():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _may_have_gpu() -> bool:
+    if sys.platform == "linux":  # NVIDIA's driver, AMD's, and either in Windows' subsystem
+        return any(map(os.path.exists, ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")))
+    return sys.platform != "darwin"
+
+
+def precision_needs(precision: str, device: str) -> str:
     """Return what `device` lacks to compute in `precision`; "": nothing."""
     if precision != "bfloat16":
         return ""
-    if device.type == "cuda":
+    import torch
+
+    if device == "cuda":
         return "" if torch.cuda.is_bf16_supported() else "a GPU of compute capability 8.0"
     onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     available = onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -73,7 +90,7 @@ def list_engines() -> list[EngineEntry]:
     >>> [engine.name for engine in rnnlab.list_engines()]
     ['textbook', 'builtin', 'native']
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if gpu_is_there() else "cpu"
     here = [p for p in get_args(Precision) if not precision_needs(p, device)]
     auto = {p: choose_engine("auto", "lstm", device, p)[0].name for p in here}
     entries = []

@@ -1,17 +1,20 @@
 """The interface of engines: run one layer over time, and optionally a whole model in one call."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rnnlab.cells import Cell, State, Weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Ids = NDArray[np.int64]
 """Token ids."""
@@ -60,8 +63,8 @@ class Network(NamedTuple):
     output_weight: Tensor  # (V, H)
     output_bias: Tensor  # (V,)
     dropouts: Dropouts
-    random: torch.Generator
-    """Gives the random numbers of dropout."""
+    random: torch.Generator | None
+    """Gives the random numbers of dropout; None: torch's default generator."""
     mixture: Mixture | None = None
     """For a `Reader`: all probabilities are those of both."""
     start: int | None = None
@@ -69,9 +72,13 @@ class Network(NamedTuple):
 
     def inputs(self, ids: Tensor) -> Tensor:
         """Return what the first layer reads for ids (T, B): vectors, or the ids of one-hot rows."""
-        return ids if self.embedding is None else F.embedding(ids, self.embedding)
+        import torch
 
-    def looking_up(self) -> "Network":
+        if self.embedding is None:
+            return ids
+        return torch.nn.functional.embedding(ids, self.embedding)
+
+    def looking_up(self) -> Network:
         """Return the same network without embedding: its first layer reads ids by W_ih E^T."""
         if self.embedding is None:
             return self
@@ -152,6 +159,8 @@ class Engine(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     """One line for `rnnlab engines`."""
+    needs_torch: ClassVar[bool] = True
+    """Whether its reader needs torch; without, the weights of a network may be arrays."""
     any_threads: ClassVar[bool] = False
     """Whether training steps have the same bits with any number of threads."""
     gathers: ClassVar[bool] = True
@@ -176,7 +185,6 @@ class Engine(ABC):
         Raises ValueError if T or B is 0, see `check_not_empty`.
         """
 
-    @torch.no_grad()
     def trace(
         self,
         cell: Cell,
@@ -189,19 +197,22 @@ class Engine(ABC):
 
         Here by the equations of the cell, for engines that have no trace of their own.
         """
-        check_not_empty(inputs.shape)
-        gates, states = list[Tensor](), list[State]()
-        for t, x in enumerate(inputs):
-            if resets is not None:
-                state = zeroed(state, resets[t])
-            now = cell.activations(x, state, weights)
-            state = cell.update(now, state)
-            gates.append(torch.stack(now, dim=-2))
-            states.append(state)
-        parts = tuple(torch.stack(part) for part in zip(*states, strict=True))
-        return LayerTrace(torch.stack(gates), parts)
+        import torch
 
-    def fault(self, cell: str, device: torch.device) -> str | None:
+        check_not_empty(inputs.shape)
+        gates, states = [], []
+        with torch.no_grad():
+            for t, x in enumerate(inputs):
+                if resets is not None:
+                    state = zeroed(state, resets[t])
+                now = cell.activations(x, state, weights)
+                state = cell.update(now, state)
+                gates.append(torch.stack(now, dim=-2))
+                states.append(state)
+            parts = tuple(torch.stack(part) for part in zip(*states, strict=True))
+            return LayerTrace(torch.stack(gates), parts)
+
+    def fault(self, cell: str, device: str) -> str | None:
         """Return why this engine cannot run `cell` on `device`, or None if it can."""
         return None
 

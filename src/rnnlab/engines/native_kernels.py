@@ -1,18 +1,21 @@
 """Load the compiled module `rnnlab._native`, explain why it is missing, choose the kernels."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rnnlab.errors import UnavailableError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ISA_VARIABLE = "RNNLAB_ISA"
 """Environment variable that names the instruction set to use."""
@@ -30,7 +33,6 @@ bfloat16 at float32's speed."""
 
 @cache
 def _module() -> ModuleType | ImportError:
-    # torch is already imported here, so both use the same OpenMP library and the same threads.
     try:
         return import_module("rnnlab._native")
     except ImportError as error:
@@ -80,12 +82,17 @@ def instruction_set() -> str:
     return wanted or choices[0]
 
 
-def as_array(tensor: Tensor, what: str) -> NDArray[np.float32]:
+def as_array(tensor: Tensor | NDArray[np.float32], what: str) -> NDArray[np.float32]:
     """Return a tensor's memory as a NumPy array; nanobind takes one 15 times faster than a tensor.
 
-    Raises TypeError unless the tensor is float32 on the CPU, ValueError unless it is contiguous;
-    `what` names it in the message.
+    An array is returned as it is. `what` names a tensor in the message of an error.
+
+    Raises TypeError unless the tensor is float32 on the CPU, ValueError unless it is contiguous.
     """
+    if isinstance(tensor, np.ndarray):
+        return tensor
+    import torch
+
     if tensor.dtype != torch.float32 or not tensor.is_cpu:
         raise TypeError(
             f"engine 'native' computes float32 {what} on the CPU, not {tensor.dtype} on "

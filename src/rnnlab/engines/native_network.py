@@ -3,18 +3,22 @@
 Legend: T time steps, B batch, V vocabulary size.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rnnlab.cells import Cell, State
 from rnnlab.engines.engine import Ids, Mixture, Network, check_not_empty
 from rnnlab.engines.native_kernels import as_array, instruction_set, kernels
+from rnnlab.engines.threads import threads_now
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _network(cell: Cell, tensors: Sequence[Tensor | None]) -> Any:
@@ -61,6 +65,8 @@ class NativeTrainingStep:
 
         Raises ValueError if shapes do not fit, IndexError if an id is not below V.
         """
+        import torch
+
         check_not_empty(ids.shape)
         self._bind()
         # The kernels overwrite the state, so they get a copy of the caller's.
@@ -72,11 +78,13 @@ class NativeTrainingStep:
         loss, norm = self.step.run(
             self.weights, self.gradients, ids, targets, self.start,
             [part.numpy() for layer in after for part in layer],
-            tuple(dropouts), seed, clip_norm, torch.get_num_threads(),
+            tuple(dropouts), seed, clip_norm, threads_now(),
         )  # fmt: skip
         return loss, norm, after
 
     def _draw_seed(self) -> int:
+        import torch
+
         return int(torch.randint(2**63 - 1, (), generator=self.network.random).item())
 
     def _bind(self) -> None:
@@ -84,6 +92,8 @@ class NativeTrainingStep:
 
         Arrays are passed on only then, because checking them takes longer than a short step.
         """
+        import torch
+
         parameters = self.network.parameters()
         gradients = []
         for parameter in parameters:
@@ -106,7 +116,7 @@ class NativeReader:
         joined = network.mixture and _joined(network.mixture, len(network.output_bias))
         self.reader = kernels().Reader(
             instruction_set(), precision, _network(network.cell, network.parameters()),
-            batch_size, num_steps, _start(network), torch.get_num_threads(), joined,
+            batch_size, num_steps, _start(network), threads_now(), joined,
         )  # fmt: skip
 
     def reset(self) -> None:

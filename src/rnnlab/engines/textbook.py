@@ -1,10 +1,14 @@
 """The equations as written: a Python loop over the cell's step."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rnnlab.cells import Cell, State, Weights
 from rnnlab.engines.engine import Engine, check_not_empty, zeroed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Textbook(Engine):
@@ -22,6 +26,8 @@ class Textbook(Engine):
         resets: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """See `Engine.run`."""
+        import torch
+
         check_not_empty(inputs.shape)
         outputs = []
         for t, x in enumerate(inputs):  # (B, I) or (B,)

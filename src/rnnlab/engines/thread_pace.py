@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-import torch
-
-from rnnlab.engines.threads import using_threads
+from rnnlab.engines.threads import threads_now, using_threads
 
 WINDOW = 0.1
 """Seconds of steps that are taken together, at least one step."""
@@ -54,7 +52,7 @@ class ThreadPace:
     @contextmanager
     def step(self, tokens: int) -> Iterator[None]:
         """Use the chosen number of threads inside the block, which trains on so many tokens."""
-        most = torch.get_num_threads()
+        most = threads_now()
         is_first = most != self.most
         if is_first:
             self.threads = self.most = most

@@ -1,13 +1,13 @@
 """How many CPU threads torch and the native kernels use, inside a block and by default."""
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import torch
-
-from rnnlab.cores import Cores, usable_cores
+from rnnlab.cores import Cores, physical_cores, usable_cores
 from rnnlab.signals import lacks_threads
 
 _lock = threading.Lock()
@@ -18,6 +18,19 @@ _last_set = 0
 _here = threading.local()
 
 
+def _torch() -> Any:
+    """Return torch if it is loaded, otherwise None: the native kernels do not need it."""
+    module = sys.modules.get("torch")
+    return module if hasattr(module, "set_num_threads") else None
+
+
+def threads_now() -> int:
+    """Return how many threads the kernels use now: torch's number, or that of the open block."""
+    if torch := _torch():
+        return int(torch.get_num_threads())
+    return getattr(_here, "count", 0) or default_threads().count
+
+
 def default_threads() -> Cores:
     """Return how many threads are used where none are asked for, and why.
 
@@ -25,8 +38,9 @@ def default_threads() -> Cores:
     `lacks_threads`.
     """
     if lacks_threads():
-        return Cores(1, "this process was forked after torch was loaded")
-    torchs, cores = torch.get_num_threads(), usable_cores()
+        return Cores(1, "this process was forked after its kernels were loaded")
+    torch = _torch()
+    torchs, cores = torch.get_num_threads() if torch else _torchs_default(), usable_cores()
     if cores.count <= torchs:
         return cores
     variable = os.environ.get("OMP_NUM_THREADS")
@@ -34,13 +48,33 @@ def default_threads() -> Cores:
     return Cores(torchs, f"torch's number of threads{set_by}")
 
 
+def _torchs_default() -> int:
+    """Return how many threads torch begins with, without loading it."""
+    variable = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(variable) if variable.isdecimal() and int(variable) else physical_cores()
+
+
 @contextmanager
 def using_threads(count: int = 0) -> Iterator[None]:
-    """Let torch use `count` CPU threads inside the block, and as many as before after it.
+    """Let torch and the kernels use `count` CPU threads inside the block, and no more after it.
 
     count 0: `default_threads`. Blocks may be nested, and may be open in several threads of Python
     at once: torch keeps a number for each of them.
     """
+    torch, before = _torch(), getattr(_here, "count", 0)
+    if torch is None:
+        _here.count = count or default_threads().count
+        try:
+            yield
+        finally:
+            _here.count = before
+    else:
+        with _torch_using(torch, count):
+            yield
+
+
+@contextmanager
+def _torch_using(torch: Any, count: int) -> Iterator[None]:
     global _open_blocks, _last_set, _outside
     depth = getattr(_here, "depth", 0)
     with _lock:

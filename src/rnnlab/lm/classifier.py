@@ -14,7 +14,6 @@ Legend: N samples, L labels.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from rnnlab.data.labelled_tokenizer import LabelledTokenizer, label_character, without_labels
 from rnnlab.data.tokenizer import Ids
@@ -78,6 +77,8 @@ def mean_nats(probabilities: Floats, targets: Ids) -> float:
 
 def fit_temperature(log_scores: Floats, targets: Ids) -> float:
     """Return τ for samples with these log scores (N, L) and right labels (N,)."""
+    from scipy.optimize import minimize_scalar  # takes half a second
+
     known = np.isfinite(log_scores[np.arange(len(targets)), targets])
     if not known.any():
         return 1.0

@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from rnnlab.data.tokenizer import Ids, Tokenizer
 
@@ -104,6 +103,8 @@ def lead(code: CodeLength, other: CodeLength) -> Lead | None:
     excess = _sums_of_blocks(bits - mean * widths, size)
     blocks_in_text = pieces / size
     variance = (excess**2).mean() / (widths.mean() * size) ** 2 / (blocks_in_text - 1)
+    from scipy.special import stdtrit  # takes a tenth of a second
+
     half = stdtrit(blocks_in_text - 1, (1 + CONFIDENCE) / 2) * math.sqrt(variance)
     return Lead(float(mean), float(mean - half), float(mean + half))
 

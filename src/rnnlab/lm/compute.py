@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
-import torch
-
 from rnnlab.config import ComputeSettings
-from rnnlab.engines import Engine, choose_engine, precision_needs
+from rnnlab.engines import Engine, choose_engine, gpu_is_there, precision_needs
 from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UnavailableError
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 _autocast_lock = threading.RLock()
 """torch keeps the weights that autocast has converted in one table of the whole process, and a
@@ -25,7 +23,8 @@ class Compute:
     """Engine, device and precision: everything that a model needs to run."""
 
     engine: Engine
-    device: torch.device = CPU
+    device: str = CPU
+    """As torch names it: cpu or cuda."""
     precision: str = "float32"
     why: str = "asked for"
     """Why this engine, in words."""
@@ -57,40 +56,42 @@ class Compute:
         return autocast(self.precision, self.device)
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> str:
     """Return the device called `name`; `auto` is a GPU if torch sees one.
 
     Raises UnavailableError for `cuda` if torch sees no GPU.
     """
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not gpu_is_there():
         raise UnavailableError(
             "device 'cuda' is not available: torch sees no GPU here (choices: cpu, auto)"
         )
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+        name = "cuda" if gpu_is_there() else CPU
+    return name
 
 
-def check_precision(precision: str, device: torch.device) -> None:
+def check_precision(precision: str, device: str) -> None:
     """Raise UnavailableError if `device` cannot compute in `precision`."""
     if needs := precision_needs(precision, device):
         raise UnavailableError(
-            f"precision {precision!r} is not available on this {device.type}: it needs {needs} "
+            f"precision {precision!r} is not available on this {device}: it needs {needs} "
             "(choices: float32)"
         )
 
 
 @contextmanager
-def autocast(precision: str, device: torch.device) -> Iterator[None]:
+def autocast(precision: str, device: str) -> Iterator[None]:
     """Compute matrix products in `precision` inside the block; the weights stay float32.
 
     In bfloat16, threads that train at once take turns: one block is open at a time.
     """
+    import torch
+
     if precision == "bfloat16":
-        with _autocast_lock, torch.autocast(device.type, torch.bfloat16):
+        with _autocast_lock, torch.autocast(device, torch.bfloat16):
             yield
-    elif torch.is_autocast_enabled(device.type):  # by the caller
-        with torch.autocast(device.type, enabled=False):
+    elif torch.is_autocast_enabled(device):  # by the caller
+        with torch.autocast(device, enabled=False):
             yield
     else:
         yield

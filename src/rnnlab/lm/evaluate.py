@@ -13,22 +13,28 @@ for all of the text, divided by its characters: -ln p of the targets, ln V for t
 the spelling of unknown tokens (`rnnlab.data.spelling`). So they can be compared between tokenizers.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnlab.config.validation import check_context
+from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.fallback import make_reader
-from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
+from rnnlab.lm.reading import make_reader
+from rnnlab.lm.stored_network import StoredNetwork
+
+if TYPE_CHECKING:
+    from rnnlab.lm.model import LanguageModel
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,6 +92,26 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass
+class Score:
+    """How likely a model finds a text, and the length of the code for all of it."""
+
+    nats: float
+    """-ln p of the targets."""
+    tokens: int
+    """Targets: all tokens but the first."""
+    characters: int
+    charges: Charges
+    """What else the code consists of."""
+    target_nats: Floats = field(repr=False, compare=False)
+    """-ln p of each target (N-1,)."""
+
+    @property
+    def bits_per_character(self) -> float:
+        """The length of the code in bits, divided by the characters of the text."""
+        return bits_per_character(self.nats + self.charges.nats, self.characters)
+
+
 def bits_per_character(nats: float, characters: int) -> float:
     """Return the bits in all nats of a text, divided by its number of characters."""
     return nats / math.log(2) / characters
@@ -101,7 +127,7 @@ def unwatched(share: float) -> None:
 
 
 def target_nats(
-    model: LanguageModel,
+    model: LanguageModel | StoredNetwork,
     compute: Compute,
     ids: Ids,
     context: str,
@@ -154,7 +180,7 @@ def ngram_nats(table: NGramTable, ids: Ids, context: str, documents: Sequence[in
 
 
 def total_nats(
-    model: LanguageModel,
+    model: LanguageModel | StoredNetwork,
     compute: Compute,
     ids: Ids,
     context: str,

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlab.engines import Reader, TrainingStep
+from rnnlab.engines import TrainingStep
 from rnnlab.engines.engine import Ids, check_not_empty
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel, ModelState, detached, evaluating
@@ -23,28 +23,6 @@ from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.optimizers import clip_gradients
 from rnnlab.lm.sampling import choose_tokens
 from rnnlab.lm.step_rules import StepRules
-
-
-def make_reader(
-    model: LanguageModel,
-    compute: Compute,
-    batch_size: int,
-    num_steps: int,
-    mixture: NGramMixture | None = None,
-    rules: StepRules | None = None,
-) -> Reader:
-    """Return the engine's own reader of B sequences, or a `FallbackReader`.
-
-    mixture: an n-gram model that joins the network; all probabilities are those of both.
-    rules: what decides step by step, which no engine's own reader can do.
-    """
-    if rules is not None:
-        return FallbackReader(model, compute, batch_size, mixture, rules)
-    network = model.network()
-    if mixture is not None:
-        network = network._replace(mixture=mixture.arrays)
-    own = compute.engine.reader(network, batch_size, num_steps, compute.precision)
-    return own or FallbackReader(model, compute, batch_size, mixture)
 
 
 def make_training_step(model: LanguageModel, compute: Compute) -> TrainingStep:

@@ -3,34 +3,49 @@
 No pickle is read or written.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rnnlab.config import EARLIER, MAX_ORDER, ModelSettings, SettingsGroup
 from rnnlab.data.samples import start_of_samples
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
-from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_file import read_ngram, remove_ngram, write_ngram
 from rnnlab.lm.ngram_mixture import NGramMixture
-from rnnlab.lm.tensor_file import MODEL_CONFIG, Described, read_tensors, write_tensors
+from rnnlab.lm.stored_network import StoredNetwork, parameter_shapes
+from rnnlab.lm.tensor_file import (
+    MODEL_CONFIG,
+    Arrays,
+    Described,
+    arrays_of,
+    read_arrays,
+    write_arrays,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rnnlab.lm.model import LanguageModel
 
 Group = TypeVar("Group", bound=SettingsGroup)
 
 FORMAT = 1
 JOINED = "ngram"
 """The key of config.json that says that an n-gram model joins the network, and its order."""
+MEMBERS = "members"
+"""The key of config.json that says how many networks an ensemble has."""
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
 def save_model(
     folder: Path,
-    model: LanguageModel,
+    model: LanguageModel | StoredNetwork,
     tokenizer: Tokenizer,
     about: dict[str, Any],
     weights: Mapping[str, Tensor] | None = None,
@@ -52,11 +67,11 @@ def save_model(
     config.pop(JOINED, None)
     if mixture is not None:
         config[JOINED] = {"order": len(mixture.table.orders)}
-    tensors = weights or dict(model.named_parameters())
-    save_weights(folder, tensors)
+    arrays = arrays_of(weights) if weights else weights_of(model)
+    write_arrays(folder / WEIGHTS, arrays)
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
     if mixture is not None:
-        write_ngram(folder, mixture, tokenizer, tensors)
+        write_ngram(folder, mixture, tokenizer, arrays)
     write_json(folder / MODEL_CONFIG, sealed(config))  # last: if it is there, so are the others
     if mixture is None:
         remove_ngram(folder)
@@ -64,11 +79,18 @@ def save_model(
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Replace the weights in a model folder; `weights` are by parameter name."""
-    write_tensors(folder / WEIGHTS, weights)
+    write_arrays(folder / WEIGHTS, arrays_of(weights))
 
 
-def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
-    """Read a model folder: the model, its tokenizer, and the content of config.json.
+def weights_of(model: LanguageModel | StoredNetwork) -> Arrays:
+    """Return the weights of a model by parameter name."""
+    if isinstance(model, StoredNetwork):
+        return model.arrays
+    return arrays_of(dict(model.named_parameters()))
+
+
+def load_network(folder: Path) -> tuple[StoredNetwork, Tokenizer, dict[str, Any]]:
+    """Read a model folder: the network, its tokenizer, and the content of config.json.
 
     Raises ModelFolderError, which names the file and what is wrong with it.
     """
@@ -91,7 +113,8 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
             f"{MODEL_CONFIG} says {config.get('vocabulary_size')!r}"
         )
     file = folder / WEIGHTS
-    expected = _expected(settings, tokenizer.size)
+    shapes = parameter_shapes(settings, tokenizer.size)
+    expected = {name: Described(shape, "F32") for name, shape in shapes}
 
     def check(found: Mapping[str, Described]) -> None:
         if odd := sorted(found.keys() ^ expected.keys()):
@@ -102,18 +125,16 @@ def load_model(folder: Path) -> tuple[LanguageModel, Tokenizer, dict[str, Any]]:
                     f"{file}: {name} is {found[name]}, {MODEL_CONFIG} says {wanted}"
                 )
 
-    tensors, _ = read_tensors(file, check)
-    start = _start(config, tokenizer)
-    model = LanguageModel(settings, tokenizer.size, 0, start)  # not the caller's random numbers
-    for name, parameter in model.named_parameters():
-        if not tensors[name].isfinite().all():
+    arrays, _ = read_arrays(file, check)
+    for name in expected:
+        if not np.isfinite(arrays[name]).all():
             raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
-        parameter.data.copy_(tensors[name])
-    return model, tokenizer, config
+    network = StoredNetwork(settings, tokenizer.size, _start(config, tokenizer), arrays)
+    return network, tokenizer, config
 
 
 def load_mixture(
-    folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, model: LanguageModel
+    folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer, network: StoredNetwork
 ) -> NGramMixture | None:
     """Read the n-gram part of a model folder; None if its config.json names none.
 
@@ -128,7 +149,7 @@ def load_mixture(
             f"{folder / MODEL_CONFIG}: the order of {JOINED} must be 1 to {MAX_ORDER}, not "
             f"{order!r}"
         )
-    return read_ngram(folder, order, tokenizer, dict(model.named_parameters()), model.start)
+    return read_ngram(folder, order, tokenizer, network.arrays, network.start)
 
 
 def _start(config: Mapping[str, Any], tokenizer: Tokenizer) -> int | None:
@@ -147,14 +168,6 @@ def settings_in(content: Mapping[str, Any], key: str, group: type[Group], file: 
         return group.from_dict(missing | values)
     except UsageError as error:
         raise ModelFolderError(f"{file}: no {key} settings: {error}") from None
-
-
-def _expected(settings: ModelSettings, vocabulary_size: int) -> dict[str, Described]:
-    """Return the shapes of such a model's weights without allocating them."""
-    plain = settings.model_copy(update={"init": "torch"})
-    with torch.device("meta"):
-        model = LanguageModel(plain, vocabulary_size)
-    return {name: Described(tuple(p.shape), "F32") for name, p in model.named_parameters()}
 
 
 def find_model(path: Path, checkpoint: str = "best") -> tuple[Path, str]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from rnnlab.data.tokenizer import Tokenizer
 from rnnlab.engines.engine import Successors
@@ -14,7 +12,7 @@ from rnnlab.files import CHECKSUM, sealed
 from rnnlab.lm.ngram import discounts
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
-from rnnlab.lm.tensor_file import Described, checksum, read_tensors, write_tensors
+from rnnlab.lm.tensor_file import Arrays, Described, checksum, read_arrays, write_arrays
 
 NGRAM = "ngram.safetensors"
 
@@ -29,25 +27,22 @@ def remove_ngram(folder: Path) -> None:
     (folder / NGRAM).unlink(missing_ok=True)
 
 
-def write_ngram(
-    folder: Path, mixture: NGramMixture, tokenizer: Tokenizer, weights: Mapping[str, Tensor]
-) -> None:
+def write_ngram(folder: Path, mixture: NGramMixture, tokenizer: Tokenizer, weights: Arrays) -> None:
     """Replace the n-gram part of a model folder; `weights` are the network's."""
     arrays = {
         f"{part}_{k}": getattr(each, part)
         for k, each in enumerate(mixture.table.orders, start=1)
         for part in PARTS
     }
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    tensors["gate"] = torch.from_numpy(mixture.gate)
-    write_tensors(folder / NGRAM, tensors, _ties(tokenizer, weights))
+    arrays["gate"] = mixture.gate
+    write_arrays(folder / NGRAM, arrays, _ties(tokenizer, weights))
 
 
-def _ties(tokenizer: Tokenizer, weights: Mapping[str, Tensor]) -> dict[str, str]:
+def _ties(tokenizer: Tokenizer, weights: Arrays) -> dict[str, str]:
     """Return checksums of what the n-grams and the gate belong to."""
     return {
         "tokenizer": sealed(tokenizer.to_json())[CHECKSUM],
-        "weights": checksum({name: w.detach().cpu() for name, w in weights.items()}, ""),
+        "weights": checksum(weights, ""),
     }
 
 
@@ -55,7 +50,7 @@ def read_ngram(
     folder: Path,
     order: int,
     tokenizer: Tokenizer,
-    weights: Mapping[str, Tensor],
+    weights: Arrays,
     start: int | None = None,
 ) -> NGramMixture:
     """Read what `write_ngram` wrote; `order` is the one in config.json, `start` as in `NGram`.
@@ -68,11 +63,10 @@ def read_ngram(
         if fault := _fault(tensors, order, size):
             raise ModelFolderError(f"{file}: {fault}")
 
-    tensors, facts = read_tensors(file, check)
+    arrays, facts = read_arrays(file, check)
     for name, tie in _ties(tokenizer, weights).items():
         if facts.get(name) != tie:
             raise ModelFolderError(f"{file}: belongs to another model, with other {name}")
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     orders = list[Successors]()
     for k in range(1, order + 1):
         starts, symbols, counts = (arrays[f"{part}_{k}"] for part in PARTS)

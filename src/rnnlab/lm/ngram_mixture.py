@@ -24,16 +24,20 @@ CS-2005-16, 2005.
 Legend: N positions, V vocabulary size.
 """
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import Mixture
 from rnnlab.lm.ngram import Floats
 from rnnlab.lm.ngram_table import NGramTable
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PRIOR = np.array([1.0, 100.0])
 """λ, for the two features: a slope along D needs evidence."""
@@ -62,6 +66,8 @@ class NGramMixture:
 
         ids (S + T, B): those that the logits follow, the last of which is at their end.
         """
+        import torch
+
         flat = log_softmax(logits)
         parts, at = list[Floats](), 0
         for q in self.table.predict(ids, len(ids) - len(logits)):

@@ -17,8 +17,9 @@ class RandomStreams:
         self._seed = seed
         self._generators: dict[str, torch.Generator] = {}
 
-    def on(self, device: torch.device) -> torch.Generator:
+    def on(self, device: torch.device | str) -> torch.Generator:
         """Return the generator for a device; it begins with the seed when it is first asked for."""
+        device = torch.device(device)
         if self._seed is None:
             return _default(device)
         if device.type not in self._generators:

@@ -13,9 +13,12 @@ unknown tokens (`rnnlab.data.spelling`), divided by the characters, of which the
 Legend: N samples, M targets of all of them.
 """
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,10 +29,13 @@ from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import Floats, target_nats
-from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
 from rnnlab.lm.sampling import not_finite
+from rnnlab.lm.stored_network import StoredNetwork
+
+if TYPE_CHECKING:
+    from rnnlab.lm.model import LanguageModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +82,7 @@ class SampleScorer:
 
     def __init__(
         self,
-        network: LanguageModel,
+        network: LanguageModel | StoredNetwork,
         mixture: NGramMixture | None,
         tokenizer: Tokenizer,
         rule: str,

@@ -1,13 +1,17 @@
 """The next token from a model's output: the likeliest, or a draw."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rnnlab.errors import DivergenceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IMPOSSIBLE = float("-inf")
 """The logit, or the log probability, of a token that is never chosen."""
@@ -45,6 +49,8 @@ def choose_tokens(
 
     Raises DivergenceError if a logit is NaN or infinite.
     """
+    import torch
+
     if not logits.isfinite().all():
         raise not_finite()
     if forbidden >= 0:

@@ -1,22 +1,31 @@
 """Tensors in a safetensors file, with facts about them and a checksum over both.
 
+They are read and written as NumPy arrays, for which torch is not needed.
+
 No pickle is read or written. The names, shapes and types in a file are compared with the expected
 ones before any tensor is read into memory.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import safetensors.torch
-import torch
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from rnnlab.errors import ModelFolderError
 from rnnlab.files import check_not_special, check_path, write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 KEY = "rnnlab"
 """Entry of the file's metadata: the checksum, a space, the facts."""
@@ -40,23 +49,36 @@ Check = Callable[[Mapping[str, Described]], None]
 """Raises ModelFolderError if tensors, by name, are not what a file must hold."""
 
 
-def write_tensors(
-    file: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None
-) -> None:
+def arrays_of(tensors: Mapping[str, Tensor]) -> Arrays:
+    """Return the values of tensors as arrays."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+
+
+def write_arrays(file: Path, arrays: Arrays, facts: Mapping[str, Any] | None = None) -> None:
     """Replace `file` as a whole or not at all; `facts` can be any JSON object."""
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # The library makes two copies and aborts the process if there is no memory for them.
-    bytearray(2 * sum(tensor.nbytes for tensor in kept.values()))
+    bytearray(2 * sum(array.nbytes for array in arrays.values()))
     text = json.dumps(facts or {})
     # One entry: the library writes several in an order that changes from call to call.
-    metadata = {KEY: f"{checksum(kept, text)} {text}"}
-    write_atomically(file, safetensors.torch.save(kept, metadata))
+    metadata = {KEY: f"{checksum(arrays, text)} {text}"}
+    write_atomically(file, safetensors.numpy.save(dict(arrays), metadata))
 
 
 def read_tensors(
     file: Path, check: Check | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote.
+    """Return what `read_arrays` returns, as tensors of torch."""
+    import torch
+
+    arrays, facts = read_arrays(file, check)
+    # Copied to get torch's own alignment: the bits of sums of products depend on it.
+    return {name: torch.from_numpy(array).clone() for name, array in arrays.items()}, facts
+
+
+def read_arrays(
+    file: Path, check: Check | None = None
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """Read what `write_arrays` wrote.
 
     check: is called before a tensor is read.
 
@@ -65,18 +87,17 @@ def read_tensors(
     check_path(file)
     check_not_special(file, ModelFolderError)
     try:
-        with safe_open(file, framework="pt") as content:
+        with safe_open(file, framework="numpy") as content:
             names = list(content.keys())
             if check is not None:
                 check({name: _described(content.get_slice(name)) for name in names})
-            # Copied to get torch's own alignment: the bits of sums of products depend on it.
-            tensors = {name: content.get_tensor(name).clone() for name in names}
+            arrays = {name: content.get_tensor(name) for name in names}
             metadata = content.metadata() or {}
         # Files of other libraries have no such entry, and at most the usual {"format": "pt"}.
         if KEY not in metadata and metadata.keys() - {"format"}:
             raise ModelFolderError(f"{file}: damaged, its checksum is missing")
         promised, _, text = metadata.get(KEY, " {}").partition(" ")
-        if promised and promised != checksum(tensors, text):
+        if promised and promised != checksum(arrays, text):
             raise ModelFolderError(f"{file}: damaged, its checksum does not match")
         facts = json.loads(text)
     except FileNotFoundError:
@@ -88,16 +109,16 @@ def read_tensors(
         raise ModelFolderError(f"{file}: damaged, not a safetensors file: {error}") from None
     if not isinstance(facts, dict):
         raise ModelFolderError(f"{file}: damaged, its facts are not a JSON object")
-    return tensors, facts
+    return arrays, facts
 
 
-def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """Return the SHA-256 of the facts and of the name, type, shape and bytes of each tensor."""
+def checksum(arrays: Arrays, facts: str) -> str:
+    """Return the SHA-256 of the facts and of the name, type, shape and bytes of each array."""
     digest = hashlib.sha256(facts.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"\0{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\0{name} torch.{array.dtype.name} {array.shape}\0".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -1,16 +1,16 @@
 """A language model together with its text rule, its tokenizer and the way it is computed."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from torch import Tensor
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
-from rnnlab.data.base_tokenizer import Charges
 from rnnlab.data.labelled_tokenizer import inner_kind, label_id, labels_of
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import as_text, prepared_sample, samples_of, within
@@ -18,51 +18,36 @@ from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm import model_folder
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.dynamic_evaluation import dynamic_nats
 from rnnlab.lm.evaluate import (
     Floats,
+    Score,
     ShareCallback,
-    bits_per_character,
     ngram_nats,
     target_nats,
     unwatched,
 )
-from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.sampling import not_finite
+from rnnlab.lm.stored_network import StoredNetwork, as_module
 from rnnlab.lm.tensor_file import MODEL_CONFIG
 from rnnlab.lm.writing import Writer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rnnlab.lm.model import LanguageModel
 
 MOST_SHOWN = 10
 """Labels in an error."""
 
 
 @dataclass
-class Score:
-    """How likely a model finds a text, and the length of the code for all of it."""
-
-    nats: float
-    """-ln p of the targets."""
-    tokens: int
-    """Targets: all tokens but the first."""
-    characters: int
-    charges: Charges
-    """What else the code consists of."""
-    target_nats: Floats = field(repr=False, compare=False)
-    """-ln p of each target (N-1,)."""
-
-    @property
-    def bits_per_character(self) -> float:
-        """The length of the code in bits, divided by the characters of the text."""
-        return bits_per_character(self.nats + self.charges.nats, self.characters)
-
-
-@dataclass
 class TextModel:
     """A model that reads and writes text; what `rnnlab.load` returns."""
 
-    model: LanguageModel
+    network: LanguageModel | StoredNetwork
+    """As arrays as long as nothing needs torch; see `model`."""
     tokenizer: Tokenizer
     preprocessing: str
     compute: Compute
@@ -76,7 +61,7 @@ class TextModel:
     @classmethod
     def load(
         cls, path: str | PathLike[str], which: str = "best", machine: ComputeSettings | None = None
-    ) -> "TextModel":
+    ) -> TextModel:
         """Read a model folder or a run directory; `which` is best or last, see `find_model`.
 
         Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError
@@ -84,12 +69,21 @@ class TextModel:
         """
         machine = machine or ComputeSettings()
         folder, found = model_folder.find_model(Path(path), which)
-        model, tokenizer, about = model_folder.load_model(folder)
-        compute = Compute.choose(machine, model.settings.cell)
+        network, tokenizer, about = model_folder.load_network(folder)
+        compute = Compute.choose(machine, network.settings.cell)
         data = model_folder.settings_in(about, "data", DataSettings, folder / MODEL_CONFIG)
         rule = text_rule(data, inner_kind(tokenizer))
-        mixture = model_folder.load_mixture(folder, about, tokenizer, model)
-        return cls(model.to(compute.device), tokenizer, rule, compute, about, found, mixture)
+        mixture = model_folder.load_mixture(folder, about, tokenizer, network)
+        model = cls(network, tokenizer, rule, compute, about, found, mixture)
+        if compute.engine.needs_torch:
+            _ = model.model
+        return model
+
+    @property
+    def model(self) -> LanguageModel:
+        """The network as a module of torch."""
+        self.network = as_module(self.network, self.compute.device)
+        return self.network
 
     @property
     def of_documents(self) -> bool:
@@ -99,7 +93,7 @@ class TextModel:
     def save(self, folder: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
         """Write a model folder, which `load` reads; `weights` replace the model's own if given."""
         model_folder.save_model(
-            Path(folder), self.model, self.tokenizer, self.about, weights, self.mixture
+            Path(folder), self.network, self.tokenizer, self.about, weights, self.mixture
         )
 
     def checkpoint_notices(self, asked: str) -> list[str]:
@@ -162,7 +156,7 @@ class TextModel:
     def writer(self) -> Writer:
         """Return what continues texts that are read already."""
         return Writer(
-            self.model, self.tokenizer, self.compute, self.mixture, of_documents=self.of_documents
+            self.network, self.tokenizer, self.compute, self.mixture, of_documents=self.of_documents
         )
 
     def _read_all(self, prefixes: Sequence[str], label: str) -> list[tuple[str, Ids]]:
@@ -178,7 +172,7 @@ class TextModel:
         model's samples have labels.
         """
         text, notices = preprocess(prefix, self.preprocessing), list[str]()
-        before = [] if self.model.start is None else [self.model.start]
+        before = [] if self.network.start is None else [self.network.start]
         if label:
             before.append(label_id(self.tokenizer, label))
         elif text and (labels := labels_of(self.tokenizer)):
@@ -234,13 +228,13 @@ class TextModel:
     def scorer(self) -> SampleScorer:
         """Return what scores samples with this model, many times."""
         return SampleScorer(
-            self.model, self.mixture, self.tokenizer, self.preprocessing, self.compute,
+            self.network, self.mixture, self.tokenizer, self.preprocessing, self.compute,
             self.of_documents,
         )  # fmt: skip
 
     def prepared(self, text: str) -> str:
         """Return a text as the model reads it: under its rule; a sample a line, or one document."""
-        if self.model.start is None:
+        if self.network.start is None:
             return preprocess(text, self.preprocessing)
         if labels_of(self.tokenizer):
             raise UsageError(
@@ -263,7 +257,7 @@ class TextModel:
         """
         ids = self._ids_to_score(text)
         nats = target_nats(
-            self.model, self.compute, ids, context, progress, documents, self.mixture
+            self.network, self.compute, ids, context, progress, documents, self.mixture
         )
         return self._score(text, nats)
 
@@ -290,6 +284,8 @@ class TextModel:
 
         train: ids of the training text.
         """
+        from rnnlab.lm.dynamic_evaluation import dynamic_nats
+
         ids = self._ids_to_score(text)
         nats = dynamic_nats(
             self.model, self.compute, ids, train, self.mixture, progress=progress,
@@ -308,7 +304,7 @@ class TextModel:
             return {}
         ids = self._ids_to_score(text)
         found = {
-            "network": target_nats(self.model, self.compute, ids, context, documents=documents),
+            "network": target_nats(self.network, self.compute, ids, context, documents=documents),
             "ngram": ngram_nats(self.mixture.table, ids, context, documents),
         }
         return {name: self._score(text, nats) for name, nats in found.items()}

@@ -67,7 +67,7 @@ def take_state(trainer: Trainer) -> tuple[dict[str, Tensor], TrainerFacts]:
     for layer, parts in enumerate(trainer.carried or ()):
         tensors |= {f"carried.{layer}.{part}": value for part, value in enumerate(parts)}
     for device in _random_devices(trainer):
-        tensors[f"random.{device.type}"] = trainer.model.random.on(device).get_state()
+        tensors[f"random.{device}"] = trainer.model.random.on(device).get_state()
     return tensors, TrainerFacts(
         counters=Counters(**{name: getattr(trainer, name) for name in Counters.model_fields}),
         best_nats=trainer.best_nats if math.isfinite(trainer.best_nats) else None,
@@ -89,8 +89,8 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         _put_optimizer(trainer, tensors)
         _put_carried(trainer, tensors)
         for device in _random_devices(trainer):
-            if device.type == "cpu" or f"random.{device.type}" in tensors:
-                state = tensors[f"random.{device.type}"]
+            if device == CPU or f"random.{device}" in tensors:
+                state = tensors[f"random.{device}"]
                 trainer.model.random.on(device).set_state(state)
         for name, value in facts.counters:
             setattr(trainer, name, value)
@@ -106,7 +106,7 @@ def put_state(trainer: Trainer, tensors: Mapping[str, Tensor], facts: TrainerFac
         ) from error
 
 
-def _random_devices(trainer: Trainer) -> list[torch.device]:
+def _random_devices(trainer: Trainer) -> list[str]:
     """Return the devices on which random numbers are drawn: weights begin on the CPU."""
     return list(dict.fromkeys((CPU, trainer.compute.device)))
 

@@ -3,19 +3,25 @@
 Legend: B texts next to each other.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rnnlab.config import GenerationSettings
 from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.samples import SEPARATOR, shown, within
 from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.lm.compute import Compute
-from rnnlab.lm.generate import beam_search, generate_ids
-from rnnlab.lm.matching import Matching
-from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.stopping import WrittenText
+from rnnlab.lm.stored_network import StoredNetwork, as_module
+
+if TYPE_CHECKING:
+    from rnnlab.lm.matching import Matching
+    from rnnlab.lm.model import LanguageModel
 
 
 class Rows:
@@ -50,7 +56,7 @@ class Rows:
 class Writer:
     """A model and its tokenizer, as far as writing needs them."""
 
-    model: LanguageModel
+    model: LanguageModel | StoredNetwork
     tokenizer: Tokenizer
     compute: Compute
     mixture: NGramMixture | None
@@ -108,6 +114,8 @@ class Writer:
         """
         if not settings.matching:
             return None
+        from rnnlab.lm.matching import Matching
+
         return Matching(
             settings.matching, self.tokenizer, [self._read(prefix) for prefix in prefixes], stops,
             settings.length,
@@ -117,10 +125,12 @@ class Writer:
     def _by_beams(
         self, ids: Sequence[Ids], settings: GenerationSettings, stops: Sequence[str]
     ) -> Iterator[list[str]]:
-        found = list[str]()
+        from rnnlab.lm.beam_search import beam_search
+
+        found, model = list[str](), as_module(self.model, self.compute.device)
         for own in ids:
             tokens = beam_search(
-                self.model, self.compute, own, settings, self.tokenizer.unknown_id, self.mixture
+                model, self.compute, own, settings, self.tokenizer.unknown_id, self.mixture
             )
             text = WrittenText(self.tokenizer, stops)
             found.append(self._shown(text.searched(self.tokenizer.decode(tokens)) + text.rest()))

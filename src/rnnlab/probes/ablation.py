@@ -114,7 +114,7 @@ def ablation(
     Raises CorpusError for a text that is too short for WINDOWS windows of two tokens, UsageError
     for a model of samples, whose memory is set to zero before each of them.
     """
-    if reading.model.model.start is not None:
+    if reading.model.network.start is not None:
         raise UsageError(
             "a model of samples begins each with a memory of zero, so that no unit can be held; "
             "ablation needs a model of running text"

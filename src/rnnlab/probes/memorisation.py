@@ -147,7 +147,7 @@ def memorisation(
 
 
 def _check(model: TextModel, train: str, pieces: int) -> None:
-    if model.model.start is not None:
+    if model.network.start is not None:
         raise UsageError(
             "memorisation needs a model of running text; the samples of this model each begin anew"
         )

@@ -237,7 +237,7 @@ def compare_reach(
 
 
 def _check(reading: Reading, lags: int, contexts: Sequence[int]) -> None:
-    if reading.model.model.start is not None:
+    if reading.model.network.start is not None:
         raise UsageError(
             "reach needs a model of running text; the samples of this model each begin anew"
         )

@@ -19,4 +19,4 @@ def untrained_twin(model: TextModel, seed: int = DEFAULT_SEED) -> TextModel:
     """
     trained = model.model
     network = LanguageModel(trained.settings, trained.vocabulary_size, seed, trained.start)
-    return replace(model, model=network.to(model.compute.device), mixture=None)
+    return replace(model, network=network.to(model.compute.device), mixture=None)

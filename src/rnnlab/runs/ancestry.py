@@ -6,6 +6,7 @@ from typing import Any
 from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
+from rnnlab.lm.model_folder import weights_of
 from rnnlab.lm.tensor_file import checksum
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.evaluation import training_data
@@ -19,9 +20,7 @@ def origin_of(path: str, base: TextModel) -> dict[str, Any]:
     """Return what a run says of the model that it starts from, with the ancestry of that one."""
     found = {
         "path": path,
-        "weights_sha256": checksum(
-            {name: w.detach().cpu() for name, w in base.model.named_parameters()}, ""
-        ),
+        "weights_sha256": checksum(weights_of(base.network), ""),
         "corpus": base.about.get("data", {}).get("corpus"),
         "corpus_sha256": base.about.get("corpus_sha256"),
     }
@@ -41,7 +40,7 @@ def forgetting(base: TextModel, model: TextModel) -> dict[str, float]:
         dataset = training_data(base)
     except RnnlabError:
         return {}
-    if not dataset.held_out or (dataset.start is None) != (model.model.start is None):
+    if not dataset.held_out or (dataset.start is None) != (model.network.start is None):
         return {}
     if labels_of(base.tokenizer) != labels_of(model.tokenizer):
         return {}

@@ -71,7 +71,7 @@ def choose_precision(settings: Settings, given: Collection[str]) -> Settings:
     if {"precision", "engine"} & {*given}:
         return settings
     device = choose_device(settings.machine.device)
-    if device.type != "cpu" or precision_needs("bfloat16", device):
+    if device != "cpu" or precision_needs("bfloat16", device):
         return settings
     engine, _ = choose_engine("auto", settings.model.cell, device, "bfloat16")
     return settings.with_changes(precision="bfloat16") if engine.name == "native" else settings

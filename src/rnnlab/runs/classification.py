@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.labelled_tokenizer import FIRST_LABEL, LABELS, without_labels
@@ -86,6 +85,8 @@ class Classification:
 
 def share_with_interval(count: int, of: int) -> dict[str, float]:
     """Return a share with its 95% interval (Wilson 1927)."""
+    from scipy.stats import binomtest  # takes a second
+
     interval = binomtest(count, of).proportion_ci(method="wilson")
     return {"share": count / of, "low": float(interval.low), "high": float(interval.high)}
 

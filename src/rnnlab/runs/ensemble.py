@@ -15,6 +15,7 @@ import numpy as np
 from rnnlab.config import TEXTS
 from rnnlab.errors import RnnlabError, UsageError
 from rnnlab.lm.joined_network import joined_network
+from rnnlab.lm.model_folder import MEMBERS
 from rnnlab.lm.ngram_joining import CountedNGrams, gate_slices
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.evaluation import say_where, training_data
@@ -24,9 +25,6 @@ EQUAL = ("cell", "num_layers", "input")
 
 OF_BATCHES = {*TEXTS, "data_dir", "batching", "batch_size", "num_steps"}
 """Settings of the text that may differ: where it is, and how training read it."""
-
-MEMBERS = "members"
-"""The key of config.json that says how many networks an ensemble has."""
 
 
 def ensemble(

@@ -20,8 +20,8 @@ from rnnlab.data.tokenizer import Ids
 from rnnlab.errors import ChecksumError, CorpusError, RnnlabError, UsageError
 from rnnlab.lm.baselines import Baselines
 from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
-from rnnlab.lm.evaluate import Evaluation, perplexity
-from rnnlab.lm.text_model import Score, TextModel
+from rnnlab.lm.evaluate import Evaluation, Score, perplexity
+from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.loading import load_text_model
 from rnnlab.runs.other_texts import allowed_contexts, data_settings, read_text
 

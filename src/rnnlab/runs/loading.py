@@ -9,11 +9,9 @@ from rnnlab.config import ComputeSettings, TrainingSettings
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.files import read_json
 from rnnlab.lm.text_model import TextModel
-from rnnlab.lm.train import NO_NEW_BEST
 from rnnlab.runs.checksums import WEIGHTS, has_changed
 from rnnlab.runs.files import RESULT, RUN_CONFIG, settings_of_run, state_files
 from rnnlab.runs.given_texts import given_text_here
-from rnnlab.runs.state_saver import newest_state
 
 CHECKPOINTS = ("best", "last")
 BUDGETS = ("num_epochs", "max_tokens", "max_seconds")
@@ -62,6 +60,8 @@ def what_is_intact(path: Path, which: str) -> str:
         folder = path / "checkpoint" / other
         if other != which and _is_intact(path, other):
             ways.append(f"{folder} is intact (--checkpoint {other})")
+    from rnnlab.runs.state_saver import newest_state
+
     with suppress(RnnlabError, OSError):
         if state_files(path) and newest_state(path) and (more := _to_resume(path)) is not None:
             ways.append(
@@ -98,6 +98,8 @@ def _is_intact(directory: Path, which: str) -> bool:
 
 def _to_resume(directory: Path) -> str | None:
     """Return the flags with which a run can be resumed; None if it diverged, and would again."""
+    from rnnlab.lm.train import NO_NEW_BEST
+
     try:
         stopped_by = str(read_json(directory / RESULT)["training"]["stopped_by"])
     except (RunDirectoryError, KeyError, TypeError):

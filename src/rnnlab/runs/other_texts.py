@@ -16,7 +16,7 @@ from rnnlab.lm.text_model import TextModel
 
 def read_text(name: str, errors: str, encoding: str, model: TextModel) -> tuple[Source, str, int]:
     """Return the source of a text, the text as the model reads it, and its characters."""
-    if model.model.start is None:
+    if model.network.start is None:
         return read_beginning(name, errors, model.preprocessing, encoding=encoding)
     corpus = open_corpus([name], errors=errors, encoding=encoding)
     joined = Joined(labels_of(model.tokenizer))
@@ -41,7 +41,7 @@ def data_settings(model: TextModel) -> DataSettings:
 
 def allowed_contexts(model: TextModel, contexts: Sequence[str]) -> Sequence[str]:
     """Return the context rules that fit the model; raise UsageError if none does."""
-    if model.model.start is None:
+    if model.network.start is None:
         return contexts
     if contexts and "carried" not in contexts:
         raise UsageError(

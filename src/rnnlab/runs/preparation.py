@@ -150,7 +150,7 @@ def resolve(settings: Settings, dataset: Dataset, compute: Compute) -> Settings:
         learning_rate=peak_learning_rate(training),
         max_seconds=budget_seconds(settings),
         engine=compute.engine.name,
-        device=compute.device.type,
+        device=compute.device,
         threads=torch.get_num_threads(),
     )
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from rnnlab.config.validation import format_place
 from rnnlab.errors import ModelFolderError, RunDirectoryError
 from rnnlab.files import make_folder
-from rnnlab.lm.tensor_file import read_tensors, write_tensors
+from rnnlab.lm.tensor_file import arrays_of, read_tensors, write_arrays
 from rnnlab.lm.training_state import Amount, Count, StrictModel, TrainerFacts
 from rnnlab.runs.files import RUN_CONFIG, state_files, state_folder
 from rnnlab.runs.identity import RunIdentity
@@ -98,7 +98,7 @@ class StateSaver:
         began = time.perf_counter()
         tensors, facts = take()
         file = state_folder(self._directory) / f"{step:012d}.safetensors"
-        write_tensors(file, tensors, facts.model_dump())
+        write_arrays(file, arrays_of(tensors), facts.model_dump())
         for old in state_files(self._directory)[KEPT:]:
             with suppress(FileNotFoundError):
                 old.unlink()

@@ -1,0 +1,70 @@
+"""Models for other programs and from them, as functions of the library."""
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.api.models import load
+from rnnlab.config import ComputeSettings
+from rnnlab.lm.text_model import TextModel
+
+if TYPE_CHECKING:
+    from rnnlab.interop.exporting import Exported
+
+
+def export_model(
+    model: TextModel | str | PathLike[str],
+    output: str | PathLike[str],
+    to: str = "onnx",
+    *,
+    checkpoint: str = "best",
+) -> "Exported":
+    """Write a model in the form of another program; return its path, and what it leaves out.
+
+    model: a loaded model, a run directory or a model folder. output: a new file (onnx) or folder
+    (torch). to: "onnx", a graph that any runtime of ONNX computes, or "torch", one Python file of
+    plain torch.nn with its weights and vocabulary. checkpoint: of a run directory.
+
+    >>> rnnlab.export_model("runs/small", "exported", to="torch").left_out
+    ()
+
+    Raises UsageError for an unknown form, for an `output` that exists, or for a cell that the form
+    lacks; UnavailableError if the package onnx is not installed.
+    """
+    from rnnlab.interop.exporting import export_to
+
+    loaded = model if isinstance(model, TextModel) else load(model, checkpoint)
+    return export_to(loaded, Path(output), to)
+
+
+def import_model(
+    file: str | PathLike[str],
+    vocabulary: str | PathLike[str],
+    *,
+    unknown: str = "",
+    nonlinearity: str = "tanh",
+    preprocessing: str = "none",
+    **machine: Any,
+) -> TextModel:
+    """Make a model from a checkpoint of PyTorch; save it with `.save(FOLDER)`.
+
+    file: safetensors, or written by torch.save: nn.RNN, nn.GRU or nn.LSTM, nn.Linear and maybe
+    nn.Embedding under any names, or d2l's written-out LSTM or RNN. Nothing in it is run.
+    vocabulary: a JSON file with a list of characters or an object with their ids, a text with one
+    a line, or a tokenizer.json. unknown: the token that stands for others; "": <unk>, if there is
+    one. nonlinearity: of an nn.RNN, "tanh" or "relu". preprocessing: the text rule of the other
+    program. machine: engine, device, precision, threads.
+
+    >>> model = rnnlab.import_model("exported/model.safetensors", "exported/tokenizer.json")
+    >>> model.network.settings.cell
+    'lstm'
+
+    Raises ForeignFileError if a file is not what it should be or holds more than such a network,
+    UsageError for an option that does not fit.
+    """
+    from rnnlab.interop.importing import import_network
+
+    return import_network(
+        Path(file), Path(vocabulary), unknown=unknown, nonlinearity=nonlinearity,
+        preprocessing=preprocessing, machine=ComputeSettings.from_dict(machine, "import_model"),
+    )  # fmt: skip
