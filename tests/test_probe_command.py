@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Cli
+from command_line import Cli, made_up_text
 
 import rnnlab
 from rnnlab.errors import CorpusError, UsageError
@@ -108,3 +108,30 @@ def test_in_python_a_portrait_leaves_out_what_is_not_possible(trained: tuple[Pat
         rnnlab.probe(trained[0], "The cat sees the dog.", what="timescales")
     with pytest.raises(UsageError, match="give a text or a file, not both"):
         rnnlab.probe(trained[0], "The cat", file="other.txt")
+
+
+def test_a_run_that_has_no_checkpoint_yet(cli: Cli, trained: tuple[Path, str], tmp_path: Path):
+    run = tmp_path / "young"
+    run.mkdir()
+    for name in ("config.toml", "environment.json", "metrics.jsonl"):
+        (run / name).write_bytes((trained[0] / name).read_bytes())
+    done = cli("probe", str(run), "The cat")
+    assert done.returncode == 2
+    assert "young' has no checkpoint yet; give a run directory or a model folder" in said(done)
+
+
+def test_a_model_without_its_training_text(cli: Cli, train_flags: list[str], tmp_path: Path):
+    text, run = tmp_path / "gone.txt", tmp_path / "run"
+    text.write_text(made_up_text(300), encoding="utf-8")
+    flags = [*train_flags, "--corpus", str(text), "--num-epochs", "1", "--run-dir", str(run)]
+    assert cli("train", *flags).returncode == 0
+    text.unlink()
+    done = cli("probe", str(run), "--what", "surprise")
+    assert done.returncode == 2
+    where = "if it has moved, say where it is with --corpus"
+    assert "the model's own text is not available: " in said(done)
+    assert said(done).endswith(f"{where}, or give another text")
+    done = cli("probe", str(run), "The cat sees the dog.", "--what", "memorisation")
+    assert done.returncode == 2
+    assert said(done).endswith(where)
+    assert cli("probe", str(run), "The cat sees the dog.", "--what", "surprise").returncode == 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from rnnlab.data.dataset import Dataset
 from rnnlab.errors import RnnlabError, UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.probes.reading import Reading
@@ -56,13 +57,7 @@ class Subject:
             source, content, _ = read_text(file, "strict", "utf-8", model)
             reading = Reading.of(model, content, is_prepared=True)
             return cls(name, source.name, reading, seed, moved_to)
-        try:
-            dataset = training_data(model, moved_to)
-        except RnnlabError as error:
-            raise type(error)(
-                f"the model's own text is not available: {error}; {say_where(model)}, or give "
-                "another text"
-            ) from None
+        dataset = _own_texts(model, moved_to, ", or give another text")
         if not dataset.held_out:
             raise UsageError("the model has no held-out text; give a text to read")
         split = dataset.held_out[-1]
@@ -74,6 +69,16 @@ class Subject:
 
         Raises CorpusError or UsageError if they are not available, ChecksumError if they changed.
         """
-        dataset = training_data(self.reading.model, self.moved_to)
+        dataset = _own_texts(self.reading.model, self.moved_to)
         held_out = dataset.splits[dataset.held_out[-1]].text if dataset.held_out else ""
         return dataset.splits["train"].end, held_out
+
+
+def _own_texts(model: TextModel, moved_to: MovedTo | None, otherwise: str = "") -> Dataset:
+    """Load the texts that a model was trained on; otherwise: what else may be done if not."""
+    try:
+        return training_data(model, moved_to)
+    except RnnlabError as error:
+        raise type(error)(
+            f"the model's own text is not available: {error}; {say_where(model)}{otherwise}"
+        ) from None

@@ -21,6 +21,7 @@ from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import evaluating
 from rnnlab.lm.ngram_mixture import log_softmax, mixed
+from rnnlab.lm.sampling import not_finite
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 
@@ -92,7 +93,8 @@ def surprise(
 ) -> Surprise:
     """Measure the surprise of a text, read from a state of zeros.
 
-    Raises UsageError if `alternatives` is below 1.
+    Raises UsageError if `alternatives` is below 1, DivergenceError for output that is NaN or
+    infinite.
     """
     if alternatives < 1:
         raise UsageError(f"alternatives must be 1 or above, not {alternatives}")
@@ -108,6 +110,8 @@ def surprise(
             with compute.autocast():
                 logits, state = network(inputs, state, compute.engine)
             log_p = alone = log_softmax(logits.float())
+        if not np.isfinite(alone[:, 0]).all():  # one that is not makes its whole row so
+            raise not_finite()
         ngram = None
         if mixture is not None:
             # The n-grams of the first of these tokens reach back before them.

@@ -13,6 +13,7 @@ import torch
 from rnnlab.engines import Engine
 from rnnlab.lm.evaluate import ShareCallback, unwatched
 from rnnlab.lm.model import LanguageModel, ModelState
+from rnnlab.lm.sampling import not_finite
 from rnnlab.probes.reading import Reading
 
 CHUNK_TOKENS = 2048
@@ -55,6 +56,8 @@ def traces(reading: Reading, progress: ShareCallback = unwatched) -> Iterator[Tr
 
     An engine that has a trace of its own, `native`, gives a layer's in one call; others compute the
     cell's equations step by step. In float32, dropout off.
+
+    Raises DivergenceError if the network's values have become NaN or infinite.
     """
     text_model = reading.model
     model, compute = text_model.model, text_model.compute
@@ -64,6 +67,9 @@ def traces(reading: Reading, progress: ShareCallback = unwatched) -> Iterator[Tr
         # One sequence is too little work for threads to share.
         with compute.with_threads(1).using_threads():
             values, state = _trace(model, ids[:, None].to(compute.device), state, compute.engine)
+        # A NaN at one time step is in all units at the next.
+        if not np.isfinite(values[-1]).all():
+            raise not_finite()
         yield Trace(names, values)
         progress(min(1.0, (begin + CHUNK_TOKENS) / len(reading)))
 
