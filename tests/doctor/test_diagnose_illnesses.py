@@ -11,12 +11,17 @@ import pytest
 from sick_runs import HEALTHY, NAMES, SICK, SMALL, made_up_names
 
 import rnnlab
+from rnnlab.config import Settings
 from rnnlab.doctor.diagnose import RULES
 from rnnlab.doctor.diagnosis import Diagnosis
 from rnnlab.errors import DivergenceError
+from rnnlab.runs.effects import check_effects
+from rnnlab.runs.training import train
 
 COPIED = "a text that stands twice in the corpus"
 """Its advice is another text."""
+
+pytestmark = pytest.mark.usefixtures("empty_curves")
 
 PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
 
@@ -28,19 +33,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(directory: Path, settings: dict[str, Any], names: Path) -> Path:
-    """Train if that was not done before."""
+def asked_for(settings: dict[str, Any], names: Path) -> dict[str, Any]:
     asked = SMALL | settings
-    if asked["corpus"] == "names":
-        asked["corpus"] = str(names)
-    if not directory.exists():
-        with suppress(DivergenceError):
-            rnnlab.train(automatic=False, **asked, run_dir=directory, quiet=True)
-    return directory
+    return asked | ({"corpus": str(names)} if asked["corpus"] == "names" else {})
 
 
 def diagnosed(folder: Path, name: str, settings: dict[str, Any]) -> Diagnosis:
-    return rnnlab.diagnose(trained(folder / name.replace(" ", "-"), settings, folder / "names.txt"))
+    """Train if that was not done before."""
+    directory = folder / name.replace(" ", "-")
+    if not directory.exists():
+        asked = asked_for(settings, folder / "names.txt")
+        with suppress(DivergenceError):
+            rnnlab.train(automatic=False, **asked, run_dir=directory, quiet=True)
+    return rnnlab.diagnose(directory)
+
+
+def treat(directory: Path, asked: dict[str, Any], before: float) -> None:
+    """Train until the held-out loss is lower than before."""
+    settings, start = Settings().with_changes("train", **asked), Settings().flat()
+    check_effects(settings, [n for n, value in settings.flat().items() if value != start[n]])
+    with suppress(DivergenceError):
+        train(settings, directory, stop_when=lambda _, bits: "better" if bits < before else "")
 
 
 def verdict(diagnosis: Diagnosis) -> str:
@@ -98,8 +111,8 @@ def test_following_any_advice_in_flags_lowers_the_held_out_loss(folder: Path, na
     for number, (line, flags) in enumerate(treatments.items()):
         if flags not in tried:
             treated = folder / f"{name}, treated {number}".replace(" ", "-")
-            after = best_bits(trained(treated, settings | flags, folder / "names.txt"))
-            assert after < before, line
+            treat(treated, asked_for(settings | flags, folder / "names.txt"), before)
+            assert best_bits(treated) < before, line
             tried.append(flags)
 
 
