@@ -107,3 +107,16 @@ def test_what_is_not_possible_is_one_sentence():
         ablation(Reading.of(build(), TEXT[:16]))
     with pytest.raises(UsageError, match="a model of samples begins each with a memory of zero"):
         ablation(Reading.of(build(start=6), TEXT, is_prepared=True))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_engines_agree(cell):
+    """Those that look tokens up do not multiply by the embedding any more."""
+    found = [
+        ablation(Reading.of(build(cell=cell, hidden_size=5, engine=engine), TEXT[:TOKENS]))
+        for engine in ("textbook", "builtin", "auto")
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(other.at_mean, found[0].at_mean, atol=1e-5)
+        np.testing.assert_allclose(other.at_another_moment, found[0].at_another_moment, atol=1e-5)
+        np.testing.assert_allclose(other.control_cost, found[0].control_cost, atol=1e-5)
