@@ -1,6 +1,7 @@
 """`rnnlab probe` and `rnnlab.probe` on a run, as a user calls them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def test_one_probe_of_a_text(cli: Cli, trained: tuple[Path, str]):
     assert list(found["probes"]) == ["surprise"]
     assert found["text"] == "the given text, 21 tokens"
     assert "".join(found["probes"]["surprise"]["tokens"]) == "The cat sees the dog."
+
+
+@pytest.mark.parametrize(
+    "words", [["probe", "--what", "surprise"], ["generate", "--length", "3"], ["evaluate"]], ids=str
+)
+def test_weights_of_a_run_that_is_still_training(
+    cli: Cli, trained: tuple[Path, str], tmp_path, words
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained[0], run)
+    (run / "result.json").unlink()
+    for path in (run, run / "checkpoint" / "best"):
+        done = cli(words[0], str(path), *words[1:])
+        assert done.returncode == 0, done.stderr
+        assert "rnnlab: note: the run has not ended; these are its weights so far" in said(done)
 
 
 def test_two_runs_on_the_same_text(cli: Cli, trained: tuple[Path, str]):

@@ -42,6 +42,9 @@ def probe(
     texts are now, if they have moved. watch: called with a probe and the share of it that is done.
     machine: engine, device, precision, threads, for a model that is not loaded yet.
 
+    The result has `to_html`, `to_json`, `save_npz`, `save_figures`, and `compared_with` for another
+    network that read the same text.
+
     >>> found = rnnlab.probe("runs/small", "The index of the first item", what="surprise")
     >>> len(found["surprise"].bits)
     26
@@ -64,4 +67,5 @@ def probe(
     results, left_out = run_probes(subject, names, features, watch, strict=not is_portrait)
     read = min(len(subject.reading), MOST_TOKENS)
     about = f"{subject.text}, {read:,} tokens"
-    return Probed(subject.name, about, results, left_out, subject.reading.text)
+    notices = loaded.checkpoint_notices(checkpoint)
+    return Probed(subject.name, about, results, left_out, subject.reading.text, notices)

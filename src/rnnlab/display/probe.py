@@ -97,6 +97,8 @@ def _print(console: PlainConsole, found: Probed | Compared) -> None:
 
 
 def _print_findings(console: PlainConsole, probed: Probed) -> None:
+    for words in probed.notices:
+        notice(words)
     for name, result in probed.results.items():
         if isinstance(result, Surprise) and console.is_terminal:
             console.print(coloured(result))

@@ -57,6 +57,8 @@ class TextModel:
     """Which weights of a run these are, best or last; "" for a model folder."""
     mixture: NGramMixture | None = None
     """An n-gram model that joins the network."""
+    has_ended: bool = True
+    """False: of a run that is still training, or was killed."""
 
     @classmethod
     def load(
@@ -97,10 +99,15 @@ class TextModel:
         )
 
     def checkpoint_notices(self, asked: str) -> list[str]:
-        """Return a notice if the weights are not from the checkpoint asked for."""
-        if self.checkpoint in ("", asked):
-            return []
-        return [f"the run has no checkpoint/{asked}; its {self.checkpoint} weights are used"]
+        """Return notices if the weights are not those asked for, or not those of the whole run."""
+        notices = []
+        if self.checkpoint not in ("", asked):
+            notices.append(
+                f"the run has no checkpoint/{asked}; its {self.checkpoint} weights are used"
+            )
+        if not self.has_ended:
+            notices.append("the run has not ended; these are its weights so far")
+        return notices
 
     @overload
     def generate(self, prefix: str = "", *, label: str = "", **settings: Any) -> str: ...

@@ -52,6 +52,8 @@ class Probed:
     """Probes that were not possible, with the reason."""
     read: str = ""
     """The whole text, as the network reads it."""
+    notices: Sequence[str] = ()
+    """What to know of the network's weights."""
 
     def __getitem__(self, probe: str) -> ProbeResult:
         """Return one result by name."""
@@ -69,6 +71,7 @@ class Probed:
             "text": self.text,
             "probes": results,
             "left_out": self.left_out,
+            "notices": list(self.notices),
         }
 
     def to_json(self) -> str:

@@ -27,7 +27,11 @@ def load_text_model(
     """
     try:
         model = TextModel.load(path, which, machine)
-        _find_given_text(model, Path(path))
+        for folder in (Path(path), Path(path).parent.parent):
+            if (folder / RUN_CONFIG).is_file():
+                _find_given_text(model, folder)
+                model.has_ended = (folder / RESULT).exists()
+                break
         return model
     except ModelFolderError as error:
         raise ModelFolderError(f"{error}{what_is_intact(Path(path), which)}") from None
@@ -37,13 +41,11 @@ def load_text_model(
         raise UsageError(f"{error}{what_is_intact(Path(path), which)}") from None
 
 
-def _find_given_text(model: TextModel, path: Path) -> None:
+def _find_given_text(model: TextModel, run: Path) -> None:
     """Let a model name the text that its run keeps, also if the run has moved."""
     data = model.about.get("data", {})
-    for folder in (path, path.parent.parent):
-        if "corpus" in data and (folder / RUN_CONFIG).is_file():
-            model.about["data"] = data | {"corpus": list(given_text_here(data["corpus"], folder))}
-            return
+    if "corpus" in data:
+        model.about["data"] = data | {"corpus": list(given_text_here(data["corpus"], run))}
 
 
 def what_is_intact(path: Path, which: str) -> str:
