@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
-import regex
-
 from rnnlab.data.pieces import recut
 
 LONGEST_RUN = 65_536
@@ -17,7 +15,8 @@ _MARKS = r"\p{M}\u1160-\u11ff\ud7b0-\ud7ff\U00016d40-\U00016d7f"
 """Characters that may compose with one before them or change places with it: marks, vowels and
 final consonants of Hangul, and Kirat Rai, whose vowel signs are letters."""
 
-# Not compiled here, which takes a tenth of a second: `regex` keeps what it has compiled.
+# For `regex`, which is imported where it is used: it takes a tenth of a second, as long as to
+# compile these, and keeps what it has compiled.
 LAST_LETTER = f"(?r)[^{_MARKS}]"
 LETTERS = f"[^{_MARKS}][{_MARKS}]*+|[{_MARKS}]++"
 LONGEST_MARKS = f"[{_MARKS}]{{{LONGEST_RUN}}}"
@@ -71,6 +70,8 @@ def _nfc(pieces: Iterable[str]) -> Iterator[str]:
 
     A letter with more than LONGEST_RUN marks is cut.
     """
+    import regex
+
     for text in recut(pieces, _end_of_letters):
         if unicodedata.is_normalized("NFC", text):
             yield text
@@ -86,6 +87,8 @@ def _nfc(pieces: Iterable[str]) -> Iterator[str]:
 
 def _end_of_letters(text: str) -> int:
     """Return where the last letter with its marks begins, or the last part of it."""
+    import regex
+
     begin = regex.search(LAST_LETTER, text)
     start = begin.start() if begin else 0
     return start + (len(text) - 1 - start) // LONGEST_RUN * LONGEST_RUN

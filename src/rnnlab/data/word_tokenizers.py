@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import regex
 
 from rnnlab.data.base_tokenizer import (
     UNKNOWN,
@@ -36,7 +35,8 @@ UAX_29 = "UAX 29"
 _WHITE = r"\s\x1c-\x1f"
 """What `str.isspace` calls white space, in a class of `regex`."""
 
-# Not compiled here, which takes a tenth of a second: `regex` keeps what it has compiled.
+# For `regex`, which is imported where it is used: it takes a tenth of a second, as long as to
+# compile this, and keeps what it has compiled.
 UNICODE_WORDS = (
     rf"(?w) ?+[^{_WHITE}](?:[^{_WHITE}]{{0,{LONGEST_WORD - 1}}}?(?:\b|(?=[{_WHITE}]))"
     rf"|[^{_WHITE}]{{{LONGEST_WORD - 1}}}[^{_WHITE}\p{{L}}\p{{N}}]{{0,{LONGEST_WORD}}}+)"
@@ -77,6 +77,8 @@ class WordTokenizer(Tokenizer):
     @classmethod
     def cut(cls, text: str) -> list[str]:
         """Cut a text into words and punctuation marks."""
+        import regex
+
         words: list[str] = []
         # A line break ends a token, so lines can be cut alone.
         for part in [text] if text.isascii() else LINES.findall(text):
@@ -159,6 +161,8 @@ class WordTokenizer(Tokenizer):
 
     @staticmethod
     def _starts(text: str) -> Iterator[int]:
+        import regex
+
         return (match.start() for match in regex.finditer(UNICODE_WORDS, text))
 
     @classmethod
