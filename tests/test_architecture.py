@@ -104,7 +104,12 @@ def test_public_names_are_sorted_and_exist() -> None:
 
 
 def test_no_pickle_is_read_or_written() -> None:
-    pattern = re.compile(r"\bpickle\b|(?<!safetensors\.)torch\.(save|load)\(|numpy\.load|np\.load")
+    """Of other programs' files torch reads tensors and plain containers only."""
+    tensors_only = r"file, map_location=\"cpu\", weights_only=True\)"
+    pattern = re.compile(
+        rf"\bpickle\b|(?<!safetensors\.)torch\.(save\(|load\((?!{tensors_only}))"
+        r"|numpy\.load|np\.load"
+    )
     for file in FILES:
         code = "\n".join(line for line in file.read_text().splitlines() if "No pickle" not in line)
         assert not pattern.search(code), file

@@ -44,8 +44,8 @@ def test_unknown_command(cli: Cli) -> None:
         cli("trian"),
         2,
         "unknown command 'trian'; did you mean 'train'? "
-        "(choices: train, generate, write, evaluate, score, classify, ensemble, doctor, "
-        "probe, experiment, reproduce, report, corpora, engines, bench)",
+        "(choices: train, generate, write, evaluate, score, classify, ensemble, export, "
+        "import, doctor, probe, experiment, reproduce, report, corpora, engines, bench)",
     )
 
 

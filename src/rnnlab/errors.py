@@ -42,6 +42,10 @@ class ModelFolderError(RnnlabError):
     """A saved model is missing a file, damaged, or contradicts its own configuration."""
 
 
+class ForeignFileError(RnnlabError):
+    """A file of another program is damaged, or holds what rnnlab does not know."""
+
+
 class RunDirectoryError(RnnlabError):
     """A run directory cannot be made, written or understood."""
 

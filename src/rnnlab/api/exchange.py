@@ -26,7 +26,7 @@ def export_model(
     plain torch.nn with its weights and vocabulary. checkpoint: of a run directory.
 
     >>> rnnlab.export_model("runs/small", "exported", to="torch").left_out
-    ()
+    ('the n-gram model of order 10: these are the logits of the network alone',)
 
     Raises UsageError for an unknown form, for an `output` that exists, or for a cell that the form
     lacks; UnavailableError if the package onnx is not installed.

@@ -5,6 +5,7 @@ Modules that need torch are imported inside the commands, so that help starts at
 
 from collections.abc import Callable
 
+from rnnlab.commands.exchange import export, import_
 from rnnlab.commands.flags import OPTIONAL
 from rnnlab.commands.laboratory import (
     bench,
@@ -21,9 +22,12 @@ from rnnlab.commands.training import train
 from rnnlab.commands.writing import write
 
 ALL = (
-    train, generate, write, evaluate, score, classify, ensemble, doctor, probe, experiment,
-    reproduce, report, corpora, engines, bench,
+    train, generate, write, evaluate, score, classify, ensemble, export, import_, doctor, probe,
+    experiment, reproduce, report, corpora, engines, bench,
 )  # fmt: skip
-COMMANDS: dict[str, Callable[..., None]] = {command.__name__: command for command in ALL}
+# A keyword of Python cannot be the name of a function: import_ is the command import.
+COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__.removesuffix("_"): command for command in ALL
+}
 
 __all__ = ["COMMANDS", "OPTIONAL", "train"]

@@ -1,0 +1,63 @@
+"""The commands that write models for other programs and read theirs."""
+
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+import rnnlab
+from rnnlab.commands.flags import Checkpoint, Text
+from rnnlab.config import ComputeSettings
+from rnnlab.errors import UsageError
+
+
+def export(
+    model: tyro.conf.Positional[Path],
+    output: Path,
+    to: Literal["onnx", "torch"] = "onnx",
+    checkpoint: Checkpoint = "best",
+) -> None:
+    """Write a model for other programs: as ONNX, or as one file of plain PyTorch.
+
+    Args:
+        model: run directory or model folder
+        output: new file (onnx) or folder (torch)
+        to: onnx: a graph with its weights, for ONNX runtimes; torch: a Python file that needs no
+            rnnlab, with weights and vocabulary
+        checkpoint: of a run directory: best on the validation split, or last
+    """
+    from rnnlab.display.exchange import tell_exported
+
+    tell_exported(rnnlab.export_model(model, output, to, checkpoint=checkpoint))
+
+
+def import_(
+    file: tyro.conf.Positional[Path],
+    machine: ComputeSettings,
+    vocabulary: Path,
+    output: Path,
+    unknown: Text = "",
+    nonlinearity: Literal["tanh", "relu"] = "tanh",
+    preprocessing: Literal["none", "lower", "letters"] = "none",
+) -> None:
+    """Make a model from a checkpoint of PyTorch: an RNN, GRU or LSTM and its output layer.
+
+    Args:
+        file: safetensors, or what torch.save wrote, of which only tensors are read
+        vocabulary: JSON with a list of characters or an object with their ids, a text with one a
+            line (\\n is a line break, \\t a tab), or the tokenizer.json of a model folder
+        output: new folder for the model
+        unknown: token that stands for all other characters; default: <unk>, if there is one
+        nonlinearity: of an nn.RNN, which its weights do not tell
+        preprocessing: what the other program does with a text first; see rnnlab train
+    """
+    from rnnlab.display.exchange import tell_imported
+
+    if output.exists():
+        raise UsageError(f"--output {output} exists; choose another folder, or delete it first")
+    model = rnnlab.import_model(
+        file, vocabulary, unknown=unknown, nonlinearity=nonlinearity, preprocessing=preprocessing,
+        **dict(machine),
+    )  # fmt: skip
+    model.save(output)
+    tell_imported(model, output)
