@@ -8,7 +8,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo check style test figures sanitize clean
+.PHONY: demo check style types test tests figures sanitize clean
+
+# Many short processes run here: what they import is compiled once, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 demo: .venv/installed
 	@$(BIN)/rnnlab train --corpus auto --preprocessing letters --budget 60s --run-dir $(RUN) \
@@ -20,16 +23,22 @@ demo: .venv/installed
 	@echo "Everything about this run is in $(RUN); its curves: $(RUN)/curves.svg"
 	@echo "Let it write on: $(BIN)/rnnlab generate $(RUN) --prefix 'the time machine'"
 
-check: style
+check: style types
 	$(BIN)/python tests/support/affected.py -n 2
 
+# Types are checked meanwhile: without a cache, that takes one core for a minute.
 test: style
 	@tests/system-packages.sh
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+tests: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 style: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: .venv/installed-dev
 	$(BIN)/mypy
 
 figures: .venv/installed-dev
@@ -42,7 +51,9 @@ sanitize:
 clean:
 	rm -rf .venv
 
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# pip would compile the modules on one core.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
+COMPILE = @$(BIN)/python -m compileall -qq -j 0 .venv >/dev/null 2>&1 || true
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -67,11 +78,13 @@ SAY_IF_NOT_COMPILED = @$(BIN)/python -c 'import importlib.util as u; assert u.fi
 .venv/installed: $(BUILT_FROM) | .venv/pyvenv.cfg
 	$(INSTALL_TORCH)
 	@$(PIP) --editable .
+	$(COMPILE)
 	$(SAY_IF_NOT_COMPILED)
 	@touch $@
 
 .venv/installed-dev: $(BUILT_FROM) | .venv/pyvenv.cfg
 	$(INSTALL_TORCH)
 	@$(PIP) --editable '.[dev]'
+	$(COMPILE)
 	$(SAY_IF_NOT_COMPILED)
 	@touch .venv/installed $@
