@@ -48,12 +48,11 @@ def run(args: list[str], **environment: str) -> "subprocess.CompletedProcess[byt
 
 
 @pytest.fixture(scope="module")
-def utf8_run(folder: Path) -> Path:
-    done = run(training(folder, "läuft-utf8"), PYTHONIOENCODING="utf-8")
+def utf8_run(cli: Cli, folder: Path) -> Path:
+    done = cli(*training(folder, "läuft-utf8"))
     assert done.returncode == 0, done.stderr
-    shown = done.stdout.decode()
-    assert "█" in shown, "the curve"
-    assert "中" in shown
+    assert "█" in done.stdout, "the curve"
+    assert "中" in done.stdout
     return folder / "läuft-utf8"
 
 
