@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -85,6 +86,22 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
     folder.mkdir(parents=True, exist_ok=exist_ok)
     for made in reversed(missing):
         flush_folder(made.parent)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write into, which has its name after the block; if that fails, it is gone.
+
+    Raises OSError if there is something else of this name.
+    """
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        make_folder(unfinished)
+        yield unfinished
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    flush_folder(folder.absolute().parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Which files are read, and that nothing in them is run."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -125,19 +126,25 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "pipe")
 
 
-GOOD = save(STATE)
-PLACES = st.integers(0, len(GOOD) - 1)
+def as_torch_saves() -> bytes:
+    stream = io.BytesIO()
+    torch.save(STATE, stream)
+    return stream.getvalue()
 
 
-@given(cut=PLACES, at=PLACES, byte=st.integers(0, 255))
+@pytest.mark.parametrize("good", [save(STATE), as_torch_saves()], ids=["safetensors", "torch"])
+@given(cut=st.floats(0, 1, exclude_max=True), at=st.floats(0, 1, exclude_max=True), byte=st.binary(
+    min_size=1, max_size=1))  # fmt: skip
 def test_a_damaged_file_is_refused_or_read(
-    cut: int, at: int, byte: int, tmp_path_factory: pytest.TempPathFactory
+    good: bytes, cut: float, at: float, byte: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    file = tmp_path_factory.mktemp("damaged") / "model.safetensors"
-    for content in (GOOD[:cut], GOOD[:at] + bytes([byte]) + GOOD[at + 1 :]):
+    file = tmp_path_factory.mktemp("damaged") / "model"
+    place = int(at * len(good))
+    for content in (good[: int(cut * len(good))], good[:place] + byte + good[place + 1 :]):
         file.write_bytes(content)
         try:
             said = f"{file}: {len(read_checkpoint(file))} tensors"
         except ForeignFileError as error:
             said = str(error)
         assert said.startswith(f"{file}: ")
+        assert "\n" not in said

@@ -1,6 +1,8 @@
 """What an export says, and that it writes all of it or nothing."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from small_networks import small_network, text_model
 
 import rnnlab
 from rnnlab.data.tokenizer import tokenizer_from_json
+from rnnlab.engines.native_kernels import why_missing
 from rnnlab.errors import UsageError
 from rnnlab.interop.exporting import export_to
 
@@ -86,6 +89,20 @@ def test_what_a_graph_leaves_out_is_said_and_stored(
 
 def start(run: Path) -> int | None:
     return rnnlab.load(run).network.start
+
+
+@pytest.mark.skipif(bool(why_missing()), reason="the native engine is not compiled")
+def test_torch_is_not_imported_to_export(trained: tuple[Path, str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom rnnlab.cli import main\nfor to in ('onnx', 'torch'):\n"
+        "    main(['export', sys.argv[1], '--to', to, '--output', to])\n"
+        "assert not {'torch', 'scipy', 'matplotlib'} & {*sys.modules}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, trained[0]], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["onnx", "torch"]
 
 
 @pytest.mark.parametrize("to", ["onnx", "torch"])

@@ -17,6 +17,7 @@ from torch import nn
 import rnnlab
 from rnnlab.bench.d2l_lstm import D2lLSTM
 from rnnlab.interop.exporting import export_to
+from rnnlab.lm import model_folder
 
 HELD_OUT = made_up_text(30, seed=9)
 
@@ -197,3 +198,18 @@ def test_a_checkpoint_that_would_run_code(
     )  # fmt: skip
     check(done, 1, f"{tmp_path}/bad.pt: holds print, more than tensors, and reading it could run "
           "code; save the weights alone, model.state_dict()")  # fmt: skip
+
+
+def test_a_failed_import_leaves_nothing(
+    cli: Cli, plain: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "tokenizer.json")
+
+    monkeypatch.setattr(model_folder, "write_json", full)
+    done = cli(
+        "import", str(plain[0] / "model.pt"), "--vocabulary", str(plain[0] / "vocabulary.json"),
+        "--output", str(tmp_path / "model"),
+    )  # fmt: skip
+    check(done, 1, "tokenizer.json: No space left on device")
+    assert not list(tmp_path.iterdir())

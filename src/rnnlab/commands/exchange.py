@@ -9,6 +9,7 @@ import rnnlab
 from rnnlab.commands.flags import Checkpoint, Text
 from rnnlab.config import ComputeSettings
 from rnnlab.errors import UsageError
+from rnnlab.files import new_folder
 
 
 def export(
@@ -59,5 +60,6 @@ def import_(
         file, vocabulary, unknown=unknown, nonlinearity=nonlinearity, preprocessing=preprocessing,
         **dict(machine),
     )  # fmt: skip
-    model.save(output)
+    with new_folder(output) as folder:
+        model.save(folder)
     tell_imported(model, output)

@@ -1,16 +1,14 @@
 """Writes a model in the form of another program, and says what that form leaves out."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlab import __version__
 from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError, unknown
-from rnnlab.files import TEMPORARY, check_path, flush_folder, make_folder, write_atomically
+from rnnlab.files import check_path, make_folder, new_folder, write_atomically
 from rnnlab.interop.onnx_graph import onnx_model
 from rnnlab.interop.torch_module import write_torch_module
 from rnnlab.lm.model_folder import weights_of
@@ -66,7 +64,7 @@ def _write_onnx(model: TextModel, network: StoredNetwork, output: Path) -> list[
 
 def _write_torch(model: TextModel, network: StoredNetwork, output: Path) -> list[str]:
     left_out = list(_left_out(model))
-    with _new_folder(output) as folder:
+    with new_folder(output) as folder:
         write_torch_module(folder, network, model.tokenizer, left_out or ["nothing"])
     return left_out
 
@@ -93,17 +91,3 @@ def _left_out(model: TextModel) -> Iterator[str]:
         )
     if model.of_documents:
         yield "the line breaks in documents: they are read and written as U+000B"
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder that is there as a whole after the block, or not at all."""
-    unfinished = folder.with_name(f".{folder.name}{TEMPORARY}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        make_folder(unfinished)
-        yield unfinished
-        unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    flush_folder(folder.absolute().parent)

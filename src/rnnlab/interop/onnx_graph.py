@@ -68,20 +68,20 @@ def onnx_model(network: StoredNetwork, about: Mapping[str, str]) -> onnx.ModelPr
     from onnx import TensorProto, helper, numpy_helper
 
     settings, V = network.settings, network.vocabulary_size
-    states: list[str | int | None] = [settings.num_layers, "B", settings.hidden_size]
     names = CELLS[settings.cell].state_names
-    value = helper.make_tensor_value_info
+    state: list[str | int | None] = [settings.num_layers, "B", settings.hidden_size]
+
+    def states(time: str) -> list[onnx.ValueInfoProto]:
+        return [make_value(f"{name}_{time}", TensorProto.FLOAT, state) for name in names]
+
+    make_value = helper.make_tensor_value_info
     graph = helper.make_graph(
-        [helper.make_node(*node, name=f"node_{n}", **more) for n, (node, more)
-         in enumerate(_nodes(network, operator))],
+        [helper.make_node(*node, **attributes) for node, attributes in _nodes(network, operator)],
         "rnnlab",
-        [value("ids", TensorProto.INT64, ["T", "B"]),
-         *(value(f"{name}_0", TensorProto.FLOAT, states) for name in names)],
-        [value("logits", TensorProto.FLOAT, ["T", "B", V]),
-         *(value(f"{name}_T", TensorProto.FLOAT, states) for name in names)],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name)
-         for name, array in _constants(network, operator).items()],
-    )  # fmt: skip
+        [make_value("ids", TensorProto.INT64, ["T", "B"]), *states("0")],
+        [make_value("logits", TensorProto.FLOAT, ["T", "B", V]), *states("T")],
+        [numpy_helper.from_array(*constant) for constant in _constants(network, operator)],
+    )
     model = helper.make_model(
         graph, producer_name="rnnlab", ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -99,36 +99,30 @@ def _operator(cell: str) -> Operator:
     return OPERATORS[cell]
 
 
-def _constants(network: StoredNetwork, operator: Operator) -> dict[str, Array]:
-    """Return all that is not computed, by name."""
+def _constants(network: StoredNetwork, operator: Operator) -> Iterator[tuple[Array, str]]:
+    """Yield all that is not computed, with its name."""
     settings, own = network.settings, network.arrays
-    found: dict[str, Array] = {
-        "output.bias": own["output.bias"],
-        "axis_1": np.array([1]),
-    }
-    if settings.input == "embedding":
-        found["embedding.weight"] = own["embedding.weight"]
-    else:
-        found["V"] = np.array(network.vocabulary_size)
-        found["zero_and_one"] = np.array([0, 1], np.float32)
-    if not settings.tie_weights:
-        found["output.weight"] = own["output.weight"]
+    for name in ("embedding.weight", "output.weight", "output.bias"):
+        if name in own:
+            yield own[name], name
+    yield np.array([1], np.int64), "axis_1"
+    if settings.input == "one-hot":
+        yield np.array(network.vocabulary_size, np.int64), "V"
+        yield np.array([0, 1], np.float32), "zero_and_one"
     if settings.num_layers > 1:
-        found["ones"] = np.ones(settings.num_layers, np.int64)
+        yield np.ones(settings.num_layers, np.int64), "ones"
 
     def ordered(name: str) -> Array:
         """Return a weight (G·H, ...) with its blocks in the operator's order."""
-        blocks = own[f"recurrent.{name}"].reshape(
-            len(operator.gates), settings.hidden_size, *own[f"recurrent.{name}"].shape[1:]
-        )
-        return blocks[list(operator.gates)].reshape(own[f"recurrent.{name}"].shape)
+        weight = own[f"recurrent.{name}"]
+        blocks = weight.reshape(len(operator.gates), settings.hidden_size, -1)
+        return blocks[list(operator.gates)].reshape(weight.shape)
 
     for layer in range(settings.num_layers):
         biases = [ordered(f"{name}_l{layer}") for name in ("bias_ih", "bias_hh")]
-        found[f"W_{layer}"] = ordered(f"weight_ih_l{layer}")[None]  # (1, G·H, I)
-        found[f"R_{layer}"] = ordered(f"weight_hh_l{layer}")[None]  # (1, G·H, H)
-        found[f"B_{layer}"] = np.concatenate(biases)[None]  # (1, 2·G·H)
-    return found
+        yield ordered(f"weight_ih_l{layer}")[None], f"W_{layer}"  # (1, G·H, I)
+        yield ordered(f"weight_hh_l{layer}")[None], f"R_{layer}"  # (1, G·H, H)
+        yield np.concatenate(biases)[None], f"B_{layer}"  # (1, 2·G·H)
 
 
 def _nodes(
