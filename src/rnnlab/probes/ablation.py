@@ -10,8 +10,8 @@ read with a unit switched off, as fast as without.
 
 The control are directions drawn at random in the space of all memories of a layer: the part of the
 memory along the direction is taken out, to such a degree that the change has the variance of a
-unit's. A unit stands out if it costs more, with its whole interval, than one more control of
-similar variance does by chance: 5% for all units together, see `twin_limit`.
+unit's. A unit stands out if it costs more, with its whole interval, than one more control of its
+variance does by chance: 5% for all units together, see `twin_limit`.
 
 Source: Lakretz et al. 2019, arXiv:1903.07435, section 4.
 
@@ -45,8 +45,6 @@ WINDOWS = 8
 CONTROLS = 24
 CONTROL_TOKENS = 3_000
 """Controls are read step by step, so on a part of the text."""
-NEAREST = 8
-"""Controls of similar variance that a unit is compared with."""
 
 ALWAYS = 40.0
 """A sum of a gate at which a sigmoid is 1 in float32, and at minus which it is 0."""
@@ -77,7 +75,7 @@ class Ablation(ProbeResult):
     variance: Floats  # (L, H) of the memory
     control_cost: Floats  # (L, C)
     control_variance: Floats  # (L, C)
-    limit: Floats  # (L, H) of the cost of one more control of similar variance
+    limit: Floats  # (L, H) of the cost of one more control of the same variance
 
     @property
     def stands_out(self) -> npt.NDArray[np.bool_]:
@@ -136,24 +134,22 @@ def ablation(
     progress(1.0)
     cost, spread = (np.stack(part) for part in zip(*controls, strict=True))
     B = len(whole)
-    similar = [_similar(*each) for each in zip(variance, spread, cost, strict=True)]
+    by_chance = [_by_chance(*each) for each in zip(variance, spread, cost, strict=True)]
     half = student.ppf(0.975, B - 1) * at_mean.std(2, ddof=1) / np.sqrt(B)
     return Ablation(
         float(whole.mean()), windows.tokens, at_mean.mean(2), other, half, variance, cost, spread,
-        twin_limit(np.hstack(similar)).reshape(L, H),
+        twin_limit(np.hstack(by_chance)).reshape(L, H),
     )  # fmt: skip
 
 
-def _similar(variance: Floats, control_variance: Floats, control_cost: Floats) -> Floats:
-    """Return the costs (NEAREST, H) of the controls that are nearest to each unit by ln variance.
+def _by_chance(variance: Floats, control_variance: Floats, control_cost: Floats) -> Floats:
+    """Return the costs (C, H) that the controls would have if they changed as much as each unit.
 
-    A control that changes less than the unit costs more in proportion: a loss grows with a large
-    change no faster than it does.
+    The size of a change is the root of its variance; what a change costs is about in proportion.
     """
-    own, others = (np.maximum(v, 1e-12) for v in (variance, control_variance))
-    nearest = np.argsort(np.abs(np.log(own[:, None] / others)), axis=1)[:, :NEAREST]
-    found: Floats = control_cost[nearest] * np.sqrt(np.maximum(1.0, own[:, None] / others[nearest]))
-    return found.T
+    sizes = np.sqrt(np.maximum(control_variance, 1e-12))
+    found: Floats = (control_cost / sizes)[:, None] * np.sqrt(variance)
+    return found
 
 
 @dataclass

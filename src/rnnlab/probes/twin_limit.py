@@ -23,10 +23,10 @@ FEWEST_TWINS = 2
 """One alone has no spread."""
 
 
-def twin_limit(best: Floats) -> Floats:
-    """Return the limit for each feature (F,) of the best values of the twins (T, F)."""
+def twin_limit(best: Floats, level: float = LEVEL) -> Floats:
+    """Return the limit for each feature (F,) of the best values of the twins (T, F); level: α."""
     T, F = best.shape
-    t = stdtrit(T - 1, 1 - LEVEL / F)
+    t = stdtrit(T - 1, 1 - level / F)
     limit = best.mean(0) + t * best.std(0, ddof=1) * math.sqrt(1 + 1 / T)
     at_least: Floats = np.maximum(limit, best.max(0))
     return at_least

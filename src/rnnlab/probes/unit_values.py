@@ -56,4 +56,5 @@ def unit_values(reading: Reading, units: Sequence[tuple[str, int, int]]) -> Unit
     values = [
         np.tanh(row) if part == "c" else row for row, (part, *_) in zip(rows, units, strict=True)
     ]
-    return UnitValues(tuple(reading.tokens), tuple(units), np.array(values).reshape(len(units), -1))
+    shaped = np.array(values).reshape(len(units), len(reading))
+    return UnitValues(tuple(reading.tokens), tuple(units), shaped)
