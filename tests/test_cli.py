@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import TINY, Cli, made_up_text
+from forked import Forked
 from safetensors.numpy import load_file
 
 from rnnlab.cli import COMMANDS
@@ -35,9 +36,8 @@ def test_version(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    ["--version", "generate RUN --prefix The --length 20", "evaluate RUN", "doctor RUN --json",
-     "corpora", "engines", "report RUN", "reproduce nothing", "bench --engine nothing"],
-)  # fmt: skip
+    ["--version", "generate RUN --prefix The --length 20", "evaluate RUN", "reproduce nothing"],
+)
 def test_the_installed_command_is_what_other_tests_call_in_their_own_process(
     cli: Cli, cli_process: Cli, trained: tuple[Path, str], args: str
 ) -> None:
@@ -45,6 +45,20 @@ def test_the_installed_command_is_what_other_tests_call_in_their_own_process(
     here, installed = cli(*words), cli_process(*words)
     assert (here.returncode, here.stdout, here.stderr) == (
         installed.returncode, installed.stdout, installed.stderr,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "args",
+    ["doctor RUN --json", "corpora", "engines", "report RUN", "bench --engine nothing"],
+)
+def test_a_new_process_prints_what_the_process_of_the_tests_does(
+    cli: Cli, trained: tuple[Path, str], args: str
+) -> None:
+    words = args.replace("RUN", str(trained[0])).split()
+    here, forked = cli(*words), Forked(*words).ended()
+    assert (here.returncode, here.stdout, here.stderr) == (
+        forked.returncode, forked.stdout, forked.stderr,
     )  # fmt: skip
 
 
