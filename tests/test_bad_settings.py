@@ -20,7 +20,6 @@ def test_unknown_engine(cli: Cli, text_file: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "choices"),
     [
-        ("cell", "'rnn', 'rnn-relu', 'gru', 'lstm'"),
         ("optimizer", "'sgd', 'adam', 'adamw', 'rmsprop', 'adagrad'"),
         ("precision", "'float32', 'bfloat16'"),
     ],
@@ -45,7 +44,8 @@ def test_unknown_command(cli: Cli) -> None:
         2,
         "unknown command 'trian'; did you mean 'train'? "
         "(choices: train, generate, write, evaluate, score, classify, ensemble, export, "
-        "import, doctor, probe, experiment, reproduce, report, corpora, engines, bench)",
+        "import, doctor, probe, experiment, reproduce, report, corpora, engines, bench, "
+        "check-cell)",
     )
 
 
@@ -55,7 +55,8 @@ def test_unknown_command(cli: Cli) -> None:
         ("learning_rat = 1.0", "unknown setting 'learning_rat'; did you mean 'learning_rate'?"),
         ("batch_size = 0", "batch_size must be greater than or equal to 1, not 0"),
         ("batch_size = 'many'", "batch_size must be a whole number, not 'many'"),
-        ("cell = 'lstn'", "cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm', not 'lstn'"),
+        ("cell = 'lstn'",
+         "cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or FILE.py:CLASS, not 'lstn'"),
         ("split = [0.9, 0.2, 0.1]", "split needs three shares that sum to 1 (0.9 0.05 0.05) or "
          "three whole numbers of characters (10000 2500 2500), the first above 0, not 0.9 0.2 0.1"),
         ("tie_weights = true", "tie_weights needs embedding_size = hidden_size, not 64 and 256"),

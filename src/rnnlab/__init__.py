@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from rnnlab.api.cells import check_cell
     from rnnlab.api.ensembles import ensemble
     from rnnlab.api.evaluation import evaluate
     from rnnlab.api.exchange import export_model, import_model
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "TextModel",
     "benchmark",
+    "check_cell",
     "diagnose",
     "ensemble",
     "evaluate",
@@ -64,6 +66,7 @@ _HOMES = {
     "Settings": "config",
     "TextModel": "lm.text_model",
     "benchmark": "api.laboratory",
+    "check_cell": "api.cells",
     "diagnose": "doctor.diagnose",
     "ensemble": "api.ensembles",
     "evaluate": "api.evaluation",

@@ -42,6 +42,12 @@ class ModelFolderError(RnnlabError):
     """A saved model is missing a file, damaged, or contradicts its own configuration."""
 
 
+class UntrustedCodeError(RnnlabError):
+    """A model or a run holds Python code, which is not run unless the user asks for it."""
+
+    exit_code = 2
+
+
 class ForeignFileError(RnnlabError):
     """A file of another program is damaged, or holds what rnnlab does not know."""
 

@@ -243,7 +243,7 @@ def test_damage_is_refused_by_file_and_fault(folder, damage, message):
         (with_json("config.json", model=3), "{0}/config.json: no model settings: must be "),
         (
             with_json("config.json", model={"cell": "gro"}),
-            "{0}/config.json: no model settings: cell must be 'rnn', 'rnn-relu', 'gru' or 'lstm'",
+            "{0}/config.json: no model settings: cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or ",
         ),
     ],
 )

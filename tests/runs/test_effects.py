@@ -62,6 +62,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "cell": ("gru", {}),
     "num_layers": (2, {}),
     "hidden_size": (5, {}),
+    "match_parameters": ("lstm:5", {"cell": "gru"}),
     "input": ("one-hot", {}),
     "embedding_size": (3, {}),
     "tie_weights": (True, {"embedding_size": 4}),

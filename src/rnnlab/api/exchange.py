@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.api.models import load
 from rnnlab.config import ComputeSettings
+from rnnlab.errors import UntrustedCodeError, UsageError
 from rnnlab.lm.text_model import TextModel
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def export_model(
     """
     from rnnlab.interop.exporting import export_to
 
-    loaded = model if isinstance(model, TextModel) else load(model, checkpoint)
+    try:
+        loaded = model if isinstance(model, TextModel) else load(model, checkpoint)
+    except UntrustedCodeError:
+        raise UsageError(f"{model} has a cell of its own, which {to} lacks") from None
     return export_to(loaded, Path(output), to)
 
 

@@ -3,26 +3,31 @@
 from os import PathLike
 from typing import Any
 
-from rnnlab.config import ComputeSettings
+from rnnlab.config import ComputeSettings, LoadSettings
 from rnnlab.errors import UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.loading import load_text_model
 
 
-def load(path: str | PathLike[str], checkpoint: str = "best", **machine: Any) -> TextModel:
+def load(
+    path: str | PathLike[str], checkpoint: str = "best", *, trust_cell: bool = False, **machine: Any
+) -> TextModel:
     """Load the model of a run directory, or a model folder.
 
     checkpoint: of a run directory, "best" on the validation split, or "last".
-    machine: engine, device, precision, threads.
+    trust_cell: run the Python file of a cell of the user's own that comes with the model; without,
+    such a model is refused. machine: engine, device, precision, threads.
 
     >>> rnnlab.load("runs/small", engine="textbook").compute.engine.name
     'textbook'
 
     Raises UsageError if there is no model, ModelFolderError if it is damaged, UnavailableError if
-    this machine lacks the engine, device or precision. If the weights of a run are damaged, the
+    this machine lacks the engine, device or precision, UntrustedCodeError if the model has a cell
+    of the user's own. If the weights of a run are damaged, the
     message says which others are intact.
     """
-    return load_text_model(path, checkpoint, ComputeSettings.from_dict(machine, "load"))
+    settings = ComputeSettings.from_dict(machine, "load")
+    return load_text_model(path, checkpoint, settings, trust_cell=trust_cell)
 
 
 def generate(
@@ -36,13 +41,13 @@ def generate(
 
     model: a loaded model, a run directory or a model folder.
     settings: by the names in `rnnlab generate --help` (length=500, temperature=0.5);
-    engine, device, precision and threads only if the model is not loaded yet.
+    engine, device, precision, threads and trust_cell only if the model is not loaded yet.
 
     >>> text = rnnlab.generate("runs/small", "The ", length=20, seed=1)
     >>> len(text)
     24
     """
-    machine = {n: settings.pop(n) for n in ComputeSettings.model_fields if n in settings}
+    machine = {n: settings.pop(n) for n in LoadSettings.model_fields if n in settings}
     if not isinstance(model, TextModel):
         model = load(model, checkpoint, **machine)
     elif machine:

@@ -25,6 +25,7 @@ def train(
     text: str | None = None,
     samples: Iterable[Any] | None = None,
     labels: Iterable[Any] | None = None,
+    trust_cell: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a language model, and leave a complete run directory.
@@ -38,6 +39,8 @@ def train(
     or a column of a table, read once; or pairs of a label and a string. labels: of the samples, one
     for each. All of this is kept in the run directory, in given-text.txt or given-samples.jsonl, so
     that the run can be resumed and evaluated; it may have 1 GiB.
+    trust_cell: run the Python file of the cell that the run or the model that training starts from
+    holds; a cell that is named by its file, cell="my_cell.py:MyCell", needs no trust.
     settings: override those of the file or the run, by the names in `rnnlab train --help`
     (hidden_size=256).
 
@@ -57,7 +60,7 @@ def train(
     if budget:
         settings |= budget_setting(budget, settings)
     display = TrainingDisplay(quiet=quiet)
-    how = (config, start, automatic, display)
+    how = (config, start, automatic, display, trust_cell)
     if text is None and samples is None and labels is None:
         return _train(how, resume or run_dir, settings, resume=resume is not None)
     if resume is not None:
@@ -67,13 +70,13 @@ def train(
 
 
 def _train(
-    how: tuple[str | Path | None, Settings, bool, TrainingDisplay],
+    how: tuple[str | Path | None, Settings, bool, TrainingDisplay, bool],
     directory: str | Path | None,
     settings: Mapping[str, Any],
     *,
     resume: bool = False,
 ) -> Run:
-    config, start, automatic, display = how
+    config, start, automatic, display, trust_cell = how
     asked = start.with_changes("train", train.__kwdefaults__ or (), **settings)
     before = start.flat()
     check_effects(asked, [n for n, value in asked.flat().items() if value != before[n]], "train")
@@ -86,4 +89,5 @@ def _train(
             [display],
             resume=resume,
             given=settings.keys() if automatic and config is None else None,
+            trust_cell=trust_cell,
         )

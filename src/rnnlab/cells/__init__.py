@@ -1,10 +1,16 @@
 """The mathematics of recurrent cells: equation, citation, gate order, step()."""
 
-from rnnlab.cells.cell import Cell, Gate, State, Weights
-from rnnlab.cells.gru import GRU
-from rnnlab.cells.lstm import LSTM
-from rnnlab.cells.rnn import RNN_RELU, RNN_TANH
+from rnnlab.cells.cell import Cell, Gate, State, Weights, project_hidden, project_input
+from rnnlab.cells.registry import CELLS, find_cell, short_name
 
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN_TANH, RNN_RELU, GRU(), LSTM())}
-
-__all__ = ["CELLS", "Cell", "Gate", "State", "Weights"]
+__all__ = [
+    "CELLS",
+    "Cell",
+    "Gate",
+    "State",
+    "Weights",
+    "find_cell",
+    "project_hidden",
+    "project_input",
+    "short_name",
+]

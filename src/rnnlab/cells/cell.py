@@ -6,7 +6,10 @@ Legend: T time steps, B batch, I input size, H hidden size, G gates (blocks of H
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+from collections import namedtuple
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:  # models are read and written with native kernels without torch
     from torch import Tensor
@@ -16,7 +19,10 @@ State: TypeAlias = "tuple[Tensor, ...]"
 
 
 class Weights(NamedTuple):
-    """The parameters of one layer, with torch's names, shapes, gate orders and both biases."""
+    """The parameters of one layer, with torch's names, shapes, gate orders and both biases.
+
+    A cell with other parameters has a named tuple of its own, see `Cell.weight_shapes`.
+    """
 
     weight_ih: Tensor  # (G·H, I)
     weight_hh: Tensor  # (G·H, H)
@@ -45,6 +51,26 @@ class Cell(ABC):
         """Blocks of H rows in a weight, G."""
         return len(self.gates)
 
+    def weight_shapes(self, I: int, H: int) -> dict[str, tuple[int, ...]]:  # noqa: E741
+        """Return the name and the shape of each parameter of a layer, in their order.
+
+        A cell with others than torch's four overrides this. `weight_ih`, of shape (rows, I), must
+        be there, and is the only one that depends on I: it alone meets the input, one-hot or not.
+        """
+        rows = self.num_gates * H
+        return {
+            "weight_ih": (rows, I), "weight_hh": (rows, H), "bias_ih": (rows,), "bias_hh": (rows,),
+        }  # fmt: skip
+
+    def weights(self, parameters: Iterable[Any]) -> Weights:
+        """Return parameters, in the order of `weight_shapes`, as a named tuple."""
+        return weights_type(self.weight_names)._make(parameters)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """The names of the parameters of a layer."""
+        return tuple(self.weight_shapes(1, 1))
+
     def step(self, x: Tensor, state: State, weights: Weights) -> State:
         """Advance by one time step; the output of the layer is the new h.
 
@@ -60,6 +86,16 @@ class Cell(ABC):
     @abstractmethod
     def update(self, activations: tuple[Tensor, ...], state: State) -> State:
         """Compute the new state from the gates and the previous state, each part (B, H)."""
+
+
+@cache
+def weights_type(names: tuple[str, ...]) -> type[Weights]:
+    """Return the class of named tuples with these fields: for torch's four names `Weights`."""
+    if names == Weights._fields:
+        return Weights
+    make: Any = namedtuple  # fields that are not known before are beyond static types
+    own: type[Weights] = make("Weights", names)
+    return own
 
 
 def project_input(x: Tensor, weights: Weights) -> Tensor:

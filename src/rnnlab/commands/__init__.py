@@ -9,6 +9,7 @@ from rnnlab.commands.exchange import export, import_
 from rnnlab.commands.flags import OPTIONAL
 from rnnlab.commands.laboratory import (
     bench,
+    check_cell,
     corpora,
     doctor,
     engines,
@@ -23,11 +24,11 @@ from rnnlab.commands.writing import write
 
 ALL = (
     train, generate, write, evaluate, score, classify, ensemble, export, import_, doctor, probe,
-    experiment, reproduce, report, corpora, engines, bench,
+    experiment, reproduce, report, corpora, engines, bench, check_cell,
 )  # fmt: skip
 # A keyword of Python cannot be the name of a function: import_ is the command import.
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__.removesuffix("_"): command for command in ALL
+    command.__name__.removesuffix("_").replace("_", "-"): command for command in ALL
 }
 
 __all__ = ["COMMANDS", "OPTIONAL", "train"]

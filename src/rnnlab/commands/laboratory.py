@@ -1,5 +1,6 @@
 """Commands about runs, experiments and this machine."""
 
+import sys
 from pathlib import Path
 
 import tyro
@@ -77,6 +78,19 @@ def report(folder: tyro.conf.Positional[Path]) -> None:
         folder: folder of an experiment that has been run, with its experiment.toml
     """
     print(rnnlab.rewrite_report(folder))
+
+
+def check_cell(cell: tyro.conf.Positional[str]) -> None:
+    """Check a cell of your own: shapes, ranges, independence of the batch, gradients.
+
+    Args:
+        cell: FILE.py:CLASS, or any other name that rnnlab train --cell takes
+    """
+    from rnnlab.display.cells import write_checks
+
+    checks = rnnlab.check_cell(cell)
+    write_checks(checks)
+    sys.exit(not all(check.passed for check in checks))
 
 
 def corpora(data_dir: Text = "") -> None:

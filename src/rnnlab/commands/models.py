@@ -17,7 +17,7 @@ from rnnlab.commands.flags import (
     Text,
     unescaped,
 )
-from rnnlab.config import CONTEXTS, ComputeSettings, GenerationSettings
+from rnnlab.config import CONTEXTS, GenerationSettings, LoadSettings
 from rnnlab.errors import UsageError
 
 DEFAULT_SEPARATOR = r"\n"
@@ -26,7 +26,7 @@ DEFAULT_SEPARATOR = r"\n"
 def generate(
     model: tyro.conf.Positional[Path],
     text: GenerationSettings,
-    machine: ComputeSettings,
+    machine: LoadSettings,
     prefix: Annotated[tuple[str, ...], OPTIONAL] = ("",),
     prefix_file: Text = "",
     label: Text = "",
@@ -85,7 +85,7 @@ def check_count_flags(count: int, *, prefixes: int, **flags: bool) -> None:
 
 def evaluate(
     model: tyro.conf.Positional[Path],
-    machine: ComputeSettings,
+    machine: LoadSettings,
     files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     text: Annotated[tuple[str, ...], OPTIONAL] = (),
     split: Annotated[tuple[Split, ...], OPTIONAL] = (),
@@ -153,7 +153,7 @@ def evaluate(
 
 def score(
     model: tyro.conf.Positional[Path],
-    machine: ComputeSettings,
+    machine: LoadSettings,
     files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = ("-",),
     per: Literal["sample", "token"] = "sample",
     csv: bool = False,
@@ -218,7 +218,7 @@ def check_score_flags(per: str, top: int, by: str, above: float) -> None:
 
 def classify(
     model: tyro.conf.Positional[Path],
-    machine: ComputeSettings,
+    machine: LoadSettings,
     files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     errors: Literal["strict", "replace"] = "strict",
     encoding: str = "utf-8",
@@ -273,7 +273,7 @@ def classify(
 
 def ensemble(
     models: tyro.conf.Positional[Annotated[tuple[Path, ...], MODELS]],
-    machine: ComputeSettings,
+    machine: LoadSettings,
     output: Path,
     corpus: MovedText = (),
     validation_corpus: MovedText = (),

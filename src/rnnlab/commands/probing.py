@@ -7,7 +7,7 @@ import tyro
 
 import rnnlab
 from rnnlab.commands.flags import OPTIONAL, Checkpoint, MovedText, Text
-from rnnlab.config import ComputeSettings
+from rnnlab.config import LoadSettings
 from rnnlab.errors import UsageError
 
 WITH = tyro.conf.arg(metavar="[MODEL | TEXT]", help_behavior_hint="(optional)")
@@ -15,7 +15,7 @@ WITH = tyro.conf.arg(metavar="[MODEL | TEXT]", help_behavior_hint="(optional)")
 
 def probe(
     model: tyro.conf.Positional[Path],
-    machine: ComputeSettings,
+    machine: LoadSettings,
     other: tyro.conf.Positional[Annotated[str, WITH]] = "",
     text: Text = "",
     what: Annotated[tuple[str, ...], OPTIONAL] = (),

@@ -25,6 +25,7 @@ def train(
     budget: Text = "",
     automatic: bool = True,
     quiet: bool = False,
+    trust_cell: bool = False,
     given: tyro.conf.Suppress[tuple[str, ...]] = (),
 ) -> None:
     """Train a language model on text.
@@ -40,6 +41,7 @@ def train(
         budget: training time with its unit: 30s, 3m or 1h; the same as --max-seconds
         automatic: choose settings that have no flag, else take their defaults
         quiet: print nothing but errors
+        trust_cell: with --resume or --start-from: run the Python file of the cell that is there
         given: the settings that have a flag
     """
     settings = dict(data) | dict(model) | dict(training) | dict(machine)
@@ -50,7 +52,7 @@ def train(
         settings["corpus"] = files
     run = rnnlab.train(
         config or None, run_dir=run_dir or None, resume=resume or None, quiet=quiet,
-        automatic=automatic, budget=budget, **settings,
+        automatic=automatic, budget=budget, trust_cell=trust_cell, **settings,
     )  # fmt: skip
     if (reason := run.result["training"]["stopped_by"]) in INTERRUPTS:
         sys.exit(128 + signal.Signals[reason])

@@ -6,13 +6,13 @@ import tyro
 
 import rnnlab
 from rnnlab.commands.flags import Checkpoint, Text, unescaped
-from rnnlab.config import ComputeSettings, GenerationSettings
+from rnnlab.config import GenerationSettings, LoadSettings
 
 
 def write(
     model: tyro.conf.Positional[Path],
     text: GenerationSettings,
-    machine: ComputeSettings,
+    machine: LoadSettings,
     label: Text = "",
     checkpoint: Checkpoint = "best",
 ) -> None:

@@ -11,13 +11,11 @@ from rnnlab.config.groups import (
     DEFAULT_SECONDS,
     LEARNING_RATES,
     MAX_ORDER,
-    ComputeSettings,
     DataSettings,
-    MachineSettings,
     ModelSettings,
-    Precision,
     TrainingSettings,
 )
+from rnnlab.config.machine import ComputeSettings, LoadSettings, MachineSettings, Precision
 from rnnlab.config.settings import CHOSEN, EARLIER, TEXTS, Settings, find_config, read_toml
 from rnnlab.config.validation import REPEATED, SettingsGroup
 
@@ -34,6 +32,7 @@ __all__ = [
     "ComputeSettings",
     "DataSettings",
     "GenerationSettings",
+    "LoadSettings",
     "MachineSettings",
     "ModelSettings",
     "Precision",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rnnlab.config.groups import Precision
+from rnnlab.config.machine import Precision
 from rnnlab.config.validation import (
     REPEATED,
     OneOrMore,

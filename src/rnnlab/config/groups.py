@@ -4,18 +4,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from rnnlab.cells import CELLS, short_name
 from rnnlab.config.validation import (
+    LARGEST_SIZE,
+    CellName,
     Context,
     Encoding,
     HeldOutNames,
     OneOrMore,
     OnePath,
+    ReferenceSize,
     SettingsGroup,
     format_value,
     not_empty,
 )
-
-Precision = Literal["float32", "bfloat16"]
 
 DEFAULT_SECONDS = 120.0
 """The training budget if no budget is given."""
@@ -166,9 +168,18 @@ class DataSettings(SettingsGroup):
 class ModelSettings(SettingsGroup):
     """The language model: its layers, and how they start."""
 
-    cell: Literal["rnn", "rnn-relu", "gru", "lstm"] = Field("lstm", description="recurrent cell")
+    cell: CellName = Field(
+        "lstm",
+        description="recurrent cell: rnn, rnn-relu, gru, lstm or your own, FILE.py:CLASS "
+        "(docs/own-cell.md)",
+    )
     num_layers: int = Field(1, ge=1, le=64, description="number of recurrent layers, L")
-    hidden_size: int = Field(256, ge=1, le=65536, description="hidden units per layer, H")
+    hidden_size: int = Field(256, ge=1, le=LARGEST_SIZE, description="hidden units per layer, H")
+    match_parameters: ReferenceSize = Field(
+        "",
+        description="CELL:H, such as lstm:256: take the hidden_size with which the network has as "
+        "many parameters as with that cell and hidden_size",
+    )
     input: Literal["one-hot", "embedding"] = Field(
         "embedding", description="how a token enters the network: one-hot row or learned vector"
     )
@@ -210,7 +221,12 @@ class ModelSettings(SettingsGroup):
                 f"not {self.embedding_size} and {self.hidden_size}"
             )
         if self.forget_bias and self.cell != "lstm":
-            raise ValueError(f"forget_bias needs cell = 'lstm'; {self.cell!r} has no forget gate")
+            raise ValueError(
+                f"forget_bias needs cell = 'lstm'; {short_name(self.cell)!r} has no forget gate"
+                f"{'' if self.cell in CELLS else ' that is known'}"
+            )
+        if self.match_parameters and self.tie_weights:
+            raise ValueError("match_parameters excludes tie_weights, which fixes hidden_size")
         if self.input_dropout and self.input != "embedding":
             raise ValueError("input_dropout needs input = 'embedding'")
         if self.layer_dropout and self.num_layers == 1:
@@ -301,29 +317,3 @@ class TrainingSettings(SettingsGroup):
         if self.extend_vocabulary and self.replace_vocabulary:
             raise ValueError("extend_vocabulary and replace_vocabulary exclude each other")
         return self
-
-
-class ComputeSettings(SettingsGroup):
-    """Engine, device, precision and threads; none of this is part of the model."""
-
-    engine: str = Field(
-        "auto", description="textbook, builtin, native or auto (see `rnnlab engines`)"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where tensors are; auto: a GPU if there is one"
-    )
-    precision: Precision = Field("float32", description="bfloat16: weights stay float32")
-    threads: int = Field(
-        0, ge=0, le=4096, description="CPU threads at most, 0: torch's default, one a usable core"
-    )
-
-
-class MachineSettings(ComputeSettings):
-    """How training is computed, saved and shown; none of this is part of the model."""
-
-    checkpoint_seconds: float = Field(
-        30.0, ge=0, description="time between saved training states, 0: after every step [s]"
-    )
-    mirror: Annotated[tuple[Literal["tensorboard", "mlflow"], ...], OneOrMore] = Field(
-        (), description="also show training live in tensorboard, mlflow or both"
-    )

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 import tomli_w
 from pydantic import Field
 
-from rnnlab.config.groups import DataSettings, MachineSettings, ModelSettings, TrainingSettings
+from rnnlab.config.groups import DataSettings, ModelSettings, TrainingSettings
+from rnnlab.config.machine import MachineSettings
 from rnnlab.config.validation import SettingsGroup
 from rnnlab.errors import UsageError, suggest
 

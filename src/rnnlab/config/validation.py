@@ -18,8 +18,10 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails, PydanticKnownError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
+from rnnlab.cells import CELLS
+from rnnlab.cells.registry import is_name, names
 from rnnlab.errors import UsageError, is_unicode, suggest
 
 Place = tuple[str | int, ...]
@@ -263,5 +265,31 @@ def check_encoding(value: str) -> str:
         ) from None
     return codecs.lookup(value).name
 
+
+LARGEST_SIZE = 65536
+"""Of hidden_size."""
+
+
+def check_cell(value: str) -> str:
+    """Check the name of a cell; no file is read. See `rnnlab.cells.registry`."""
+    if is_name(value):
+        return value
+    choices = f"{', '.join(map(repr, names()))} or FILE.py:CLASS"
+    raise PydanticCustomError("cell", "FILE.py:CLASS" if value.endswith(".py") else choices)
+
+
+def check_reference(value: str) -> str:
+    """Check a cell and its hidden size, CELL:H; or no text."""
+    cell, _, size = value.rpartition(":")
+    is_size = size.isdecimal() and 1 <= int(size) <= LARGEST_SIZE
+    if not value or (cell in CELLS and is_size):
+        return value
+    raise PydanticCustomError(
+        "reference", f"CELL:HIDDEN_SIZE, such as lstm:256, with one of {', '.join(CELLS)}"
+    )
+
+
+CellName = Annotated[str, AfterValidator(check_cell)]
+ReferenceSize = Annotated[str, AfterValidator(check_reference)]
 
 Encoding = Annotated[str, AfterValidator(check_encoding)]

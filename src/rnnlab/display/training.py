@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rnnlab.cells import short_name
 from rnnlab.console import PlainConsole, counted, printable
 from rnnlab.data.corpus import has_several_texts
 from rnnlab.display.evaluations import (
@@ -77,8 +78,11 @@ class TrainingDisplay(WorkDisplay, Watcher):
         if dataset.copies:
             found = "; ".join(f"{name} {copies}" for name, copies in dataset.copies.items())
             tell("copies", f"from the training text: {found}")
-        cell = f"{settings.model.num_layers} x {settings.model.cell} {settings.model.hidden_size}"
-        tell("model", f"{cell}, {model.model.num_parameters():,} parameters")
+        cell = short_name(settings.model.cell)
+        sizes = f"{settings.model.num_layers} x {cell} {settings.model.hidden_size}"
+        tell("model", f"{sizes}, {model.model.num_parameters():,} parameters")
+        if ready.matched:
+            tell("matched", ready.matched)
         if ngrams := ready.ngrams:
             tell(
                 "n-gram",

@@ -19,7 +19,13 @@ from rnnlab.doctor.rules_regularization import regularization_too_strong
 from rnnlab.doctor.rules_text import held_out_copies
 from rnnlab.doctor.text_levels import text_levels
 from rnnlab.engines.threads import using_threads
-from rnnlab.errors import CorpusError, ModelFolderError, RunDirectoryError, UsageError
+from rnnlab.errors import (
+    CorpusError,
+    ModelFolderError,
+    RunDirectoryError,
+    UntrustedCodeError,
+    UsageError,
+)
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
 from rnnlab.runs.evaluation import Names, own_texts, say_where, training_data
@@ -159,6 +165,8 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
         )
     try:
         model = load_text_model(run.directory, "last")
+    except UntrustedCodeError:
+        raise MissingEvidence("its cell is Python code, which doctor does not run") from None
     except ModelFolderError as error:
         if stopped_by != "divergence":
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rnnlab.cells import Cell, State, Weights
+from rnnlab.cells import Cell, State, Weights, short_name
 from rnnlab.engines.engine import Engine, check_not_empty, zeroed
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ class Builtin(Engine):
     name = "builtin"
     about = "torch's nn.RNN, nn.GRU and nn.LSTM kernels; oneDNN or ATen on a CPU, cuDNN on a GPU"
     gathers = False
+
+    def fault(self, cell: str, device: str) -> str | None:
+        """See `Engine.fault`."""
+        if cell in _KERNELS:
+            return None
+        return f"torch has no kernels for the cell {short_name(cell)}, textbook computes it"
 
     def run(
         self,

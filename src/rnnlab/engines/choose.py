@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import get_args
 
+from rnnlab.cells import CELLS, short_name
 from rnnlab.config import Precision
 from rnnlab.engines.builtin import Builtin
 from rnnlab.engines.engine import Engine
@@ -25,6 +26,8 @@ def choose_engine(
     An engine asked for by name is never replaced by another.
     """
     if name == "auto":
+        if cell not in CELLS:
+            return ENGINES["textbook"], f"auto: only textbook computes {short_name(cell)}"
         native = ENGINES["native"]
         if device != "cpu":
             return ENGINES["builtin"], "auto: native is for the CPU"

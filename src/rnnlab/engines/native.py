@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnnlab.cells import Cell, State, Weights
+from rnnlab.cells import CELLS, Cell, State, Weights, short_name
 from rnnlab.engines.engine import Engine, LayerTrace, Network, Reader, TrainingStep, check_not_empty
 from rnnlab.engines.native_kernels import (
     ISA_VARIABLE,
@@ -37,6 +37,8 @@ class Native(Engine):
 
     def fault(self, cell: str, device: str) -> str | None:
         """See `Engine.fault`."""
+        if cell not in CELLS:
+            return f"its kernels do not know the cell {short_name(cell)}, textbook computes it"
         if reason := why_missing():
             return reason
         if device != "cpu":

@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rnnlab.cells import Weights
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Network
 from rnnlab.errors import UsageError
@@ -98,7 +97,7 @@ def _constant(network: Network) -> Network:
 
     return network._replace(
         embedding=None if network.embedding is None else constant(network.embedding),
-        layers=tuple(Weights(*map(constant, weights)) for weights in network.layers),
+        layers=tuple(network.cell.weights(map(constant, weights)) for weights in network.layers),
         output_weight=constant(network.output_weight),
         output_bias=constant(network.output_bias),
     )

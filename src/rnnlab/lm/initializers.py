@@ -1,8 +1,8 @@
 """How weights are initialised, by name.
 
-Every rule fills the matrices and biases of the recurrent layers. `normal`, `xavier`, `kaiming` and
-`orthogonal` also fill the output matrix and set its bias to 0; `torch` keeps nn.Linear's default.
-An embedding always starts with nn.Embedding's default, N(0, 1).
+Every rule fills the matrices and biases of the recurrent layers; a bias is what has one dimension.
+`normal`, `xavier`, `kaiming` and `orthogonal` also fill the output matrix and set its bias to 0;
+`torch` keeps nn.Linear's default. An embedding always starts with nn.Embedding's default, N(0, 1).
 """
 
 import math
@@ -50,10 +50,11 @@ def initialize(
     for name, parameter in layers:
         if settings.init == "torch":
             _uniform(parameter, hidden, generator)
-        elif name.startswith("bias"):
+        elif parameter.dim() == 1:
             nn.init.zeros_(parameter)
-        else:
-            for gate in parameter.detach().chunk(len(parameter) // hidden):
+        else:  # gate by gate, if the rows are those of gates
+            blocks = 1 if len(parameter) % hidden else len(parameter) // hidden
+            for gate in parameter.detach().chunk(blocks):
                 fill(gate)
         if settings.forget_bias and name.startswith("bias_ih"):
             parameter.detach()[hidden : 2 * hidden] += settings.forget_bias

@@ -23,6 +23,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from rnnlab.cells import CELLS
 from rnnlab.lm.model import LanguageModel
 
 Places = npt.NDArray[np.int64]
@@ -54,9 +55,12 @@ def joined_network(members: Sequence[LanguageModel]) -> LanguageModel:
 def members_of(joined: LanguageModel) -> list[LanguageModel]:
     """Return the networks that one consists of: one or more, whose mean logits are its own.
 
-    Units belong to one member if weights that are not zero lead from one to the other.
+    Units belong to one member if weights that are not zero lead from one to the other. Of a cell
+    of the user's own it is not known what else leads there.
     """
     settings = joined.settings
+    if settings.cell not in CELLS:
+        return [joined]
     hidden = [weights.weight_hh for weights in joined.recurrent.weights()]
     inputs = [weights.weight_ih for weights in joined.recurrent.weights()]
     H, E = settings.hidden_size, 0 if joined.embedding is None else joined.embedding.embedding_dim

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from rnnlab.cells import CELLS, Cell, State, Weights
+from rnnlab.cells import Cell, State, Weights, find_cell, short_name
 from rnnlab.config import ModelSettings
 from rnnlab.engines import Dropouts, Engine, Network
 from rnnlab.lm.compute import CPU
@@ -30,21 +30,21 @@ class RecurrentLayers(nn.Module):
         self.cell = cell
         self.num_layers = num_layers
         self.hidden_size = hidden_size
-        rows = cell.num_gates * hidden_size
         for layer in range(num_layers):
-            width = hidden_size if layer else input_size
-            shapes = ((rows, width), (rows, hidden_size), (rows,), (rows,))
-            for name, shape in zip(Weights._fields, shapes, strict=True):
+            shapes = cell.weight_shapes(hidden_size if layer else input_size, hidden_size)
+            for name, shape in shapes.items():
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape)))
 
     def weights(self) -> Iterator[Weights]:
         """Yield the weights of each layer, from the first to the last."""
+        names = self.cell.weight_names
         for layer in range(self.num_layers):
-            yield Weights(*(getattr(self, f"{name}_l{layer}") for name in Weights._fields))
+            yield self.cell.weights(getattr(self, f"{name}_l{layer}") for name in names)
 
     def extra_repr(self) -> str:
         """Return cell and sizes, for repr."""
-        return f"{self.cell.name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
+        name = short_name(self.cell.name)
+        return f"{name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
 
 
 class LanguageModel(nn.Module):
@@ -78,7 +78,7 @@ class LanguageModel(nn.Module):
             None if one_hot else _empty(nn.Embedding, vocabulary_size, width)
         )
         self.recurrent = RecurrentLayers(
-            CELLS[settings.cell], width, settings.hidden_size, settings.num_layers
+            find_cell(settings.cell), width, settings.hidden_size, settings.num_layers
         )
         self.output: nn.Linear = _empty(nn.Linear, settings.hidden_size, vocabulary_size)
         initialize(
@@ -101,8 +101,9 @@ class LanguageModel(nn.Module):
         if self.embedding is not None:
             values = self._dropped(self.embedding(ids), settings.input_dropout)
         for weights, initial in zip(self.recurrent.weights(), state, strict=True):
-            weight_hh = self._dropped(weights.weight_hh, settings.weight_dropout)
-            weights = weights._replace(weight_hh=weight_hh)
+            if settings.weight_dropout:
+                weight_hh = self._dropped(weights.weight_hh, settings.weight_dropout)
+                weights = weights._replace(weight_hh=weight_hh)
             if last:
                 values = self._dropped(values, settings.layer_dropout)
             values, final = engine.run(self.recurrent.cell, weights, values, initial, resets)
@@ -153,7 +154,7 @@ class LanguageModel(nn.Module):
         rows.append(("all parameters", "", f"{self.num_parameters():,}"))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [f"{n:<{widths[0]}}  {s:<{widths[1]}}  {c:>{widths[2]}}" for n, s, c in rows]
-        title = f"LanguageModel: {self.settings.cell}, {self.settings.input} input"
+        title = f"LanguageModel: {short_name(self.settings.cell)}, {self.settings.input} input"
         return "\n".join([title, *(f"  {line}" for line in lines)])
 
 

@@ -1,6 +1,7 @@
-"""The model folder: config.json, model.safetensors, tokenizer.json, maybe ngram.safetensors.
+"""The model folder: config.json, model.safetensors, tokenizer.json, maybe more.
 
-No pickle is read or written.
+With an n-gram model ngram.safetensors, with a cell of the user's own cell.py. No pickle is read or
+written.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rnnlab.data.samples import start_of_samples
 from rnnlab.data.tokenizer import Tokenizer, tokenizer_from_json
 from rnnlab.errors import ModelFolderError, UsageError, message_of
 from rnnlab.files import make_folder, read_json, sealed, write_json
+from rnnlab.lm.cell_file import check_cell, trust_cell, write_cell
 from rnnlab.lm.ngram_file import read_ngram, remove_ngram, write_ngram
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.stored_network import StoredNetwork, parameter_shapes
@@ -70,6 +72,7 @@ def save_model(
     arrays = arrays_of(weights) if weights else weights_of(model)
     write_arrays(folder / WEIGHTS, arrays)
     write_json(folder / TOKENIZER, sealed(tokenizer.to_json()))
+    write_cell(folder, model.settings.cell)
     if mixture is not None:
         write_ngram(folder, mixture, tokenizer, arrays)
     write_json(folder / MODEL_CONFIG, sealed(config))  # last: if it is there, so are the others
@@ -92,7 +95,8 @@ def weights_of(model: LanguageModel | StoredNetwork) -> Arrays:
 def load_network(folder: Path) -> tuple[StoredNetwork, Tokenizer, dict[str, Any]]:
     """Read a model folder: the network, its tokenizer, and the content of config.json.
 
-    Raises ModelFolderError, which names the file and what is wrong with it.
+    Raises ModelFolderError, which names the file and what is wrong with it, UntrustedCodeError for
+    a cell whose code the user has not asked to run.
     """
     config = read_json(folder / MODEL_CONFIG, ModelFolderError)
     if config.get("format") != FORMAT:
@@ -101,6 +105,7 @@ def load_network(folder: Path) -> tuple[StoredNetwork, Tokenizer, dict[str, Any]
             f"of rnnlab reads format {FORMAT}"
         )
     settings = settings_in(config, "model", ModelSettings, folder / MODEL_CONFIG)
+    check_cell(folder, settings.cell)
     file = folder / TOKENIZER
     content = read_json(file, ModelFolderError)
     try:
@@ -131,6 +136,13 @@ def load_network(folder: Path) -> tuple[StoredNetwork, Tokenizer, dict[str, Any]
             raise ModelFolderError(f"{file}: damaged, {name} holds NaN or infinite numbers")
     network = StoredNetwork(settings, tokenizer.size, _start(config, tokenizer), arrays)
     return network, tokenizer, config
+
+
+def trust_model(path: Path, checkpoint: str = "best") -> None:
+    """Let the Python file of a model's cell be run, if it has one. Raises as `load_network`."""
+    folder, _ = find_model(path, checkpoint)
+    content = read_json(folder / MODEL_CONFIG, ModelFolderError)
+    trust_cell(folder, settings_in(content, "model", ModelSettings, folder / MODEL_CONFIG).cell)
 
 
 def load_mixture(

@@ -1,6 +1,6 @@
 """The weights of a language model as arrays: what engines that need no torch read and write with.
 
-Legend: G gates, H hidden size, E embedding size, I input size, V vocabulary size.
+Legend: H hidden size, E embedding size, I input size, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.cells import CELLS, Weights
+from rnnlab.cells import find_cell
 from rnnlab.config import ModelSettings
 from rnnlab.engines import Dropouts, Network
 
@@ -36,13 +36,13 @@ class StoredNetwork:
     def network(self) -> Network:
         """Return the parameters in the form in which engines take a whole model."""
         own: Mapping[str, Any] = self.arrays
-        tied = self.settings.tie_weights
+        tied, cell = self.settings.tie_weights, find_cell(self.settings.cell)
         layers = [
-            Weights(*(own[f"recurrent.{name}_l{layer}"] for name in Weights._fields))
+            cell.weights(own[f"recurrent.{name}_l{layer}"] for name in cell.weight_names)
             for layer in range(self.settings.num_layers)
         ]
         return Network(
-            CELLS[self.settings.cell], own.get("embedding.weight"), tuple(layers),
+            cell, own.get("embedding.weight"), tuple(layers),
             own["embedding.weight" if tied else "output.weight"], own["output.bias"],
             Dropouts(), random=None, start=self.start,
         )  # fmt: skip
@@ -68,14 +68,13 @@ def as_module(model: LanguageModel | StoredNetwork, device: str) -> LanguageMode
 
 def parameter_shapes(settings: ModelSettings, V: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield the name and the shape of each parameter of a `LanguageModel`, in their order."""
-    G, H, E = CELLS[settings.cell].num_gates, settings.hidden_size, settings.embedding_size
+    cell, H, E = find_cell(settings.cell), settings.hidden_size, settings.embedding_size
     one_hot = settings.input == "one-hot"
     if not one_hot:
         yield "embedding.weight", (V, E)
     for layer in range(settings.num_layers):
         I = H if layer else V if one_hot else E  # noqa: E741
-        shapes = ((G * H, I), (G * H, H), (G * H,), (G * H,))
-        for name, shape in zip(Weights._fields, shapes, strict=True):
+        for name, shape in cell.weight_shapes(I, H).items():
             yield f"recurrent.{name}_l{layer}", shape
     if one_hot or not settings.tie_weights:
         yield "output.weight", (V, H)

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from scipy.stats import t as student
 from torch import Tensor
 
-from rnnlab.cells import Cell, State, Weights
+from rnnlab.cells import CELLS, Cell, State, Weights, short_name
 from rnnlab.engines import Network
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
@@ -110,12 +110,18 @@ def ablation(
     """Switch off every unit; seed: of the moments and of the directions.
 
     Raises CorpusError for a text that is too short for WINDOWS windows of two tokens, UsageError
-    for a model of samples, whose memory is set to zero before each of them.
+    for a model of samples, whose memory is set to zero before each of them, or for a cell of the
+    user's own.
     """
     if reading.model.network.start is not None:
         raise UsageError(
             "a model of samples begins each with a memory of zero, so that no unit can be held; "
             "ablation needs a model of running text"
+        )
+    if (cell := reading.model.network.settings.cell) not in CELLS:
+        raise UsageError(
+            f"of the cell {short_name(cell)} it is not known how a unit is held; ablation needs "
+            f"one of {', '.join(CELLS)}"
         )
     windows = _Windows.of(reading)
     L, H = windows.memory.shape[1:]

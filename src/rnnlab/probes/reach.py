@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from rnnlab.cells import short_name
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.threads import using_threads
 from rnnlab.errors import UsageError
@@ -196,7 +197,7 @@ def reach(
     intervals = [per_character(each / math.log(2), widths) for each in excess]
     mean, low, high = (np.array(part) for part in zip(*intervals, strict=True))
     return Reach(
-        cell=network.settings.cell,
+        cell=short_name(network.settings.cell),
         unit="characters" if model.tokenizer.kind == "char" else "tokens",
         seed=seed, num_steps=model.about.get("data", {}).get("num_steps"),
         has_ngram=model.mixture is not None,

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
+from rnnlab.cells import CELLS, short_name
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import ModelState
@@ -90,13 +91,15 @@ def timescales(
 ) -> Timescales:
     """Measure the times of all units; seed: of the run, for the untrained twin.
 
-    Raises UsageError for an Elman network, which has no gate that keeps; CorpusError if the text
-    is too short to follow a change.
+    Raises UsageError for other cells, which have no gate that keeps, or none that is known;
+    CorpusError if the text is too short to follow a change.
     """
     cell = reading.model.model.recurrent.cell
     if cell.name not in KEEPING:
+        keeps = "keeps" if cell.name in CELLS else "is known to keep"
         raise UsageError(
-            f"cell {cell.name!r} has no gate that keeps; timescales need one (cells: lstm, gru)"
+            f"cell {short_name(cell.name)!r} has no gate that {keeps}; timescales need one (cells: "
+            "lstm, gru)"
         )
     if len(reading) < 2 * STEPS:
         raise CorpusError(

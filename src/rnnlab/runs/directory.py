@@ -5,9 +5,11 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+from rnnlab.cells import short_name
 from rnnlab.config import Settings
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.files import TEMPORARY, check_path, make_folder, try_lock
+from rnnlab.lm.cell_file import CELL
 from rnnlab.runs.files import (
     ENVIRONMENT,
     GIVEN_SAMPLES,
@@ -43,7 +45,7 @@ def _is_bare(directory: Path) -> bool:
     files = {file.name for file in directory.rglob("*") if not file.is_dir()}
     others = {name for name in files if not name.endswith(TEMPORARY)}
     samples = directory / SAMPLES
-    ours = {LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT, GIVEN_TEXT, GIVEN_SAMPLES}
+    ours = {CELL, LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT, GIVEN_TEXT, GIVEN_SAMPLES}
     return others <= ours and not (samples.is_file() and samples.stat().st_size)
 
 
@@ -73,7 +75,7 @@ def _unwritable(directory: Path, error: OSError, way_out: str = ELSEWHERE) -> Ru
 def stem_of(settings: Settings) -> str:
     """Return how a run directory is named before its number."""
     model, corpus = settings.model, Path(settings.data.corpus[0]).stem
-    return f"{corpus}-{model.cell}{model.hidden_size}"
+    return f"{corpus}-{short_name(model.cell)}{model.hidden_size}"
 
 
 def make_directory(directory: str | Path | None, stem: str) -> Path:

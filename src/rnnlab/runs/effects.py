@@ -115,6 +115,10 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
     "extend_vocabulary": (STARTED,),
     "replace_vocabulary": (STARTED,),
+    "hidden_size": (
+        Need(lambda s: not s.model.match_parameters, "no match_parameters", "match_parameters"),
+    ),
+    "match_parameters": (NOT_STARTED,),
     "init": (NOT_STARTED,),
     "output_scale": (NOT_STARTED,),
     "forget_bias": (NOT_STARTED,),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab.cells import CELLS, short_name
 from rnnlab.config import TEXTS
 from rnnlab.errors import RnnlabError, UsageError
 from rnnlab.lm.joined_network import joined_network
@@ -73,6 +74,11 @@ def _check(members: Sequence[TextModel]) -> None:
     if len(members) < 2:
         raise UsageError(f"an ensemble has at least two members, not {len(members)}")
     first = members[0]
+    if (cell := first.network.settings.cell) not in CELLS:
+        raise UsageError(
+            f"an ensemble needs one of the cells {', '.join(CELLS)}: of {short_name(cell)} it is "
+            "not known how two of them make one"
+        )
     for number, member in enumerate(members[1:], start=2):
         own, theirs = first.model, member.model
         named = {

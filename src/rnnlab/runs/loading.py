@@ -8,6 +8,7 @@ from pathlib import Path
 from rnnlab.config import ComputeSettings, TrainingSettings
 from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, UsageError
 from rnnlab.files import read_json
+from rnnlab.lm.model_folder import trust_model
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.checksums import WEIGHTS, has_changed
 from rnnlab.runs.files import RESULT, RUN_CONFIG, settings_of_run, state_files
@@ -18,14 +19,22 @@ BUDGETS = ("num_epochs", "max_tokens", "max_seconds")
 
 
 def load_text_model(
-    path: str | PathLike[str], which: str = "best", machine: ComputeSettings | None = None
+    path: str | PathLike[str],
+    which: str = "best",
+    machine: ComputeSettings | None = None,
+    *,
+    trust_cell: bool = False,
 ) -> TextModel:
     """Read a model folder or a run directory, as `TextModel.load` does.
+
+    trust_cell: run the Python file of the model's own cell, if it has one.
 
     If the weights of a run are damaged or gone, the error names the other checkpoint and the
     training state, each if it is there and intact.
     """
     try:
+        if trust_cell:
+            trust_model(Path(path), which)
         model = TextModel.load(path, which, machine)
         for folder in (Path(path), Path(path).parent.parent):
             if (folder / RUN_CONFIG).is_file():

@@ -1,14 +1,15 @@
 """How fast this machine trains: measured in two sizes, and estimated for all others."""
 
+import math
 import time
 from dataclasses import dataclass
 
-from rnnlab.cells import CELLS
 from rnnlab.config import ModelSettings, Settings
 from rnnlab.data.batches import Batches
 from rnnlab.engines.thread_pace import ThreadPace
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
+from rnnlab.lm.stored_network import parameter_shapes
 from rnnlab.lm.train import Trainer
 
 HIDDEN_SIZES = (64, 256)
@@ -45,9 +46,12 @@ def work(model: ModelSettings, vocabulary_size: int) -> int:
 
     A one-hot input is a look-up, and costs nothing.
     """
-    G, H, V = CELLS[model.cell].num_gates, model.hidden_size, vocabulary_size
-    inputs = model.embedding_size if model.input == "embedding" else 0
-    return G * H * (inputs + H) + (model.num_layers - 1) * G * 2 * H * H + V * H
+    looked_up = ["embedding.weight", "output.weight"]
+    if model.input == "one-hot":
+        looked_up.append("recurrent.weight_ih_l0")
+    shapes = dict(parameter_shapes(model, vocabulary_size))
+    matrices = (math.prod(s) for name, s in shapes.items() if len(s) > 1 and name not in looked_up)
+    return sum(matrices) + vocabulary_size * model.hidden_size
 
 
 def measure_speed(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from rnnlab.cells import find_cell, short_name
+from rnnlab.cells.registry import pin
 from rnnlab.config import Settings
 from rnnlab.data.batches import Batches
 from rnnlab.data.corpus import with_absolute_paths
@@ -14,7 +16,9 @@ from rnnlab.data.labelled_tokenizer import inner_kind
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.data.tokenizer import text_rule
 from rnnlab.engines.thread_pace import ThreadPace
+from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
+from rnnlab.lm.equal_parameters import with_equal_parameters
 from rnnlab.lm.evaluate import ShareCallback, total_nats
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.moments import evaluation_cost
@@ -49,6 +53,8 @@ class Prepared:
     """If settings were chosen: which, and why."""
     base: TextModel | None = None
     """The model that training starts from."""
+    matched: str = ""
+    """How many parameters the hidden size gives that `match_parameters` asked for."""
 
 
 def prepare(
@@ -65,6 +71,7 @@ def prepare(
     """
     automatic = None
     base = None
+    settings = with_own_cell(settings)
     if path := settings.training.start_from:
         base = TextModel.load(copy_of_start or path, machine=settings.machine)
         settings = fitting(settings, base, given)
@@ -74,6 +81,11 @@ def prepare(
     compute = Compute.choose(settings.machine, settings.model.cell)
     settings = _located(settings)
     dataset = _load(settings, base, watch)
+    matched = ""
+    if settings.model.match_parameters:
+        hidden, matched = with_equal_parameters(settings.model, dataset.tokenizer.size)
+        settings = settings.with_changes(match_parameters="", hidden_size=hidden)
+        given = None if given is None else {*given, "hidden_size"}
     train, size = dataset.splits["train"].all_ids, dataset.tokenizer.size
     if given is not None:
 
@@ -105,7 +117,24 @@ def prepare(
         evaluation_cost=_evaluation_cost(settings, dataset, model.recurrent_share),
         pace=pace,
     )  # fmt: skip
-    return Prepared(settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base)
+    return Prepared(
+        settings, dataset, text_model, trainer, compute.why, ngrams, automatic, base, matched
+    )
+
+
+def with_own_cell(settings: Settings) -> Settings:
+    """Return settings with the checksum of the cell's file; it is run and checked.
+
+    Raises UsageError if it is not a cell, or not one that these settings fit.
+    """
+    settings = settings.with_changes(cell=pin(settings.model.cell))
+    cell = find_cell(settings.model.cell)
+    if settings.model.weight_dropout and "weight_hh" not in cell.weight_names:
+        raise UsageError(
+            f"weight_dropout needs a cell with weight_hh; {short_name(cell.name)} has "
+            f"{', '.join(cell.weight_names)}"
+        )
+    return settings
 
 
 def _load(settings: Settings, base: TextModel | None, watch: ProgressCallback) -> Dataset:

@@ -4,11 +4,13 @@ import math
 from contextlib import suppress
 from pathlib import Path
 
+from rnnlab.cells.registry import is_pinned, pin
 from rnnlab.config import EARLIER, Settings
 from rnnlab.config.settings import read_toml
 from rnnlab.console import counted
 from rnnlab.errors import RunDirectoryError, RunEndedError, UsageError
 from rnnlab.files import check_not_special, read_json, truncate_log, write_atomically
+from rnnlab.lm.cell_file import check_cell, same_cell, trust_cell
 from rnnlab.lm.train import NO_NEW_BEST
 from rnnlab.lm.training_state import put_state
 from rnnlab.runs.files import (
@@ -51,6 +53,23 @@ def settings_to_resume(directory: Path) -> Settings:
         if not states:
             raise
         raise UsageError(f"{error}; {WRITTEN_ANEW}") from None
+
+
+def with_cell_of_run(
+    settings: Settings, before: Settings, directory: Path, *, trust: bool
+) -> Settings:
+    """Return settings with the cell that a run was started with; `before`: those of the run.
+
+    Its file may be run if the user names it again, or if they trust the copy in the directory.
+    Raises UsageError if another one is named, UntrustedCodeError if none of both is the case.
+    """
+    was, given = before.model.cell, settings.model.cell
+    if given != was and is_pinned(was):
+        same_cell(pin(given), was, directory)
+    if trust:
+        trust_cell(directory, was)
+    check_cell(directory, was, RunDirectoryError)
+    return settings.with_changes(cell=was) if is_pinned(was) else settings
 
 
 def mend_settings(directory: Path, state: SavedState, settings: Settings) -> None:

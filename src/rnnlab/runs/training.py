@@ -15,6 +15,8 @@ from rnnlab.errors import (
     RunDirectoryError,
     as_out_of_memory,
 )
+from rnnlab.lm.cell_file import CELL
+from rnnlab.lm.model_folder import trust_model
 from rnnlab.lm.train import Step
 from rnnlab.runs.directory import check_new, lock_run_directory, make_directory, stem_of
 from rnnlab.runs.effects import effective
@@ -22,7 +24,7 @@ from rnnlab.runs.files import state_files
 from rnnlab.runs.given_texts import with_given_text_here
 from rnnlab.runs.mirrors import Mirrors, check_mirrors
 from rnnlab.runs.preparation import Prepared, prepare
-from rnnlab.runs.resume import mend_settings, restore, settings_to_resume
+from rnnlab.runs.resume import mend_settings, restore, settings_to_resume, with_cell_of_run
 from rnnlab.runs.run import Run
 from rnnlab.runs.starting_model import START
 from rnnlab.runs.state_saver import SavedState, newest_state
@@ -43,6 +45,7 @@ def train(
     *,
     resume: bool = False,
     given: Collection[str] | None = None,
+    trust_cell: bool = False,
 ) -> Run:
     """Train with `settings` and leave a complete run directory.
 
@@ -51,6 +54,8 @@ def train(
     settings may differ from those before.
     given: names of settings that stay as they are in a new run; the others are chosen by
     `rnnlab.runs.automatic`. None: nothing is chosen.
+    trust_cell: run the Python file of the cell that the run directory, or the model that training
+    starts from, holds.
     watchers: are told what happens, after the mirrors in the settings.
     stop_when: called at the `num_evaluations` held-out evaluations. A run that it stops is not
     evaluated further.
@@ -67,7 +72,9 @@ def train(
     everyone = Watchers(Mirrors(), *watchers)
     with using_threads(settings.machine.threads):
         if resume:
-            return _resume_run(settings, Path(directory or ""), everyone, stop_when)
+            return _resume_run(settings, Path(directory or ""), everyone, stop_when, trust_cell)
+        if trust_cell and (start := settings.training.start_from):
+            trust_model(Path(start))
         return _new_run(settings, directory, everyone, stop_when, given)
 
 
@@ -95,10 +102,15 @@ def _new_run(
 
 
 def _resume_run(
-    settings: Settings, path: Path, watchers: Watchers, stop_when: StopWhen | None
+    settings: Settings,
+    path: Path,
+    watchers: Watchers,
+    stop_when: StopWhen | None,
+    trust_cell: bool,
 ) -> Run:
     """Train on from the newest state of a run directory."""
     before = settings_to_resume(path)
+    settings = with_cell_of_run(settings, before, path, trust=trust_cell)
     with lock_run_directory(path, "make it writable, or go on in a copy"):
         state = newest_state(path)
         mend_settings(path, state, before)
@@ -195,7 +207,8 @@ def _saying_what_is_kept(writer: RunWriter) -> Iterator[None]:
 def _kept(directory: Path) -> str:
     if not (states := state_files(directory)):
         return "No training state is left"
+    trust = " --trust-cell" if (directory / CELL).is_file() else ""
     return (
         f"The training state of step {int(states[0].stem):,} is kept; go on with rnnlab train "
-        f"--resume {directory}"
+        f"--resume {directory}{trust}"
     )

@@ -9,6 +9,7 @@ from rnnlab.data.streaming_limits import ProgressCallback
 from rnnlab.errors import DivergenceError
 from rnnlab.files import appending, flushed_size, remove_leftovers, write_atomically, write_json
 from rnnlab.lm.baselines import estimated_seconds
+from rnnlab.lm.cell_file import write_cell
 from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.moments import evaluation_cost
 from rnnlab.lm.ngram_joining import CountedNGrams
@@ -69,6 +70,7 @@ class RunWriter:
         """Write the settings and the environment; remove the leftovers of killed processes."""
         for folder in (self.directory, *(self.directory / "checkpoint").glob("*/")):
             remove_leftovers(folder)
+        write_cell(self.directory, self.settings.model.cell)
         write_atomically(self.directory / RUN_CONFIG, self.settings.to_toml().encode())
         write_json(self.directory / ENVIRONMENT, self.identity.environment)
 
