@@ -1,6 +1,6 @@
 """How often the probes find something where nothing is to be found: at most 5% of the searches.
 
-    RNNLAB_TRIES=200 pytest tests/probes/test_false_finds.py
+    RNNLAB_TRIES=200 pytest tests/test_false_finds.py
 
 makes as many searches of each kind and allows ten false ones of 200. With fewer tries, chance
 alone may be more than 5%: so many are allowed that a rate of 5% exceeds in 1 case of 100.
