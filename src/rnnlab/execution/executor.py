@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rnnlab.cells.registry import CellFile, file_of
 from rnnlab.config import Settings
 from rnnlab.execution.corpora import resolve_corpora
 from rnnlab.experiments.plan import Plan, PlannedRun
@@ -37,6 +38,8 @@ class Job:
     gradient_flow: bool = False
     trial: TrialLink | None = None
     """The run reports its evaluations to this trial, and may be pruned."""
+    cell: CellFile | None = None
+    """The file of its cell, if it has one: every run of an experiment takes the same."""
 
     @classmethod
     def of(cls, run: PlannedRun, plan: Plan, threads: int) -> "Job":
@@ -48,6 +51,7 @@ class Job:
         return cls(
             run.id, f"{run.variant}, seed {run.seed}", settings,
             asked.phrases, asked.phrase_length, asked.gradient_flow,
+            cell=file_of(settings.model.cell),
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnlab.cells import find_cell
 from rnnlab.console import counted
 from rnnlab.cores import usable_cores
 from rnnlab.errors import RunDirectoryError
@@ -69,15 +70,18 @@ def run_experiment(
 
     command: the command that makes the experiment again, for the report.
 
-    Raises before any run is made: UnavailableError if the executor, or the package of a search, is
-    not installed; CorpusError if a text is missing; RunDirectoryError if the folder cannot be
-    written or a text has changed. Raises RunDirectoryError at the end, with the report written, if
-    runs failed. KeyboardInterrupt stops it and keeps all runs that have ended.
+    Raises before any run is made: UsageError if a cell is not one; UnavailableError if the
+    executor, or the package of a search, is not installed; CorpusError if a text is missing;
+    RunDirectoryError if the folder cannot be written or a text has changed. Raises
+    RunDirectoryError at the end, with the report written, if runs failed. KeyboardInterrupt stops
+    it and keeps all runs that have ended.
     """
     watcher = watcher or ExperimentWatcher()
     store = Store(folder)
     store.prepare()
     records = collect_records(plan, folder)
+    for cell in {run.settings.model.cell for run in plan.runs} | {plan.base.model.cell}:
+        find_cell(cell)  # checks those of users before any run is made
     if execution.executor == "local":  # the nodes of a cluster may have other texts
         check_corpora(records)
     tally = Tally(store, watcher, max(SAME_FAILURES, len(plan.variants)))

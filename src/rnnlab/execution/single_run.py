@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from rnnlab.cells.registry import allow
 from rnnlab.config import Settings
 from rnnlab.engines.threads import using_threads
 from rnnlab.errors import DivergenceError, ModelFolderError, RunDirectoryError, RunEndedError
@@ -38,6 +39,8 @@ def run_one(job: Job, directory: Path) -> RunEnd:
     A run that diverges, or that a search prunes, has an outcome like any other. Raises
     RunDirectoryError if a signal ended training, and everything else that training raises.
     """
+    if job.cell:
+        allow(job.cell)
     with using_threads(job.settings.machine.threads):
         return _run(job, directory)
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab.cells import short_name
 from rnnlab.config import Settings, find_config, read_toml
 from rnnlab.errors import UsageError, unknown
+from rnnlab.experiments.cell_files import with_pinned_cells
 from rnnlab.experiments.claims import ClaimSettings, ComparisonSettings
 from rnnlab.experiments.feasibility import (
     check_claims,
@@ -114,9 +116,13 @@ def short_hash(value: object) -> str:
 
 
 def read_plan(file: Path) -> Plan:
-    """Read an experiment file; raises UsageError with a line for each error."""
+    """Read an experiment file, without running the file of a cell.
+
+    Raises UsageError with a line for each error.
+    """
     folder = file.resolve().parent
-    return replace(make_plan(read_toml(file), folder.name, str(file)), origin=folder)
+    content, _ = with_pinned_cells(read_toml(file), folder, str(file))
+    return replace(make_plan(content, folder.name, str(file)), origin=folder)
 
 
 def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
@@ -190,7 +196,7 @@ def _variants(settings: ExperimentSettings) -> tuple[VariantSettings, ...]:
 
 def change_name(change: Mapping[str, Any]) -> str:
     """Name a variant by what it changes: `cell=gru, hidden_size=128`."""
-    shown = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in change.values())
+    shown = (f"{v:.4g}" if isinstance(v, float) else short_name(str(v)) for v in change.values())
     return ", ".join(f"{name}={value}" for name, value in zip(change, shown, strict=True))
 
 
