@@ -124,7 +124,7 @@ def _check_parts(method: str, found: object, names: list[str], what: str) -> Non
         raise CellFault(f"{method} returns {_kind(found)}, not a tuple of tensors")
     if len(found) != len(names):
         raise CellFault(
-            f"{method} returns {len(found)} tensors; {', '.join(names)} are {len(names)}"
+            f"{method} returns {len(found)} tensors, not {len(names)} ({', '.join(names)})"
         )
     for name, part in zip(names, found, strict=True):
         if not isinstance(part, torch.Tensor):
@@ -136,7 +136,8 @@ def _check_parts(method: str, found: object, names: list[str], what: str) -> Non
 
 
 def _kind(value: object) -> str:
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _gradients(cell: Cell) -> str:
