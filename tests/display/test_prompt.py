@@ -25,6 +25,7 @@ from rnnlab.errors import UsageError
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.model import LanguageModel
 from rnnlab.lm.text_model import TextModel
+from rnnlab.signals import ECHO_SECONDS
 
 
 def generated(run: Path, prefix: str, **settings: Any) -> str:
@@ -189,6 +190,7 @@ def test_at_a_terminal(trained: tuple[Path, str]) -> None:
     terminal.type("/length 3000000\n/stop\n")
     terminal.type("The dog\n")
     assert terminal.shows("The ", times=8)
+    time.sleep(ECHO_SECONDS)  # sooner, it would be the same Ctrl-C again
     terminal.type("\x03")  # and ends what is being written
     terminal.type("/length 5\n/again\n/temperature 3\n/settings\n")
     assert terminal.shows("temperature         3")

@@ -3,6 +3,7 @@
 They begin at once; the installed command loads for seconds.
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -34,6 +35,7 @@ class Forked:
             args=(args, terminal or theirs, begins, environment, Path(cwd).resolve()),
         )
         self.process.start()
+        atexit.register(self.process.kill)  # what a failing test leaves would be waited for
         for end in (*theirs, begins):
             end.close()
         begun.recv()  # it minds signals now
