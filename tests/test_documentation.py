@@ -32,7 +32,7 @@ def first_column(header: str) -> list[str]:
         ("name", OUTCOMES),
         (
             "file",
-            [FILE, "runs/ID/", ARCHIVE, TEXTS, JOURNAL, "search.lock", TIMING,
+            [FILE, "cells/", "runs/ID/", ARCHIVE, TEXTS, JOURNAL, "search.lock", TIMING,
              "failures/ID.txt", "report.html", "report.md"],
         ),
     ],

@@ -47,6 +47,10 @@ class UntrustedCodeError(RnnlabError):
 
     exit_code = 2
 
+    def __init__(self, message: str, cell: str) -> None:
+        super().__init__(message)
+        self.cell = cell
+
 
 class ForeignFileError(RnnlabError):
     """A file of another program is damaged, or holds what rnnlab does not know."""

@@ -36,8 +36,8 @@ def export_model(
 
     try:
         loaded = model if isinstance(model, TextModel) else load(model, checkpoint)
-    except UntrustedCodeError:
-        raise UsageError(f"{model} has a cell of its own, which {to} lacks") from None
+    except UntrustedCodeError as error:
+        raise UsageError(f"{model} has a cell of its own, {error.cell}, which {to} lacks") from None
     return export_to(loaded, Path(output), to)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rnnlab.cells import CELLS
+from rnnlab.cells import CELLS, short_name
 from rnnlab.errors import ForeignFileError, UnavailableError, UsageError
 from rnnlab.lm.stored_network import StoredNetwork
 
@@ -94,7 +94,8 @@ def onnx_model(network: StoredNetwork, about: Mapping[str, str]) -> onnx.ModelPr
 def _operator(cell: str) -> Operator:
     if cell not in OPERATORS:
         raise UsageError(
-            f"ONNX has no operator for the cell {cell!r}; it has some for {', '.join(OPERATORS)}"
+            f"ONNX has no operator for the cell {short_name(cell)!r}; it has some for "
+            f"{', '.join(OPERATORS)}"
         )
     return OPERATORS[cell]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from rnnlab import __version__
+from rnnlab.cells import short_name
 from rnnlab.data.labelled_tokenizer import LabelledTokenizer
 from rnnlab.data.tokenizer import RunsOfLettersTokenizer, Tokenizer, WordTokenizer
 from rnnlab.data.word_tokenizers import RUNS_OF_LETTERS, UNICODE_WORDS
@@ -179,8 +180,8 @@ def program_of(network: StoredNetwork, tokenizer: Tokenizer, left_out: list[str]
     """Return the program of a model; raise UsageError for a cell that torch.nn lacks."""
     if network.settings.cell not in MODULES:
         raise UsageError(
-            f"torch.nn has no module for the cell {network.settings.cell!r}; it has some for "
-            f"{', '.join(MODULES)}"
+            f"torch.nn has no module for the cell {short_name(network.settings.cell)!r}; it has "
+            f"some for {', '.join(MODULES)}"
         )
     settings, V, start = network.settings, network.vocabulary_size, network.start
     inside = tokenizer.inside if isinstance(tokenizer, LabelledTokenizer) else tokenizer

@@ -31,7 +31,8 @@ def check_cell(folder: Path, cell: str, error: type[RnnlabError] = ModelFolderEr
             raise UntrustedCodeError(
                 f"{folder}: its cell {short_name(cell)} is Python code, {folder / CELL}, which is "
                 "only run if you ask for it: read it, then add --trust-cell (in Python: "
-                "rnnlab.load(..., trust_cell=True))"
+                "rnnlab.load(..., trust_cell=True))",
+                short_name(cell),
             )
     elif cell != short_name(cell):
         raise error(

@@ -11,6 +11,7 @@ from collections.abc import Collection
 import numpy as np
 import torch
 
+from rnnlab.cells import short_name
 from rnnlab.config import Settings
 from rnnlab.config.validation import format_value
 from rnnlab.data.labelled_tokenizer import labels_of
@@ -56,9 +57,12 @@ def fitting(settings: Settings, base: TextModel, given: Collection[str] | None) 
     for name, value in theirs.items():
         fixed = mine[name] != defaults[name] if given is None else name in given
         if fixed and mine[name] != value:
+            given_one, theirs_one = (
+                short_name(each) if name == "cell" else each for each in (mine[name], value)
+            )
             raise UsageError(
-                f"{name} = {format_value(mine[name])} does not fit start_from = {path!r}, which "
-                f"has {format_value(value)}"
+                f"{name} = {format_value(given_one)} does not fit start_from = {path!r}, which "
+                f"has {format_value(theirs_one)}"
             )
     return settings.with_changes(**theirs)
 
