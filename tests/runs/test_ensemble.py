@@ -1,6 +1,7 @@
 """Several networks as one."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,14 @@ def test_members_must_fit_together(seeds, tmp_path):
             UsageError, match=f"member 2 does not fit the first: it has another {odd};"
         ):
             rnnlab.ensemble([seeds / "s1", other.directory])
+
+
+def test_all_members_have_n_grams_or_none_has(seeds):
+    models = [rnnlab.load(seeds / name) for name in ("s1", "s2")]
+    for lacking, other in ((1, 2), (2, 1)):
+        own = [replace(m, mixture=None) if n == lacking else m for n, m in enumerate(models, 1)]
+        with pytest.raises(UsageError, match=f"member {lacking} lacks an n-gram .* {other} has;"):
+            rnnlab.ensemble(own)
 
 
 def test_the_gate_needs_the_text(seeds, tmp_path):

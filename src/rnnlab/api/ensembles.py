@@ -33,7 +33,7 @@ def ensemble(
     >>> both.save("models/both")
 
     Raises UsageError if they do not fit together, CorpusError or ChecksumError if an n-gram model
-    joins all of them and their text is not available.
+    joins them and their text is not available.
     """
     loaded = [m if isinstance(m, TextModel) else load(m, checkpoint, **machine) for m in models]
     return join_models(loaded, own_texts(corpus, validation_corpus, test_corpus))

@@ -33,11 +33,11 @@ def ensemble(
 ) -> TextModel:
     """Return the ensemble of models of the same text.
 
-    If n-gram models join all of them, that of the first joins the ensemble, with a gate of its own.
+    If n-gram models join them, that of the first joins the ensemble, with a gate of its own.
     moved_to: where their training text is now, by setting, if it has moved; the gate needs it.
 
-    Raises UsageError if there are fewer than two, or if they do not fit together;
-    ChecksumError if the training text is not available.
+    Raises UsageError if there are fewer than two, or if they do not fit together, also if some have
+    an n-gram model and some have none; ChecksumError if the training text is not available.
     """
     _check(members)
     first = members[0]
@@ -45,7 +45,7 @@ def ensemble(
     about: dict[str, Any] = {**first.about, MEMBERS: sum(map(_size, members))}
     about.pop("model", None)
     model = TextModel(network, first.tokenizer, first.preprocessing, first.compute, about)
-    if all(member.mixture for member in members) and first.mixture:
+    if first.mixture is not None:
         try:
             train = training_data(first, moved_to).splits["train"].all_ids
         except RnnlabError as error:
@@ -80,6 +80,12 @@ def _check(members: Sequence[TextModel]) -> None:
             "not known how two of them make one"
         )
     for number, member in enumerate(members[1:], start=2):
+        if (member.mixture is None) != (first.mixture is None):
+            lacking, other = (number, 1) if member.mixture is None else (1, number)
+            raise UsageError(
+                f"member {lacking} lacks an n-gram model, which member {other} has; if its "
+                "training was cut short, rnnlab train --resume goes on with it"
+            )
         own, theirs = first.model, member.model
         named = {
             "tokenizer": (first.tokenizer.to_json(), member.tokenizer.to_json()),
