@@ -80,12 +80,6 @@ def _check(members: Sequence[TextModel]) -> None:
             "not known how two of them make one"
         )
     for number, member in enumerate(members[1:], start=2):
-        if (member.mixture is None) != (first.mixture is None):
-            lacking, other = (number, 1) if member.mixture is None else (1, number)
-            raise UsageError(
-                f"member {lacking} lacks an n-gram model, which member {other} has; if its "
-                "training was cut short, rnnlab train --resume goes on with it"
-            )
         own, theirs = first.model, member.model
         named = {
             "tokenizer": (first.tokenizer.to_json(), member.tokenizer.to_json()),
@@ -98,4 +92,10 @@ def _check(members: Sequence[TextModel]) -> None:
             raise UsageError(
                 f"member {number} does not fit the first: it has another {odd[0]}; the members of "
                 f"an ensemble share {', '.join(named)}"
+            )
+        if (member.mixture is None) != (first.mixture is None):
+            lacking, other = (number, 1) if member.mixture is None else (1, number)
+            raise UsageError(
+                f"member {lacking} lacks an n-gram model, which member {other} has; if its "
+                "training was cut short, rnnlab train --resume goes on with it"
             )
