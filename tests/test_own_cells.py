@@ -71,6 +71,8 @@ def test_a_trusted_model_writes_is_measured_and_looked_into(
     measured = cli("evaluate", directory, "--trust-cell", "--json", "--no-baselines")
     (first, *_) = json.loads(measured.stdout)["evaluations"]
     assert 0 < first["bits_per_character"] < 6
+    diagnosis = cli("doctor", directory, "--trust-cell", "--json")
+    assert "dead units" in json.loads(diagnosis.stdout)["looked_at"]
     found = cli("probe", directory, "--trust-cell", "--what", "saturation", "--json")
     assert found.returncode == 0, found.stderr
     check(
@@ -168,7 +170,7 @@ def test_code_that_comes_with_a_model_is_not_run_unasked(
     diagnosis = cli("doctor", str(directory))
     assert diagnosis.returncode == 0
     words = " ".join(diagnosis.stdout.split())
-    assert "its cell is Python code, which doctor does not run" in words
+    assert "its cell is Python code, which is only run with --trust-cell" in words
     assert not mark.exists()
     done = cli("generate", str(directory), "--trust-cell")
     assert mark.exists()

@@ -16,6 +16,7 @@ def doctor(
     corpus: MovedText = (),
     validation_corpus: MovedText = (),
     test_corpus: MovedText = (),
+    trust_cell: bool = False,
     json: bool = False,
 ) -> None:
     """Say what is wrong with a run, what shows it, and what to try.
@@ -25,11 +26,13 @@ def doctor(
         corpus: where the training text is now, if it has moved; - for standard input
         validation_corpus: where the validation text is now, if it has moved
         test_corpus: where the test text is now, if it has moved
+        trust_cell: run the Python file of the run's own cell, if it has one
         json: print one JSON object instead of words
     """
     from rnnlab.display.output import write_diagnosis
 
-    write_diagnosis(rnnlab.diagnose(run, corpus, validation_corpus, test_corpus), as_json=json)
+    found = rnnlab.diagnose(run, corpus, validation_corpus, test_corpus, trust_cell=trust_cell)
+    write_diagnosis(found, as_json=json)
 
 
 def experiment(

@@ -26,6 +26,7 @@ from rnnlab.errors import (
     UntrustedCodeError,
     UsageError,
 )
+from rnnlab.lm.model_folder import trust_model
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.checksums import WEIGHTS, check_belongs, known
 from rnnlab.runs.evaluation import Names, own_texts, say_where, training_data
@@ -57,6 +58,8 @@ def diagnose(
     corpus: Names = (),
     validation_corpus: Names = (),
     test_corpus: Names = (),
+    *,
+    trust_cell: bool = False,
 ) -> Diagnosis:
     """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
 
@@ -65,7 +68,8 @@ def diagnose(
     out and the diagnosis says why.
 
     corpus, validation_corpus, test_corpus: where the texts of the run are now, if they have moved;
-    their checksum must be the same.
+    their checksum must be the same. trust_cell: run the Python file of the run's own cell, if it
+    has one; without, the rules about gates and units are left out.
 
     >>> [finding.illness for finding in rnnlab.diagnose("runs/small").findings]
     ['training too short']
@@ -74,6 +78,8 @@ def diagnose(
     in it is damaged.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    if trust_cell:
+        trust_model(run.directory, "last")
     moved_to = own_texts(corpus, validation_corpus, test_corpus)
     return _diagnose(run, lambda model: training_data(model, moved_to))
 
@@ -166,7 +172,9 @@ def _last_model(run: Run, stopped_by: str) -> TextModel:
     try:
         model = load_text_model(run.directory, "last")
     except UntrustedCodeError:
-        raise MissingEvidence("its cell is Python code, which doctor does not run") from None
+        raise MissingEvidence(
+            "its cell is Python code, which is only run with --trust-cell"
+        ) from None
     except ModelFolderError as error:
         if stopped_by != "divergence":
             raise

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rnnlab.cells import short_name
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.probes.reading import Reading
@@ -76,10 +77,12 @@ def saturation(
     Raises UsageError for a cell whose only gate is the state itself without bounds.
     """
     cell = reading.model.model.recurrent.cell
-    if not all(math.isfinite(gate.high) for gate in cell.gates):
+    if not all(math.isfinite(end) for gate in cell.gates for end in (gate.low, gate.high)):
+        without = (
+            "has no gate with two ends" if cell.num_gates == 1 else "has a gate without two ends"
+        )
         raise UsageError(
-            f"cell {cell.name!r} has no gate with two ends; saturation needs one (cells: lstm, "
-            "gru, rnn)"
+            f"cell {short_name(cell.name)!r} {without}; saturation needs one (cells: lstm, gru, rnn)"
         )
     twin = replace(reading, model=untrained_twin(reading.model, seed))
     low, high = _shares(reading, lambda share: progress(share / 2))
