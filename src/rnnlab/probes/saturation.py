@@ -78,11 +78,10 @@ def saturation(
     """
     cell = reading.model.model.recurrent.cell
     if not all(math.isfinite(end) for gate in cell.gates for end in (gate.low, gate.high)):
-        without = (
-            "has no gate with two ends" if cell.num_gates == 1 else "has a gate without two ends"
-        )
+        has = "no gate with two ends" if cell.num_gates == 1 else "a gate without two ends"
         raise UsageError(
-            f"cell {short_name(cell.name)!r} {without}; saturation needs one (cells: lstm, gru, rnn)"
+            f"cell {short_name(cell.name)!r} has {has}; saturation needs one (cells: lstm, gru, "
+            "rnn)"
         )
     twin = replace(reading, model=untrained_twin(reading.model, seed))
     low, high = _shares(reading, lambda share: progress(share / 2))
