@@ -154,7 +154,10 @@ SPLIT_RULE = (
         ({"dropout": 1.0}, "dropout must be less than 1, not 1"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number, not nan"),
         ({"seed": 2**63}, f"seed must be less than {2**63}, not {2**63}"),
-        ({"cell": "lstmm"}, "cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or FILE.py:CLASS, not 'lstmm'"),
+        (
+            {"cell": "lstmm"},
+            "cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or FILE.py:CLASS, not 'lstmm'",
+        ),
         ({"corpus": 3}, "corpus must be a list of values, not 3"),
         ({"corpus": []}, "corpus is empty"),
         ({"corpus": [""]}, "corpus 1 is empty"),

@@ -101,7 +101,10 @@ def test_a_search_with_only_inconsistent_settings_ends(
         ({"hiden_size": {"low": 1, "high": 2}}, "unknown setting 'hiden_size'; did you mean 'hid"),
         ({"seed": {"low": 1, "high": 2}}, "seed belongs in seeds"),
         ({"num_evaluations": {"low": 1, "high": 2}}, "num_evaluations belongs in base"),
-        ({"cell": {"choices": ["lstm", "rnm"]}}, "cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or"),
+        (
+            {"cell": {"choices": ["lstm", "rnm"]}},
+            "cell must be 'rnn', 'rnn-relu', 'gru', 'lstm' or",
+        ),
         ({"dropout": {"low": 0.0, "high": 1.5}}, "dropout must be less than 1, not 1.5"),
     ],
 )
