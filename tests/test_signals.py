@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM, each as GNU timeout sends it: to the process, and then to its group."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,18 @@ def begin(*args: str) -> subprocess.Popen[str]:
         [RNNLAB, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
+
+
+def wait_until_it_minds_signals(process: subprocess.Popen[str]) -> None:
+    """Linux tells which signals it catches; Python itself catches only Ctrl-C."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.is_file():
+        time.sleep(0.5)
+        return
+    bit = 1 << (signal.SIGTERM - 1)
+    while not int(re.findall(r"SigCgt:\s*(\w+)", status.read_text())[0], 16) & bit:
+        assert process.poll() is None
+        time.sleep(0.01)
 
 
 def send_twice(
@@ -79,8 +92,9 @@ def test_no_moment_shows_a_traceback(
 ) -> None:
     """While it loads, works and ends; a second signal after the echo ends the process at once."""
     ended = []
-    for wait in (0.3 + gap, 0.9 + gap, 1.5 + gap):
+    for wait in (gap, 0.6 + gap, 1.2 + gap):
         process = begin("doctor", str(trained[0]))
+        wait_until_it_minds_signals(process)
         time.sleep(wait)
         send_twice(process, sign, gap)
         errors = process.communicate(timeout=60)[1]
