@@ -189,14 +189,14 @@ def test_a_checkpoint_that_would_run_code(
 ) -> None:
     class Attack:
         def __reduce__(self) -> tuple[object, tuple[str]]:
-            return print, ("it ran",)
+            return eval, ("1",)
 
     torch.save({"state_dict": {"x": Attack()}}, tmp_path / "bad.pt")
     done = cli(
         "import", str(tmp_path / "bad.pt"), "--vocabulary", str(plain[0] / "vocabulary.json"),
         "--output", str(tmp_path / "model"),
     )  # fmt: skip
-    check(done, 1, f"{tmp_path}/bad.pt: holds print, more than tensors, and reading it could run "
+    check(done, 1, f"{tmp_path}/bad.pt: holds eval, more than tensors, and reading it could run "
           "code; save the weights alone, model.state_dict()")  # fmt: skip
 
 
