@@ -52,6 +52,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "corpus_limit": (75, {}),
     "canaries": (2, {}),
     "split": ((1.0, 0.0, 0.0), {}),
+    "fold": ("2/3", {}),
     "split_order": ("file", {"unit": "lines"}),
     "split_seed": (1, {"unit": "lines"}),
     "split_at": ("documents", {"corpus": SEVERAL}),

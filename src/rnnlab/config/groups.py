@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from rnnlab.cells import CELLS, short_name
+from rnnlab.config.folds import Fold, fault_with_fold
 from rnnlab.config.validation import (
     LARGEST_SIZE,
     CellName,
@@ -107,6 +108,11 @@ class DataSettings(SettingsGroup):
         description="sizes of the train, validation and test splits: three shares that sum to 1, "
         "or three whole numbers [characters; samples: their number]",
     )
+    fold: Fold = Field(
+        "",
+        description="K/N: of N parts of the corpus the K-th is the test split; split divides the "
+        "rest into train and validation",
+    )
     split_order: Literal["shuffled", "file"] = Field(
         "shuffled",
         description="samples: equal ones in one split and the order of the file without effect "
@@ -156,6 +162,11 @@ class DataSettings(SettingsGroup):
                 "split needs three shares that sum to 1 (0.9 0.05 0.05) or three whole numbers of "
                 f"characters (10000 2500 2500), the first above 0, not {format_value(shares)}"
             )
+        own_test, codes = bool(self.test_corpus), self.canaries
+        if self.fold and (
+            fault := fault_with_fold(by_shares=not counts, has_test_corpus=own_test, canaries=codes)
+        ):
+            raise ValueError(fault)
         if self.of_samples and self.batching == "random":
             raise ValueError(f"unit = {self.unit!r} needs batching = 'sequential'")
         if self.document_state == "reset" and self.batching == "random":

@@ -92,8 +92,12 @@ class Dataset:
         return context if self.samples is None else SIDE_BY_SIDE
 
     def state_resets(self, split: str) -> tuple[int, ...]:
-        """Return the tokens of a split before which the state is reset, after the first."""
-        return self.splits[split].documents if self.resets_state else ()
+        """Return the tokens of a split before which the state is reset, after the first.
+
+        It is reset where a fold was cut out, too: what is before and after that is far apart.
+        """
+        part = self.splits[split]
+        return part.documents if self.resets_state else part.seams
 
     @cached_property
     def copies(self) -> dict[str, Copies]:
@@ -115,8 +119,9 @@ class Dataset:
         ids = without(self.splits["train"].all_ids, left_out)
         if self.start is not None:
             return SampleBatches(ids, settings.batch_size, settings.num_steps, self.start)
-        if self.resets_state:
-            starts = [0, *self.state_resets("train")]
+        resets = self.state_resets("train")
+        if self.resets_state or (resets and settings.batching == "sequential"):
+            starts = [0, *resets]
             moved = {
                 at - sum(max(0, min(part.stop, at) - part.start) for part in left_out)
                 for at in starts
@@ -181,7 +186,7 @@ def load_dataset(
 
 def _split(ids: npt.NDArray[Any], about: dict[str, Any], tokenizer: Tokenizer) -> Split:
     text, characters = about["begin"], about["characters"]
-    documents = tuple(about["documents"]), about["cuts_document"]
+    documents = tuple(about["documents"]), about["cuts_document"], tuple(about.get("seams", ()))
     if len(text) == characters:
         ids = ids.astype(np.int64)
         return Split(text, ids, ids, characters, text, *documents)
@@ -222,6 +227,8 @@ def _key(
         "corpus", "validation_corpus", "test_corpus", "data_dir", "batching", "batch_size",
         "num_steps", "document_state", "canaries",
     }  # fmt: skip
+    if not settings.fold:  # an earlier version, which had none, named its files without it
+        ignored |= {"fold"}
     if settings.tokenizer != "bpe":
         ignored |= {"bpe_size"}
     if settings.tokenizer != "word":

@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from rnnlab.config import DataSettings
+from rnnlab.config.folds import fold_numbers
 from rnnlab.data.base_tokenizer import Ids
 from rnnlab.data.corpus import Corpora, Corpus
 from rnnlab.data.labelled_samples import Joined, count_labels, noting_labels, read_samples
@@ -77,7 +78,7 @@ class PreparedSamples:
             keys.append(sample_keys(noted))
         own = dict(zip(self.corpus.own, keys[1:], strict=True))
         how = (settings.split, settings.split_order, settings.split_seed)
-        found = assign_with_own(keys[0], own, *how)
+        found = assign_with_own(keys[0], own, *how, fold_numbers(settings.fold))
         if settings.label_column:
             in_training = found.splits == SPLITS.index("train")
             self._labels = count_labels(labels, in_training, self.corpus.source.name)

@@ -6,10 +6,17 @@ from itertools import accumulate, chain
 from typing import Any
 
 from rnnlab.config import DataSettings
+from rnnlab.config.folds import fold_numbers
 from rnnlab.data.corpus import Corpora, Corpus, open_corpus
 from rnnlab.data.pieces import BeginningAndEnd, PieceReader
 from rnnlab.data.preprocessing import preprocess_pieces
-from rnnlab.data.splits import SPLITS, parts_of_divided, split_sizes
+from rnnlab.data.splits import (
+    SPLITS,
+    fold_ends,
+    outside_fold,
+    parts_of_divided,
+    split_sizes,
+)
 from rnnlab.data.streaming_limits import STREAMING_LIMITS, ProgressCallback, StreamingLimits
 from rnnlab.data.texts import Source
 from rnnlab.data.token_cache import TokenWriter
@@ -51,9 +58,20 @@ class PreparedText:
         """
         for each in (self.divided, *self.own.values()):
             each.count()
-        parts = parts_of_divided(self._settings.split, self.own)
-        divided = self.divided
-        sizes = split_sizes(divided.characters, parts, divided.borders, self._settings.split_at)
+        asked, divided = self._settings, self.divided
+        parts = parts_of_divided(asked.split, self.own)
+        size, held_out = divided.characters, 0
+        if asked.fold:
+            begin, end = fold_ends(size, fold_numbers(asked.fold), divided.borders, asked.split_at)
+            held_out = end - begin
+            size -= held_out
+            parts = outside_fold(asked.split, self.own)
+            divided.turn(end)
+        several = len(divided.borders) > (divided.seam > 0)
+        inside = [border for border in divided.borders if several and border < size]
+        sizes = split_sizes(size, parts, inside, asked.split_at)
+        if asked.fold:
+            sizes["test"] = held_out
         return sizes | {name: own.characters for name, own in self.own.items()}
 
     def train_tokenizer(self, train_characters: int) -> Tokenizer:
@@ -63,7 +81,7 @@ class PreparedText:
             texts = (self.divided, *self.own.values())
             source: Iterator[str] = chain.from_iterable(each.pieces(purpose) for each in texts)
         else:
-            source = PieceReader(self.divided.limited(purpose)).take(train_characters)
+            source = PieceReader(self.divided.turned(purpose)).take(train_characters)
         return train_usable_tokenizer(self._settings, source)
 
     def tokenize(
@@ -81,22 +99,24 @@ class PreparedText:
         tokenizer = tokenizer or self.train_tokenizer(sizes["train"])
         writer.begin(tokenizer.size)
         starts = dict.fromkeys(("", *self.own), 0)
-        readers = {"": PieceReader(self.divided.limited("tokenizing"))}
+        readers = {"": PieceReader(self.divided.turned("tokenizing"))}
         readers |= {name: PieceReader(own.pieces("tokenizing")) for name, own in self.own.items()}
         splits = {}
         for name in SPLITS:
             text, key = (self.own[name], name) if name in self.own else (self.divided, "")
             split = SplitWriter(name, tokenizer, writer, limits)
             start, size = starts[key], sizes[name]
-            documents = []
+            documents, seams = [], []
             begins = [0, *(at - start for at in text.borders if 0 < at - start < size)]
             for begin, end in zip(begins, [*begins[1:], size], strict=True):
                 # No token reaches across a border: before it is white space, or behind it a space.
                 documents.append(split.tokens)
+                seams += [split.tokens] if begin and start + begin == text.seam else []
                 split.write(readers[key].take(end - begin))
             starts[key] = end = start + size
             splits[name] = split.about() | {
                 "documents": documents[1:],
+                "seams": seams,
                 "cuts_document": size > 0 and end not in (*text.borders, text.characters),
             }
         for corpus in (self.corpus.divided, *self.corpus.own.values()):
@@ -129,6 +149,8 @@ class PreparedCorpus:
         self._kept = None if corpus.is_long else list(map("".join, self._documents("")))
         self.borders: tuple[int, ...] = ()
         """Where documents begin, after the first [characters]; known after `count`."""
+        self.seam = 0
+        """Where the beginning of the text follows its end, if it is turned; else 0."""
         self.characters = 0
         """Of the text up to its limit; known after `count`."""
 
@@ -167,6 +189,26 @@ class PreparedCorpus:
         limit, pieces = self._settings.corpus_limit, self.pieces(purpose)
         return first_tokens(pieces, self._kind, limit) if limit else pieces
 
+    def turn(self, first: int) -> None:
+        """Let the text begin at a character: what is before it comes last, see `turned`."""
+        if first < self.characters:
+            self.seam = self.characters - first
+            before = (at + self.seam for at in self.borders if at < first)
+            after = (at - first for at in self.borders if at > first)
+            self.borders = (*after, self.seam, *before)
+
+    def turned(self, purpose: str) -> Iterator[str]:
+        """Read the text up to its limit, from where it begins if it is turned."""
+        if not self.seam:
+            yield from self.limited(purpose)
+            return
+        first = self.characters - self.seam
+        reader = PieceReader(self.limited(purpose))
+        for _ in reader.take(first):
+            pass
+        yield from reader.take(self.seam)
+        yield from PieceReader(self.limited(purpose)).take(first)
+
     def count(self) -> None:
         """Note the number of characters and where documents begin; reads all of the text.
 
@@ -182,7 +224,7 @@ class PreparedCorpus:
             )
         if self._settings.corpus_limit:
             characters = sum(map(len, self.limited(purpose)))
-        self.characters = characters
+        self.characters, self.seam = characters, 0
         begins = {begin for begin in accumulate(lengths) if begin < characters}
         self.borders = tuple(sorted(begins - {0}))
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from rnnlab.data.base_tokenizer import Ids, Tokenizer
 from rnnlab.data.preprocessing import preprocess
-from rnnlab.data.splits import SPLITS, parts_of_divided
+from rnnlab.data.splits import SPLITS, fold_ends, outside_fold, parts_of_divided
 from rnnlab.errors import CorpusError, UsageError
 
 SEPARATOR = "\n"
@@ -170,7 +170,11 @@ def sample_keys(samples: Iterable[str]) -> Keys:
 
 
 def assign_samples(
-    keys: Keys, parts: tuple[float, float, float], order: str, seed: int
+    keys: Keys,
+    parts: tuple[float, float, float],
+    order: str,
+    seed: int,
+    fold: tuple[int, int] = (0, 0),
 ) -> Assignment:
     """Divide samples (N,) among train, validation and test.
 
@@ -178,15 +182,20 @@ def assign_samples(
     raised if there are fewer.
     order: "shuffled" by `seed`, where equal samples are in one split and the order of the corpus
     does not matter; or "file", where held-out samples that an earlier split has are left out.
+    fold: K and N; then part K of N in this order is for test, and `parts` are shares of the rest.
 
     Raises CorpusError if there are no samples for training.
     """
     count = len(keys)
-    ends = list(accumulate(_sizes(count, parts)))
+    begin, turn = fold_ends(count, fold) if fold[1] else (0, 0)  # a fold comes last
+    sizes = _sizes(count - turn + begin, parts)
+    ends = list(accumulate([*sizes[:2], turn - begin if fold[1] else sizes[2]]))
     if not ends[0]:
         raise CorpusError(f"no training samples: the corpus has {count} samples with text")
     if order == "shuffled":
         keys = _mixed(keys ^ _mixed(np.full(1, seed, np.uint64)))
+    else:
+        keys = np.roll(keys, -turn)
     ascending = np.argsort(keys, kind="stable")
     first = np.searchsorted(keys, keys, "left", ascending)  # rank of the first equal one
     repeated = count - len(np.unique(first))
@@ -196,8 +205,9 @@ def assign_samples(
         is_known = (splits > before) & (splits < UNUSED)
         splits[is_known] = UNUSED
         places = np.arange(count, dtype=np.uint64)
+        splits = np.roll(splits, turn)
         return Assignment(splits, places, repeated, int(is_known.sum()))
-    splits = np.searchsorted(ends, first, "right")
+    splits = np.searchsorted(ends, (first - turn) % count, "right")
     number = np.empty(count, np.uint64)  # of each one among those equal to it
     number[ascending] = np.arange(count) - first[ascending]
     return Assignment(splits, _mixed(keys + _mixed(number)), repeated, 0)
@@ -209,6 +219,7 @@ def assign_with_own(
     parts: tuple[float, float, float],
     order: str,
     seed: int,
+    fold: tuple[int, int] = (0, 0),
 ) -> Assignment:
     """Divide samples (N,) as `assign_samples` does, where some splits have samples of their own.
 
@@ -228,8 +239,9 @@ def assign_with_own(
             continue
         if not number and len(keys) and not kept.any():
             raise CorpusError("no training samples: all of them are in the held-out texts, too")
-        shares = (1.0, 0.0, 0.0) if number else parts_of_divided(parts, own)
-        found = assign_samples(group[kept], shares, order, seed)
+        shares = outside_fold(parts, own) if fold[1] else parts_of_divided(parts, own)
+        how = ((1.0, 0.0, 0.0), order, seed) if number else (shares, order, seed, fold)
+        found = assign_samples(group[kept], *how)
         splits[number][kept] = where[number] if number else found.splits
         places[number][kept] = found.places
         divided = divided or found

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class Split:
     """Where documents begin, but for one at the start of the split [tokens of `all_ids`]."""
     cuts_document: bool = False
     """Whether the split ends within a document."""
+    seams: tuple[int, ...] = ()
+    """Where the beginning of the text follows its end, since a fold was cut out [tokens]."""
 
     @property
     def is_cut(self) -> bool:
@@ -41,7 +43,48 @@ class Split:
 
 def is_held_out(settings: DataSettings, split: str) -> bool:
     """Whether something is asked for the validation or the test split."""
-    return split in settings.held_out_names or settings.split[SPLITS.index(split)] > 0
+    if split in settings.held_out_names or (settings.fold and split == "test"):
+        return True
+    return settings.split[SPLITS.index(split)] > 0
+
+
+def fold_ends(
+    size: int, fold: tuple[int, int], borders: Sequence[int] = (), at: str = "anywhere"
+) -> tuple[int, int]:
+    """Return where fold K of N begins and ends in a text, or in samples, of this size.
+
+    The N folds are as equal as can be, and together they are all of the text. borders, at: as in
+    `split_sizes`; where documents begin, folds end at the nearest ones. Raises UsageError for more
+    folds than there is to divide.
+    """
+    number, count = fold
+    ends = [size * k // count for k in range(count + 1)]
+    if at != "anywhere" and borders:
+        nearest = [min(borders, key=lambda border: abs(border - end)) for end in ends[1:-1]]
+        moved = [0, *nearest, size]
+        sizes, asked = _lengths(moved), _lengths(ends)
+        if min(sizes) > 0 and (at == "documents" or _are_close(sizes, asked)):
+            ends = moved
+        elif at == "documents":
+            raise UsageError(
+                f"split_at = 'documents' leaves one of {count} folds without a text; the corpus "
+                f"has {len(borders) + 1} that are not empty"
+            )
+    if min(_lengths(ends)) < 1:
+        raise UsageError(f"fold = '{number}/{count}' needs at least {count} parts, not {size}")
+    return ends[number - 1], ends[number]
+
+
+def outside_fold(
+    parts: tuple[float, float, float], own: Collection[str]
+) -> tuple[float, float, float]:
+    """Return the shares that train and validation have of what a fold leaves."""
+    train, validation, _ = parts_of_divided(parts, own)
+    return train / (train + validation), validation / (train + validation), 0.0
+
+
+def _lengths(ends: Sequence[int]) -> list[int]:
+    return [after - before for before, after in pairwise(ends)]
 
 
 def parts_of_divided(

@@ -11,7 +11,7 @@ from rnnlab.runs.effects import check_effects, without_effect
 
 TEXT_SETTINGS = (
     "corpus", "validation_corpus", "test_corpus", "corpus_limit", "preprocessing", "unit",
-    "column", "split", "split_at", "split_order", "split_seed",
+    "column", "split", "fold", "split_at", "split_order", "split_seed",
 )  # fmt: skip
 """Settings that decide which text is held out."""
 

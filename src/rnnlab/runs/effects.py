@@ -50,9 +50,15 @@ CUT = Need(
     lambda s: len(s.data.held_out_names) < len(SPLITS[1:]),
     "a held-out split that is cut from the corpus", "test_corpus",
 )  # fmt: skip
-SHARES = Need(lambda s: s.data.split[0] < 1, "a split by shares with something held out", "split")
+SHARES = Need(
+    lambda s: s.data.split[0] < 1 or bool(s.data.fold),
+    "a split by shares with something held out", "split",
+)  # fmt: skip
 TEXT_BEYOND = Need(
-    lambda s: s.data.split[0] != 1 or s.data.corpus_limit > 0 or bool(s.data.held_out_names),
+    lambda s: (
+        s.data.split[0] != 1 or s.data.corpus_limit > 0 or bool(s.data.held_out_names)
+        or bool(s.data.fold)
+    ),
     "text beyond the training split", "split",
 )  # fmt: skip
 EVALUATIONS = Need(
@@ -110,6 +116,10 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "split": (
         Need(lambda s: CUT.holds(s) or sum(s.data.split) > 1.5, CUT.rule, CUT.decided_by),
+        Need(
+            lambda s: not (s.data.fold and s.data.validation_corpus),
+            "text to divide into train and validation", "validation_corpus",
+        ),
     ),
     "split_at": (RUNNING_TEXT, SEVERAL_TEXTS, CUT, SHARES),
     "document_state": (RUNNING_TEXT, SEVERAL_TEXTS),
