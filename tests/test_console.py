@@ -7,7 +7,8 @@ import pytest
 from rich.box import SIMPLE
 from rich.table import Table
 
-from rnnlab.console import PlainConsole, counted, notice, printable
+from rnnlab.console import counted, notice, printable
+from rnnlab.display.plain_console import PlainConsole
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """`python -m rnnlab` is `rnnlab`."""
 
+import gc
+
 from rnnlab.signals import die_on_signals
 
 
 def main() -> None:
     """Run the command line; a signal that arrives while it is loading ends the process quietly."""
     die_on_signals()
+    gc.disable()  # nothing that loading makes is garbage; looking for it takes 30 ms
     from rnnlab.cli import main
 
     main()

@@ -1,12 +1,14 @@
 """The command line: it finds the command, calls it and reports failures."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from typing import Annotated, Any, NoReturn, get_type_hints
+from functools import partial
+from inspect import signature
+from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
 
 import tyro
 from pydantic import BaseModel
@@ -30,6 +32,13 @@ commands:
 
 rnnlab COMMAND --help shows all options of a command; rnnlab --version prints the version.
 """
+
+
+class Flags:
+    """What stands for a group of settings in the parameters of a command."""
+
+    defaults: SettingsGroup
+
 
 REGISTRY = tyro.constructors.ConstructorRegistry()
 """How tyro builds groups of settings."""
@@ -69,10 +78,9 @@ def run_command(args: Sequence[str]) -> None:
     elif name in ("--help", "-h"):
         print(overview(), end="")
     elif name in COMMANDS:
-        command = deferred(COMMANDS[name])
+        command = deferred(COMMANDS[name], args[1:])
         if COMMANDS[name] is train:
-            start = dict(default_settings(args[1:]))
-            command = partial(command, **start, given=given_settings(args[1:]))
+            command = partial(command, given=given_settings(args[1:]))
         with plain_streams():  # tyro pads the lines of its help
             call = tyro.cli(
                 command,
@@ -81,20 +89,46 @@ def run_command(args: Sequence[str]) -> None:
                 config=(tyro.conf.OmitArgPrefixes,),  # a flag is a setting's name, not its group's
                 registry=REGISTRY,
             )
+        gc.enable()
         call()
     else:
         kind = "option" if name.startswith("-") else "command"
         raise unknown(kind, name, ["--help", "--version"] if kind == "option" else COMMANDS)
 
 
-def deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-    """Return a function with the parameters of a command that returns the call to be made."""
+def deferred(
+    command: Callable[..., None], args: Sequence[str]
+) -> Callable[..., Callable[[], None]]:
+    """Return a function with the parameters of a command that returns the call to be made.
 
-    @wraps(command)
+    tyro checks that a default is of its type with typeguard, whose import takes an eighth of the
+    time to start. It needs none for the types that stand here for those of the command.
+    """
+    start = default_settings(args) if command is train else Settings()
+    hints = get_type_hints(command, include_extras=True)
+
     def call(*args: Any, **options: Any) -> Callable[[], None]:
         return partial(command, *args, **options)
 
+    call.__annotations__ = {name: simple_type(hint, start) for name, hint in hints.items()}
+    call.__doc__ = command.__doc__
+    vars(call)["__signature__"] = signature(command)
     return call
+
+
+def simple_type(hint: Any, start: Settings) -> Any:
+    """Return a class of Flags for a group of settings, and `tuple` for `tuple[str, ...]`."""
+    if get_origin(hint) is Annotated:
+        kind, *rest = get_args(hint)
+        return Annotated[(simple_type(kind, start), *rest)]
+    if isinstance(hint, type) and issubclass(hint, SettingsGroup):
+        defaults = next((group for _, group in start if isinstance(group, hint)), None) or hint()
+        return type(hint.__name__, (Flags,), {"defaults": defaults})
+    if get_origin(hint) is tuple:
+        kind, *rest = get_args(hint)
+        if rest == [...] and (get_args(kind) or [kind])[0] is str:
+            return tuple
+    return hint
 
 
 def overview() -> str:
@@ -125,10 +159,10 @@ def given_settings(args: Sequence[str]) -> tuple[str, ...]:
 @REGISTRY.struct_rule
 def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     """Build groups of settings by `from_dict`, which says in plain words what is wrong."""
-    if not (isinstance(info.type, type) and issubclass(info.type, SettingsGroup)):
+    if not (isinstance(info.type, type) and issubclass(info.type, Flags)):
         return None
-    group = info.type
-    defaults = info.default if isinstance(info.default, group) else group()
+    defaults = info.type.defaults
+    group = type(defaults)
 
     def build(**values: Any) -> BaseModel:
         return group.from_dict(values)
@@ -138,10 +172,12 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     fields = []
     for name, field in group.model_fields.items():
         default = getattr(defaults, name)
-        kind: Any = Annotated[hints[name], OPTIONAL] if default in ("", ()) else hints[name]
+        kind = simple_type(hints[name], Settings())
+        if default in ("", ()):
+            kind = Annotated[kind, OPTIONAL]
         if name in CHOSEN and group in Settings.groups.values() and default == field.default:
             hint = f"(default: chosen, {str(default).removesuffix('.0')} with --no-automatic)"
-            kind = Annotated[hints[name], tyro.conf.arg(help_behavior_hint=hint)]
+            kind = Annotated[kind, tyro.conf.arg(help_behavior_hint=hint)]
         if REPEATED in getattr(kind, "__metadata__", ()):
             kind = Annotated[kind, tyro.conf.UseAppendAction]
         fields.append(StructFieldSpec(name, kind, default, field.description))

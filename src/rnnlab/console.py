@@ -5,9 +5,7 @@ names the rule for that, and everything that is printed goes through it.
 """
 
 import codecs
-import errno
 import io
-import os
 import re
 import shutil
 import sys
@@ -15,8 +13,6 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any, cast
-
-from rich.console import Console
 
 CONTROLS = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
@@ -106,11 +102,6 @@ def make_streams_take_all_text() -> None:
             stream.reconfigure(errors=UNENCODABLE)
 
 
-def in_notebook() -> bool:
-    """Whether the library is used in a notebook."""
-    return Console().is_jupyter
-
-
 class PlainStream:
     """A stream that can take all text; without a terminal, no line ends in spaces."""
 
@@ -139,37 +130,3 @@ def plain_streams() -> Iterator[None]:
     out, err = (cast(IO[str], PlainStream(stream)) for stream in (sys.stdout, sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         yield
-
-
-class PlainConsole(Console):
-    """A rich console that shows control characters and reports a closed pipe to its caller.
-
-    Boxes and bars are of ASCII if the stream's encoding is not a Unicode one. In a notebook it
-    writes to the stream as well.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(force_jupyter=False, **options)
-
-    @property
-    def file(self) -> IO[str]:
-        """The stream, see `PlainStream`."""
-        return cast(IO[str], PlainStream(super().file))
-
-    @file.setter
-    def file(self, stream: IO[str]) -> None:
-        self._file = stream
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print as rich does, with control characters made visible."""
-        super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
-
-    def tell(self, heading: str, words: str, column: int = 10) -> None:
-        """Print a line whose words begin at a column; on a terminal it is broken between words."""
-        line = f"{heading:<{column}}{words}"
-        lines = wrapped(line, self.width, column) if self.is_terminal else [line]
-        self.print("\n".join(lines), markup=False)
-
-    def on_broken_pipe(self) -> None:
-        """Raise BrokenPipeError; rich would end the process here."""
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rnnlab.cli import run_command
-from rnnlab.console import PlainConsole
 from rnnlab.display.evaluations import mixture_notes, print_evaluations
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.display.work import WorkDisplay
 
 

@@ -10,9 +10,9 @@ import pytest
 from made_up_records import HELD_OUT, VARIANTS, made_up_plan, made_up_records
 from made_up_search import BEST, go_through, search_plan
 
-from rnnlab.console import PlainConsole
 from rnnlab.data.copies import Copies
 from rnnlab.display.experiment import ExperimentDisplay, duration
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.search import Search
 from rnnlab.experiments.optuna_study import plan_with_trials

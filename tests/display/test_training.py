@@ -12,9 +12,10 @@ import pytest
 from rich.table import Table
 
 from rnnlab.config import Settings
-from rnnlab.console import BLOCKS, PlainConsole
+from rnnlab.console import BLOCKS
 from rnnlab.display import evaluations, work
 from rnnlab.display import training as module
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.display.training import TrainingDisplay
 from rnnlab.display.training_status import UNIT, sample_lines, speed_notes, text_chart
 from rnnlab.doctor.diagnose import diagnose

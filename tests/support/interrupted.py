@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.config import Settings
-from rnnlab.console import PlainConsole
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
 from rnnlab.runs.checksums import WEIGHTS

@@ -27,7 +27,7 @@ def generate(
     model: tyro.conf.Positional[Path],
     text: GenerationSettings,
     machine: LoadSettings,
-    prefix: Annotated[tuple[str, ...], OPTIONAL] = ("",),
+    prefix: Annotated[tuple[str, ...], OPTIONAL] = (),
     prefix_file: Text = "",
     label: Text = "",
     count: int = 0,
@@ -154,7 +154,7 @@ def evaluate(
 def score(
     model: tyro.conf.Positional[Path],
     machine: LoadSettings,
-    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = ("-",),
+    files: tyro.conf.Positional[Annotated[tuple[str, ...], FILES]] = (),
     per: Literal["sample", "token"] = "sample",
     csv: bool = False,
     top: int = 0,
@@ -187,6 +187,7 @@ def score(
     from rnnlab.runs.held_out_scores import quantiles_of_lines, stored_quantiles
 
     check_score_flags(per, top, by, above)
+    files = files or ("-",)
     encoding = usable_encoding(encoding)
     scorer = rnnlab.load(model, checkpoint, **dict(machine)).scorer()
     read = partial(batches_of, errors=errors, encoding=encoding, of_documents=scorer.of_documents)

@@ -5,11 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import chain, count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tokenizers
-from tokenizers.decoders import DecodeStream
 
 from rnnlab.data.base_tokenizer import (
     REPLACEMENT,
@@ -20,6 +18,9 @@ from rnnlab.data.base_tokenizer import (
     complete_characters,
 )
 from rnnlab.data.pieces import PieceReader, as_pieces, recut
+
+if TYPE_CHECKING:
+    import tokenizers
 
 LONGEST_RUN = 8_192
 """Longer runs of characters without a space are cut. The time to learn grows with the square."""
@@ -53,7 +54,7 @@ class BpeTokenizer(Tokenizer):
 
     kind = "bpe"
 
-    def __init__(self, model: tokenizers.Tokenizer) -> None:
+    def __init__(self, model: "tokenizers.Tokenizer") -> None:
         self._model = model
         self._known: dict[str, list[int]] = {}
         self._known_characters = 0
@@ -64,6 +65,8 @@ class BpeTokenizer(Tokenizer):
 
         text: a string, or its pieces. Only the first LEARNED_CHARACTERS are learned from.
         """
+        import tokenizers
+
         model = tokenizers.Tokenizer(tokenizers.models.BPE())
         model.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
         model.decoder = tokenizers.decoders.ByteLevel()
@@ -82,6 +85,8 @@ class BpeTokenizer(Tokenizer):
 
         Raises ValueError for steps other than ours, since some of them may never end.
         """
+        import tokenizers
+
         steps = json.loads(text)
         found = [(steps[name] or {}).get("type") for name in BPE_STEPS]
         if found != list(BPE_STEPS.values()) or steps["added_tokens"]:
@@ -121,7 +126,7 @@ class BpeTokenizer(Tokenizer):
 
     def spelled(self) -> list[bytes]:
         """See `Tokenizer.spelled`."""
-        value = {character: byte for byte, character in enumerate(_byte_characters())}
+        value = {character: byte for byte, character in enumerate(byte_characters())}
         found = [b""] * self.size
         for token, i in self._model.get_vocab().items():
             found[i] = bytes(value[character] for character in token)
@@ -133,6 +138,8 @@ class BpeTokenizer(Tokenizer):
 
     def stream(self) -> Callable[[int], str]:
         """Hold tokens back until their characters are complete."""
+        from tokenizers.decoders import DecodeStream
+
         decoder = DecodeStream()
         return lambda token: decoder.step(self._model, token) or ""
 
@@ -152,7 +159,7 @@ class BpeTokenizer(Tokenizer):
         return len(text) - run + (run - 1) // LONGEST_RUN * LONGEST_RUN
 
 
-def _byte_characters() -> str:
+def byte_characters() -> str:
     """Return the character by which the library writes each byte: its own if it can be seen, else
     the next from U+0100 up.
 

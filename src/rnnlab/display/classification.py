@@ -8,8 +8,8 @@ from rich.box import SIMPLE
 from rich.measure import Measurement
 from rich.table import Table
 
-from rnnlab.console import PlainConsole
 from rnnlab.data.line_batches import Line
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.lm.classifier import Classifier
 from rnnlab.runs.classification import Classification, in_order, share_with_interval
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE
 from rich.table import Table
 
-from rnnlab.console import PlainConsole, counted, visible
+from rnnlab.console import counted, visible
 from rnnlab.data.copies import MANY, Copies
 from rnnlab.data.samples import SampleCounts
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.lm.baseline_titles import PARTS, baseline_title
 from rnnlab.lm.baselines import MIN_CHARACTERS
 from rnnlab.lm.code_length import LEAST_CHARACTERS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnnlab.console import PlainConsole
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.interop.exporting import Exported
 from rnnlab.interop.importing import IMPORTED
 from rnnlab.interop.torch_module import PROGRAM

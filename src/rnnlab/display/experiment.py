@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.console import PlainConsole, counted, visible
+from rnnlab.console import counted, visible
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.experiment import ExperimentWatcher
 from rnnlab.experiments.comparison import ClaimVerdict

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 from rnnlab.config import Precision
-from rnnlab.console import PlainConsole, notice
+from rnnlab.console import notice
 from rnnlab.cores import Cores
 from rnnlab.data.named_corpora import CorpusEntry
 from rnnlab.display.evaluations import print_evaluations
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.doctor.diagnosis import Diagnosis
 from rnnlab.engines import EngineEntry
 from rnnlab.lm.evaluate import Evaluation

@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.style import Style
 from rich.text import Text
 
-from rnnlab.console import PlainConsole, counted, notice, visible
+from rnnlab.console import counted, notice, visible
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.files import write_atomically
 from rnnlab.probes.surprise import Surprise
 from rnnlab.report.probe_page import Compared, Probed

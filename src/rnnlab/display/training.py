@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.cells import short_name
-from rnnlab.console import PlainConsole, counted, printable
+from rnnlab.console import counted, printable
 from rnnlab.data.corpus import has_several_texts
 from rnnlab.display.evaluations import (
     copies_notes,
@@ -16,6 +16,7 @@ from rnnlab.display.evaluations import (
     print_evaluations,
     samples_words,
 )
+from rnnlab.display.plain_console import PlainConsole
 from rnnlab.display.training_status import (
     LOG_HEADING,
     UNIT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from rnnlab.console import PlainConsole, in_notebook
+from rnnlab.display.plain_console import PlainConsole, in_notebook
 
 if TYPE_CHECKING:
     from rnnlab.display.training_views import View
