@@ -22,7 +22,8 @@ ORDER = [
     "lm",
     "runs",
     "probes, interop, doctor, bench, experiments",
-    "report",
+    "comparison",
+    "report, huggingface",
     "execution",
     "display",
     "api",
@@ -143,6 +144,7 @@ NO_PUBLIC_WAY = {
     "_is_mkldnn_bf16_supported": "torch does not tell otherwise what oneDNN can do",
     "_parser": "re does not tell otherwise how it reads an expression",
     "_compiler": "re does not otherwise take a part of an expression",
+    "_update_model_kwargs_for_generation": "transformers has no other way to keep a state",
 }
 
 

@@ -44,7 +44,7 @@ def test_unknown_command(cli: Cli) -> None:
         2,
         "unknown command 'trian'; did you mean 'train'? "
         "(choices: train, generate, write, evaluate, score, classify, ensemble, export, "
-        "import, doctor, probe, experiment, reproduce, report, corpora, engines, bench, "
+        "import, doctor, probe, compare, experiment, reproduce, report, corpora, engines, bench, "
         "check-cell)",
     )
 

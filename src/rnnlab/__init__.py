@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from rnnlab.api.cells import check_cell
+    from rnnlab.api.comparing import compare
     from rnnlab.api.ensembles import ensemble
     from rnnlab.api.evaluation import evaluate
     from rnnlab.api.exchange import export_model, import_model
@@ -42,6 +43,7 @@ __all__ = [
     "TextModel",
     "benchmark",
     "check_cell",
+    "compare",
     "diagnose",
     "ensemble",
     "evaluate",
@@ -67,6 +69,7 @@ _HOMES = {
     "TextModel": "lm.text_model",
     "benchmark": "api.laboratory",
     "check_cell": "api.cells",
+    "compare": "api.comparing",
     "diagnose": "doctor.diagnose",
     "ensemble": "api.ensembles",
     "evaluate": "api.evaluation",

@@ -5,6 +5,7 @@ Modules that need torch are imported inside the commands, so that help starts at
 
 from collections.abc import Callable
 
+from rnnlab.commands.comparing import compare
 from rnnlab.commands.exchange import export, import_
 from rnnlab.commands.flags import OPTIONAL
 from rnnlab.commands.laboratory import (
@@ -24,7 +25,7 @@ from rnnlab.commands.writing import write
 
 ALL = (
     train, generate, write, evaluate, score, classify, ensemble, export, import_, doctor, probe,
-    experiment, reproduce, report, corpora, engines, bench, check_cell,
+    compare, experiment, reproduce, report, corpora, engines, bench, check_cell,
 )  # fmt: skip
 # A keyword of Python cannot be the name of a function: import_ is the command import.
 COMMANDS: dict[str, Callable[..., None]] = {

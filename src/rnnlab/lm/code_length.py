@@ -74,6 +74,35 @@ class Lead:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class MeanLead:
+    """A lead with its standard error over texts of the same kind."""
+
+    bits_per_character: float
+    error: float
+    freedom: float
+    """Degrees of freedom, b - 1."""
+
+    def interval(self) -> Lead:
+        """Return the lead with its 95% interval."""
+        from scipy.special import stdtrit  # takes a tenth of a second
+
+        mean, half = self.bits_per_character, self.error
+        half *= float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2))
+        return Lead(mean, mean - half, mean + half)
+
+    def p_value(self) -> float:
+        """Return the two-sided p that there is no lead on texts of this kind, by the same t.
+
+        The interval leaves out 0 if p is below 0.05.
+        """
+        from scipy.special import stdtr
+
+        if not self.error:
+            return float(not self.bits_per_character)
+        return float(2 * stdtr(self.freedom, -abs(self.bits_per_character) / self.error))
+
+
 def code_of_tokens(tokenizer: Tokenizer, text: str, nats: Floats) -> CodeLength:
     """Return the code for a text of N tokens whose targets cost `nats` (N-1,).
 
@@ -91,6 +120,12 @@ def lead(code: CodeLength, other: CodeLength) -> Lead | None:
 
     None if `other` has too few pieces for an interval, or the text is too short for one.
     """
+    found = mean_lead(code, other)
+    return None if found is None else found.interval()
+
+
+def mean_lead(code: CodeLength, other: CodeLength) -> MeanLead | None:
+    """Return by how much `code` is shorter than `other`, as `lead` does."""
     pieces = len(other.ends)
     if other.characters < LEAST_CHARACTERS or pieces < MIN_BLOCKS:
         return None
@@ -103,10 +138,7 @@ def lead(code: CodeLength, other: CodeLength) -> Lead | None:
     excess = _sums_of_blocks(bits - mean * widths, size)
     blocks_in_text = pieces / size
     variance = (excess**2).mean() / (widths.mean() * size) ** 2 / (blocks_in_text - 1)
-    from scipy.special import stdtrit  # takes a tenth of a second
-
-    half = stdtrit(blocks_in_text - 1, (1 + CONFIDENCE) / 2) * math.sqrt(variance)
-    return Lead(float(mean), float(mean - half), float(mean + half))
+    return MeanLead(float(mean), math.sqrt(variance), blocks_in_text - 1)
 
 
 def _sums_of_blocks(values: Floats, size: int) -> Floats:

@@ -1,0 +1,64 @@
+"""Runs next to each other, as a function of the library."""
+
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from rnnlab.config import LoadSettings
+from rnnlab.data.streaming_limits import ProgressCallback, no_progress
+from rnnlab.runs.evaluation import Names, own_texts
+
+if TYPE_CHECKING:
+    from rnnlab.report.write_up import WriteUp
+
+
+def compare(
+    *runs: str | PathLike[str],
+    against: str | PathLike[str] = "",
+    file: str | PathLike[str] = "",
+    checkpoint: str = "best",
+    group: bool = True,
+    x: str = "tokens",
+    corpus: Names = (),
+    validation_corpus: Names = (),
+    test_corpus: Names = (),
+    watch: ProgressCallback = no_progress,
+    **machine: Any,
+) -> "WriteUp":
+    """Compare two or more runs or model folders; in a notebook the result shows itself.
+
+    against: the one that all others are compared with; default: the first. file: path or name of a
+    corpus that all are measured on; default: the last of their own held-out splits, which must be
+    the same text. checkpoint: of run directories, "best" or "last". group: runs that differ in
+    their seeds only are one, with intervals and tests over seeds. x: what the curves are drawn
+    over, "tokens", "seconds" or "epochs".
+    corpus, validation_corpus, test_corpus: where the models' own texts are now, if they have
+    moved. watch: called with a run and the share of all that is read.
+    machine: engine, device, precision, threads, trust_cell.
+
+    Each is compared by the difference in bits per character of the same text, whatever its tokens
+    are, with a 95% interval over the text (`rnnlab.lm.code_length`), and between groups of several
+    seeds also over these; p values are corrected for all comparisons (Holm).
+
+    The result has `to_text`, `to_markdown`, `to_csv`, `to_latex`, `to_json`, `save`, and
+    `save_figures`.
+
+    >>> both = [rnnlab.train(corpus="python-reference", corpus_limit=30_000, hidden_size=8, cell=c,
+    ...                      num_epochs=1, run_dir=f"runs/{c}", quiet=True) for c in ("rnn", "gru")]
+    >>> found = rnnlab.compare(*both)
+    >>> found.comparison.names
+    ('rnn', 'gru')
+    >>> files = found.save("runs/paper", kinds="pdf")
+
+    Raises UsageError for fewer than two or one that is given twice, and as `load` does; CorpusError
+    or ChecksumError if a model's own text is not available.
+    """
+    from rnnlab.comparison.comparison import compare as compare_runs
+    from rnnlab.report.write_up import WriteUp  # imports scipy and matplotlib
+
+    settings = LoadSettings.from_dict(machine, "compare")
+    found = compare_runs(
+        runs, against=fspath(against), file=fspath(file), checkpoint=checkpoint, grouped=group,
+        moved_to=own_texts(corpus, validation_corpus, test_corpus), machine=settings,
+        trust_cell=settings.trust_cell, watch=watch,
+    )  # fmt: skip
+    return WriteUp.of(found, x)

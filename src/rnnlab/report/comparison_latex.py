@@ -1,0 +1,123 @@
+"""A comparison as a LaTeX table that needs nothing but the package booktabs."""
+
+import re
+from collections.abc import Iterable
+
+from rnnlab.comparison.comparison import Comparison
+from rnnlab.comparison.figures import BITS
+from rnnlab.console import counted, visible
+from rnnlab.report.comparison_table import UNKNOWN, rows
+from rnnlab.report.formatting import listed
+
+MOST_COLUMNS = 4
+"""Models that stand side by side; more of them stand one below the other."""
+
+OF_MODELS = (BITS, "training_perplexity", "parameters", "training_seconds")
+"""Figures of a table in which each model is a row."""
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    **{sign: f"\\{sign}" for sign in "{}$&#_%"},
+    **{sign: f"{{{sign}}}" for sign in "[]*`'"},
+}  # fmt: skip
+"""What stands for a character that LaTeX reads in a way of its own: [ and * may belong to the line
+break before them, and two quotes become one sign, as two hyphens do."""
+
+SIGNS = {"±": r"$\pm$", "×": r"$\times$", "÷": r"$\div$", "⁷": "$^7$", "¹": "$^1$", "⁴": "$^4$"}
+"""What rnnlab itself writes."""
+
+NUMBER = re.compile(r"([-+]?[\d,]*\.?\d+)(?: ± ([\d.,]+))?")
+
+
+def escaped(words: str) -> str:
+    """Return words as LaTeX that prints them."""
+    one_line = " ".join(visible(words).split())
+    made = "".join(SPECIAL.get(sign, SIGNS.get(sign, sign)) for sign in one_line)
+    return re.sub("-(?=-)", "-{}", made)
+
+
+def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
+    r"""Return a table environment with caption and label.
+
+    Up to `MOST_COLUMNS` models are columns, and all figures rows; more models are rows, with the
+    figures of `OF_MODELS`. Commit, processor and the like are left out.
+    """
+    made = [row for row in rows(found) if row.kind != "machine"]
+    if len(found.names) > MOST_COLUMNS:
+        kept = [row for row in made if row.kind != "figure" or row.name in OF_MODELS]
+        head = ["", *(row.label for row in kept)]
+        blocks = [[[name, *(row.cells[at] for row in kept)]
+                   for at, name in enumerate(found.names)]]  # fmt: skip
+    else:
+        head = ["", *found.names]
+        parts = [[row for row in made if (row.kind in ("figure", "gap")) == of_figures]
+                 for of_figures in (False, True)]  # fmt: skip
+        blocks = [[[row.label, *row.cells] for row in part] for part in parts if part]
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"  \centering\small",
+        rf"  \caption{{{escaped(caption(found))}}}",
+        rf"  \label{{{label}}}",
+        rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",
+        r"    \toprule",
+        f"    {_line(map(escaped, head))}",
+    ]
+    for block in blocks:
+        lines.append(r"    \midrule")
+        lines += [f"    {_line([escaped(cells[0]), *map(_cell, cells[1:])])}" for cells in block]
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def caption(found: Comparison) -> str:
+    """Say what was compared on which text, and what the intervals are."""
+    runs = sum(len(group.members) for group in found.groups)
+    words = [f"Comparison of {listed(found.names)}."]
+    if found.text:
+        sums = {m.corpus_sha256[:12] for group in found.groups for m in group.members} - {""}
+        known = f", SHA-256 of the corpus {sums.pop()}..." if len(sums) == 1 else ""
+        words.append(
+            f"Held-out figures are of {found.text} ({counted(found.characters, 'character')}"
+            f"{known}), with the state carried through it."
+        )
+    if any(figure.name == BITS for figure in found.figures):
+        words.append(_about_intervals(found, runs))
+    return " ".join(words)
+
+
+def _about_intervals(found: Comparison, runs: int) -> str:
+    alone = any(len(group.members) == 1 for group in found.groups)
+    parts = []
+    text = "over texts of the same kind and length (block bootstrap)"
+    seeds = "over seeds (Student's t)"
+    if alone:
+        parts.append(f"of single models {text}" if found.has_seeds else text)
+    if found.has_seeds:
+        parts.append(f"of several runs {seeds}" if alone else f"{seeds} unless stated otherwise")
+    words = f"After ±: half of a 95% interval, {' and '.join(parts)}."
+    words += f" Below 0 in a difference: better than {found.against}."
+    if any(member.baselines for group in found.groups for member in group.members):
+        words += " The n-gram model has learned from the same training text."
+    if len(found.gaps) > 1:
+        words += " The p values are corrected for all comparisons in the table (Holm)."
+    if runs == len(found.groups):
+        words += " One seed each: the figures compare these models, not their settings."
+    return words
+
+
+def _cell(words: str) -> str:
+    """Return a cell, with a number and what follows ± in math mode."""
+    if words == UNKNOWN:
+        return "--"
+    if matched := NUMBER.fullmatch(words):
+        mean, half = (part and part.replace(",", "{,}") for part in matched.groups())
+        return f"${mean}$" if half is None else rf"${mean} \pm {half}$"
+    if words.startswith("< "):
+        return f"$<{words[2:]}$"
+    return escaped(words)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
