@@ -22,9 +22,10 @@ def export_model(
 ) -> "Exported":
     """Write a model in the form of another program; return its path, and what it leaves out.
 
-    model: a loaded model, a run directory or a model folder. output: a new file (onnx) or folder
-    (torch). to: "onnx", a graph that any runtime of ONNX computes, or "torch", one Python file of
-    plain torch.nn with its weights and vocabulary. checkpoint: of a run directory.
+    model: a loaded model, a run directory or a model folder. output: a new file (onnx) or folder.
+    to: "onnx", a graph that any runtime of ONNX computes; "huggingface", a folder that transformers
+    reads after `import rnnlab.huggingface`; "torch", one Python file of plain torch.nn with its
+    weights and vocabulary. checkpoint: of a run directory.
 
     >>> rnnlab.export_model("runs/small", "exported", to="torch").left_out
     ('the n-gram model of order 10: these are the logits of the network alone',)
@@ -43,7 +44,7 @@ def export_model(
 
 def import_model(
     file: str | PathLike[str],
-    vocabulary: str | PathLike[str],
+    vocabulary: str | PathLike[str] | None = None,
     *,
     unknown: str = "",
     nonlinearity: str = "tanh",
@@ -53,11 +54,12 @@ def import_model(
     """Make a model from a checkpoint of PyTorch; save it with `.save(FOLDER)`.
 
     file: safetensors, or written by torch.save: nn.RNN, nn.GRU or nn.LSTM, nn.Linear and maybe
-    nn.Embedding under any names, or d2l's written-out LSTM or RNN. Nothing in it is run.
-    vocabulary: a JSON file with a list of characters or an object with their ids, a text with one
-    a line, or a tokenizer.json. unknown: the token that stands for others; "": <unk>, if there is
-    one. nonlinearity: of an nn.RNN, "tanh" or "relu". preprocessing: the text rule of the other
-    program. machine: engine, device, precision, threads.
+    nn.Embedding under any names, or d2l's written-out LSTM or RNN. Nothing in it is run. Or a
+    folder that was exported to huggingface, which needs nothing else. vocabulary: a JSON file with
+    a list of characters or an object with their ids, a text with one a line, or the tokenizer.json
+    of a model folder. unknown: the token that stands for others; "": <unk>, if there is one.
+    nonlinearity: of an nn.RNN, "tanh" or "relu". preprocessing: the text rule of the other program.
+    machine: engine, device, precision, threads.
 
     >>> model = rnnlab.import_model("exported/model.safetensors", "exported/tokenizer.json")
     >>> model.network.settings.cell
@@ -66,9 +68,19 @@ def import_model(
     Raises ForeignFileError if a file is not what it should be or holds more than such a network,
     UsageError for an option that does not fit.
     """
-    from rnnlab.interop.importing import import_network
+    from rnnlab.interop.importing import import_folder, import_network
 
+    compute = ComputeSettings.from_dict(machine, "import_model")
+    if Path(file).is_dir():
+        if vocabulary or unknown or (nonlinearity, preprocessing) != ("tanh", "none"):
+            raise UsageError(
+                f"{file} is a folder, which says itself what its tokens are; leave vocabulary, "
+                "unknown, nonlinearity and preprocessing out"
+            )
+        return import_folder(Path(file), compute)
+    if vocabulary is None:
+        raise UsageError(f"{file} does not say what its tokens are; give a vocabulary")
     return import_network(
         Path(file), Path(vocabulary), unknown=unknown, nonlinearity=nonlinearity,
-        preprocessing=preprocessing, machine=ComputeSettings.from_dict(machine, "import_model"),
+        preprocessing=preprocessing, machine=compute,
     )  # fmt: skip

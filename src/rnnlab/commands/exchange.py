@@ -15,15 +15,16 @@ from rnnlab.files import new_folder
 def export(
     model: tyro.conf.Positional[Path],
     output: Path,
-    to: Literal["onnx", "torch"] = "onnx",
+    to: Literal["onnx", "huggingface", "torch"] = "onnx",
     checkpoint: Checkpoint = "best",
 ) -> None:
-    """Write a model for other programs: as ONNX, or as one file of plain PyTorch.
+    """Write a model for other programs: as ONNX, for transformers, or as one file of plain PyTorch.
 
     Args:
         model: run directory or model folder
-        output: new file (onnx) or folder (torch)
-        to: onnx: a graph with its weights, for ONNX runtimes; torch: a Python file that needs no
+        output: new file (onnx) or folder (huggingface, torch)
+        to: onnx: a graph with its weights, for ONNX runtimes; huggingface: a folder for
+            transformers, after `import rnnlab.huggingface`; torch: a Python file that needs no
             rnnlab, with weights and vocabulary
         checkpoint: of a run directory: best on the validation split, or last
     """
@@ -35,8 +36,8 @@ def export(
 def import_(
     file: tyro.conf.Positional[Path],
     machine: ComputeSettings,
-    vocabulary: Path,
     output: Path,
+    vocabulary: Path | None = None,
     unknown: Text = "",
     nonlinearity: Literal["tanh", "relu"] = "tanh",
     preprocessing: Literal["none", "lower", "letters"] = "none",
@@ -44,10 +45,12 @@ def import_(
     """Make a model from a checkpoint of PyTorch: an RNN, GRU or LSTM and its output layer.
 
     Args:
-        file: safetensors, or what torch.save wrote, of which only tensors are read
-        vocabulary: JSON with a list of characters or an object with their ids, a text with one a
-            line (\\n is a line break, \\t a tab), or the tokenizer.json of a model folder
+        file: safetensors, or what torch.save wrote, of which only tensors are read; or a folder
+            that rnnlab export --to huggingface has written
         output: new folder for the model
+        vocabulary: of a file: JSON with a list of characters or an object with their ids, a text
+            with one a line (\\n is a line break, \\t a tab), or the tokenizer.json of a model
+            folder
         unknown: token that stands for all other characters; default: <unk>, if there is one
         nonlinearity: of an nn.RNN, which its weights do not tell
         preprocessing: what the other program does with a text first; see rnnlab train

@@ -9,6 +9,7 @@ from rnnlab import __version__
 from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError, unknown
 from rnnlab.files import check_path, make_folder, new_folder, write_atomically
+from rnnlab.interop.huggingface_folder import write_huggingface_folder
 from rnnlab.interop.onnx_graph import onnx_model
 from rnnlab.interop.torch_module import write_torch_module
 from rnnlab.lm.model_folder import weights_of
@@ -69,8 +70,17 @@ def _write_torch(model: TextModel, network: StoredNetwork, output: Path) -> list
     return left_out
 
 
+def _write_huggingface(model: TextModel, network: StoredNetwork, output: Path) -> list[str]:
+    left_out, about = list(_left_out(model)), model.about.get("data", {})
+    data = {key: about[key] for key in ("preprocessing", "unit") if key in about}
+    with new_folder(output) as folder:
+        write_huggingface_folder(folder, network, model.tokenizer, data, left_out)
+    return left_out
+
+
 TARGETS: Mapping[str, Callable[[TextModel, StoredNetwork, Path], list[str]]] = {
     "onnx": _write_onnx,
+    "huggingface": _write_huggingface,
     "torch": _write_torch,
 }
 

@@ -8,9 +8,16 @@ import numpy as np
 
 from rnnlab.config import ComputeSettings, DataSettings
 from rnnlab.data.labelled_tokenizer import inner_kind
-from rnnlab.data.tokenizer import text_rule
+from rnnlab.data.samples import start_of_samples
+from rnnlab.data.tokenizer import Tokenizer, text_rule
 from rnnlab.errors import ForeignFileError
 from rnnlab.interop.checkpoints import read_checkpoint
+from rnnlab.interop.huggingface_folder import (
+    CONFIG,
+    TOKENIZER,
+    WEIGHTS,
+    read_huggingface_folder,
+)
 from rnnlab.interop.recognition import Array, Recognised, recognise
 from rnnlab.interop.vocabularies import Vocabulary, read_vocabulary
 from rnnlab.lm.compute import Compute
@@ -50,19 +57,46 @@ def import_network(
         raise ForeignFileError(
             f"{file} has {found.vocabulary_size} tokens, {vocabulary} has {words.num_rows}"
         )
-    with file.open("rb") as stream:
-        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     tokenizer = words.tokenizer
     network = StoredNetwork(found.settings, tokenizer.size, None, _by_our_ids(found, words))
+    return _model(file, network, tokenizer, data, [*found.notes, *words.notes], machine)
+
+
+def import_folder(folder: Path, machine: ComputeSettings | None = None) -> TextModel:
+    """Return the model of a folder that was exported to huggingface, maybe trained on since.
+
+    Raises ForeignFileError if it is another folder, or damaged.
+    """
+    read = read_huggingface_folder(folder)
+    file = folder / WEIGHTS
+    found = recognise(file, read_checkpoint(file), read.nonlinearity)
+    if (found.settings.cell, found.vocabulary_size) != (read.cell, read.tokenizer.size):
+        raise ForeignFileError(
+            f"{file} holds a {found.settings.cell} of {found.vocabulary_size} tokens; {CONFIG} and "
+            f"{TOKENIZER} say {read.cell} and {read.tokenizer.size}"
+        )
+    start = start_of_samples(read.tokenizer) if read.data.unit != "text" else None
+    network = StoredNetwork(found.settings, read.tokenizer.size, start, found.arrays)
+    return _model(file, network, read.tokenizer, read.data, [*found.notes, *read.notes], machine)
+
+
+def _model(
+    file: Path,
+    network: StoredNetwork,
+    tokenizer: Tokenizer,
+    data: DataSettings,
+    notes: list[str],
+    machine: ComputeSettings | None,
+) -> TextModel:
+    with file.open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     about: dict[str, Any] = {
-        "data": {"preprocessing": preprocessing},
-        IMPORTED: {
-            "file": file.name,
-            "sha256": checksum,
-            "notes": [*found.notes, *words.notes],
-        },
+        "data": {"preprocessing": data.preprocessing},
+        IMPORTED: {"file": file.name, "sha256": checksum, "notes": notes},
     }
-    compute = Compute.choose(machine or ComputeSettings(), found.settings.cell)
+    if data.unit != "text":
+        about["data"]["unit"] = data.unit
+    compute = Compute.choose(machine or ComputeSettings(), network.settings.cell)
     rule = text_rule(data, inner_kind(tokenizer))
     model = TextModel(network, tokenizer, rule, compute, about)
     if compute.engine.needs_torch:
