@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from rnnlab.api.cells import check_cell
-    from rnnlab.api.comparing import compare
+    from rnnlab.api.comparing import compare, new_experiment
     from rnnlab.api.ensembles import ensemble
     from rnnlab.api.evaluation import evaluate
     from rnnlab.api.exchange import export_model, import_model
@@ -54,6 +54,7 @@ __all__ = [
     "list_corpora",
     "list_engines",
     "load",
+    "new_experiment",
     "probe",
     "reproduce",
     "rewrite_report",
@@ -80,6 +81,7 @@ _HOMES = {
     "list_corpora": "data.named_corpora",
     "list_engines": "engines",
     "load": "api.models",
+    "new_experiment": "api.comparing",
     "probe": "api.probing",
     "reproduce": "api.laboratory",
     "rewrite_report": "execution.experiment",

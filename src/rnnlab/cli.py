@@ -72,20 +72,20 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run_command(args: Sequence[str]) -> None:
     """Parse the flags of one command and call it."""
-    name = args[0] if args else "--help"
+    name, args = named_command(args)
     if name == "--version":
         print(f"rnnlab {__version__}")
     elif name in ("--help", "-h"):
         print(overview(), end="")
     elif name in COMMANDS:
-        command = deferred(COMMANDS[name], args[1:])
+        command = deferred(COMMANDS[name], args)
         if COMMANDS[name] is train:
-            command = partial(command, given=given_settings(args[1:]))
+            command = partial(command, given=given_settings(args))
         with plain_streams():  # tyro pads the lines of its help
             call = tyro.cli(
                 command,
                 prog=f"rnnlab {name}",
-                args=args[1:],
+                args=args,
                 config=(tyro.conf.OmitArgPrefixes,),  # a flag is a setting's name, not its group's
                 registry=REGISTRY,
             )
@@ -94,6 +94,13 @@ def run_command(args: Sequence[str]) -> None:
     else:
         kind = "option" if name.startswith("-") else "command"
         raise unknown(kind, name, ["--help", "--version"] if kind == "option" else COMMANDS)
+
+
+def named_command(args: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the command's name, which may have two words, and what follows it."""
+    if (two := " ".join(args[:2])) in COMMANDS and len(args) > 1:
+        return two, args[2:]
+    return (args[0], args[1:]) if args else ("--help", [])
 
 
 def deferred(
@@ -122,7 +129,7 @@ def simple_type(hint: Any, start: Settings) -> Any:
         kind, *rest = get_args(hint)
         return Annotated[(simple_type(kind, start), *rest)]
     if isinstance(hint, type) and issubclass(hint, SettingsGroup):
-        defaults = next((group for _, group in start if isinstance(group, hint)), None) or hint()
+        defaults = next((group for _, group in start if type(group) is hint), None) or hint()
         return type(hint.__name__, (Flags,), {"defaults": defaults})
     if get_origin(hint) is tuple:
         kind, *rest = get_args(hint)
@@ -134,7 +141,8 @@ def simple_type(hint: Any, start: Settings) -> Any:
 def overview() -> str:
     """Name every command and say what it does; without tyro, which would need half a second."""
     about = {name: (command.__doc__ or "").partition("\n")[0] for name, command in COMMANDS.items()}
-    return OVERVIEW.format(commands="\n".join(f"  {name:<12}{about[name]}" for name in about))
+    width = max(map(len, about)) + 2
+    return OVERVIEW.format(commands="\n".join(f"  {name:<{width}}{about[name]}" for name in about))
 
 
 def default_settings(args: Sequence[str]) -> Settings:

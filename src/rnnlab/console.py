@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any, cast
 
@@ -93,6 +93,13 @@ def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
 def counted(count: int, what: str) -> str:
     """Return `1 run`, `2 runs`, `1,200 runs`."""
     return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return `a`, `a and b`, or `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def make_streams_take_all_text() -> None:

@@ -1,6 +1,7 @@
 """Runs next to each other, as a function of the library."""
 
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import LoadSettings
@@ -62,3 +63,37 @@ def compare(
         trust_cell=settings.trust_cell, watch=watch,
     )  # fmt: skip
     return WriteUp.of(found, x)
+
+
+def new_experiment(
+    *runs: str | PathLike[str],
+    output: str | PathLike[str],
+    against: str | PathLike[str] = "",
+    checkpoint: str = "best",
+    corpus: Names = (),
+    validation_corpus: Names = (),
+    test_corpus: Names = (),
+    watch: ProgressCallback = no_progress,
+    **machine: Any,
+) -> Path:
+    """Write an experiment that tests on fresh seeds what a comparison of runs has shown.
+
+    output: folder for the experiment.toml, which is returned. Its base are the settings that the
+    runs share, each of them is a variant, and each difference from `against` is a claim. The seeds
+    of the runs are left out. The rest is as for `compare`.
+
+    >>> file = rnnlab.new_experiment("runs/rnn", "runs/gru", output="runs/again")
+    >>> records = rnnlab.experiment(file, quick=True)
+    >>> [run.status for run in records.runs]
+    ['finished', 'finished', 'finished', 'finished']
+
+    Raises UsageError as `compare`, for model folders, if the runs differ in nothing that decides
+    the result, and if the folder has an experiment already.
+    """
+    from rnnlab.comparison.new_experiment import write_experiment
+
+    found = compare(
+        *runs, against=against, checkpoint=checkpoint, corpus=corpus,
+        validation_corpus=validation_corpus, test_corpus=test_corpus, watch=watch, **machine,
+    )  # fmt: skip
+    return write_experiment(found.comparison, Path(output))

@@ -11,6 +11,7 @@ from rnnlab.config import LoadSettings
 from rnnlab.errors import UsageError
 
 RUNS = tyro.conf.arg(metavar="RUN RUN ...")
+FROM = tyro.conf.arg(name="from", metavar="RUN RUN ...")
 
 
 def compare(
@@ -74,3 +75,41 @@ def compare(
     write_comparison(found, form)
     if output:
         tell_saved(found.save(output, figure_format), Path(output), found)
+
+
+def new_experiment(
+    from_: Annotated[tuple[Path, ...], FROM],
+    output: Path,
+    machine: LoadSettings,
+    against: Text = "",
+    checkpoint: Checkpoint = "best",
+    corpus: MovedText = (),
+    validation_corpus: MovedText = (),
+    test_corpus: MovedText = (),
+) -> None:
+    """Write an experiment file from runs: what they have shown is tested on fresh seeds.
+
+    The settings that they share are its base, each run is a variant, each difference a claim.
+
+    Args:
+        from_: two or more run directories
+        output: folder for experiment.toml, and later for its runs and its report
+        against: name of the run that the others are compared with; default: the first
+        checkpoint: of run directories: best on the validation split, or last
+        corpus: where the runs' own corpus is now, if it has moved
+        validation_corpus: where their validation text is now, if it has moved
+        test_corpus: where their test text is now, if it has moved
+    """
+    from rnnlab.display.comparing import tell_new_experiment
+    from rnnlab.display.probe import ProbeProgress
+
+    progress = ProbeProgress()
+    try:
+        file = rnnlab.new_experiment(
+            *from_, output=output, against=against, checkpoint=checkpoint, corpus=corpus,
+            validation_corpus=validation_corpus, test_corpus=test_corpus, watch=progress.watch,
+            **dict(machine),
+        )  # fmt: skip
+    finally:
+        progress.end()
+    tell_new_experiment(file)

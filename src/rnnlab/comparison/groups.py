@@ -92,7 +92,7 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
     texts = {m.corpus_sha256 for g in groups for m in g.members}
     ignored = {*NOT_COMPARED, "seed", *(TEXTS if len(texts) == 1 else ())}
     for name in (name for name in Settings.names() if name not in ignored):
-        rows.append(Difference(name, tuple(shown(name, settings.get(name)) for settings in own)))
+        rows.append(Difference(name, tuple(settings.get(name) for settings in own)))
     seeds = tuple(" ".join(map(str, g.seeds)) or None for g in groups)
     rows.append(Difference("seed", seeds))
     facts: dict[str, Callable[[Contender], Any]] = {
@@ -111,7 +111,7 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
         )
         for name, title in MACHINE.items()
     ]
-    return tuple(row for row in rows if len({*map(str, row.values)}) > 1)
+    return tuple(_with_cells_shown(row) for row in rows if len({*map(str, row.values)}) > 1)
 
 
 def speeds_differ_in(groups: Sequence[Group]) -> list[str]:
@@ -121,9 +121,18 @@ def speeds_differ_in(groups: Sequence[Group]) -> list[str]:
     return found + [n for n in ("threads", "device") if len({m.own.get(n) for m in members}) > 1]
 
 
-def shown(name: str, value: Any) -> Any:
-    """Return a setting's value as people are shown it."""
-    return short_name(value) if name == "cell" and isinstance(value, str) else value
+def _with_cells_shown(row: Difference) -> Difference:
+    """Return a row in which cells of files have the names that people are shown.
+
+    Two files that have the same name are told apart by their checksums.
+    """
+    if row.name != "cell":
+        return row
+    names = [value and short_name(value) for value in row.values]
+    different = len({*names}) == len({*row.values})
+    values = row.values if different else [value and f"{short_name(value)} ({value[-6:]})"
+                                           for value in row.values]  # fmt: skip
+    return Difference(row.name, tuple(names if different else values))
 
 
 def _joined(values: Iterable[Any]) -> str | None:

@@ -5,17 +5,11 @@ from collections.abc import Sequence
 from rnnlab.comparison.contender import Contender
 from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
-from rnnlab.console import counted
+from rnnlab.console import counted, listed
 from rnnlab.experiments.statistics import LEVEL
 from rnnlab.lm.code_length import LEAST_CHARACTERS
 
 ADVICE = "rnnlab compare ... --text FILE measures all on one text"
-
-INTERVALS = (
-    "Intervals over the text (95%, block bootstrap) say how much a figure would vary over texts of "
-    "the same kind and length"
-)
-OVER_SEEDS = "intervals over seeds (95%, Student's t) how much it would vary over other seeds"
 
 
 def describe(gap: Gap, characters: int, *, corrected: bool) -> list[str]:
@@ -56,7 +50,7 @@ def what_one_seed_says(groups: Sequence[Group]) -> str:
     if not alone:
         return ""
     if len(alone) < len(groups):
-        names = _listed(alone)
+        names = listed(alone)
         are = "are single models" if len(alone) > 1 else "is a single model"
         return f"{names} {are}: what is said of one holds for it, and not for its settings."
     return (
@@ -71,7 +65,7 @@ def why_texts_differ(contenders: Sequence[Contender]) -> str:
     without = [c.name for c in contenders if c.text is None]
     if without:
         return (
-            f"Nothing was held out from {_listed(without)}: figures of held-out text are left out; "
+            f"Nothing was held out from {listed(without)}: figures of held-out text are left out; "
             f"{ADVICE}."
         )
     by_text: dict[str, list[Contender]] = {}
@@ -81,7 +75,7 @@ def why_texts_differ(contenders: Sequence[Contender]) -> str:
     if len(by_text) == 1:
         return ""
     words = [
-        f"{_listed([c.name for c in own])}: {own[0].text.name if own[0].text else ''}, "
+        f"{listed([c.name for c in own])}: {own[0].text.name if own[0].text else ''}, "
         f"{counted(len(text), 'character')}"
         for text, own in by_text.items()
     ]
@@ -116,7 +110,3 @@ def _sentence(gap: Gap, found: Tested, start: str, here: str, how: str, correcte
 
 def _bits(value: float) -> str:
     return f"{value:.3f} bits/character"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

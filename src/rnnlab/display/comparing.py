@@ -24,3 +24,11 @@ def tell_saved(files: list[Path], folder: Path, found: WriteUp) -> None:
     """Say what was written."""
     without = "" if found.comparison.has_curves else "; without figures, there are no curves"
     notice(f"{counted(len(files), 'file')} written to {folder}{without}")
+
+
+def tell_new_experiment(file: Path) -> None:
+    """Say where the experiment is and how to run it."""
+    tell = PlainConsole(highlight=False, soft_wrap=True).tell
+    tell("written", f"{file}; read it first: what it claims was seen, and is not yet tested")
+    tell("try it", f"rnnlab experiment {file.parent} --quick")
+    tell("run it", f"rnnlab experiment {file.parent}")

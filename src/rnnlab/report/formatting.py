@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rnnlab.console import listed as listed
 from rnnlab.experiments.wording import largest_shown
 
 LARGEST_FACTOR = 1000
@@ -25,13 +26,6 @@ def factor_words(factor: float) -> str:
         return f"×/÷ {factor:.3g}"
     percent = 100 * (factor - 1)
     return f"± {percent:.1f}%" if percent >= 0.1 else f"± {percent:.1g}%"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return `a`, `a and b`, or `a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def sentence(words: str) -> str:

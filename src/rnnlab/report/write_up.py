@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from rnnlab.comparison.comparison import Comparison
+from rnnlab.console import listed
 from rnnlab.errors import UsageError, message_of, unknown
 from rnnlab.files import json_bytes, make_folder, write_atomically
 from rnnlab.report.comparison_latex import caption, to_latex
@@ -47,7 +48,7 @@ class WriteUp:
     def to_markdown(self) -> str:
         """Return the tables and the findings as Markdown."""
         found, made = self.comparison, rows(self.comparison)
-        parts = [f"# {escaped(' and '.join(found.names))}\n", str(prose(escaped(caption(found))))]
+        parts = [f"# {escaped(listed(found.names))}\n", str(prose(escaped(caption(found))))]
         for title, kinds in (
             ("What differs", ("setting", "data", "machine")), ("Figures", ("figure", "gap")),
         ):  # fmt: skip
