@@ -31,7 +31,7 @@ class Job:
 
     id: str
     name: str
-    """For people: variant and seed."""
+    """For people: variant, text if there are several, and seed."""
     settings: Settings
     phrases: tuple[str, ...] = ()
     phrase_length: int = 100
@@ -49,7 +49,7 @@ class Job:
             settings = settings.with_changes(threads=threads)
         asked = plan.settings
         return cls(
-            run.id, f"{run.variant}, seed {run.seed}", settings,
+            run.id, run.name, settings,
             asked.phrases, asked.phrase_length, asked.gradient_flow,
             cell=file_of(settings.model.cell),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 from rnnlab.errors import RunDirectoryError
 from rnnlab.experiments.plan import Plan, PlannedRun
-from rnnlab.experiments.records import Points, Records, RunRecord, Timing
+from rnnlab.experiments.records import Points, Records, RunRecord, Status, Timing
 from rnnlab.experiments.store import Store
 from rnnlab.files import read_json, write_atomically
 from rnnlab.lm.baseline_titles import baseline_title
@@ -47,9 +47,9 @@ def collect_records(plan: Plan, folder: Path, command: str = "") -> Records:
     plan, store, archive = current_plan(plan, folder), Store(folder), read_archive(folder)
     runs = [_record(run, store, archive.runs) for run in plan.runs]
     looks = list(archive.looks)
-    seeds = len(plan.settings.seeds)
-    if all(run.has_ended for run in runs) and looks[-1:] != [seeds]:
-        looks.append(seeds)
+    pairs = len(plan.settings.seeds) * max(1, len(plan.texts))
+    if all(run.has_ended for run in runs) and looks[-1:] != [pairs]:
+        looks.append(pairs)
     measured = read_timing(folder)
     ids = measured.get("ids", {})
     current = {name for name, timing_id in plan.timing_ids.items() if ids.get(name) == timing_id}
@@ -83,9 +83,16 @@ def write_archive(archive: Archive, folder: Path) -> None:
         "format": ARCHIVE_FORMAT,
         "command": archive.command,
         "looks": archive.looks,
-        "runs": [vars(replace(run, texts=[])) for run in archive.runs.values()],
+        "runs": [_as_content(run) for run in archive.runs.values()],
     }
     write_atomically(folder / ARCHIVE, json.dumps(content, allow_nan=False).encode())
+
+
+def _as_content(run: RunRecord) -> dict[str, Any]:
+    content = dict(vars(replace(run, texts=[])))
+    if not run.text:  # an earlier version does not know it
+        del content["text"]
+    return content
 
 
 def read_archive(folder: Path) -> Archive:
@@ -127,11 +134,12 @@ def read_timing(folder: Path) -> dict[str, Any]:
 
 def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) -> RunRecord:
     if run.id in archived:
-        return replace(archived[run.id], variant=run.variant, seed=run.seed)
+        return replace(archived[run.id], variant=run.variant, seed=run.seed, text=run.text)
     outcome = store.outcome(run.id)
     if outcome is None:
         failure = store.failure(run.id)
-        return RunRecord(run.id, run.variant, run.seed, "failed" if failure else "missing", failure)
+        status: Status = "failed" if failure else "missing"
+        return RunRecord(run.id, run.variant, run.seed, status, failure, text=run.text)
     directory = store.directory(run.id)
     result = read_json(directory / RESULT)
     checksums = {record["corpus_sha256"] for record in result["evaluations"]}
@@ -153,6 +161,7 @@ def _record(run: PlannedRun, store: Store, archived: Mapping[str, RunRecord]) ->
         },
         read_json(directory / ENVIRONMENT),
         _parts(result, outcome),
+        run.text,
     )
 
 

@@ -44,6 +44,15 @@ class ComparisonResult:
     """Which pairs are missing and why, in words; empty if none is."""
     survivors: bool = False
     """Whether pairs are missing because runs diverged, so that nothing is tested."""
+    about: str = ""
+    """If there are several texts: what the verdict is about, such as `texts like these`."""
+    over: str = ""
+    """Then also how many of them have figures, such as `3 texts`."""
+    on_texts: tuple[tuple[str, "ComparisonResult"], ...] = ()
+    """The same comparison on each text alone, by its name; their verdicts are corrected together,
+    apart from those about all texts."""
+    lacks: str = ""
+    """Why the figures are not enough for a test."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +63,8 @@ class ClaimVerdict:
     note: str
     verdict: Verdict
     compared: tuple[ComparisonResult, ...]
+
+    @property
+    def about(self) -> str:
+        """What the verdict is about, see `ComparisonResult`."""
+        return self.compared[0].about

@@ -42,16 +42,20 @@ vocabulary."""
 
 
 def check_settings_have_effect(
-    settings: ExperimentSettings, by_variant: Mapping[str, Settings]
+    settings: ExperimentSettings, by_text: Sequence[Mapping[str, Settings]]
 ) -> None:
     """Raise UsageError for settings that change nothing: of a variant, or of the base in all runs.
 
-    Settings that are drawn are allowed to: which others are drawn with them is chance.
+    by_text: all settings of each variant, on each text. Settings that are drawn are allowed to:
+    which others are drawn with them is chance.
     """
     for variant in settings.variant:
-        check_effects(by_variant[variant.name], variant.change, f"variant {variant.name!r}")
+        runs = [by_variant[variant.name] for by_variant in by_text]
+        without = [without_effect(run, variant.change) for run in runs]
+        useless_on_all = [name for name in without[0] if all(name in other for other in without)]
+        check_effects(runs[0], useless_on_all, f"variant {variant.name!r}")
     given = [name for name in settings.base if name != "config"]
-    useless = [without_effect(run, given) for run in by_variant.values()]
+    useless = [without_effect(run, given) for own in by_text for run in own.values()]
     for name, fault in (useless[0] if useless else {}).items():
         if all(name in other for other in useless):
             raise UsageError(f"base: {fault}")

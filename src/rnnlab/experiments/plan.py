@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -23,6 +23,8 @@ from rnnlab.experiments.feasibility import (
     reason_not_comparable,
 )
 from rnnlab.experiments.settings import ExperimentSettings, Range, VariantSettings, apply_quick
+from rnnlab.experiments.texts import FEWEST, Scope, TextSettings, fold_texts
+from rnnlab.runs.effects import check_effects
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
 """Settings that decide where a run is computed or shown, not its result."""
@@ -30,11 +32,18 @@ NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds"
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a plan: a variant with a seed."""
+    """One run of a plan: a variant with a seed, on a text if there are several."""
 
     variant: str
     seed: int
     settings: Settings
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        where = f", {self.text}" if self.text else ""
+        return f"{self.variant}{where}, seed {self.seed}"
 
     @cached_property
     def id(self) -> str:
@@ -53,6 +62,10 @@ class Plan:
     base: Settings
     runs: tuple[PlannedRun, ...]
     """Ordered by seed, so that an experiment that ends early has all variants of some seeds."""
+    texts: tuple[TextSettings, ...] = ()
+    """Texts or folds, if there are several."""
+    bases: Mapping[str, Settings] = field(default_factory=dict)
+    """`base` on each text, by its name; `base` itself is that on the first."""
     origin: Path = Path()
     """Folder of the experiment's file, to which the paths of corpora are relative."""
 
@@ -61,15 +74,34 @@ class Plan:
         """The variant that the others are compared with."""
         return self.settings.reference or (self.variants[0].name if self.variants else "")
 
+    @property
+    def scope(self) -> Scope:
+        """What verdicts are about; "" if there is one text."""
+        if not self.texts:
+            return ""
+        return self.settings.about or (
+            "texts like these" if len(self.texts) >= FEWEST else "these texts"
+        )
+
+    def on_text(self, name: str) -> "Plan":
+        """Return the part of the plan that is on one of its texts, as a plan of one text."""
+        runs = tuple(replace(run, text="") for run in self.runs if run.text == name)
+        settings = self.settings.model_copy(update={"texts": (), "folds": 0, "about": ""})
+        base = self.bases[name]
+        return replace(self, settings=settings, base=base, runs=runs, texts=(), bases={})
+
     def check_settings_have_effect(self, where: str) -> None:
         """Raise UsageError for settings of the file that change nothing."""
         asked = self.settings
         variants = () if asked.random or asked.search else self.variants
-        by_variant = {
-            variant.name: self.variant_settings(variant.name) for variant in self.variants
-        }
+        by_text = [
+            {run.variant: run.settings for run in self.runs if run.text == name}
+            for name in [text.name for text in self.texts] or [""]
+        ]
         try:
-            check_settings_have_effect(asked.model_copy(update={"variant": variants}), by_variant)
+            check_settings_have_effect(asked.model_copy(update={"variant": variants}), by_text)
+            for text in self.texts:
+                check_effects(self.bases[text.name], text.change, f"text {text.name!r}")
         except UsageError as error:
             lines = str(error).splitlines()
             raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
@@ -129,36 +161,67 @@ def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     """Make a plan from a file's content; see `read_plan`."""
     try:
         settings = ExperimentSettings.from_dict(content)
-        base = _base(settings.base)
+        texts = settings.texts or fold_texts(settings.folds)
         variants = _variants(settings)
+        _check_texts(texts, variants, settings)
+        bases = {text.name: _base(settings.base, text) for text in texts} or {
+            "": _base(settings.base)
+        }
+        base = next(iter(bases.values()))
         _check_seeds(base, settings)
-        by_variant = _settings_by_variant(base, variants)
+        by_text = {text: _settings_by_variant(b, variants) for text, b in bases.items()}
+        by_variant = next(iter(by_text.values()))
+        _check_different(bases, "texts")
         if settings.reference and settings.reference not in by_variant:
             raise unknown("reference", settings.reference, by_variant)
-        outcomes = measurable_outcomes(settings, list(by_variant.values()) or [base])
+        every = [run for runs in by_text.values() for run in runs.values()]
+        outcomes = measurable_outcomes(settings, every or [base])
         settings = settings.model_copy(update={"outcomes": outcomes})
-        check_claims(settings, by_variant)
+        for runs_on_text in by_text.values():
+            check_claims(settings, runs_on_text)
     except UsageError as error:
         lines = str(error).splitlines()
         raise UsageError("\n".join(f"{where}: {line}" for line in lines)) from None
     if settings.quick:
         make_plan(apply_quick(content), name, f"{where}: quick")
     runs = tuple(
-        PlannedRun(variant, seed, run.with_changes(seed=seed))
+        PlannedRun(variant, seed, run.with_changes(seed=seed), text)
         for seed in settings.seeds
-        for variant, run in by_variant.items()
+        for text, own in by_text.items()
+        for variant, run in own.items()
     )
-    claims = settings.claim or _default_claims(settings, by_variant)
-    return Plan(name, settings, variants, claims, base, runs)
+    claims = settings.claim or _default_claims(settings, list(by_text.values()))
+    return Plan(name, settings, variants, claims, base, runs, texts, bases)
 
 
-def _base(values: Mapping[str, Any]) -> Settings:
+def _check_texts(
+    texts: Sequence[TextSettings],
+    variants: Sequence[VariantSettings],
+    settings: ExperimentSettings,
+) -> None:
+    """Raise UsageError for settings that are given both by a text and by something else."""
+    for text in texts:
+        if "seed" in text.change:
+            raise UsageError(f"text {text.name!r}: seed belongs in seeds")
+        for variant in variants:
+            if both := [name for name in text.change if name in variant.change]:
+                what = "folds" if settings.folds else f"text {text.name!r}"
+                raise UsageError(f"{what} and variant {variant.name!r} both set {both[0]}")
+    for name in texts[0].change if texts else ():
+        if name in settings.base and all(name in text.change for text in texts):
+            by = "folds" if settings.folds else "every text"
+            raise UsageError(f"base: {name} has no effect: {by} sets it")
+
+
+def _base(values: Mapping[str, Any], text: TextSettings | None = None) -> Settings:
     values = dict(values)
     config = values.pop("config", "")
     if not isinstance(config, str):
         raise UsageError(f"base: config must be text, not {config!r}")
     start = Settings.from_toml(find_config(config)) if config else Settings()
     base = start.with_changes("base", **values)
+    if text:
+        base = base.with_changes(f"text {text.name!r}", **text.change)
     if base.data.corpus == ("auto",):
         raise UsageError("base: corpus = 'auto' depends on the machine; name a corpus")
     return base
@@ -229,20 +292,26 @@ def _settings_by_variant(
                 faults.setdefault(line.removeprefix(where), line)
     if faults:
         raise UsageError("\n".join(faults.values()))
-    first: dict[str, str] = {}
-    for name, settings in by_variant.items():
-        if (same := first.setdefault(settings_id(settings), name)) != name:
-            raise UsageError(
-                f"variants {same!r} and {name!r} are the same: no setting differs that decides "
-                "the result"
-            )
+    _check_different(by_variant, "variants")
     return by_variant
 
 
+def _check_different(named: Mapping[str, Settings], what: str) -> None:
+    """Raise UsageError if two of the variants or texts are the same."""
+    first: dict[str, str] = {}
+    for name, settings in named.items():
+        if (same := first.setdefault(settings_id(settings), name)) != name:
+            raise UsageError(
+                f"{what} {same!r} and {name!r} are the same: no setting differs that decides "
+                "the result"
+            )
+
+
 def _default_claims(
-    settings: ExperimentSettings, by_variant: Mapping[str, Settings]
+    settings: ExperimentSettings, by_text: Sequence[Mapping[str, Settings]]
 ) -> tuple[ClaimSettings, ...]:
     """Compare the first outcome of each variant with the reference's, where that is possible."""
+    by_variant = by_text[0]
     reference = settings.reference or next(iter(by_variant), "")
     comparisons = (
         ComparisonSettings(variant=name, against=reference, outcome=settings.outcomes[0])
@@ -251,5 +320,5 @@ def _default_claims(
     return tuple(
         ClaimSettings(comparison=(comparison,))
         for comparison in comparisons
-        if not reason_not_comparable(comparison, settings, by_variant)
+        if not any(reason_not_comparable(comparison, settings, own) for own in by_text)
     )

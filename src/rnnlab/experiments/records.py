@@ -1,10 +1,12 @@
 """The data of a report: all runs of an experiment and their figures; needs no torch."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from rnnlab.data.copies import Copies
-from rnnlab.experiments.outcomes import OUTCOMES
+from rnnlab.experiments.outcomes import OUTCOMES, Outcome
 from rnnlab.experiments.plan import Plan
 
 Status = Literal["finished", "diverged", "failed", "pruned", "missing"]
@@ -40,6 +42,8 @@ class RunRecord:
     """Content of environment.json."""
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
     """By held-out outcome: what `network` and `ngram` reach alone, if an n-gram model joins."""
+    text: str = ""
+    """Which text it was trained and tested on, if the experiment has several."""
 
     @property
     def has_ended(self) -> bool:
@@ -69,14 +73,18 @@ class Records:
     command: str = ""
     """The command that makes the experiment again."""
     looks: list[int] = field(default_factory=list)
-    """Numbers of seeds with which complete verdicts were made, the current one last."""
+    """Numbers of seeds (times texts) with complete verdicts, the current one last."""
 
     def values(self, variant: str, outcome: str) -> dict[int, float]:
         """Return a variant's figures by seed, or by timing round for timed outcomes.
 
         Timed outcomes are by round if the experiment measures speed separately; there are none
-        until it has.
+        until it has. Of several texts it is the mean over them, geometric if compared by ratio; a
+        seed that lacks a figure on any of them is left out.
         """
+        if self.plan.texts:
+            parts = [on.values(variant, outcome) for on in self.on_texts.values()]
+            return _means(OUTCOMES[outcome], parts)
         if OUTCOMES[outcome].timed and self.timed_separately:
             own = [timing for timing in self.timings if timing.variant == variant]
             return {t.round: t.outcomes[outcome] for t in own if outcome in t.outcomes}
@@ -85,9 +93,24 @@ class Records:
 
     def part_values(self, variant: str, outcome: str, part: str) -> dict[int, float]:
         """Return what a part of a variant's models reaches alone, `network` or `ngram`, by seed."""
+        if self.plan.texts:
+            figures = [on.part_values(variant, outcome, part) for on in self.on_texts.values()]
+            return _means(OUTCOMES[outcome], figures)
         runs = [run for run in self.runs if run.variant == variant and run.status == "finished"]
         found = {run.seed: run.parts.get(outcome, {}).get(part) for run in runs}
         return {seed: value for seed, value in found.items() if value is not None}
+
+    @cached_property
+    def on_texts(self) -> dict[str, "Records"]:
+        """The records of each text, as those of an experiment with one text; none if it has one."""
+        return {
+            text.name: replace(
+                self,
+                plan=self.plan.on_text(text.name),
+                runs=[replace(run, text="") for run in self.runs if run.text == text.name],
+            )
+            for text in self.plan.texts
+        }
 
     @property
     def copies(self) -> list[Copies]:
@@ -106,3 +129,10 @@ class Records:
         asked = self.plan.settings.timing
         made = {timing.round for timing in self.timings}
         return made or set(range(asked.rounds if asked else 0))
+
+
+def _means(outcome: Outcome, parts: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Return the mean over several texts for each seed that has a figure on all of them."""
+    scaled = [outcome.scaled(part) for part in parts]
+    seeds = [seed for seed in scaled[0] if all(seed in part for part in scaled)]
+    return {s: outcome.unscaled(sum(part[s] for part in scaled) / len(scaled)) for s in seeds}

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from rnnlab.config.validation import SettingsGroup
 from rnnlab.experiments.claims import ClaimSettings
 from rnnlab.experiments.outcomes import check_outcomes
+from rnnlab.experiments.texts import Scope, Texts, fault_of_texts
 
 Scalar = str | int | float | bool
 
@@ -147,9 +148,23 @@ class ExperimentSettings(SettingsGroup):
         {}, description="settings of all runs; config = a recipe or file to start from"
     )
     quick: dict[str, Any] = Field(
-        {}, description="what --quick changes: seeds, timing (a table), any base setting"
+        {},
+        description="what --quick changes: seeds, texts, folds, timing (a table), any base setting",
     )
     seeds: Seeds = Field(tuple(range(6)), description="a number, or a list of seeds")
+    texts: Texts = Field(
+        (),
+        description="every variant is trained and tested on each: names of corpora, or tables of "
+        "name and change",
+    )
+    folds: int = Field(
+        0, ge=0, le=1000, description="parts of the text, each of which is the test text once"
+    )
+    about: Scope = Field(
+        "",
+        description="what verdicts are about: 'these texts' or 'texts like these'; default: the "
+        "latter, from three texts on",
+    )
     variant: tuple[VariantSettings, ...] = ()
     grid: dict[str, tuple[Scalar | list[Any], ...]] | None = Field(
         None, description="every combination of these values is a variant"
@@ -207,10 +222,22 @@ class ExperimentSettings(SettingsGroup):
                     if value in listed[:at]:
                         raise ValueError(f"grid: {name} has {value!r} twice")
         names = tuple(variant.name for variant in self.variant)
-        for what, values in (("variant", names), ("seed", self.seeds)):
+        texts = tuple(text.name for text in self.texts)
+        for what, values in (("variant", names), ("text", texts), ("seed", self.seeds)):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} occurs twice")
+        if fault := fault_of_texts(self.texts, self.folds, self.about):
+            raise ValueError(fault)
+        if self.texts or self.folds:
+            what = "texts" if self.texts else "folds"
+            if self.search:
+                raise ValueError(f"a search cannot have {what}: it chooses settings on one text")
+            if self.timing:
+                raise ValueError(
+                    f"[timing] cannot be combined with {what}: speed is measured on one text, in "
+                    "an experiment of its own"
+                )
         if self.search and self.claim:
             raise ValueError("a search cannot have claims: its runs are not independent")
         if self.search and "seeds" in self.model_fields_set and len(self.seeds) > 1:
@@ -227,8 +254,7 @@ def apply_quick(values: Mapping[str, Any]) -> dict[str, Any]:
     if not all(isinstance(values.get(key, {}), dict) for key in ("quick", "base", "timing")):
         return changed
     quick = dict(changed.pop("quick", {}))
-    if "seeds" in quick:
-        changed["seeds"] = quick.pop("seeds")
+    changed |= {key: quick.pop(key) for key in ("seeds", "texts", "folds", "about") if key in quick}
     if "timing" in quick:
         timing = quick.pop("timing")
         is_table = isinstance(timing, dict)

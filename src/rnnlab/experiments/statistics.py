@@ -9,7 +9,7 @@ and their t statistic is 0 or infinite, never NaN.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,52 @@ class Estimate:
         return None if self.half is None else (self.mean - self.half, self.mean + self.half)
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean with a normal error, whose size is estimated with some degrees of freedom."""
+
+    value: float
+    error: float
+    """Standard error of the value; 0 if the differences have no spread."""
+    freedom: float
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return value ± t error, t the quantile of the degrees of freedom."""
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
+        return self.value - half, self.value + half
+
+    def p_value(self, shift: float = 0.0, alternative: Alternative = "two-sided") -> float:
+        """Return p of the t test that the true mean is `shift`; see `t_test`."""
+        if self.error:
+            t = (self.value - shift) / self.error
+        elif math.isclose(self.value, shift, rel_tol=ROUNDING):
+            t = 0.0
+        else:
+            t = math.copysign(math.inf, self.value - shift)
+        if alternative == "two-sided":
+            return float(2 * stdtr(self.freedom, -abs(t)))
+        return float(stdtr(self.freedom, t if alternative == "less" else -t))
+
+    def p_equivalent(self, margin: float) -> float:
+        """Return p of two one-sided tests: that -margin < true mean < margin.
+
+        It is the larger p of the two (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657). Raises
+        ValueError if the margin is not positive.
+        """
+        if not margin > 0:
+            raise ValueError(f"an equivalence margin must be above 0, not {margin:g}")
+        return max(self.p_value(-margin, "greater"), self.p_value(margin, "less"))
+
+
+def paired_mean(differences: Sequence[float]) -> Mean:
+    """Return the mean of paired differences: error s / √n, n - 1 degrees of freedom.
+
+    Raises ValueError if there are fewer than two values or a value is not finite.
+    """
+    mean, deviation = _mean_and_deviation(differences, least=2)
+    return Mean(mean, deviation / math.sqrt(len(differences)), len(differences) - 1)
+
+
 def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Estimate a mean: x̄ ± t s / √n, t the quantile of n - 1 degrees of freedom (Student 1908).
 
@@ -74,28 +120,14 @@ def t_test(
     the differences equal `shift`. Raises ValueError if there are fewer than two values or a value
     is not finite.
     """
-    mean, deviation = _mean_and_deviation(differences, least=2)
-    if deviation:
-        t = (mean - shift) / deviation * math.sqrt(len(differences))
-    elif math.isclose(mean, shift, rel_tol=ROUNDING):
-        t = 0.0
-    else:
-        t = math.copysign(math.inf, mean - shift)
-    freedom = len(differences) - 1
-    if alternative == "two-sided":
-        return float(2 * stdtr(freedom, -abs(t)))
-    return float(stdtr(freedom, t if alternative == "less" else -t))
+    return paired_mean(differences).p_value(shift, alternative)
 
 
 def equivalence_test(differences: Sequence[float], margin: float) -> float:
-    """Return p of two one-sided tests: that -margin < true mean difference < margin.
-
-    It is the larger p of the two (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657).
-    Raises ValueError if the margin is not positive, and as `t_test`.
-    """
+    """Return p of the tests that `Mean.p_equivalent` makes. Raises as it and `t_test` do."""
     if not margin > 0:
         raise ValueError(f"an equivalence margin must be above 0, not {margin:g}")
-    return max(t_test(differences, -margin, "greater"), t_test(differences, margin, "less"))
+    return paired_mean(differences).p_equivalent(margin)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -134,47 +166,57 @@ def effect_size(differences: Sequence[float]) -> float | None:
     mean, deviation = _mean_and_deviation(differences, least=1)
     if len(differences) < 3 or not deviation:
         return None
-    half = (len(differences) - 1) / 2
-    correction = math.exp(math.lgamma(half) - math.lgamma(half - 0.5)) / math.sqrt(half)
-    return correction * mean / deviation
+    return bias_correction(len(differences) - 1) * mean / deviation
 
 
-def detectable_difference(deviation: float, count: int, level: float = 0.05) -> float:
+def bias_correction(freedom: int) -> float:
+    """Return Hedges' J of so many degrees of freedom, at least two; see `effect_size`."""
+    half = freedom / 2
+    return math.exp(math.lgamma(half) - math.lgamma(half - 0.5)) / math.sqrt(half)
+
+
+def detectable_difference(deviation: float, count: int, level: float = LEVEL) -> float:
     """Return the true mean difference that a two-sided t test shows with 80% power.
 
     `deviation` is the standard deviation of the differences, taken as known, `count` their number.
-    Solves P(|T| > t) = 0.8, t the two-sided critical value at `level`, T noncentral t with
-    noncentrality δ √n / σ.
     """
-    return _noncentrality(count - 1, level) * deviation / math.sqrt(count)
+    return detectable_errors(count - 1, level) * deviation / math.sqrt(count)
 
 
-def detectable_margin(deviation: float, count: int, level: float = 0.05) -> float:
+def detectable_margin(deviation: float, count: int, level: float = LEVEL) -> float:
     """Return the margin within which two equal variants are shown to be equivalent with 80% power.
 
-    Solves P(|x̄| + t s / √n < margin) = 0.8 for a true difference of 0, t the one-sided critical
-    value at `level`.
+    See `detectable_difference`.
     """
-    return _standard_margin(count - 1, level) * deviation / math.sqrt(count)
+    return margin_errors(count - 1, level) * deviation / math.sqrt(count)
 
 
 # With a standard normal Z = (x̄ - δ) √n / σ and, independent of it, (n - 1) s² / σ² distributed as
 # chi-squared with n - 1 degrees of freedom, both powers are the mean over Z of P(s / σ < a bound).
 
 
-@cache
-def _noncentrality(freedom: int, level: float) -> float:
+@lru_cache(2048)
+def detectable_errors(freedom: float, level: float) -> float:
+    """Return how many standard errors a two-sided t test shows with 80% power.
+
+    Solves P(|T| > t) = 0.8, t the two-sided critical value at `level`, T noncentral t.
+    """
     t = float(stdtrit(freedom, 1 - level / 2))
     return _solve(freedom, t, lambda shift: np.abs(_Z + shift) / t)
 
 
-@cache
-def _standard_margin(freedom: int, level: float) -> float:
+@lru_cache(2048)
+def margin_errors(freedom: float, level: float) -> float:
+    """Return the margin, in standard errors, that shows equality with 80% power.
+
+    Solves P(|x̄| + t s / √n < margin) = 0.8 for a true difference of 0, t the one-sided critical
+    value at `level`.
+    """
     t = float(stdtrit(freedom, 1 - level))
     return _solve(freedom, t, lambda margin: np.maximum(margin - np.abs(_Z), 0) / t)
 
 
-def _solve(freedom: int, t: float, bound: Callable[[float], NDArray[np.float64]]) -> float:
+def _solve(freedom: float, t: float, bound: Callable[[float], NDArray[np.float64]]) -> float:
     """Find by bisection the argument at which P(s / σ < bound) is `POWER`."""
     low, high = 0.0, 2 * t + 10
     while high - low > ROUNDING * high:

@@ -7,20 +7,16 @@ from typing import NamedTuple
 
 from rnnlab.experiments.claims import TOLERANT, ComparisonSettings
 from rnnlab.experiments.comparison import ClaimVerdict, ComparisonResult, Verdict
+from rnnlab.experiments.evidence import Evidence, on_one_text, over_texts
 from rnnlab.experiments.outcomes import OUTCOMES
-from rnnlab.experiments.pairing import Pairs, find_pairs
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.statistics import (
     LEVEL,
-    Estimate,
-    detectable_difference,
-    detectable_margin,
-    effect_size,
-    equivalence_test,
-    estimate_mean,
+    Mean,
+    detectable_errors,
     holm,
     holm_levels,
-    t_test,
+    margin_errors,
 )
 from rnnlab.experiments.wording import default_claim_text, describe_comparison
 
@@ -47,14 +43,19 @@ def judge_claims(records: Records) -> list[ClaimVerdict]:
     If a run of either variant diverged, nothing is tested: the remaining runs are survivors, and
     would favour the variant that lost some. Figures compared by ratio are tested as logarithms. A
     claim is supported if all its comparisons are, and contradicted if any is.
+
+    Of several texts, each comparison is about all of them, see `pooling`. The same comparisons on
+    each text alone have an error rate of 5% of their own, and decide no claim.
     """
     claims = records.plan.claims
     comparisons = list(dict.fromkeys(c for claim in claims for c in claim.comparison))
-    pairs = [find_pairs(records, comparison) for comparison in comparisons]
-    tests = [_test(c, p) for c, p in zip(comparisons, pairs, strict=True)]
-    p_values = [test.p for test in tests]
-    rows = zip(comparisons, pairs, tests, holm(p_values), holm_levels(p_values, LEVEL), strict=True)
-    compared = {row[0]: _compare(*row) for row in rows}
+    pool = over_texts if records.plan.texts else on_one_text
+    found = judge([pool(records, comparison) for comparison in comparisons])
+    on_texts = _on_each(records, comparisons)
+    compared = {
+        each.settings: replace(each, on_texts=tuple(by_text.items()))
+        for each, by_text in zip(found, on_texts, strict=True)
+    }
     return [
         ClaimVerdict(
             claim.text or default_claim_text(claim.comparison[0]),
@@ -66,67 +67,91 @@ def judge_claims(records: Records) -> list[ClaimVerdict]:
     ]
 
 
+def _on_each(
+    records: Records, comparisons: Sequence[ComparisonSettings]
+) -> list[dict[str, ComparisonResult]]:
+    """Judge each comparison on each text alone; all of these are corrected together."""
+    texts = records.on_texts
+    found = iter(judge([on_one_text(on, c) for c in comparisons for on in texts.values()]))
+    return [{name: next(found) for name in texts} for _ in comparisons]
+
+
+def judge(evidence: Sequence[Evidence]) -> list[ComparisonResult]:
+    """Decide comparisons, with Holm's correction over all of them; see `judge_claims`."""
+    tests = [_test(each) for each in evidence]
+    p_values = [test.p for test in tests]
+    rows = zip(evidence, tests, holm(p_values), holm_levels(p_values, LEVEL), strict=True)
+    return [_compare(*row) for row in rows]
+
+
 class _Test(NamedTuple):
     p: float
     due: Verdict
     """The verdict if p is small enough."""
 
 
-def _test(settings: ComparisonSettings, pairs: Pairs) -> _Test:
-    differences = pairs.differences
-    if len(differences) < 2 or pairs.survivors:
+def _test(evidence: Evidence) -> _Test:
+    settings, mean = evidence.settings, evidence.difference
+    if mean is None or not evidence.is_testable:
         return _Test(1.0, "not shown")
-    mean, margin = estimate_mean(differences).mean, settings.scaled_margin
+    margin = settings.scaled_margin
     match settings.expect:
         case "different":
-            return _Test(t_test(differences), "supported")
-        case "equivalent" if abs(mean) <= margin:
-            return _Test(equivalence_test(differences, margin), "supported")
+            return _Test(mean.p_value(), "supported")
+        case "equivalent" if abs(mean.value) <= margin:
+            return _Test(mean.p_equivalent(margin), "supported")
         case "equivalent":
-            return _Test(t_test(differences, math.copysign(margin, mean)), "contradicted")
+            return _Test(mean.p_value(math.copysign(margin, mean.value)), "contradicted")
         case "lower" | "higher" | "not lower" | "not higher":
             sign = 1 if settings.expect.endswith("higher") else -1
-            beyond = sign * mean > margin
-            p = t_test(differences, sign * margin)
+            beyond = sign * mean.value > margin
+            p = mean.p_value(sign * margin)
             stated = beyond != settings.expect.startswith("not")
             return _Test(p, "supported" if stated else "contradicted")
 
 
-def _compare(
-    settings: ComparisonSettings, pairs: Pairs, test: _Test, adjusted_p: float, level: float
-) -> ComparisonResult:
+def _compare(evidence: Evidence, test: _Test, adjusted_p: float, level: float) -> ComparisonResult:
+    settings, mean = evidence.settings, evidence.difference
     result = ComparisonResult(
-        settings, test.due if adjusted_p <= LEVEL else "not shown", len(pairs.values),
-        unit=pairs.unit, left_out=pairs.left_out, survivors=pairs.survivors,
+        settings, test.due if adjusted_p <= LEVEL else "not shown", evidence.pairs,
+        unit=evidence.unit, left_out=evidence.left_out, survivors=evidence.survivors,
+        about=evidence.about, over=evidence.over, lacks=evidence.lacks,
     )  # fmt: skip
     unscaled = OUTCOMES[settings.outcome].unscaled
-    if pairs.values:
-        estimate, against = estimate_mean(pairs.differences), settings.against
+    if evidence.own is not None and evidence.against is not None:
+        against = settings.against
         if isinstance(against, str):
-            against = unscaled(estimate_mean(pairs.against).mean)
-        mean = unscaled(estimate_mean(pairs.values).mean)
-        result = replace(result, mean=mean, mean_against=against, estimate=unscaled(estimate.mean))
-        if estimate.interval:
-            low, high = estimate.interval
-            smallest = _detectable(settings, estimate, level)
-            result = replace(
-                result,
-                interval=(unscaled(low), unscaled(high)),
-                p_value=test.p,
-                adjusted_p=adjusted_p,
-                effect_size=effect_size(pairs.differences),
-                detectable=None if smallest is None else unscaled(smallest),
-            )
+            against = unscaled(evidence.against)
+        value = mean.value if mean else evidence.own - evidence.against
+        result = replace(
+            result, mean=unscaled(evidence.own), mean_against=against, estimate=unscaled(value)
+        )
+    if mean:
+        low, high = mean.interval()
+        smallest = detectable(settings, mean, level)
+        result = replace(
+            result,
+            interval=(unscaled(low), unscaled(high)),
+            p_value=test.p,
+            adjusted_p=adjusted_p,
+            effect_size=evidence.effect_size,
+            detectable=None if smallest is None else unscaled(smallest),
+        )
     return replace(result, sentence=describe_comparison(result))
 
 
-def _detectable(settings: ComparisonSettings, estimate: Estimate, level: float) -> float | None:
-    """On the scale of the differences; takes the spread of this experiment for the true one."""
-    if not estimate.deviation:
+def detectable(settings: ComparisonSettings, mean: Mean, level: float) -> float | None:
+    """Return the smallest difference that 80% of experiments with this error would show.
+
+    On the scale of the differences; takes the error of this experiment for the true one. See
+    `ComparisonResult.detectable`; None without spread.
+    """
+    if not mean.error:
         return None
+    freedom = math.floor(10 * mean.freedom) / 10  # not a new solution for each experiment
     if settings.expect == "equivalent":
-        return detectable_margin(estimate.deviation, estimate.count, level)
-    smallest = detectable_difference(estimate.deviation, estimate.count, level)
+        return margin_errors(freedom, level) * mean.error
+    smallest = detectable_errors(freedom, level) * mean.error
     return smallest if settings.expect in TOLERANT else settings.scaled_margin + smallest
 
 

@@ -56,9 +56,12 @@ def describe_comparison(result: ComparisonResult) -> str:
     other = f"a fixed value of {other}" if fixed else f"{other} for {settings.against}"
     figures = f"{about} {mean}, against {other}"
     if result.interval is None:
-        sentences = f"{figures}. One {result.unit} is not enough for a test."
+        lacks = result.lacks or f"one {result.unit} is not enough for a test"
+        sentences = f"{figures}. {lacks[0].upper()}{lacks[1:]}."
     else:
         conclusion = _conclusion(result)
+        if result.about:
+            conclusion = f"on {result.about}: {conclusion}"
         sentences = f"{figures}: {_evidence(result)}. {conclusion[0].upper()}{conclusion[1:]}."
     if result.pairs == 2:
         sentences += (
@@ -83,8 +86,15 @@ def _evidence(result: ComparisonResult) -> str:
     effect = "" if size is None else f"effect size {size:z,.1f}, "
     return (
         f"{_kind(result.settings)} {estimate} (95% interval {low_end} to {high_end}, "
-        f"{result.pairs} {result.unit}s, {effect}Holm-adjusted {_p(result.adjusted_p)})"
+        f"{_pairs(result)}, {effect}Holm-adjusted {_p(result.adjusted_p)})"
     )
+
+
+def _pairs(result: ComparisonResult) -> str:
+    """Return `6 seeds`, or `3 texts, 18 pairs`."""
+    if result.over:
+        return f"{result.over}, {result.pairs} pairs"
+    return f"{result.pairs} {result.unit}s"
 
 
 def _conclusion(result: ComparisonResult) -> str:
@@ -116,7 +126,8 @@ def _not_shown(result: ComparisonResult) -> str:
     if (result.p_value or 0) <= LEVEL:  # the interval alone would show it
         undecided += " after Holm's correction"
     if result.detectable is None:
-        return f"{undecided}; the {kind} is the same for every {result.unit}"
+        alike = "everywhere" if result.over else f"for every {result.unit}"
+        return f"{undecided}; the {kind} is the same {alike}"
     size = _detectable(result)
     power = f"With this spread, {POWER:.0%} of such experiments"
     if settings.expect in TOLERANT:
