@@ -15,19 +15,6 @@ are (B, T), those of rnnlab (T, B).
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from rnnlab.cells import find_cell
-from rnnlab.engines.builtin import Builtin
-from rnnlab.errors import UnavailableError, UsageError
-from rnnlab.interop.huggingface_folder import CELLS, MODEL_TYPE
-from rnnlab.lm.model import ModelState, RecurrentLayers
-
 try:
     from transformers import (
         AutoConfig,
@@ -43,10 +30,25 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "transformers":
         raise
+    from rnnlab.errors import UnavailableError
+
     raise UnavailableError(
         "rnnlab.huggingface needs the package transformers; install it with pip install "
         "'rnnlab[huggingface]'"
     ) from None
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnlab.cells import find_cell
+from rnnlab.engines.builtin import Builtin
+from rnnlab.errors import UsageError
+from rnnlab.interop.huggingface_folder import CELLS, MODEL_TYPE
+from rnnlab.lm.model import ModelState, RecurrentLayers
 
 TIED = {"output.weight": "embedding.weight"}
 """Weights that are another one's if the configuration ties them; 4.57 reads the names only."""

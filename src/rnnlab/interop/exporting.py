@@ -9,6 +9,7 @@ from rnnlab import __version__
 from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError, unknown
 from rnnlab.files import check_path, make_folder, new_folder, write_atomically
+from rnnlab.interop.fast_tokenizers import DOCUMENTS
 from rnnlab.interop.huggingface_folder import write_huggingface_folder
 from rnnlab.interop.onnx_graph import onnx_model
 from rnnlab.interop.torch_module import write_torch_module
@@ -71,10 +72,12 @@ def _write_torch(model: TextModel, network: StoredNetwork, output: Path) -> list
 
 
 def _write_huggingface(model: TextModel, network: StoredNetwork, output: Path) -> list[str]:
-    left_out, about = list(_left_out(model)), model.about.get("data", {})
+    # The tokenizer applies the text rule, and the model resets its state.
+    left_out, about = list(_ngram_left_out(model)), model.about.get("data", {})
     data = {key: about[key] for key in ("preprocessing", "unit") if key in about}
+    rule = f"{model.preprocessing} {DOCUMENTS if model.of_documents else ''}"
     with new_folder(output) as folder:
-        write_huggingface_folder(folder, network, model.tokenizer, data, left_out)
+        write_huggingface_folder(folder, network, model.tokenizer, rule, data, left_out)
     return left_out
 
 
@@ -86,14 +89,10 @@ TARGETS: Mapping[str, Callable[[TextModel, StoredNetwork, Path], list[str]]] = {
 
 
 def _left_out(model: TextModel) -> Iterator[str]:
-    """Yield what no form takes along."""
+    """Yield what a network alone does not take along."""
     if model.preprocessing != "none":
         yield f"the text rule {model.preprocessing!r}: apply it before the tokenizer"
-    if model.mixture is not None:
-        yield (
-            f"the n-gram model of order {len(model.mixture.table.orders)}: these are the logits "
-            "of the network alone"
-        )
+    yield from _ngram_left_out(model)
     if (start := model.network.start) is not None:
         yield (
             f"the reset of samples: set the state to zeros before each token {start} "
@@ -101,3 +100,12 @@ def _left_out(model: TextModel) -> Iterator[str]:
         )
     if model.of_documents:
         yield "the line breaks in documents: they are read and written as U+000B"
+
+
+def _ngram_left_out(model: TextModel) -> Iterator[str]:
+    """Yield what no form takes along."""
+    if model.mixture is not None:
+        yield (
+            f"the n-gram model of order {len(model.mixture.table.orders)}: these are the logits "
+            "of the network alone"
+        )

@@ -5,7 +5,7 @@ the last id is that of PAD, which no model predicts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tok
 from rnnlab.data.base_tokenizer import UNKNOWN
 from rnnlab.data.bpe_tokenizer import byte_characters
 from rnnlab.data.labelled_tokenizer import LabelledTokenizer, inner_kind
+from rnnlab.data.samples import LINE_BREAK_WITHIN, SEPARATOR
 from rnnlab.data.tokenizer import (
     BpeTokenizer,
     ByteTokenizer,
@@ -29,6 +30,8 @@ from rnnlab.files import read_json
 PAD = "<pad>"
 """The token that fills the rows of a batch up."""
 
+DOCUMENTS = "documents"
+
 EXCLUDED = 0x10F000
 """From here on are the characters that stand for surrogates, which the library cannot write."""
 
@@ -37,7 +40,8 @@ _WHITE = r"\s\x1c-\x1f"
 # Oniguruma's own words for what `word_tokenizers` writes for `regex`: with (?y{w}), \y is a default
 # Unicode word boundary.
 UNICODE_WORDS = rf"(?y{{w}}) ?+[^{_WHITE}](?:[^{_WHITE}]*?(?:\y|(?=[{_WHITE}])))|\r\n|[{_WHITE}]"
-RUNS_OF_LETTERS = r" ?\w+| ?[^\w\s]|\s"
+_LETTERS = r"\p{L}\p{N}_"
+RUNS_OF_LETTERS = rf" ?[{_LETTERS}]+| ?[^{_LETTERS}{_WHITE}]|[{_WHITE}]"
 
 KINDS = {
     "characters": CharTokenizer,
@@ -53,17 +57,28 @@ LINES = rf"[^{_BREAKS}]*(?:\r\n|[{_BREAKS}])|[^{_BREAKS}]+"
 r"""As `str.splitlines(keepends=True)`."""
 
 CHARACTERS = r"[\s\S]"
+CASED = r"\p{Lu}\p{Ll}\p{Lt}"
+GAP, ANY = "[^A-Za-z]+", "[^A-Za-z]*"
 
 
-def fast_tokenizer(tokenizer: Tokenizer, start: int | None = None) -> tokenizers.Tokenizer:
-    """Return what the library calls the same tokenizer.
+def fast_tokenizer(
+    tokenizer: Tokenizer, rule: str = "none", start: int | None = None
+) -> tokenizers.Tokenizer:
+    """Return what gives the same ids in that library.
 
-    start: the token with which a sample begins; it is put before each text.
+    rule: the text rule, which becomes a part of it, or several; DOCUMENTS after them for texts with
+    line breaks within samples. start: the token with which a sample begins; it
+    is put before each text.
     """
     inside, labels = tokenizer, list[str]()
     if isinstance(tokenizer, LabelledTokenizer):
         inside, labels = tokenizer.inside, tokenizer.labels
     found = _inside(inside)
+    if steps := [step for name in rule.split() for step in _normalizers(name)]:
+        found.normalizer = normalizers.Sequence(steps)
+    if DOCUMENTS in rule.split():
+        shown = decoders.Replace(LINE_BREAK_WITHIN, SEPARATOR)
+        found.decoder = decoders.Sequence([found.decoder, shown])
     found.add_tokens([AddedToken(f"{label}\t", normalized=False) for label in labels])
     special = [PAD] if tokenizer.unknown_id is None else [UNKNOWN, PAD]
     found.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in special])
@@ -71,7 +86,7 @@ def fast_tokenizer(tokenizer: Tokenizer, start: int | None = None) -> tokenizers
     if start is not None:
         first = found.id_to_token(start)
         found.post_processor = processors.TemplateProcessing(
-            single=f"{first} $A", pair=f"{first} $A {first} $B", special_tokens=[(first, start)]
+            single=[first, "$A"], pair=[first, "$A", first, "$B"], special_tokens=[(first, start)]
         )
     return found
 
@@ -100,11 +115,24 @@ def _inside(tokenizer: Tokenizer) -> tokenizers.Tokenizer:
     for i, token in enumerate(tokens, start=1):
         ids[token if is_unicode(token) else chr(EXCLUDED + i)] = i
     found = tokenizers.Tokenizer(models.WordLevel(ids, UNKNOWN))
-    if tokenizer.normal_form:
-        found.normalizer = normalizers.NFC()
     found.pre_tokenizer = _cut(pattern)
     found.decoder = decoders.Fuse()
     return found
+
+
+def _normalizers(rule: str) -> Iterator[Any]:
+    """Yield the steps of a text rule; see `rnnlab.data.preprocessing`."""
+    if rule == "nfc":
+        yield normalizers.NFC()
+    if rule == "letters":
+        yield normalizers.Replace(Regex(rf"\A{GAP}|{GAP}\z|{ANY}\n{ANY}"), "")
+        yield normalizers.Replace(Regex(GAP), " ")
+    if rule == "lower":
+        yield normalizers.Replace(Regex(rf"(?<=[{CASED}])Σ(?![{CASED}])"), "ς")
+    if rule in ("lower", "letters"):
+        yield normalizers.Lowercase()
+    if rule == DOCUMENTS:
+        yield normalizers.Replace(SEPARATOR, LINE_BREAK_WITHIN)
 
 
 def _cut(pattern: str) -> Any:
@@ -153,6 +181,7 @@ def _read_inside(content: Mapping[str, Any], kind: str) -> Tokenizer:
         own = {**content, "added_tokens": [], "truncation": None, "padding": None}
         own |= {"normalizer": None, "post_processor": None}
         own["pre_tokenizer"] = content["pre_tokenizer"]["pretokenizers"][-1]
+        own["decoder"] = content["decoder"].get("decoders", [content["decoder"]])[0]
         return BpeTokenizer.from_str(json.dumps(own))
     ids = content["model"]["vocab"]
     tokens = sorted(ids, key=ids.__getitem__)

@@ -34,12 +34,13 @@ def write_huggingface_folder(
     folder: Path,
     network: StoredNetwork,
     tokenizer: Tokenizer,
+    rule: str,
     data: dict[str, Any],
     left_out: list[str],
 ) -> None:
     """Write configuration, weights and tokenizer; raise UsageError for a cell not in CELLS.
 
-    data: the text rule and the unit of samples, for who reads the model back.
+    rule: what is done with a text first. data: the setting that it comes from, and the unit of samples, for who reads the model back.
     """
     settings, V, start = network.settings, network.vocabulary_size, network.start
     if settings.cell not in CELLS:
@@ -78,7 +79,7 @@ def write_huggingface_folder(
     if tokenizer.unknown_id is not None:
         about["unk_token"] = UNKNOWN
         ids["suppress_tokens"] = [tokenizer.unknown_id]
-    fast = fast_tokenizer(tokenizer, start)
+    fast = fast_tokenizer(tokenizer, rule, start)
     write_atomically(folder / WEIGHTS, save(dict(network.arrays), {"format": "pt"}))
     write_atomically(folder / TOKENIZER, fast.to_str(pretty=True).encode())
     write_json(folder / TOKENIZER_CONFIG, about)
