@@ -90,8 +90,9 @@ def new_experiment(
     Raises UsageError as `compare`, for model folders, if the runs differ in nothing that decides
     the result, and if the folder has an experiment already.
     """
-    from rnnlab.comparison.new_experiment import write_experiment
+    from rnnlab.comparison.new_experiment import new_file, write_experiment
 
+    new_file(Path(output))
     found = compare(
         *runs, against=against, checkpoint=checkpoint, corpus=corpus,
         validation_corpus=validation_corpus, test_corpus=test_corpus, watch=watch, **machine,

@@ -205,12 +205,12 @@ def _text(
     """Return the text to measure on, and the tokens of it before which the state is reset."""
     if dataset is None:
         source, content, _ = read_text(file, "strict", "utf-8", model)
-        return HeldOutText(source.name, content), ()
+        return HeldOutText(Path(source.name).name, content), ()
     if not dataset.held_out:
         return None, ()
     split = dataset.held_out[-1]
     corpus = dataset.own_names.get(split, dataset.corpus.name)
-    text = HeldOutText(f"{corpus}, {split} split", dataset.splits[split].text)
+    text = HeldOutText(f"{Path(corpus).name}, {split} split", dataset.splits[split].text)
     return text, dataset.state_resets(split)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from rnnlab.cells import short_name
@@ -88,7 +89,7 @@ def differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
     Settings that change no result are left out, and so are names of texts that are the same.
     """
     rows = list[Difference]()
-    own = [{**g.members[0].own} for g in groups]
+    own = [{n: _name(n, v) for n, v in g.members[0].own.items()} for g in groups]
     texts = {m.corpus_sha256 for g in groups for m in g.members}
     ignored = {*NOT_COMPARED, "seed", *(TEXTS if len(texts) == 1 else ())}
     for name in (name for name in Settings.names() if name not in ignored):
@@ -133,6 +134,11 @@ def _with_cells_shown(row: Difference) -> Difference:
     values = row.values if different else [value and f"{short_name(value)} ({value[-6:]})"
                                            for value in row.values]  # fmt: skip
     return Difference(row.name, tuple(names if different else values))
+
+
+def _name(setting: str, value: Any) -> Any:
+    """Return texts by their names, without their folders; other settings as they are."""
+    return tuple(Path(each).name for each in value) if setting in TEXTS else value
 
 
 def _joined(values: Iterable[Any]) -> str | None:

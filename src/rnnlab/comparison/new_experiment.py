@@ -21,7 +21,7 @@ from rnnlab.experiments.cell_files import write_copies
 from rnnlab.experiments.folder import FILE
 from rnnlab.experiments.plan import make_plan
 from rnnlab.experiments.statistics import LEVEL
-from rnnlab.files import make_folder, write_atomically
+from rnnlab.files import check_path, make_folder, write_atomically
 
 SEEDS, QUICK_SEEDS = 6, 2
 
@@ -44,9 +44,7 @@ def write_experiment(found: Comparison, folder: Path) -> Path:
     Raises UsageError if a group is a model folder or nothing differs, or if the folder has an
     experiment already.
     """
-    file = folder / FILE
-    if file.exists():
-        raise UsageError(f"{file} exists; choose another folder, or delete it first")
+    file = new_file(folder)
     content = experiment_file(found)
     plan = make_plan(tomllib.loads(content), folder.resolve().name, str(file))
     plan.check_settings_have_effect(str(file))
@@ -56,6 +54,15 @@ def write_experiment(found: Comparison, folder: Path) -> Path:
         write_atomically(file, content.encode())
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from None
+    return file
+
+
+def new_file(folder: Path) -> Path:
+    """Return the file that an experiment in a folder has. Raises UsageError if it exists."""
+    check_path(folder)
+    file = folder / FILE
+    if file.exists():
+        raise UsageError(f"{file} exists; choose another folder, or delete it first")
     return file
 
 
