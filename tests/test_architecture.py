@@ -27,7 +27,7 @@ ORDER = [
     "execution",
     "display",
     "api",
-    "commands",
+    "commands, llm_plugin",
     "cli",
 ]
 """Rooms from left to right; those on one line do not import each other."""
