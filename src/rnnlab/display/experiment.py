@@ -17,6 +17,7 @@ from rnnlab.display.plain_console import PlainConsole
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.experiment import ExperimentWatcher
 from rnnlab.experiments.comparison import ClaimVerdict
+from rnnlab.experiments.evidence import text_word
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import Plan
 from rnnlab.experiments.records import Records
@@ -55,7 +56,8 @@ class ExperimentDisplay(ExperimentWatcher):
         tell = self.console.tell
         tell("question", " ".join(plan.settings.question.split()))
         variants, seeds = len(plan.variants), len(plan.settings.seeds)
-        size = f"{counted(variants, 'variant')} x {counted(seeds, 'seed')} = "
+        texts = f"{counted(len(plan.texts), text_word(plan))} x " if plan.texts else ""
+        size = f"{counted(variants, 'variant')} x {texts}{counted(seeds, 'seed')} = "
         size = "search of " if plan.settings.search else size
         already = f", {len(kept)} of them done before" if kept else ""
         tell("runs", f"{size}{counted(total, 'run')}{already}; {slots} at once")

@@ -23,7 +23,7 @@ from rnnlab.experiments.feasibility import (
     reason_not_comparable,
 )
 from rnnlab.experiments.settings import ExperimentSettings, Range, VariantSettings, apply_quick
-from rnnlab.experiments.texts import FEWEST, Scope, TextSettings, fold_texts
+from rnnlab.experiments.texts import FEWEST, SEEDS_APART, Scope, TextSettings, fold_texts
 from rnnlab.runs.effects import check_effects
 
 NOT_IN_THE_ID = ("data_dir", "threads", "device", "mirror", "checkpoint_seconds")
@@ -36,6 +36,7 @@ class PlannedRun:
 
     variant: str
     seed: int
+    """As the file has it; on other texts than the first another one is set, see `SEEDS_APART`."""
     settings: Settings
     text: str = ""
 
@@ -185,9 +186,9 @@ def make_plan(content: Mapping[str, Any], name: str, where: str) -> Plan:
     if settings.quick:
         make_plan(apply_quick(content), name, f"{where}: quick")
     runs = tuple(
-        PlannedRun(variant, seed, run.with_changes(seed=seed), text)
+        PlannedRun(variant, seed, run.with_changes(seed=seed + number * SEEDS_APART), text)
         for seed in settings.seeds
-        for text, own in by_text.items()
+        for number, (text, own) in enumerate(by_text.items())
         for variant, run in own.items()
     )
     claims = settings.claim or _default_claims(settings, list(by_text.values()))

@@ -227,7 +227,7 @@ class ExperimentSettings(SettingsGroup):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} occurs twice")
-        if fault := fault_of_texts(self.texts, self.folds, self.about):
+        if fault := fault_of_texts(self.texts, self.folds, self.about, self.seeds):
             raise ValueError(fault)
         if self.texts or self.folds:
             what = "texts" if self.texts else "folds"

@@ -10,6 +10,10 @@ from rnnlab.config.validation import SettingsGroup
 FEWEST = 3
 """Texts, or folds, from which something about others can be concluded."""
 
+SEEDS_APART = 100_000
+"""What is added to all seeds from one text to the next. If all folds had the same seeds, a lucky
+seed would be lucky on all of them, and no spread would show it."""
+
 Scope = Literal["", "these texts", "texts like these"]
 """What verdicts are about."""
 
@@ -37,8 +41,15 @@ def fold_texts(count: int) -> tuple[TextSettings, ...]:
     return tuple(TextSettings(name=f"fold {fold}", change={"fold": fold}) for fold in folds)
 
 
-def fault_of_texts(texts: Sequence[TextSettings], folds: int, about: Scope) -> str:
+def fault_of_texts(
+    texts: Sequence[TextSettings], folds: int, about: Scope, seeds: Sequence[int]
+) -> str:
     """Say which rule of texts is broken; empty if none is."""
+    if (texts or folds) and max(seeds, default=0) >= SEEDS_APART:
+        return (
+            f"with texts or folds seeds must be below {SEEDS_APART:,}, not {max(seeds)}: so much "
+            "is added from one text to the next"
+        )
     if texts and folds:
         return "an experiment has texts or folds, not both"
     if len(texts) == 1:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rnnlab.console import counted
+from rnnlab.experiments.evidence import text_word
 from rnnlab.experiments.outcomes import Outcome
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.statistics import LEVEL
@@ -46,10 +47,13 @@ def _unfinished(records: Records) -> str:
         )
     if len(records.looks) > 1:  # no correction of the verdicts covers it
         first, *others = (f"{count}" for count in records.looks)
+        what, fixed = "seeds", "seeds"
+        if records.plan.texts:
+            what, fixed = "runs of each variant", f"{text_word(records.plan)}s and seeds"
         return (
-            f"More than one look: verdicts were made with {first} seeds, then with "
-            f"{listed(others)}. The error rate of 5% holds only if the number of seeds is fixed in "
-            "advance."
+            f"More than one look: verdicts were made with {first} {what}, then with "
+            f"{listed(others)}. The error rate of 5% holds only if the number of {fixed} is fixed "
+            "in advance."
         )
     return ""
 
@@ -70,7 +74,13 @@ def table_remarks(
     ratios = listed([column.label for column in table.columns if column.is_ratio])
     unfinished = any(run.status != "finished" for run in records.runs)
     source = f": {settings.source.rstrip('.')}" if settings.source else ""
+    texts = records.plan.texts
     remarks = [
+        (
+            texts,
+            f"The row of a variant is the mean over the {len(texts)} {text_word(records.plan)}s, "
+            f"the rows below it are of single {text_word(records.plan)}s.",
+        ),
         (intervals, f"Mean ± half a 95% t interval, {listed(over)}."),
         (not several, "With one seed, nothing is known about how much the figures vary."),
         (

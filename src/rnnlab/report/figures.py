@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -68,11 +68,14 @@ class Figures:
     slices: list[Markup]
     """The outcome of a search against each of its settings."""
     about_slices: str
+    texts: Illustration | None = None
+    """Each comparison on each of several texts."""
 
 
 def draw_figures(records: Records, search: SearchSection | None) -> Figures:
     """Draw all figures of the records, and those of a search."""
-    curves, flow = learning_curves(records), gradient_flow(records)
+    curves = _on_each_text(records, learning_curves)
+    flow = _on_each_text(records, gradient_flow)
     return Figures(
         curves,
         explanations.about_curves(records, panels=len(curves)) if curves else "",
@@ -84,8 +87,21 @@ def draw_figures(records: Records, search: SearchSection | None) -> Figures:
     )
 
 
-def learning_curves(records: Records) -> list[Illustration]:
-    """Draw held-out bits per character, and training perplexity, over epochs."""
+def _on_each_text(
+    records: Records, draw: Callable[[Records, str], list[Illustration]]
+) -> list[Illustration]:
+    """Draw the records of each text apart, if there are several."""
+    if not records.plan.texts:
+        return draw(records, "")
+    drawn = []
+    for index, (name, on) in enumerate(records.on_texts.items()):
+        for each in draw(on, f"-on-{index}"):
+            drawn.append(replace(each, caption=f"{each.caption}; {name}"))
+    return drawn
+
+
+def learning_curves(records: Records, ids: str = "") -> list[Illustration]:
+    """Draw held-out bits per character, and training perplexity, over epochs; ids: see `svg`."""
     held_out = _bands(records, lambda run: run.curves.get("held_out", []), t_band)
     training = _bands(records, lambda run: run.curves.get("training", []), geometric_t_band)
     if not held_out and not training:
@@ -99,10 +115,10 @@ def learning_curves(records: Records) -> list[Illustration]:
     if training:
         values = _late(training, FAR_PERPLEXITY)
         sides.append((training, scale_for("training perplexity", values, log=True), None))
-    return _illustrations(records, "curves", "Learning curves", "epochs", sides)
+    return _illustrations(records, f"curves{ids}", "Learning curves", "epochs", sides)
 
 
-def gradient_flow(records: Records) -> list[Illustration]:
+def gradient_flow(records: Records, ids: str = "") -> list[Illustration]:
     """Draw the norm of dL_T/dh_(T-k) over k, before and after training."""
     stages = {s: _bands(records, partial(_log_norms, s), geometric_range) for s in STAGES}
     ends = [end for bands in stages.values() for each in bands.values()
@@ -112,7 +128,7 @@ def gradient_flow(records: Records) -> list[Illustration]:
         for stage, bands in stages.items()
         if bands
     ]
-    return _illustrations(records, "flow", "Gradient flow", "time steps back, k", sides)
+    return _illustrations(records, f"flow{ids}", "Gradient flow", "time steps back, k", sides)
 
 
 def speed_and_quality(records: Records) -> Illustration | None:

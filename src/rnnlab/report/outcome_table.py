@@ -46,6 +46,8 @@ class OutcomeRow:
     note: str = ""
     is_part: bool = False
     """Whether this is what a part of the variant above reaches alone."""
+    is_text: bool = False
+    """Whether this is the variant above on one of several texts."""
     runs: str = ""
     """How many runs finished, if not all did."""
 
@@ -74,7 +76,8 @@ class OutcomeTable:
         for row in self.rows:
             if row.is_part:
                 rows += [row] if variant is None else [variant, row]
-            variant = None if row.is_part else row
+            if not row.is_text:
+                variant = None if row.is_part else row
         cut = (replace(row, cells=tuple(row.cells[place] for place in kept)) for row in rows)
         return OutcomeTable(tuple(self.columns[place] for place in kept), (("", tuple(cut)),))
 
@@ -97,7 +100,8 @@ def outcome_table(records: Records) -> OutcomeTable:
         return OutcomeRow(variant.name, tuple(cells), number, change, variant.note, runs=runs)
 
     def with_parts(number: int, variant: VariantSettings) -> list[OutcomeRow]:
-        return [row(number, variant), *_part_rows(records, variant.name, columns)]
+        parts = _part_rows(records, variant.name, columns)
+        return [row(number, variant), *parts, *_text_rows(records, variant, columns)]
 
     groups = [
         (
@@ -245,6 +249,16 @@ def _part_rows(
             yield OutcomeRow(f"its {title} alone", tuple(cells), is_part=True)
 
 
+def _text_rows(
+    records: Records, variant: VariantSettings, columns: tuple[Outcome, ...]
+) -> Iterator[OutcomeRow]:
+    """Yield a row for each of several texts."""
+    plain = variant.model_copy(update={"reported": {}})
+    for name, on in records.on_texts.items():
+        cells = tuple(_cell(on, plain, column, best=False) for column in columns)
+        yield OutcomeRow(name, cells, is_text=True)
+
+
 def _figure(estimate: Estimate, outcome: Outcome) -> Cell:
     half = "" if estimate.half is None else f"± {number(estimate.half, outcome.digits)}"
     return Cell(number(estimate.mean, outcome.digits), half)
@@ -263,4 +277,5 @@ def _unfinished(records: Records, variant: str) -> str:
     if not statuses:
         return ""
     others = ", ".join(f"{count} {status}" for status, count in statuses.items())
-    return f"{finished} of {finished + statuses.total()} seeds finished; {others}"
+    what = "runs" if records.plan.texts else "seeds"
+    return f"{finished} of {finished + statuses.total()} {what} finished; {others}"

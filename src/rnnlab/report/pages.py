@@ -1,6 +1,7 @@
 """The report as two pages, HTML and Markdown, each made from its template."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rnnlab.report.figures import Figures, draw_figures
 from rnnlab.report.formatting import sentence
 from rnnlab.report.markdown import aligned, escaped, fenced, prose
 from rnnlab.report.report import Report, make_report
+from rnnlab.report.texts_section import forest
 
 HERE = Path(__file__).parent
 
@@ -27,7 +29,9 @@ def write_report(
     """
     report = make_report(records, verdicts)
     html, markdown = directory / "report.html", directory / "report.md"
-    write_atomically(html, html_page(report, draw_figures(records, report.search)).encode())
+    figures = draw_figures(records, report.search)
+    figures = replace(figures, texts=forest(records, report.verdicts))
+    write_atomically(html, html_page(report, figures).encode())
     write_atomically(markdown, markdown_page(report).encode())
     return html, markdown
 

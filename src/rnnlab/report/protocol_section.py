@@ -7,19 +7,14 @@ from typing import Any
 from rnnlab.config import Settings
 from rnnlab.console import counted
 from rnnlab.data.copies import COPY, FEW_LINES
-from rnnlab.data.splits import SPLITS, is_held_out, parts_of_divided
 from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.plan import NOT_IN_THE_ID
 from rnnlab.experiments.records import Records
-from rnnlab.report.formatting import assigned, listed, number, setting, span
+from rnnlab.report.formatting import assigned, listed, number, setting
+from rnnlab.report.protocol_texts import held_out_split, scope_rows, seed_words, text_rows
 
 ProtocolRows = list[tuple[str, str]]
 """(term, description)."""
-
-TEXT_SETTINGS = (
-    "corpus", "preprocessing", "corpus_limit", "tokenizer", "vocabulary", "min_frequency",
-    "max_vocabulary", "bpe_size", "canaries",
-)  # fmt: skip
 
 BUDGETS = {"num_epochs": "epochs", "max_tokens": "tokens", "max_seconds": "seconds"}
 
@@ -28,8 +23,7 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
     """Return what a reader needs to know to judge the figures, and to produce them again."""
     base, settings = records.plan.base, records.plan.settings
     rows = [
-        ("Text", _text(base) + _differing(records, *TEXT_SETTINGS) + _checksums(records)),
-        ("Split", _split(base) + _differing(records, "split") + _sizes(records)),
+        *text_rows(records, _differing),
         ("Held out", _held_out(base) + _differing(records, "validation_context")),
         *([("Copies", copied_words(records))] if records.copies else []),
         (
@@ -39,9 +33,9 @@ def protocol(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows
         ),
         ("Budget of a run", budget(records)),
         *_base_values(records),
-        ("Seeds", f"{span(settings.seeds)}, the same for every variant"),
+        ("Seeds", seed_words(records)),
         *_intervals(records, verdicts),
-        ("One text", _one_text(records)),
+        *scope_rows(records),
         ("Comparisons", _comparisons(verdicts)),
         ("Speed", _speed(records)),
     ]
@@ -97,6 +91,7 @@ def varied_settings(records: Records) -> set[str]:
 def _intervals(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRows:
     """Return what intervals are of; nothing if there are none."""
     over = ["over seeds"] * (len(records.plan.settings.seeds) > 1)
+    over += ["of comparisons as their tests"] * bool(records.plan.texts)
     over += ["of speed over rounds"] * records.timed_separately
     if not over:
         return []
@@ -114,7 +109,8 @@ def _intervals(records: Records, verdicts: Sequence[ClaimVerdict]) -> ProtocolRo
 def _base_values(records: Records) -> ProtocolRows:
     """Return the values of settings that vary, for the variants that leave them as they are."""
     varied, base = varied_settings(records), records.plan.base.flat()
-    values = {name: value for name, value in base.items() if name in varied - {"seed"}}
+    by_text = {name for text in records.plan.texts for name in text.change}
+    values = {name: value for name, value in base.items() if name in varied - {"seed", *by_text}}
     return [("Unless changed", assigned(values))] if values else []
 
 
@@ -139,63 +135,8 @@ def budget(records: Records) -> str:
     return "; ".join(filter(None, (words, others)))
 
 
-def _text(base: Settings) -> str:
-    data = base.data
-    parts = [f"{listed(data.corpus)}, preprocessing {data.preprocessing}"]
-    parts += [f"{split} split {listed(names)}" for split, names in data.held_out_names.items()]
-    if data.corpus_limit:
-        unit = "characters" if data.tokenizer == "bpe" else "tokens"
-        unit = data.unit if data.of_samples else unit
-        parts.append(f"the first {data.corpus_limit:,} {unit}")
-    if data.canaries:
-        parts.append(f"{counted(data.canaries, 'random code')} put into the training split")
-    source = "training split" if data.vocabulary == "train" else "whole text"
-    parts.append(f"{data.tokenizer} tokens, vocabulary of the {source}")
-    return "; ".join(parts)
-
-
-def _checksums(records: Records) -> str:
-    found = {run.data.get("corpus_sha256") for run in records.runs} - {None, ""}
-    return f"; SHA-256 {listed(sorted(map(str, found)))}" if found else ""
-
-
-def _split(base: Settings) -> str:
-    data = base.data
-    parts = parts_of_divided(data.split, data.held_out_names)
-    of: str = data.unit
-    if sum(parts) > 1 + 1e-6:
-        sizes = [f"{int(part):,}" for part in parts]
-        unit = of if data.of_samples else "characters"
-    else:
-        sizes, unit = [f"{100 * part:.4g}" for part in parts], f"percent of the {of}"
-    how = "contiguous"
-    if data.of_samples:
-        how = f"{of} in the order of the file, held-out ones that came before left out"
-        if data.split_order == "shuffled":
-            how = f"{of} shuffled (split_seed {data.split_seed}), equal ones in one part"
-    named = zip(SPLITS, ("training", *SPLITS[1:]), sizes, strict=True)
-    cut = [f"{name} {size}" for split, name, size in named if split not in data.held_out_names]
-    own = [f"; {split}: a text of its own" for split in data.held_out_names]
-    return f"{how}, {', '.join(cut)} {unit}{''.join(own)}"
-
-
-def _sizes(records: Records) -> str:
-    """Return the tokens of each split, if all runs have the same."""
-    found = {tuple(run.data.get("tokens", {}).items()) for run in records.runs} - {()}
-    if len(found) != 1:
-        return ""
-    (sizes,) = found
-    return f"; in tokens: {listed([f'{name} {size:,}' for name, size in sizes])}"
-
-
-def _held_out_split(base: Settings) -> str:
-    """Return which split held-out figures are of; empty if nothing is held out."""
-    validation, test = (is_held_out(base.data, split) for split in SPLITS[1:])
-    return "test" if test else "validation" if validation else ""
-
-
 def _held_out(base: Settings) -> str:
-    split = _held_out_split(base)
+    split = held_out_split(base)
     if not split:
         return "nothing: all figures are of the training text"
     state = "with the state carried through all of it from zero"
@@ -226,26 +167,13 @@ def _range(shares: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _one_text(records: Records) -> str:
-    """Return what the spread over seeds does not cover."""
-    split = _held_out_split(records.plan.base)
-    what = f"one {split or 'training'} text"
-    sizes = {run.data.get("tokens", {}).get(split or "train") for run in records.runs if run.data}
-    if len(sizes) == 1 and (size := sizes.pop()):
-        what += f" of {size:,} tokens"
-    return (
-        f"all held-out figures are of {what}; intervals and verdicts over seeds say nothing about "
-        "other texts, or how much the figures depend on the choice of this one"
-    )
-
-
 def _comparisons(verdicts: Sequence[ClaimVerdict]) -> str:
     compared = {each.settings: each for claim in verdicts for each in claim.compared}
     units = {each.unit for each in compared.values()}
     by = "seed (speed: by round)" if len(units) > 1 else "".join(units)
     if not compared:
         return "none"
-    if len(compared) == 1:
+    if len(compared) == 1 and all(not each.about for each in compared.values()):
         return f"paired by {by}, a t test at the 5% level"
     return (
         f"paired by {by}, t tests at the 5% level; p values are corrected for all "

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from rnnlab.console import counted
 from rnnlab.experiments.comparison import ClaimVerdict, Verdict
+from rnnlab.experiments.evidence import text_word
 from rnnlab.experiments.records import Records, RunRecord
 from rnnlab.report import explanations
 from rnnlab.report.formatting import span
 from rnnlab.report.outcome_table import OutcomeTable, outcome_table
 from rnnlab.report.protocol_section import ProtocolRows, base_settings, machine, protocol
 from rnnlab.report.search_section import SearchSection, search_section
+from rnnlab.report.texts_section import TextsSection, texts_section
 
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not shown")
 
@@ -59,6 +61,7 @@ class Report:
     remarks: list[str]
     """How to read the table."""
     has_figures: bool
+    texts: TextsSection | None
     search: SearchSection | None
     samples: list[Sample]
     about_samples: str
@@ -98,6 +101,7 @@ def make_report(records: Records, verdicts: Sequence[ClaimVerdict]) -> Report:
             records, table, paired=bool(verdicts), untested=untested
         ),
         has_figures=finished,
+        texts=texts_section(records, verdicts),
         search=search_section(records) if plan.settings.search else None,
         samples=samples,
         about_samples=explanations.SAMPLES if samples else explanations.NOT_KEPT if asked else "",
@@ -121,9 +125,11 @@ def _extent(records: Records) -> str:
     statuses = Counter(run.status for run in records.runs)
     finished = statuses.pop("finished", 0)
     parts = [f"{finished:,} finished", *(f"{n:,} {status}" for status, n in statuses.items())]
+    texts = f"{counted(len(plan.texts), text_word(plan))}, " if plan.texts else ""
     return (
-        f"{counted(len(plan.variants), 'variant')}, {counted(len(plan.settings.seeds), 'seed')} "
-        f"each; {counted(len(records.runs), 'run')}: {', '.join(parts)}"
+        f"{counted(len(plan.variants), 'variant')}, {texts}"
+        f"{counted(len(plan.settings.seeds), 'seed')} each; {counted(len(records.runs), 'run')}: "
+        f"{', '.join(parts)}"
     )
 
 
@@ -151,7 +157,8 @@ def _unfinished(runs: Sequence[RunRecord]) -> list[UnfinishedRuns]:
     seeds: dict[tuple[str, str, str], list[int]] = {}
     for run in runs:
         if run.status != "finished":
-            seeds.setdefault((run.variant, run.status, run.reason), []).append(run.seed)
+            variant = f"{run.variant}, {run.text}" if run.text else run.variant
+            seeds.setdefault((variant, run.status, run.reason), []).append(run.seed)
     return [
         UnfinishedRuns(variant, span(own), status, reason)
         for (variant, status, reason), own in seeds.items()
