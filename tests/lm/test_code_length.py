@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, WordTokenizer
-from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead
+from rnnlab.lm.code_length import CodeLength, code_of_tokens, lead, mean_lead
 
 LN2 = math.log(2)
 
@@ -149,3 +150,22 @@ def test_there_is_no_interval_for_a_short_text_or_for_few_pieces() -> None:
     assert lead(code, in_pieces(code, np.arange(1_000, 5_001, 1_000))) is not None
     short = by_character(np.ones(999))
     assert lead(short, short) is None
+
+
+def test_p_is_below_a_twentieth_where_the_interval_leaves_out_no_lead() -> None:
+    rng = np.random.default_rng(0)
+    sides = set()
+    for shift in np.linspace(-0.06, 0.06, 25):
+        one, other = (by_character(rng.exponential(size=3_000)) for _ in "ab")
+        other = CodeLength(other.ends, other.nats + shift)
+        found = mean_lead(one, other)
+        assert found is not None
+        interval = found.interval()
+        t = abs(found.bits_per_character) / found.error
+        assert found.p_value() == pytest.approx(2 * stats.t.sf(t, found.freedom))
+        assert (found.p_value() < 0.05) == (not interval.low <= 0 <= interval.high)
+        sides.add(found.p_value() < 0.05)
+    assert sides == {True, False}
+    same = mean_lead(one, one)
+    assert same is not None
+    assert same.p_value() == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.comparison import wording
-from rnnlab.comparison.contender import MovedTo, names_of, read_contender
+from rnnlab.comparison.contender import Contender, MovedTo, names_of, read_contender
 from rnnlab.comparison.figures import FigureRow, Needs, figure_rows
 from rnnlab.comparison.groups import (
     Difference,
@@ -116,6 +116,13 @@ def compare(
                 machine=machine, trust_cell=trust_cell,
             )
         )  # fmt: skip
+    return compared(contenders, against=against, grouped=grouped)
+
+
+def compared(
+    contenders: Sequence[Contender], *, against: str = "", grouped: bool = True
+) -> Comparison:
+    """Compare what has been read. Raises UsageError for an unknown `against`."""
     groups, notices = group(contenders) if grouped else (single(contenders), [])
     chosen = _chosen(groups, against)
     why_not = wording.why_texts_differ(contenders)
@@ -124,15 +131,15 @@ def compare(
         "tokens": len({c.tokens_are for c in contenders}) == 1,
         "validation": len({c.validation for c in contenders if c.curve}) == 1,
     }
-    compared = gaps(groups, chosen) if equal["text"] else ()
+    found = gaps(groups, chosen) if equal["text"] else ()
     alone = [g for g in groups if len(g.members) == 1 and equal["text"]]
     over_text = {g.name: own_interval(mean_code(g)) for g in alone}
     text = contenders[0].text if equal["text"] else None
     characters = len(text.content) if text else 0
     findings = [why_not] if why_not else []
-    for gap in compared:
-        findings += wording.describe(gap, characters, corrected=len(compared) > 1)
-    if compared and (words := wording.what_one_seed_says(groups)):
+    for gap in found:
+        findings += wording.describe(gap, characters, corrected=len(found) > 1)
+    if found and (words := wording.what_one_seed_says(groups)):
         findings.append(words)
     notes = [*notices, *(words for c in contenders for words in c.notices)]
     if not equal["tokens"]:
@@ -149,8 +156,8 @@ def compare(
         notes.append("Validation figures and curves are of networks without their n-gram models.")
     return Comparison(
         tuple(groups), chosen.name, text.name if text else "", characters, differences(groups),
-        figure_rows(groups, equal, {n: found for n, found in over_text.items() if found}),
-        compared, tuple(findings), tuple(notes), bool(curves) and equal["validation"],
+        figure_rows(groups, equal, {n: own for n, own in over_text.items() if own}),
+        found, tuple(findings), tuple(notes), bool(curves) and equal["validation"],
     )  # fmt: skip
 
 

@@ -131,7 +131,9 @@ def mean_lead(code: CodeLength, other: CodeLength) -> MeanLead | None:
         return None
     blocks = min(BLOCKS, other.characters // MIN_BLOCK)
     size = math.ceil(pieces / blocks)
-    bits = (other.nats - np.diff(code.up_to(other.ends), prepend=0)) / math.log(2)
+    same = np.array_equal(code.ends, other.ends)  # then nothing need be rounded
+    nats = code.nats if same else np.diff(code.up_to(other.ends), prepend=0)
+    bits = (other.nats - nats) / math.log(2)
     widths = np.diff(other.ends, prepend=0)
     mean = bits.sum() / widths.sum()
     # A block may be shorter than another, so its lead counts by its characters.

@@ -8,12 +8,17 @@ from rnnlab.comparison.figures import BITS
 from rnnlab.console import counted, visible
 from rnnlab.report.comparison_table import UNKNOWN, rows
 from rnnlab.report.formatting import listed
+from rnnlab.report.probe_plots import shortened
 
 MOST_COLUMNS = 4
 """Models that stand side by side; more of them stand one below the other."""
 
-OF_MODELS = (BITS, "training_perplexity", "parameters", "training_seconds")
-"""Figures of a table in which each model is a row."""
+HEADS = {
+    BITS: "bits/character", "over the text": "difference", "over seeds": "over seeds", "p": "p",
+    "training_perplexity": "training ppl.", "parameters": "parameters",
+    "training_seconds": "time [s]",
+}  # fmt: skip
+"""What stands in a table in which each model is a row, and short names for it."""
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -24,7 +29,10 @@ SPECIAL = {
 """What stands for a character that LaTeX reads in a way of its own: [ and * may belong to the line
 break before them, and two quotes become one sign, as two hyphens do."""
 
-SIGNS = {"±": r"$\pm$", "×": r"$\times$", "÷": r"$\div$", "⁷": "$^7$", "¹": "$^1$", "⁴": "$^4$"}
+SIGNS = {
+    "…": r"\ldots{}", "±": r"$\pm$", "×": r"$\times$", "÷": r"$\div$",
+    **{sign: rf"\textsuperscript{{{digit}}}" for sign, digit in zip("⁷¹⁴", "714", strict=True)},
+}  # fmt: skip
 """What rnnlab itself writes."""
 
 NUMBER = re.compile(r"([-+]?[\d,]*\.?\d+)(?: ± ([\d.,]+))?")
@@ -41,23 +49,28 @@ def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
     r"""Return a table environment with caption and label.
 
     Up to `MOST_COLUMNS` models are columns, and all figures rows; more models are rows, with the
-    figures of `OF_MODELS`. Commit, processor and the like are left out.
+    figures of `HEADS`. Commit, processor and the like are left out.
     """
     made = [row for row in rows(found) if row.kind != "machine"]
-    if len(found.names) > MOST_COLUMNS:
-        kept = [row for row in made if row.kind != "figure" or row.name in OF_MODELS]
-        head = ["", *(row.label for row in kept)]
-        blocks = [[[name, *(row.cells[at] for row in kept)]
-                   for at, name in enumerate(found.names)]]  # fmt: skip
+    names = [shortened(name) for name in found.names]
+    if len({*names}) < len(names):
+        names = list(found.names)
+    upright = len(names) > MOST_COLUMNS
+    if upright:
+        kept = [row for row in made if row.kind in ("setting", "data") or row.name in HEADS]
+        head = ["", *(HEADS.get(row.name, row.label) for row in kept)]
+        blocks = [[[name, *(row.cells[at] for row in kept)] for at, name in enumerate(names)]]
     else:
-        head = ["", *found.names]
+        head = ["", *names]
         parts = [[row for row in made if (row.kind in ("figure", "gap")) == of_figures]
                  for of_figures in (False, True)]  # fmt: skip
         blocks = [[[row.label, *row.cells] for row in part] for part in parts if part]
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
-        r"  \centering\small",
+        r"  \centering\footnotesize\setlength{\tabcolsep}{4pt}"
+        if upright
+        else r"  \centering\small",
         rf"  \caption{{{escaped(caption(found))}}}",
         rf"  \label{{{label}}}",
         rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",

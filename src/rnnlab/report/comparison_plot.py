@@ -50,8 +50,8 @@ ROOM = 0.02
 EARLY = 0.05
 """Figures of this first share of training may lie outside of the axes."""
 
-KEY_LETTERS = 26
-"""Longest name of which two stand side by side under one column."""
+KEY_LETTER, KEY_LINE, KEY_GAP = 0.6, 4.0, 1.2
+"""In the key, widths of a letter, of a piece of line, and between entries, in font sizes."""
 
 
 class _Line(NamedTuple):
@@ -74,10 +74,8 @@ def comparison_figure(found: Comparison, across: Across = "tokens", suffix: str 
     x = scale_for(ACROSS[across], [0.0, last * (1 + ROOM)], margin=0)
     y = scale_for("validation bits/character", without_outliers(_late(lines, last)), margin=0.06)
     colours, width = colours_on_paper(), WIDTHS[suffix]
-    per_row = max(1, round(width / WIDTHS[""])) * (
-        2 if max(len(line.group.name) for line in lines) <= KEY_LETTERS else 1
-    )
-    columns = min(len(lines), per_row + (per_row > 1))
+    names = [_name(line.group) for line in lines]
+    columns = _columns(names, width)
     with rc_context({"font.size": FONT, "axes.linewidth": 0.6, "text.parse_math": False}):
         key_rows = -(-len(lines) // columns)
         height = HEIGHT + 0.16 * key_rows
@@ -87,22 +85,20 @@ def comparison_figure(found: Comparison, across: Across = "tokens", suffix: str 
             series = 1 + number % SERIES
             dash = DASHES[1 + (number + number // SERIES) % SERIES]
             colour = colours[series_colour(series)]
-            name = visible(group.name)
             if len(group.members) > 1:
-                name += f" ({len(group.members)} seeds)"
                 axes.fill_between(
                     each.x, each.low, each.high, color=colour, alpha=0.18, linewidth=0
                 )
             axes.plot(
                 each.x, y.near(each.middle), color=colour, linewidth=1.1,
                 linestyle=(0, dash or None), marker=MARKERS[series - 1], markersize=3.2,
-                markerfacecolor="white", markeredgewidth=0.8, label=name,
+                markerfacecolor="white", markeredgewidth=0.8, label=names[number],
                 markevery=_marked(each, number, last),
             )  # fmt: skip
         _dress(axes, x, y, colours)
         figure.legend(
             loc="outside lower left", ncols=columns, frameon=False, fontsize=FONT,
-            handlelength=3.2, columnspacing=1.2, borderaxespad=0,
+            handlelength=3.2, columnspacing=KEY_GAP, borderaxespad=0,
         )  # fmt: skip
     return figure
 
@@ -150,6 +146,17 @@ def _lines(found: Comparison, across: Across) -> list[_Line]:
         if curves and (made := band(curves, t_band)):
             lines.append(_Line(group, made))
     return lines
+
+
+def _name(group: Group) -> str:
+    seeds = f" ({len(group.members)} seeds)" if len(group.members) > 1 else ""
+    return visible(group.name) + seeds
+
+
+def _columns(names: Sequence[str], width: float) -> int:
+    """Return how many entries of the key stand side by side, in a width in inches."""
+    entry = FONT * (KEY_LINE + KEY_LETTER * max(map(len, names)) + KEY_GAP)
+    return max(1, min(len(names), int(72 * width / entry)))
 
 
 def _late(lines: Sequence[_Line], last: float) -> list[float]:

@@ -12,6 +12,7 @@ from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
 from rnnlab.comparison.wording import p_words
 from rnnlab.report.formatting import factor_words, number, setting
+from rnnlab.report.probe_plots import shortened
 
 DIGITS = 3
 """Of bits per character."""
@@ -38,7 +39,7 @@ class Row:
     cells: tuple[str, ...]
     """In the order of the groups."""
     name: str = ""
-    """Of a figure."""
+    """Of a figure; of a gap, over the text, over seeds or p."""
 
 
 def rows(found: Comparison) -> list[Row]:
@@ -168,10 +169,10 @@ def _gap_rows(found: Comparison) -> Iterator[Row]:
     ):
         if any(tests):
             cells = tuple(gap_words(test) if test else UNKNOWN for test in tests)
-            yield Row("gap", f"minus {found.against}, {where}", cells)
+            yield Row("gap", f"minus {shortened(found.against)}, {where}", cells, where)
             chances = (p_words(test.adjusted_p).removeprefix("p ").removeprefix("= ") if test
                        else UNKNOWN for test in tests)  # fmt: skip
-            yield Row("gap", p_name, tuple(chances))
+            yield Row("gap", p_name, tuple(chances), "p")
 
 
 def _aligned(title: str, names: Sequence[str], made: Sequence[Row], width: int) -> list[str]:
