@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rnnlab.api.ensembles import ensemble
     from rnnlab.api.evaluation import evaluate
     from rnnlab.api.exchange import export_model, import_model
-    from rnnlab.api.laboratory import benchmark, experiment, reproduce
+    from rnnlab.api.laboratory import benchmark, experiment, power, reproduce
     from rnnlab.api.models import generate, load
     from rnnlab.api.probing import probe
     from rnnlab.api.training import train
@@ -55,6 +55,7 @@ __all__ = [
     "list_engines",
     "load",
     "new_experiment",
+    "power",
     "probe",
     "reproduce",
     "rewrite_report",
@@ -82,6 +83,7 @@ _HOMES = {
     "list_engines": "engines",
     "load": "api.models",
     "new_experiment": "api.comparing",
+    "power": "api.laboratory",
     "probe": "api.probing",
     "reproduce": "api.laboratory",
     "rewrite_report": "execution.experiment",

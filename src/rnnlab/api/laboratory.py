@@ -1,13 +1,16 @@
 """Experiments and benchmarks, as functions of the library."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnlab.bench.benchmark import BenchWatcher, Measurement, run_benchmark
 from rnnlab.config import BenchSettings
 from rnnlab.experiments.folder import find_shipped, open_folder
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.settings import ExecutionSettings
+
+if TYPE_CHECKING:
+    from rnnlab.experiments.power import ExperimentPower
 
 
 def experiment(
@@ -41,6 +44,32 @@ def reproduce(
     default = Path("experiments", name.replace("-", "_"), "quick" if quick else "")
     file, folder, command = find_shipped(name), str(output or default), f"reproduce {name}"
     return _execute(file, folder, command, execution, quick=quick, quiet=quiet)
+
+
+def power(
+    file: str | Path,
+    *,
+    output: str | Path = "",
+    pilot: str | Path = "",
+    sd: float = 0.0,
+    difference: float = 0.0,
+) -> "ExperimentPower":
+    """Say what an experiment would show, and how many seeds its claims need, before it is made.
+
+    file: an experiment.toml, or its folder. output: the folder of its runs, if it is another one.
+    pilot: the folder of an earlier experiment, whose paired differences vary as much. sd: their
+    standard deviation, if nothing else tells it (of logarithms for outcomes compared by ratio).
+    difference: what claims without a margin of tolerance are to show; a ratio above 1 for such
+    outcomes. The spread comes from the experiment's own runs so far, its quick version, `pilot` or
+    `sd`, the first of these that knows it.
+
+    Raises UsageError for a file that is wrong, or has nothing to test.
+    """
+    from rnnlab.experiments.power import plan_power  # imports scipy
+
+    return plan_power(
+        Path(file), output=str(output), pilot=str(pilot), sd=sd, difference=difference
+    )
 
 
 def _execute(

@@ -15,6 +15,7 @@ from rnnlab.commands.laboratory import (
     doctor,
     engines,
     experiment,
+    power,
     report,
     reproduce,
 )
@@ -25,7 +26,8 @@ from rnnlab.commands.writing import write
 
 ALL = (
     train, generate, write, evaluate, score, classify, ensemble, export, import_, doctor, probe,
-    compare, experiment, new_experiment, reproduce, report, corpora, engines, bench, check_cell,
+    compare, experiment, new_experiment, power, reproduce, report, corpora, engines, bench,
+    check_cell,
 )  # fmt: skip
 TWO_WORDS: dict[Callable[..., None], str] = {new_experiment: "experiment new"}
 # A keyword of Python cannot be the name of a function: import_ is the command import.

@@ -56,6 +56,33 @@ def experiment(
     rnnlab.experiment(file, output=output, quick=quick, quiet=quiet, **dict(execution))
 
 
+def power(
+    file: tyro.conf.Positional[Path],
+    pilot: Text = "",
+    sd: float = 0.0,
+    difference: float = 0.0,
+    output: Text = "",
+) -> None:
+    """Say how many seeds the claims of an experiment need, before it is made.
+
+    How much paired differences vary is taken from its own runs so far, from its quick version, from
+    an earlier experiment, or from a number: the first of these that there is.
+
+    Args:
+        file: experiment.toml, or its folder
+        pilot: folder of an earlier experiment with the same outcomes
+        sd: standard deviation of the paired differences; of logarithms for outcomes that are
+            compared by ratio, where 0.01 is 1%
+        difference: what claims without a margin of tolerance are to show; a ratio for outcomes
+            that are compared by ratio
+        output: folder of its runs, if it is not that of the file
+    """
+    from rnnlab.display.power import power_lines
+
+    found = rnnlab.power(file, output=output, pilot=pilot, sd=sd, difference=difference)
+    print("\n".join(power_lines(found)))
+
+
 def reproduce(
     name: tyro.conf.Positional[str],
     execution: ExecutionSettings,

@@ -106,11 +106,11 @@ def _conclusion(result: ComparisonResult) -> str:
     if expect == "different":
         return f"shown to be {_direction(result)}"
     if result.verdict == "supported":
-        return f"{_statement(settings)}, as claimed"
+        return f"{statement(settings)}, as claimed"
     if expect in TOLERANT:
         return f"{_direction(result)} by more than {_margin(settings)}, contrary to the claim"
     if settings.has_margin:
-        return f"not {_statement(settings)}, contrary to the claim"
+        return f"not {statement(settings)}, contrary to the claim"
     return f"{_direction(result)}, contrary to the claim"
 
 
@@ -118,9 +118,9 @@ def _not_shown(result: ComparisonResult) -> str:
     """Say that nothing is shown, and what such an experiment shows with 80% power."""
     settings, kind = result.settings, _kind(result.settings)
     excluding = settings.expect.startswith("not ")
-    undecided = f"not shown to be {_statement(settings)}"
+    undecided = f"not shown to be {statement(settings)}"
     if excluding:
-        undecided = f"it remains open whether it is {_statement(settings).removeprefix('not ')}"
+        undecided = f"it remains open whether it is {statement(settings).removeprefix('not ')}"
     elif not settings.has_margin:
         undecided = "no difference is shown"
     if (result.p_value or 0) <= LEVEL:  # the interval alone would show it
@@ -128,7 +128,7 @@ def _not_shown(result: ComparisonResult) -> str:
     if result.detectable is None:
         alike = "everywhere" if result.over else f"for every {result.unit}"
         return f"{undecided}; the {kind} is the same {alike}"
-    size = _detectable(result)
+    size = figure_of_difference(settings, result.detectable)
     power = f"With this spread, {POWER:.0%} of such experiments"
     if settings.expect in TOLERANT:
         would = "rule it out" if excluding else "show it"
@@ -138,7 +138,7 @@ def _not_shown(result: ComparisonResult) -> str:
     return f"{undecided}. {power} would show a true {kind} of {size}"
 
 
-def _statement(settings: ComparisonSettings) -> str:
+def statement(settings: ComparisonSettings) -> str:
     """`higher`, `higher by more than 0.05`, `not higher by more …` or `equivalent within 0.05`."""
     if settings.expect == "equivalent":
         return f"equivalent within {_margin(settings)}"
@@ -153,12 +153,14 @@ def _kind(settings: ComparisonSettings) -> str:
     return "ratio" if settings.is_ratio else "difference"
 
 
-def _detectable(result: ComparisonResult) -> str:
-    """Two digits: the spread behind it is itself an estimate from a few pairs."""
-    value = result.detectable or 0.0
+def figure_of_difference(settings: ComparisonSettings, value: float) -> str:
+    """Format a difference or ratio that could be shown.
+
+    Two digits: the spread behind it is itself an estimate from a few pairs.
+    """
     if value >= LARGEST_DETECTABLE:
         return f"more than {LARGEST_DETECTABLE:,.0f}"
-    if result.settings.is_ratio and value < 10:
+    if settings.is_ratio and value < 10:
         return _figure(value, _decimals(value - 1, 0))
     return _figure(float(f"{value:.2g}"), _decimals(value, 0))
 
