@@ -2,7 +2,8 @@
 
 Whether a difference is shown is a matter of chance, and of how much the paired differences vary.
 Given their standard deviation, this is exact for normally distributed differences: noncentral t,
-and for equivalence the power of two one-sided tests; see `statistics.detectable_errors`.
+and for equivalence the power of two one-sided tests; see `statistics.detectable_errors`. About
+these texts it is close, see `Design.mean`.
 """
 
 import math
@@ -52,9 +53,16 @@ class Design:
     """Of folds: the share of what a fold leaves that is training text."""
 
     def mean(self, count: int, deviation: float) -> Mean:
-        """Return a mean of 0 with the error that so many give."""
+        """Return a mean of 0 with the error that so many give.
+
+        About these texts the degrees of freedom are estimated (`pooling.mean_on_these`), here
+        1 / E(1 / them) if all J texts vary alike: f (J f + 2) / (f + 2), f of each text.
+        """
+        freedom: float
         if self.texts:
-            freedom, factor = self.texts * (count - 1), 1 / (self.texts * count)
+            each = count - 1
+            freedom = each * (self.texts * each + 2) / (each + 2)
+            factor = 1 / (self.texts * count)
         else:
             ratio = 1 / ((count - 1) * self.overlap) if self.overlap else 0.0
             freedom, factor = count - 1, 1 / count + ratio
