@@ -1,5 +1,6 @@
 """docs/other-tools.md: its programs run without rnnlab and write what rnnlab writes."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import rnnlab
 from rnnlab.data.tokenizer import CharTokenizer
 
 PAGE = (Path(__file__).parents[1] / "docs" / "other-tools.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ALL_PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+WITH_RNNLAB = [program for program in ALL_PROGRAMS if "import rnnlab" in program]
+PROGRAMS = [program for program in ALL_PROGRAMS if program not in WITH_RNNLAB]
 
 
 def test_programs_of_the_page_run_where_there_is_no_rnnlab(
@@ -38,6 +41,18 @@ def test_programs_of_the_page_run_where_there_is_no_rnnlab(
         for character in model.tokenizer.characters
     }
     assert found[1:] == pytest.approx(list(last.values()), abs=1e-3)
+
+
+def test_the_program_for_transformers(trained: tuple[Path, str], tmp_path: Path) -> None:
+    rnnlab.export_model(trained[0], tmp_path / "first-hf", "huggingface")
+    (program,) = WITH_RNNLAB
+    program = program.replace("The Time", "The bird").replace('"A"', '"The"')
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = ast.literal_eval(done.stdout)
+    assert (first[:8], len(first), second[:3], len(second)) == ("The bird", 48, "The", 43)
 
 
 def test_an_imported_model_writes_scores_and_trains_further(cli: Cli, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -84,6 +85,10 @@ def test_what_a_graph_leaves_out_is_said_and_stored(
     assert done.returncode == 0
     assert f"exported  {tmp_path}/t; write with python {tmp_path}/t/model.py\n" in done.stdout
     program = (tmp_path / "t" / "model.py").read_text()
+    done = cli("export", str(of_names), "--to", "huggingface", "--output", str(tmp_path / "h"))
+    ngram = "the n-gram model of order 3: these are the logits of the network alone"
+    assert done.stdout == f"exported  {tmp_path}/h\nleft out  {ngram}\n"
+    assert json.loads((tmp_path / "h" / "config.json").read_text())["left_out"] == [ngram]
     assert "- the n-gram model of order 3: these are the logits of the network alone\n" in program
 
 
@@ -94,18 +99,18 @@ def start(run: Path) -> int | None:
 @pytest.mark.skipif(bool(why_missing()), reason="the native engine is not compiled")
 def test_torch_is_not_imported_to_export(trained: tuple[Path, str], tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom rnnlab.cli import main\nfor to in ('onnx', 'torch'):\n"
+        "import sys\nfrom rnnlab.cli import main\nfor to in ('huggingface', 'onnx', 'torch'):\n"
         "    main(['export', sys.argv[1], '--to', to, '--output', to])\n"
-        "assert not {'torch', 'scipy', 'matplotlib'} & {*sys.modules}"
+        "assert not {'torch', 'scipy', 'matplotlib', 'transformers'} & {*sys.modules}"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, trained[0]], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["onnx", "torch"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["huggingface", "onnx", "torch"]
 
 
-@pytest.mark.parametrize("to", ["onnx", "torch"])
+@pytest.mark.parametrize("to", ["huggingface", "onnx", "torch"])
 def test_an_output_that_exists_is_left_alone(
     cli: Cli, trained: tuple[Path, str], tmp_path: Path, to: str
 ) -> None:
@@ -125,13 +130,29 @@ def test_unknown_forms(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> N
     assert cli("export", str(trained[0]), "--to", "keras", "--output", "m").returncode == 2
 
 
-def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnnlab.interop import torch_module
+@pytest.mark.parametrize(("to", "last"), [("huggingface", "config.json"), ("torch", "model.py")])
+def test_a_failed_export_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, last: str
+) -> None:
+    from rnnlab import files
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    replace = files.os.replace
 
-    monkeypatch.setattr(torch_module, "write_json", full)
+    def full(source: object, target: Path) -> None:
+        if Path(target).name == last:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        export_to(text_model(small_network(hidden_size=6)), tmp_path / "m", "torch")
+        export_to(text_model(small_network(hidden_size=6)), tmp_path / "m", to)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cell_that_transformers_does_not_get(tmp_path: Path) -> None:
+    network: Any = small_network(cell="lstm", hidden_size=6)
+    network.settings = network.settings.model_copy(update={"cell": "peephole"})
+    wanted = r"rnnlab\.huggingface has no cell 'peephole'; it has rnn, rnn-relu, gru, lstm"
+    with pytest.raises(UsageError, match=wanted):
+        export_to(text_model(network), tmp_path / "m", "huggingface")
     assert not list(tmp_path.iterdir())

@@ -94,26 +94,56 @@ def test_the_written_out_lstm_of_d2l_under_its_text_rule(
     assert found["nats_per_token"] == pytest.approx(nats, rel=1e-5)
 
 
-def test_the_concise_lstm_of_d2l(tmp_path: Path) -> None:
-    """One-hot rows into nn.LSTM, names as in its RNNModel; the line break is token 0 here."""
+@pytest.mark.parametrize("module", [nn.LSTM, nn.GRU])
+def test_the_concise_lstm_and_gru_of_d2l(
+    cli: Cli, tmp_path: Path, module: type[nn.LSTM] | type[nn.GRU]
+) -> None:
+    """One-hot rows into torch's module, names as in its RNNModel; a line break is token 0."""
 
     class RNNModel(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.rnn, self.linear = nn.LSTM(4, 6), nn.Linear(6, 4)
+            self.rnn, self.linear = module(4, 6), nn.Linear(6, 4)
 
     torch.manual_seed(2)
     net = RNNModel()
     save_file(net.state_dict(), tmp_path / "net.safetensors")
     (tmp_path / "vocab.txt").write_text("\\n\na\n?\nb\n")
-    model = rnnlab.import_model(
-        tmp_path / "net.safetensors", tmp_path / "vocab.txt", unknown="?", engine="textbook"
-    )
     rows = torch.tensor([1, 3, 2, 0, 0, 1, 2])
     with torch.no_grad():
         features, _ = net.rnn(nn.functional.one_hot(rows[:-1], 4).float())
         nats = nn.functional.cross_entropy(net.linear(features), rows[1:], reduction="none")
+    (tmp_path / "text.txt").write_bytes(b"abX\n\naY")
+    done = cli(
+        "import", str(tmp_path / "net.safetensors"), "--vocabulary", str(tmp_path / "vocab.txt"),
+        "--unknown", "?", "--output", str(tmp_path / "model"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = measured(cli, tmp_path / "model", tmp_path / "text.txt")
+    assert found["perplexity"] == pytest.approx(nats.mean().exp().item(), rel=1e-5)
+    model = rnnlab.load(tmp_path / "model", engine="textbook")
     assert model.score("abX\n\naY").target_nats == pytest.approx(nats.numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["state dict", "list of eleven"])
+def test_the_written_out_gru_of_d2l_is_another_cell(cli: Cli, tmp_path: Path, form: str) -> None:
+    """Its candidate is tanh(x W_xh + (r * h) W_hh + b_h), that of nn.GRU r * (h W_hh + b_hh)."""
+    H, V = 3, 4
+    shapes = {"x": (V, H), "h": (H, H), "b": (H,)}
+    arrays = {
+        f"{kind}_{gate}" if kind == "b" else f"W_{kind}{gate}": torch.ones(shapes[kind])
+        for gate in "zrh"
+        for kind in "xhb"
+    } | {"W_hq": torch.ones(H, V), "b_q": torch.ones(V)}
+    torch.save(arrays if form == "state dict" else [*arrays.values()], tmp_path / "gru.pt")
+    (tmp_path / "vocab.json").write_text('["<unk>", "a", "b", "c"]')
+    done = cli(
+        "import", str(tmp_path / "gru.pt"), "--vocabulary", str(tmp_path / "vocab.json"),
+        "--output", str(tmp_path / "model"),
+    )  # fmt: skip
+    check(done, 1, f"{tmp_path}/gru.pt: the written-out GRU of d2l resets the state before the "
+          "matrix product; rnnlab's, and nn.GRU, after it")  # fmt: skip
+    assert not (tmp_path / "model").exists()
 
 
 def test_an_unknown_token_that_was_added_changes_nothing(tmp_path: Path) -> None:

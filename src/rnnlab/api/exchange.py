@@ -79,7 +79,8 @@ def import_model(
             )
         return import_folder(Path(file), compute)
     if vocabulary is None:
-        raise UsageError(f"{file} does not say what its tokens are; give a vocabulary")
+        missing = "does not say what its tokens are; give a vocabulary"
+        raise UsageError(f"{file} {missing if Path(file).exists() else 'does not exist'}")
     return import_network(
         Path(file), Path(vocabulary), unknown=unknown, nonlinearity=nonlinearity,
         preprocessing=preprocessing, machine=compute,

@@ -40,7 +40,8 @@ def write_huggingface_folder(
 ) -> None:
     """Write configuration, weights and tokenizer; raise UsageError for a cell not in CELLS.
 
-    rule: what is done with a text first. data: the setting that it comes from, and the unit of samples, for who reads the model back.
+    rule: what is done with a text first. data: the setting that it comes from, and the unit of
+    samples, for who reads the model back.
     """
     settings, V, start = network.settings, network.vocabulary_size, network.start
     if settings.cell not in CELLS:
@@ -116,17 +117,23 @@ def read_huggingface_folder(folder: Path) -> Read:
         )
     if "format" in config:
         raise ForeignFileError(f"{folder}: a model folder of rnnlab already; use it as it is")
-    cell, kind, labels = (config.get(key) for key in ("cell", "tokenizer", "labels"))
+    cell, kind = config.get("cell"), config.get("tokenizer")
     if cell not in CELLS or kind not in KINDS:
         wrong = f"tokenizer {kind!r}" if cell in CELLS else f"cell {cell!r}"
         choices = KINDS if cell in CELLS else CELLS
         raise ForeignFileError(f"{file}: the {wrong} is not known; known are {', '.join(choices)}")
+    data, labels = config.get("data") or {}, config.get("labels") or {}
+    if not (isinstance(data, dict) and isinstance(labels, dict)) or not all(
+        type(count) is int for count in labels.values()
+    ):
+        raise ForeignFileError(
+            f"{file}: damaged, data must be settings, and labels numbers of samples by label"
+        )
     try:
-        data = DataSettings.from_dict(config.get("data") or {})
-        counts = {str(label): int(count) for label, count in (labels or {}).items()}
-    except (UsageError, AttributeError, TypeError, ValueError) as error:
+        settings = DataSettings.from_dict(data)
+    except UsageError as error:
         raise ForeignFileError(f"{file}: damaged: {error}") from None
-    tokenizer = read_fast_tokenizer(folder / TOKENIZER, kind, counts)
+    tokenizer = read_fast_tokenizer(folder / TOKENIZER, kind, labels)
     has_ngram = any("n-gram" in str(part) for part in config.get("left_out") or ())
     notes = ["the n-gram model was left out when it was exported"] if has_ngram else []
-    return Read(cell, tokenizer, data, notes)
+    return Read(cell, tokenizer, settings, notes)
