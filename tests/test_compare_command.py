@@ -138,6 +138,10 @@ def test_runs_of_several_seeds_are_groups_unless_asked_otherwise(
     assert [(g["name"], [r["seed"] for r in g["runs"]]) for g in found["groups"]] == [
         ("lstm", [1, 2, 3]), ("gru", [1, 2, 3])
     ]  # fmt: skip
+    backwards = json.loads(cli("compare", *seeds[::-1], "--json").stdout)
+    assert [(g["name"], [r["seed"] for r in g["runs"]]) for g in backwards["groups"]] == [
+        ("gru", [1, 2, 3]), ("lstm", [1, 2, 3])
+    ]  # fmt: skip
     (gap,) = found["gaps"]
     assert gap["over_seeds"]["paired"] == 3
     alone = json.loads(cli("compare", *seeds, "--no-group", "--json").stdout)
@@ -227,6 +231,32 @@ def test_a_run_that_diverged(cli: Cli, runs: list[str], tmp_path: Path) -> None:
     assert lines[-1] == (
         f"Note: run diverged at step {steps:,}; it is measured with the weights kept before"
     )
+
+
+def test_a_run_that_diverged_before_it_had_weights(
+    cli: Cli, runs: list[str], text_file: Path, tmp_path: Path
+) -> None:
+    run = str(tmp_path / "run")
+    explodes = ["--cell", "rnn-relu", "--optimizer", "sgd", "--clip-norm", "0"]
+    flags = [*SMALL, *explodes, "--learning-rate", "1e9", "--run-dir", run]
+    assert cli("train", "--corpus", str(text_file), *flags).returncode == 1
+    check(
+        cli("compare", runs[0], run),
+        2, "run diverged before it had saved weights; leave it out",
+    )  # fmt: skip
+
+
+def test_a_text_that_stands_in_a_training_text_is_told(
+    cli: Cli, runs: list[str], text_file: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.txt"
+    copy.write_text(text_file.read_text()[:4_000])
+    lines = cli("compare", *runs[:2], "--text", str(copy)).stdout.splitlines()
+    told = [line for line in lines if line.startswith("Note: ")]
+    assert [line.partition(":")[2].partition(":")[0] for line in told] == [
+        " copy.txt, read by lstm", " copy.txt, read by gru"
+    ]  # fmt: skip
+    assert "much of it stands in the model's training text" in told[0]
 
 
 def test_a_model_folder(cli: Cli, runs: list[str], tmp_path: Path) -> None:

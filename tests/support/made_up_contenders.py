@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnlab.comparison.contender import Contender, CurvePoint, HeldOutText
+from rnnlab.comparison.contender import Contender, CurvePoint
+from rnnlab.comparison.measured_text import MeasuredText
 from rnnlab.config import Settings
 from rnnlab.lm.code_length import CodeLength
 
@@ -41,6 +42,6 @@ def made_up_contender(
     }  # fmt: skip
     return Contender(
         name, Path(name), settings, settings.flat(), "ab" * 32, "CharTokenizer, 28 tokens", "t",
-        "best", HeldOutText("made-up, test split", "x" * characters), code, figures,
+        "best", MeasuredText("made-up, test split", "x" * characters), code, figures,
         {"7-gram, Kneser-Ney": 2.1}, "windows:256: text", curve, {"cpu": "one"}, unusual_end,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.comparison import wording
-from rnnlab.comparison.contender import Contender, MovedTo, names_of, read_contender
+from rnnlab.comparison.contender import Contender, names_of, read_contender
 from rnnlab.comparison.figures import FigureRow, Needs, figure_rows
 from rnnlab.comparison.groups import (
     Difference,
@@ -18,6 +18,7 @@ from rnnlab.comparison.groups import (
     speeds_differ_in,
 )
 from rnnlab.comparison.leads import Gap, gaps, mean_code, own_interval
+from rnnlab.comparison.measured_text import MovedTo
 from rnnlab.config import ComputeSettings
 from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.errors import unknown
@@ -141,7 +142,7 @@ def compared(
         findings += wording.describe(gap, characters, corrected=len(found) > 1)
     if found and (words := wording.what_one_seed_says(groups)):
         findings.append(words)
-    notes = [*notices, *(words for c in contenders for words in c.notices)]
+    notes = list(dict.fromkeys([*notices, *(words for c in contenders for words in c.notices)]))
     if not equal["tokens"]:
         notes.append("Figures per token are left out: the models have different tokens.")
     curves = [c for c in contenders if c.curve]

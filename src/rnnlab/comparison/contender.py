@@ -1,17 +1,18 @@
 """What is compared: a run or a model folder, with its settings, figures and code for a text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnnlab.comparison.measured_text import MeasuredText, MovedTo, measured_text
 from rnnlab.config import ComputeSettings, DataSettings, ModelSettings, Settings
 from rnnlab.data.dataset import Dataset
 from rnnlab.data.labelled_tokenizer import labels_of
-from rnnlab.errors import RnnlabError, UsageError
+from rnnlab.errors import UsageError
 from rnnlab.files import CHECKSUM, read_json, sealed
 from rnnlab.lm.baseline_titles import baseline_title
 from rnnlab.lm.code_length import CodeLength, code_of_tokens
@@ -19,7 +20,6 @@ from rnnlab.lm.equal_parameters import num_parameters
 from rnnlab.lm.evaluate import perplexity
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.effects import effective
-from rnnlab.runs.evaluation import say_where, training_data
 from rnnlab.runs.files import (
     ENVIRONMENT,
     METRICS,
@@ -29,10 +29,10 @@ from rnnlab.runs.files import (
     settings_of_run,
 )
 from rnnlab.runs.loading import load_text_model
-from rnnlab.runs.other_texts import data_settings, read_text
+from rnnlab.runs.other_texts import data_settings
 
-MovedTo = Mapping[str, Sequence[str]]
-"""Where the texts of a model are now, by setting, if they have moved."""
+DIVERGED = "divergence"
+"""What a run that diverged was stopped by."""
 
 ENDS = {"SIGINT": "was ended by Ctrl-C", "SIGTERM": "was ended by SIGTERM"}
 
@@ -44,15 +44,6 @@ class CurvePoint(NamedTuple):
     seconds: float
     epochs: float
     bits_per_character: float
-
-
-@dataclass(frozen=True)
-class HeldOutText:
-    """The text that a model was measured on."""
-
-    name: str
-    """In words, such as `timemachine, test split`."""
-    content: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class Contender:
     tokens_are: str
     """SHA-256 of the tokenizer, by which tokens are the same."""
     checkpoint: str
-    text: HeldOutText | None
+    text: MeasuredText | None
     """None: nothing was held out."""
     code: CodeLength | None
     """Of this text."""
@@ -111,19 +102,21 @@ def read_contender(
     Raises as `load_text_model`; CorpusError, ChecksumError or UsageError if the model's own text is
     not available.
     """
-    model = load_text_model(path, checkpoint, machine, trust_cell=trust_cell)
     is_run = (path / RUN_CONFIG).is_file()
     settings = effective(settings_of_run(path)) if is_run else None
     result = _json(path / RESULT)
+    if _end(result) == DIVERGED and not [*(path / "checkpoint").glob("*/config.json")]:
+        raise UsageError(f"{name} diverged before it had saved weights; leave it out")
+    model = load_text_model(path, checkpoint, machine, trust_cell=trust_cell)
     notices = [f"{name}: {words}" for words in model.checkpoint_notices(checkpoint)]
     notices += _about_the_end(name, result) if is_run else []
     if not is_run:
         notices.append(f"{name} is a model folder: it has no figures of training and no curve")
-    dataset = None if file else _own_text(model, name, moved_to)
-    text, resets = _text(model, dataset, file)
+    text, dataset, about = measured_text(model, name, file, moved_to)
+    notices += about
     code, figures = None, dict[str, float]()
     if text is not None:
-        score = model.score_prepared(text.content, documents=resets)
+        score = model.score_prepared(text.content, documents=text.resets)
         code = code_of_tokens(model.tokenizer, text.content, score.target_nats)
         figures["held_out_bits_per_character"] = score.bits_per_character
         figures["held_out_perplexity"] = perplexity(score.nats / score.tokens)
@@ -174,44 +167,23 @@ def _json(file: Path) -> dict[str, Any]:
     return read_json(file) if file.is_file() else {}
 
 
+def _end(result: Mapping[str, Any]) -> str:
+    return str(result.get("training", {}).get("stopped_by", ""))
+
+
 def _about_the_end(name: str, result: Mapping[str, Any]) -> list[str]:
     """Say if a run did not end as planned."""
-    end = str(result.get("training", {}).get("stopped_by", ""))
-    if end == "divergence":
+    end = _end(result)
+    if end == DIVERGED:
         steps = result["training"]["steps"]
         return [f"{name} diverged at step {steps:,}; it is measured with the weights kept before"]
     return [f"{name} {ENDS[end]} before its budget was used"] if end in ENDS else []
 
 
 def _unusual_end(result: Mapping[str, Any], model: TextModel) -> str:
-    if result.get("training", {}).get("stopped_by") == "divergence":
+    if _end(result) == DIVERGED:
         return "diverged"
     return "" if model.has_ended else "has not ended"
-
-
-def _own_text(model: TextModel, name: str, moved_to: MovedTo | None) -> Dataset:
-    try:
-        return training_data(model, moved_to)
-    except RnnlabError as error:
-        raise type(error)(
-            f"{name}: its own text is not available: {error}; {say_where(model)}, or compare on "
-            "another text with --text"
-        ) from None
-
-
-def _text(
-    model: TextModel, dataset: Dataset | None, file: str
-) -> tuple[HeldOutText | None, Sequence[int]]:
-    """Return the text to measure on, and the tokens of it before which the state is reset."""
-    if dataset is None:
-        source, content, _ = read_text(file, "strict", "utf-8", model)
-        return HeldOutText(Path(source.name).name, content), ()
-    if not dataset.held_out:
-        return None, ()
-    split = dataset.held_out[-1]
-    corpus = dataset.own_names.get(split, dataset.corpus.name)
-    text = HeldOutText(f"{Path(corpus).name}, {split} split", dataset.splits[split].text)
-    return text, dataset.state_resets(split)
 
 
 def _known(model: TextModel, settings: Settings | None) -> dict[str, Any]:

@@ -72,9 +72,9 @@ def group(contenders: Sequence[Contender]) -> tuple[list[Group], list[str]]:
                 f"{names} have the same settings and the same seed, {twice[0]}: they are one "
                 "training, and not grouped over seeds"
             )
-        members += [(c,) for c in own] if twice else [tuple(own)]
+        members += [(c,) for c in own] if twice else [tuple(sorted(own, key=_seed))]
     places = {c.name: n for n, c in enumerate(contenders)}
-    members.sort(key=lambda own: places[own[0].name])
+    members.sort(key=lambda own: min(places[c.name] for c in own))
     return [Group(name, own) for name, own in zip(_names(members), members, strict=True)], notices
 
 
@@ -144,6 +144,10 @@ def _name(setting: str, value: Any) -> Any:
 def _joined(values: Iterable[Any]) -> str | None:
     """Return all different values as one text; None if none is known."""
     return ", ".join(dict.fromkeys(str(value) for value in values if value)) or None
+
+
+def _seed(contender: Contender) -> int:
+    return contender.seed or 0
 
 
 def _key(contender: Contender) -> str:

@@ -103,15 +103,15 @@ def evaluate(
         chosen = _chosen_splits(dataset, splits)
         for name in chosen:
             part = dataset.splits[name]
-            notices += _truncation_notices(name, len(part.text), part.characters)
+            notices += truncation_notices(name, len(part.text), part.characters)
         evaluate_splits(
             model, dataset, chosen, contexts, checkpoint=checkpoint, baselines=learned,
             watch=watch, dynamic=dynamic, keep=records,
         )  # fmt: skip
     for name in texts:
         source, text, characters = read_text(name, errors, encoding, model)
-        notices += _truncation_notices(source.name, len(text), characters)
-        notices += _copy_notices(source.name, text, dataset)
+        notices += truncation_notices(source.name, len(text), characters)
+        notices += copy_notices(source.name, text, dataset)
         evaluate_texts(
             model, {"all": text}, contexts, sizes={"all": characters},
             corpus=source.name, corpus_sha256=source.sha256,
@@ -172,7 +172,7 @@ def _names_its_text(model: TextModel) -> bool:
     return "corpus" in model.about["data"] and bool(model.about.get("corpus_sha256"))
 
 
-def _copy_notices(name: str, text: str, dataset: Dataset | None) -> list[str]:
+def copy_notices(name: str, text: str, dataset: Dataset | None) -> list[str]:
     """Return a notice if a running text is so much like the training text that this decides."""
     if dataset is None or dataset.samples is not None:
         return []
@@ -198,7 +198,7 @@ def _chosen_splits(dataset: Dataset, asked: Sequence[str]) -> Sequence[str]:
     return chosen
 
 
-def _truncation_notices(name: str, evaluated: int, characters: int) -> list[str]:
+def truncation_notices(name: str, evaluated: int, characters: int) -> list[str]:
     """Return a notice if only the beginning of a text is evaluated."""
     if evaluated == characters:
         return []
