@@ -89,7 +89,7 @@ def test_names_with_every_sign_that_latex_reads_otherwise() -> None:
     assert {len(row) for row in table} == {5} == {len(columns[1])}
     assert [printed(name) for name in table[0][1:]] == NASTY
     assert latex.count("{") - latex.count("\\{") == latex.count("}") - latex.count("\\}")
-    for name in ("table", "tabular"):
+    for name in ("table*", "tabular"):
         assert latex.count(f"\\begin{{{name}}}") == latex.count(f"\\end{{{name}}}") == 1
     assert re.findall(r"\\(?:top|mid|bottom)rule", latex) == [
         "\\toprule", "\\midrule", "\\midrule", "\\bottomrule"

@@ -10,7 +10,7 @@ from rnnlab.commands.flags import Checkpoint, MovedText, Text
 from rnnlab.config import LoadSettings
 from rnnlab.errors import UsageError
 
-RUNS = tyro.conf.arg(metavar="RUN RUN ...")
+RUNS = tyro.conf.arg(metavar="RUN RUN ...", help_behavior_hint="(required)")
 FROM = tyro.conf.arg(name="from", metavar="RUN RUN ...")
 
 

@@ -46,7 +46,7 @@ def escaped(words: str) -> str:
 
 
 def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
-    r"""Return a table environment with caption and label.
+    r"""Return a table environment with caption and label, as wide as the page in two columns.
 
     Up to `MOST_COLUMNS` models are columns, and all figures rows; more models are rows, with the
     figures of `HEADS`. Commit, processor and the like are left out.
@@ -67,12 +67,13 @@ def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
         blocks = [[[row.label, *row.cells] for row in part] for part in parts if part]
     lines = [
         r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
+        r"\begin{table*}",
         r"  \centering\footnotesize\setlength{\tabcolsep}{4pt}"
         if upright
         else r"  \centering\small",
         rf"  \caption{{{escaped(caption(found))}}}",
         rf"  \label{{{label}}}",
+        r"  \medskip",
         rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",
         r"    \toprule",
         f"    {_line(map(escaped, head))}",
@@ -80,7 +81,7 @@ def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
     for block in blocks:
         lines.append(r"    \midrule")
         lines += [f"    {_line([escaped(cells[0]), *map(_cell, cells[1:])])}" for cells in block]
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table*}"]
     return "\n".join(lines) + "\n"
 
 
