@@ -53,7 +53,7 @@ clean:
 
 # pip would compile the modules on one core.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
-COMPILE = @$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|rllib)/' .venv >/dev/null 2>&1 || true
+COMPILE = @$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|rllib|transformers/models)/' .venv >/dev/null 2>&1 || true
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
