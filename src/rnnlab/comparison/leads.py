@@ -15,12 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from rnnlab.comparison.figures import BITS
 from rnnlab.comparison.groups import Group
-from rnnlab.experiments.statistics import estimate_mean, holm, t_test
-from rnnlab.lm.code_length import CONFIDENCE, CodeLength, Lead, MeanLead, lead, mean_lead
+from rnnlab.experiments.statistics import Mean, estimate_mean, holm, paired_mean
+from rnnlab.lm.code_length import CodeLength, Lead, MeanLead, lead, mean_lead
 
 
 @dataclass(frozen=True)
@@ -109,14 +108,16 @@ def welch(own: Sequence[float], other: Sequence[float]) -> Tested:
     """
     one, two = estimate_mean(own), estimate_mean(other)
     e, f = ((each.deviation or 0.0) ** 2 / each.count for each in (one, two))
-    difference, error = one.mean - two.mean, math.sqrt(e + f)
-    if not error:
-        p = float(difference == 0)
-        return Tested(difference, difference, difference, p, p)
-    freedom = (e + f) ** 2 / (e**2 / (one.count - 1) + f**2 / (two.count - 1))
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    p = float(2 * stdtr(freedom, -abs(difference) / error))
-    return Tested(difference, difference - half, difference + half, p, p)
+    freedom = float(one.count + two.count - 2)
+    if e + f:
+        freedom = (e + f) ** 2 / (e**2 / (one.count - 1) + f**2 / (two.count - 1))
+    return _tested(Mean(one.mean - two.mean, math.sqrt(e + f), freedom))
+
+
+def _tested(mean: Mean) -> Tested:
+    """Return a difference with its interval and p value, not corrected yet."""
+    p = mean.p_value()
+    return Tested(mean.value, *mean.interval(), p, p)
 
 
 def _gap(group: Group, against: Group) -> Gap:
@@ -152,10 +153,8 @@ def _over_seeds(group: Group, against: Group) -> tuple[OverSeeds | None, str]:
     shared = sorted(own.keys() & other.keys())
     if len(shared) < min(sizes):
         return OverSeeds(welch([*own.values()], [*other.values()]), sizes, 0), ""
-    pairs = [own[seed] - other[seed] for seed in shared]
-    estimate, p = estimate_mean(pairs), t_test(pairs)
-    low, high = estimate.interval or (estimate.mean, estimate.mean)
-    return OverSeeds(Tested(estimate.mean, low, high, p, p), sizes, len(shared)), ""
+    pairs = paired_mean([own[seed] - other[seed] for seed in shared])
+    return OverSeeds(_tested(pairs), sizes, len(shared)), ""
 
 
 def _corrected(found: Sequence[Tested | None]) -> list[Tested | None]:

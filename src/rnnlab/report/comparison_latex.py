@@ -7,8 +7,7 @@ from rnnlab.comparison.comparison import Comparison
 from rnnlab.comparison.figures import BITS
 from rnnlab.console import counted, visible
 from rnnlab.report.comparison_table import UNKNOWN, rows
-from rnnlab.report.formatting import listed
-from rnnlab.report.probe_plots import shortened
+from rnnlab.report.formatting import listed, shortened
 
 MOST_COLUMNS = 4
 """Models that stand side by side; more of them stand one below the other."""

@@ -11,8 +11,7 @@ from rnnlab.comparison.figures import BITS, FigureRow, Value
 from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
 from rnnlab.comparison.wording import p_words
-from rnnlab.report.formatting import factor_words, number, setting
-from rnnlab.report.probe_plots import shortened
+from rnnlab.report.formatting import factor_words, number, setting, shortened
 
 DIGITS = 3
 """Of bits per character."""

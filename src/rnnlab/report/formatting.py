@@ -9,6 +9,9 @@ from rnnlab.experiments.wording import largest_shown
 LARGEST_FACTOR = 1000
 """Of an interval; if it is wider, that is all that is said."""
 
+NAME_LETTERS = 18
+"""Of the name of a network in a key; longer ones are cut."""
+
 
 def number(value: float, digits: int) -> str:
     """Return a figure with its decimals and thousands separators: 142,600 or 2.049."""
@@ -26,6 +29,11 @@ def factor_words(factor: float) -> str:
         return f"×/÷ {factor:.3g}"
     percent = 100 * (factor - 1)
     return f"± {percent:.1f}%" if percent >= 0.1 else f"± {percent:.1g}%"
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits into a key or the head of a table."""
+    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
 
 
 def sentence(words: str) -> str:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from rnnlab.errors import UsageError, message_of, unknown
+from rnnlab.errors import UsageError, message_of
 from rnnlab.probes.comparison import Comparison
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.surprise import Surprise
 from rnnlab.probes.unit_values import UnitValues
 from rnnlab.report.coloured_text import comparison_text, surprise_text, unit_texts
 from rnnlab.report.probe_plots import Picture, plots
-
-FORMATS = ("png", "pdf", "svg")
-"""Of files."""
+from rnnlab.report.svg_plot import check_format as check_format
 
 
 def pictures(results: Mapping[str, ProbeResult], page: str = "probe") -> dict[str, list[Markup]]:
@@ -61,9 +59,3 @@ def save_pictures(
     except OSError as error:
         raise UsageError(f"figures cannot be written to {folder}: {message_of(error)}") from None
     return files
-
-
-def check_format(kind: str) -> None:
-    """Raise UsageError unless files can have this format."""
-    if kind not in FORMATS:
-        raise unknown("figure format", kind, FORMATS)

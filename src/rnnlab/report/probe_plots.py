@@ -12,6 +12,7 @@ from rnnlab.probes.reach import Reach
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.saturation import Saturation
 from rnnlab.probes.timescales import Timescales
+from rnnlab.report.formatting import shortened
 from rnnlab.report.scales import Scale, scale_for
 from rnnlab.report.svg_plot import INK, MUTED, Plot, series_colour
 
@@ -28,8 +29,6 @@ STROKES = ("━", "╍")
 
 CONTROL_KEY = [("━ trained", TRAINED), ("━ untrained", TWIN)]
 BINS = 24
-NAME_LETTERS = 18
-"""Of the name of a network in a key; longer ones are cut."""
 
 
 class Picture(NamedTuple):
@@ -64,11 +63,6 @@ def plots_of_both(
             ]
             found[probe] = list(draw([one[probe], other[probe]], key, colours))
     return found
-
-
-def shortened(name: str) -> str:
-    """Return a name that fits into a key."""
-    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
 
 
 def _timescales(result: Timescales, colours: Colours) -> Iterator[Picture]:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.markers import TICKDOWN
 from matplotlib.patheffects import withStroke
 
+from rnnlab.errors import unknown
 from rnnlab.report.scales import Scale
 
 SERIES = 6
@@ -41,11 +42,20 @@ MIDDLE = 0.36 * TEXT
 ANCHORS = {"start": "left", "middle": "center", "end": "right"}
 """matplotlib's names for where a text is held."""
 
+FORMATS = ("png", "pdf", "svg")
+"""Of files."""
+
 FILE_DPI = 200
 """Of a file of pixels: 1,111 of them across."""
 
 KEY_GAP, KEY_LETTER = 14, 5.8
 """Between the entries of a key, and the width of a letter in them, in CSS pixels."""
+
+
+def check_format(kind: str) -> None:
+    """Raise UsageError unless files can have this format."""
+    if kind not in FORMATS:
+        raise unknown("figure format", kind, FORMATS)
 
 
 def series_colour(index: int) -> str:

@@ -16,7 +16,7 @@ from rnnlab.report.comparison_latex import caption, to_latex
 from rnnlab.report.comparison_plot import ACROSS, Across, curves_svg, save_curves
 from rnnlab.report.comparison_table import WIDTH, Row, plain, rows, to_csv
 from rnnlab.report.markdown import aligned, escaped, prose
-from rnnlab.report.probe_pictures import FORMATS, check_format
+from rnnlab.report.svg_plot import FORMATS, check_format
 
 FILES = {
     "comparison.md": "markdown", "comparison.csv": "csv", "comparison.tex": "latex",
