@@ -65,3 +65,7 @@ def test_settings_have_no_quotes_unless_they_are_empty() -> None:
     )
     assert setting(()) == "none"
     assert setting(1e-5) == "1e-05"
+
+
+def test_the_checksum_of_a_cells_file_is_cut() -> None:
+    assert assigned({"cell": f"MGU@{'0123456789abcdef' * 4}"}) == "cell = MGU@01234567…"

@@ -67,9 +67,13 @@ class Exposure(ProbeResult):
         """The exposure of a canary that is likelier than all other codes."""
         return math.log2(self.possible)
 
+    @property
+    def least(self) -> float:
+        """The exposure that one of so many canaries exceeds by chance once in 1/ERROR models."""
+        return math.log2(len(self.lines) / ERROR)
+
     def sentences(self) -> list[str]:
         """See `ProbeResult.sentences`."""
-        least = math.log2(len(self.lines) / ERROR)
         by_times = [
             f"{self.exposure[self.repetitions == times].mean():.1f} at {times}"
             for times in np.unique(self.repetitions).tolist()
@@ -80,7 +84,7 @@ class Exposure(ProbeResult):
             else f"{NOTHING}: none of {len(self.lines):,} canaries is remembered"
         )
         return [
-            f"{verdict}; by chance one has an exposure above {least:.1f} bits once in "
+            f"{verdict}; by chance one has an exposure above {self.least:.1f} bits once in "
             f"{1 / ERROR:.0f} models.",
             f"Exposure by the number of repetitions, of {self.most:.1f} bits at most: "
             f"{', '.join(by_times)}.",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rnnlab.cells import is_pinned
 from rnnlab.console import listed as listed
 from rnnlab.experiments.wording import largest_shown
 
@@ -49,15 +50,22 @@ def span(values: Sequence[int]) -> str:
     return ", ".join(map(str, ordered))
 
 
+SHOWN_CHECKSUM = 8
+"""Hexadecimal digits."""
+
+
 def setting(value: Any) -> str:
-    """Return a setting's value, in quotes only if it is empty."""
+    """Return a setting's value: in quotes if it is empty, the checksum of a cell's file cut."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
         return " ".join(setting(item) for item in value) or "none"
-    return str(value) or '""'
+    if is_pinned(text := str(value)):
+        name, _, checksum = text.partition("@")
+        return f"{name}@{checksum[:SHOWN_CHECKSUM]}…"
+    return text or '""'
 
 
 def assigned(values: Mapping[str, Any]) -> str:

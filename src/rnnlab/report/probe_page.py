@@ -30,6 +30,10 @@ CAPTIONS = {
     "reach": "How far back the gradient reaches, grey: before training; and what it costs to see "
     "only the last tokens.",
     "memorisation": "Passages that stand word for word in the training text.",
+    "following": "The unit that follows each feature most closely. Filled: more closely than all "
+    "controls.",
+    "decoding": "What can be told from the state of a layer. Filled: more than from all controls.",
+    "exposure": "Each point is a canary.",
 }
 
 CAPTIONS_OF_BOTH = {

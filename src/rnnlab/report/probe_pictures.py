@@ -11,7 +11,8 @@ from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.surprise import Surprise
 from rnnlab.probes.unit_values import UnitValues
 from rnnlab.report.coloured_text import comparison_text, surprise_text, unit_texts
-from rnnlab.report.probe_plots import Picture, plots
+from rnnlab.report.probe_plots import plots
+from rnnlab.report.svg_plot import Picture
 from rnnlab.report.svg_plot import check_format as check_format
 
 

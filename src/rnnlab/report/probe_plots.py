@@ -1,23 +1,24 @@
 """The plots of probes, each defined once: for the page, and as files for papers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from rnnlab.lm.evaluate import Floats
 from rnnlab.probes.ablation import Ablation
+from rnnlab.probes.decoding import Decoding
+from rnnlab.probes.exposure import Exposure
+from rnnlab.probes.following import Following
 from rnnlab.probes.memorisation import Memorisation
 from rnnlab.probes.reach import Reach
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.saturation import Saturation
 from rnnlab.probes.timescales import Timescales
 from rnnlab.report.formatting import shortened
+from rnnlab.report.probe_search_plots import decoding_plots, exposure_plots, following_plots
 from rnnlab.report.scales import Scale, scale_for
-from rnnlab.report.svg_plot import INK, MUTED, Plot, series_colour
-
-Colours = dict[str, str] | None
-"""See `Plot`."""
+from rnnlab.report.svg_plot import INK, MUTED, Colours, Picture, Plot, series_colour
 
 TRAINED, OTHER, TWIN = series_colour(1), series_colour(2), series_colour(0)
 """A network, a second one, and what is its control."""
@@ -29,16 +30,6 @@ STROKES = ("━", "╍")
 
 CONTROL_KEY = [("━ trained", TRAINED), ("━ untrained", TWIN)]
 BINS = 24
-
-
-class Picture(NamedTuple):
-    """One plot of a result."""
-
-    part: str
-    """Which of several it is, such as a gate; "": the only one."""
-    plot: Plot
-    label: str
-    """What it shows, for screen readers."""
 
 
 def plots(result: ProbeResult, colours: Colours = None) -> list[Picture]:
@@ -243,7 +234,8 @@ def _memorisation(result: Memorisation, colours: Colours) -> Iterator[Picture]:
 
 _DRAW: dict[type[ProbeResult], Callable[..., Iterator[Picture]]] = {
     Timescales: _timescales, Saturation: _saturation, Ablation: _ablation, Reach: _reach,
-    Memorisation: _memorisation,
+    Memorisation: _memorisation, Following: following_plots, Decoding: decoding_plots,
+    Exposure: exposure_plots,
 }  # fmt: skip
 _DRAW_BOTH: dict[str, Callable[..., Iterator[Picture]]] = {
     "timescales": _timescales_of_both, "reach": _reach_of_both,

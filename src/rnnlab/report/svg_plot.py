@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -48,8 +49,12 @@ FORMATS = ("png", "pdf", "svg")
 FILE_DPI = 200
 """Of a file of pixels: 1,111 of them across."""
 
-KEY_GAP, KEY_LETTER = 14, 5.8
+KEY_GAP, KEY_LETTER = 14, 6.3
 """Between the entries of a key, and the width of a letter in them, in CSS pixels."""
+
+
+Colours = dict[str, str] | None
+"""For a file, what is drawn in place of each colour of the page."""
 
 
 def check_format(kind: str) -> None:
@@ -76,17 +81,22 @@ class Plot:
     Text is written in CSS pixels from the lower left, and not by matplotlib: that would measure it,
     in a font that is not the page's, which takes most of the time of a small plot.
 
-    colours: for a file, what is drawn in place of each colour of the page.
+    left: margin, in CSS pixels; names on the y axis need more than numbers.
     """
 
     def __init__(
-        self, x: Scale, y: Scale, height: int = HEIGHT, colours: dict[str, str] | None = None
+        self,
+        x: Scale,
+        y: Scale,
+        height: int = HEIGHT,
+        colours: Colours = None,
+        left: int = LEFT,
     ) -> None:
         self.x, self.y = x, y
-        self._height, self._colours = height, colours or {}
+        self._height, self._colours, self._left = height, colours or {}, left
         self._texts = list[tuple[float, float, str, str, str]]()
         self._figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, frameon=False)
-        inside = (LEFT, BOTTOM, WIDTH - LEFT - RIGHT, height - TOP - BOTTOM)
+        inside = (left, BOTTOM, WIDTH - left - RIGHT, height - TOP - BOTTOM)
         sides = np.divide(inside, [WIDTH, height, WIDTH, height]).tolist()
         self.axes = self._figure.add_axes(sides, xscale=x.kind, yscale=y.kind)
         self.axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), autoscale_on=False)
@@ -99,7 +109,7 @@ class Plot:
                        linestyle="none", markeredgewidth=0.8, zorder=0, clip_on=False)  # fmt: skip
         for tick in rows:
             self.text(
-                LEFT - 7, self.pixels(x.low, tick)[1] - MIDDLE, y.tick_label(tick), MUTED, "end"
+                left - 7, self.pixels(x.low, tick)[1] - MIDDLE, y.tick_label(tick), MUTED, "end"
             )
         for tick in columns:
             self.text(
@@ -133,7 +143,7 @@ class Plot:
         """Write the plot into a file; its ending is the format, such as .png, .pdf or .svg."""
         halo = withStroke(linewidth=3, foreground="white")
         for x, y, words, colour, anchor in self._texts:
-            is_inside = LEFT <= x <= WIDTH - RIGHT and BOTTOM <= y <= self._height - TOP
+            is_inside = self._left <= x <= WIDTH - RIGHT and BOTTOM <= y <= self._height - TOP
             self._figure.text(
                 x / WIDTH, y / self._height, words, color=self.colour(colour), fontsize=TEXT,
                 ha=ANCHORS[anchor], va="baseline", parse_math=False,
@@ -174,3 +184,13 @@ class Plot:
             artist.remove()
         del self._texts[self._empty[1] :]
         return svg
+
+
+class Picture(NamedTuple):
+    """One plot of a result that may have several."""
+
+    part: str
+    """Which of several it is, such as a gate; "": the only one."""
+    plot: Plot
+    label: str
+    """What it shows, for screen readers."""
