@@ -49,8 +49,9 @@ def decoding_plots(result: Decoding, colours: Colours) -> Iterator[Picture]:
         score, control = (
             values[..., own].reshape(rank.shape)[place] for values in (result.score, result.control)
         )
+        is_known = np.any(result.known[..., own], (0, 1))
         plot = _rows(
-            measure, [result.features[f] for f in own], score, np.any(result.known[..., own], (0, 1)),
+            measure, [result.features[f] for f in own], score, is_known,
             result.twin_limits[own], control, colours,
         )  # fmt: skip
         plot.key(_key("the state", "random labels"))
