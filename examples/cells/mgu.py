@@ -11,7 +11,7 @@ class MGU(Cell):
         n_t &= \tanh(W_n x_t + R_n (f_t \odot h_{t-1}) + b_n) \\
         h_t &= (1 - f_t) \odot h_{t-1} + f_t \odot n_t
 
-    Source: Zhou et al. 2016, arXiv:1603.09420, equations 6.
+    Source: Zhou et al. 2016, arXiv:1603.09420, section 3.
     """
 
     gates = (Gate("f", 0, 1), Gate("n", -1, 1))
