@@ -14,7 +14,7 @@ from small_networks import CHARACTERS, KINDS, our_logits, small_network, some_id
 
 import rnnlab
 from rnnlab.data.labelled_tokenizer import LabelledTokenizer
-from rnnlab.data.tokenizer import CharTokenizer
+from rnnlab.data.tokenizer import CharTokenizer, WordTokenizer
 from rnnlab.interop.exporting import export_to
 from rnnlab.lm.stored_network import StoredNetwork, parameter_shapes
 
@@ -43,6 +43,24 @@ def test_samples_and_labels_come_back(tmp_path: Path) -> None:
     assert (back.network.start, back.preprocessing, back.of_documents) == (1, "lower", True)
     back.save(tmp_path / "saved")
     assert rnnlab.load(tmp_path / "saved", engine="textbook").network.start == 1
+
+
+def test_what_the_way_through_transformers_loses_is_said(tmp_path: Path) -> None:
+    tokenizer = WordTokenizer.train("a cat a cat a dog", 2)
+    settings = small_network(hidden_size=6).settings
+    arrays = {n: np.zeros(s, np.float32) for n, s in parameter_shapes(settings, tokenizer.size)}
+    model = text_model(StoredNetwork(settings, tokenizer.size, None, arrays))
+    model.tokenizer = tokenizer
+    export_to(model, tmp_path / "m", "huggingface")
+    file = tmp_path / "m" / "config.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"left_out": ["the n-gram model of order 3: ..."]}))
+    back = rnnlab.import_model(tmp_path / "m", engine="textbook")
+    assert back.about["imported"]["notes"] == [
+        "the n-gram model was left out when it was exported",
+        "the spelling of unknown words is learned from the known ones",
+    ]
+    assert back.tokenizer.encode("a dog").tolist() == tokenizer.encode("a dog").tolist()
 
 
 def change(file: str, **values: Any) -> Callable[[Path], None]:

@@ -11,7 +11,7 @@ from rnnlab.cells import short_name
 from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import UNKNOWN
 from rnnlab.data.labelled_tokenizer import labels_of
-from rnnlab.data.tokenizer import Tokenizer
+from rnnlab.data.tokenizer import Tokenizer, WordTokenizer
 from rnnlab.errors import ForeignFileError, UsageError
 from rnnlab.files import read_json, write_atomically, write_json
 from rnnlab.interop.fast_tokenizers import (
@@ -136,4 +136,6 @@ def read_huggingface_folder(folder: Path) -> Read:
     tokenizer = read_fast_tokenizer(folder / TOKENIZER, kind, labels)
     has_ngram = any("n-gram" in str(part) for part in config.get("left_out") or ())
     notes = ["the n-gram model was left out when it was exported"] if has_ngram else []
+    if issubclass(KINDS[kind], WordTokenizer):
+        notes.append("the spelling of unknown words is learned from the known ones")
     return Read(cell, tokenizer, settings, notes)
