@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from refusal import check
 
 import rnnlab
 from rnnlab.errors import UsageError
+from rnnlab.report.comparison_table import COLUMNS
+from rnnlab.report.write_up import FILES
 
 SMALL = [
     *("--hidden-size", "12", "--embedding-size", "4", "--batch-size", "8", "--num-steps", "16"),
@@ -381,3 +384,16 @@ def test_the_library_function_shows_itself_in_a_notebook(runs: list[str], tmp_pa
         rnnlab.compare(*runs, x="steps")
     with pytest.raises(UsageError, match="unknown figure format 'gif'"):
         found.save(tmp_path, "gif")
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "write-up.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_flags_files_and_columns_that_there_are(cli: Cli) -> None:
+    known = cli("compare", "--help").stdout + cli("experiment", "new", "--help").stdout
+    train = cli("train", "--help").stdout
+    flags = {flag.rstrip(".") for flag in re.findall(r"--[a-z][-a-z]*", PAGE)} - {"--quick"}
+    assert not {flag for flag in flags if flag not in known and flag not in train}
+    assert set(re.findall(r"`(comparison\.\w+)`", PAGE)) == set(FILES)
+    row = next(line for line in PAGE.splitlines() if "`comparison.csv`" in line)
+    assert re.findall(r"`(\w+)`", row) == list(COLUMNS)

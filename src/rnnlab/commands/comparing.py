@@ -51,7 +51,7 @@ def compare(
     """
     from rnnlab.console import notice
     from rnnlab.display.comparing import tell_saved, write_comparison
-    from rnnlab.display.probe import ProbeProgress
+    from rnnlab.display.work import WorkDisplay
 
     if json and format not in ("text", "json"):
         raise UsageError(f"give --json or --format {format}, not both")
@@ -59,15 +59,12 @@ def compare(
         raise UsageError(f"--output {output} is a file; give the name of a folder")
     if output and not figure_format:
         raise UsageError("--figure-format needs at least one of png, pdf and svg")
-    progress = ProbeProgress()
-    try:
+    with WorkDisplay.on_standard_error() as display:
         found = rnnlab.compare(
             *runs, against=against, file=text, checkpoint=checkpoint, group=group, x=x,
             corpus=corpus, validation_corpus=validation_corpus, test_corpus=test_corpus,
-            watch=progress.watch, **dict(machine),
+            watch=display.measuring, **dict(machine),
         )  # fmt: skip
-    finally:
-        progress.end()
     form = "json" if json else format
     if form in ("csv", "latex"):
         for words in found.comparison.notes:
@@ -101,15 +98,12 @@ def new_experiment(
         test_corpus: where their test text is now, if it has moved
     """
     from rnnlab.display.comparing import tell_new_experiment
-    from rnnlab.display.probe import ProbeProgress
+    from rnnlab.display.work import WorkDisplay
 
-    progress = ProbeProgress()
-    try:
+    with WorkDisplay.on_standard_error() as display:
         file = rnnlab.new_experiment(
             *from_, output=output, against=against, checkpoint=checkpoint, corpus=corpus,
-            validation_corpus=validation_corpus, test_corpus=test_corpus, watch=progress.watch,
+            validation_corpus=validation_corpus, test_corpus=test_corpus, watch=display.measuring,
             **dict(machine),
         )  # fmt: skip
-    finally:
-        progress.end()
     tell_new_experiment(file)
