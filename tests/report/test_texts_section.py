@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from browser import DESK, PHONE, opened
-from made_up_comparisons import PERPLEXITY, plan_on_texts, records_on_texts
+from made_up_comparisons import PERPLEXITY, plan, plan_on_texts, records_on_texts
 from playwright.sync_api import Browser
 
 from rnnlab.experiments.records import Records
@@ -98,6 +98,8 @@ def test_the_pages_say_what_verdicts_are_about(
         "The row of a variant is the mean over the 4 texts, the rows below it are of single texts.",
         "**Texts**: verdicts are about texts like these, by a t test over the means of the 4 texts",
         "from one text to the next 100,000 is added to each",
+        "Some texts are made of the same corpus. A verdict about texts like these takes them for "
+        "independent ones, and is too certain.",
         "**Text 't2'**: python-reference, preprocessing none; the first 1,002 tokens",
     ):
         assert expected in words
@@ -126,3 +128,11 @@ def test_folds_and_these_texts_have_their_own_words(tmp_path: Path) -> None:
         records = records_on_texts(made, figures())
         _, markdown = write_report(records, judge_claims(records), tmp_path)
         assert expected in " ".join(markdown.read_text(encoding="utf-8").split())
+
+
+def test_texts_of_different_corpora_and_folds_are_not_warned_of(tmp_path: Path) -> None:
+    named = ["timemachine", "tinyshakespeare", "python-reference"]
+    for keys in ({"texts": named, "base": {"num_epochs": 1}}, {"folds": 3}):
+        records = records_on_texts(plan(CLAIMS, 3, **keys), figures(3))
+        _, markdown = write_report(records, judge_claims(records), tmp_path)
+        assert "same corpus" not in markdown.read_text(encoding="utf-8")

@@ -81,6 +81,11 @@ def table_remarks(
             f"The row of a variant is the mean over the {len(texts)} {text_word(records.plan)}s, "
             f"the rows below it are of single {text_word(records.plan)}s.",
         ),
+        (
+            _share_corpora(records),
+            "Some texts are made of the same corpus. A verdict about texts like these takes them "
+            "for independent ones, and is too certain.",
+        ),
         (intervals, f"Mean ± half a 95% t interval, {listed(over)}."),
         (not several, "With one seed, nothing is known about how much the figures vary."),
         (
@@ -139,6 +144,15 @@ def table_remarks(
         ),
     ]
     return [remark for applies, remark in remarks if applies]
+
+
+def _share_corpora(records: Records) -> bool:
+    """Whether texts that are taken for a sample of such texts are not all of different corpora."""
+    plan = records.plan
+    if plan.scope != "texts like these" or plan.settings.folds:
+        return False
+    corpora = [plan.bases[text.name].data.text_names for text in plan.texts]
+    return len(set(corpora)) < len(corpora)
 
 
 def about_curves(records: Records, *, panels: int) -> str:

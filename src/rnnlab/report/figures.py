@@ -54,6 +54,8 @@ class Illustration:
     caption: str
     plots: list[Markup]
     key: list[KeyEntry]
+    folded: bool = False
+    """Whether it is of another than the first of several texts; the page shows it on demand."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def draw_figures(records: Records, search: SearchSection | None) -> Figures:
     flow = _on_each_text(records, gradient_flow)
     return Figures(
         curves,
-        explanations.about_curves(records, panels=len(curves)) if curves else "",
+        explanations.about_curves(records, panels=sum(not c.folded for c in curves))
+        if curves
+        else "",
         flow,
         explanations.about_flow(records) if flow else "",
         speed_and_quality(records),
@@ -96,7 +100,7 @@ def _on_each_text(
     drawn = []
     for index, (name, on) in enumerate(records.on_texts.items()):
         for each in draw(on, f"-on-{index}"):
-            drawn.append(replace(each, caption=f"{each.caption}; {name}"))
+            drawn.append(replace(each, caption=f"{each.caption}; {name}", folded=index > 0))
     return drawn
 
 
