@@ -82,10 +82,8 @@ def new_experiment(
     runs share, each of them is a variant, and each difference from `against` is a claim. The seeds
     of the runs are left out. The rest is as for `compare`.
 
-    >>> file = rnnlab.new_experiment("runs/rnn", "runs/gru", output="runs/again")
-    >>> records = rnnlab.experiment(file, quick=True)
-    >>> [run.status for run in records.runs]
-    ['finished', 'finished', 'finished', 'finished']
+    >>> rnnlab.new_experiment("runs/rnn", "runs/gru", output="runs/again").name
+    'experiment.toml'
 
     Raises UsageError as `compare`, for model folders, if the runs differ in nothing that decides
     the result, and if the folder has an experiment already.
