@@ -1,6 +1,7 @@
 """Experiments on several texts or folds: their plans, runs, records and verdicts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,19 @@ def test_missing_runs_are_named_with_their_text_and_few_texts_are_not_tested() -
     values[:] = np.nan
     (result,) = compared_on_texts(made, values)
     assert "cannot be compared with v0: t0: 'v1' was not run" in result.sentence
+
+
+def test_a_run_that_diverged_on_one_text_leaves_nothing_tested() -> None:
+    values = figures([-0.3, -0.25, -0.35, -0.2])
+    values[1, 2, 1] = np.nan
+    found = records_on_texts(plan_on_texts([{"expect": "lower"}], 4, 3), values)
+    runs = [
+        replace(run, status="diverged") if run.status == "missing" else run for run in found.runs
+    ]
+    (claim,) = judge_claims(replace(found, runs=runs))
+    assert claim.verdict == "not shown"
+    assert "On texts like these: not tested: runs diverged" in claim.compared[0].sentence
+    assert "t2: 1 of 3 seeds left out: 'v1' diverged" in claim.compared[0].sentence
 
 
 def test_figures_of_a_variant_are_means_over_the_texts_by_seed() -> None:
