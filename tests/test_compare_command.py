@@ -287,7 +287,7 @@ def test_other_texts_are_not_compared_but_one_text_for_all_is(
     run = str(train("other", corpus=text))
     done = cli("compare", runs[0], run)
     assert done.returncode == 0, done.stderr
-    differs, figures, words = done.stdout.split("\n\n")
+    differs, figures, words = done.stdout.split("\n\n")  # no text that figures are of
     assert "pets.txt, test split" in differs
     assert "bits/character" not in figures
     assert (

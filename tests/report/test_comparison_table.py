@@ -8,6 +8,7 @@ import re
 from made_up_contenders import made_up_contender
 
 from rnnlab.comparison.comparison import Comparison, compared
+from rnnlab.comparison.contender import Contender
 from rnnlab.report.comparison_table import COLUMNS, plain, rows, to_csv
 from rnnlab.report.write_up import WriteUp
 
@@ -94,6 +95,10 @@ def test_the_text_of_one_pair() -> None:
         "training [s]                             40.0            43.0",
         "tokens/s                                  500             465",
         "",
+        "Held-out figures are of made-up, test split (4,000 characters, SHA-256 of the corpus "
+        "abababababab...), with the state carried through it. After ±: half of a 95% interval, "
+        "over texts of the same kind and length (block bootstrap).",
+        "",
         "No difference is shown on this text: b has 0.013 bits/character more than a (95%: -0.008 "
         "to 0.034, p = 0.21).",
         "Each is a single model: the figures compare these models, and say nothing about their "
@@ -113,3 +118,20 @@ def test_markdown_has_every_row_and_shows_names_as_they_are() -> None:
     assert split[0][2].strip() == "\\*d\\*"
     for words in found.findings:
         assert " ".join(words.split()[-3:]) in " ".join(text.replace("\\", "").split())
+
+
+def test_what_stands_after_plus_and_minus_is_told() -> None:
+    def intervals(*made: Contender) -> str:
+        return plain(compared(made)).partition("After ±: half of a 95% interval, ")[2].split(".")[0]
+
+    one = made_up_contender("a")
+    seeds = [made_up_contender(f"s-{n}", cell="gru", seed=n, draw=n) for n in range(2)]
+    more = [made_up_contender(f"r-{n}", cell="rnn", seed=n, draw=n) for n in range(2)]
+    text = "over texts of the same kind and length (block bootstrap)"
+    assert intervals(one, made_up_contender("b", cell="gru")) == text
+    assert intervals(*seeds, *more) == "over seeds (Student's t) unless stated otherwise"
+    assert intervals(one, *seeds) == (
+        f"of single models {text}, of several runs over seeds (Student's t)"
+    )
+    short = [made_up_contender(c, cell=c, characters=500) for c in ("lstm", "gru")]
+    assert "±" not in plain(compared(short))

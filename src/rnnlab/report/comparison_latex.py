@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from rnnlab.comparison.comparison import Comparison
 from rnnlab.comparison.figures import BITS
-from rnnlab.console import counted, visible
-from rnnlab.report.comparison_table import UNKNOWN, rows
+from rnnlab.console import visible
+from rnnlab.report.comparison_table import UNKNOWN, about_figures, rows
 from rnnlab.report.formatting import listed, shortened
 
 MOST_COLUMNS = 4
@@ -86,38 +86,16 @@ def to_latex(found: Comparison, label: str = "tab:comparison") -> str:
 
 def caption(found: Comparison) -> str:
     """Say what was compared on which text, and what the intervals are."""
-    runs = sum(len(group.members) for group in found.groups)
-    words = [f"Comparison of {listed(found.names)}."]
-    if found.text:
-        sums = {m.corpus_sha256[:12] for group in found.groups for m in group.members} - {""}
-        known = f", SHA-256 of the corpus {sums.pop()}..." if len(sums) == 1 else ""
-        words.append(
-            f"Held-out figures are of {found.text} ({counted(found.characters, 'character')}"
-            f"{known}), with the state carried through it."
-        )
-    if any(figure.name == BITS for figure in found.figures):
-        words.append(_about_intervals(found, runs))
-    return " ".join(words)
-
-
-def _about_intervals(found: Comparison, runs: int) -> str:
-    alone = any(len(group.members) == 1 for group in found.groups)
-    parts = []
-    text = "over texts of the same kind and length (block bootstrap)"
-    seeds = "over seeds (Student's t)"
-    if alone:
-        parts.append(f"of single models {text}" if found.has_seeds else text)
-    if found.has_seeds:
-        parts.append(f"of several runs {seeds}" if alone else f"{seeds} unless stated otherwise")
-    words = f"After ±: half of a 95% interval, {' and '.join(parts)}."
-    words += f" Below 0 in a difference: better than {found.against}."
-    if any(member.baselines for group in found.groups for member in group.members):
-        words += " The n-gram model has learned from the same training text."
+    words = [f"Comparison of {listed(found.names)}.", *about_figures(found)]
+    if found.gaps:
+        words.append(f"Below 0 in a difference: better than {found.against}.")
+    if any(figure.name == "baseline" for figure in found.figures):
+        words.append("The n-gram model has learned from the same training text.")
     if len(found.gaps) > 1:
-        words += " The p values are corrected for all comparisons in the table (Holm)."
-    if runs == len(found.groups):
-        words += " One seed each: the figures compare these models, not their settings."
-    return words
+        words.append("The p values are corrected for all comparisons in the table (Holm).")
+    if found.gaps and not found.has_seeds:
+        words.append("One seed each: the figures compare these models, not their settings.")
+    return " ".join(words)
 
 
 def _cell(words: str) -> str:

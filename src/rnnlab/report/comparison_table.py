@@ -11,6 +11,7 @@ from rnnlab.comparison.figures import BITS, FigureRow, Value
 from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
 from rnnlab.comparison.wording import p_words
+from rnnlab.console import counted
 from rnnlab.report.formatting import factor_words, number, setting, shortened
 
 DIGITS = 3
@@ -79,6 +80,36 @@ def by_group(found: Comparison) -> list[Gap | None]:
     return [gaps.get(name) for name in found.names]
 
 
+def about_figures(found: Comparison) -> list[str]:
+    """Say on which text models were measured, and what the intervals are; nothing without."""
+    sentences = []
+    if found.text:
+        sums = {m.corpus_sha256[:12] for group in found.groups for m in group.members} - {""}
+        known = f", SHA-256 of the corpus {sums.pop()}..." if len(sums) == 1 else ""
+        sentences.append(
+            f"Held-out figures are of {found.text} ({counted(found.characters, 'character')}"
+            f"{known}), with the state carried through it."
+        )
+    seeds, text = (
+        "over seeds (Student's t)",
+        "over texts of the same kind and length (block bootstrap)",
+    )
+    bits = next((figure for figure in found.figures if figure.name == BITS), None)
+    alone = bits is not None and any(
+        value is not None and value.low is not None and len(group.members) == 1
+        for group, value in zip(found.groups, bits.values, strict=True)
+    )
+    if alone and found.has_seeds:
+        over = f"of single models {text}, of several runs {seeds}"
+    elif found.has_seeds:
+        over = f"{seeds} unless stated otherwise"
+    else:
+        over = text
+    if alone or found.has_seeds:
+        sentences.append(f"After ±: half of a 95% interval, {over}.")
+    return sentences
+
+
 def plain(found: Comparison, width: int = WIDTH) -> str:
     """Return the comparison as plain text, columns side by side as far as they fit."""
     made = rows(found)
@@ -92,6 +123,8 @@ def plain(found: Comparison, width: int = WIDTH) -> str:
             lines += [*_aligned(title, found.names, own, width), ""]
         elif title == "differs":
             lines += ["No setting differs.", ""]
+    if about := about_figures(found):
+        lines += [" ".join(about), ""]
     lines += [*found.findings, *(f"Note: {note}" for note in found.notes)]
     return "\n".join(lines).rstrip()
 

@@ -14,7 +14,7 @@ from rnnlab.errors import UsageError, message_of, unknown
 from rnnlab.files import json_bytes, make_folder, write_atomically
 from rnnlab.report.comparison_latex import caption, to_latex
 from rnnlab.report.comparison_plot import ACROSS, Across, curves_svg, save_curves
-from rnnlab.report.comparison_table import WIDTH, Row, plain, rows, to_csv
+from rnnlab.report.comparison_table import WIDTH, Row, about_figures, plain, rows, to_csv
 from rnnlab.report.markdown import aligned, escaped, prose
 from rnnlab.report.svg_plot import FORMATS, check_format
 
@@ -128,7 +128,11 @@ class WriteUp:
         found, made = self.comparison, rows(self.comparison)
         head = _html_row("th", ["", *found.names])
         body = Markup("").join(_html_row("td", [row.label, *row.cells]) for row in made)
-        lines = [*found.findings, *(f"Note: {note}" for note in found.notes)]
+        lines = [
+            " ".join(about_figures(found)),
+            *found.findings,
+            *(f"Note: {note}" for note in found.notes),
+        ]
         words = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
         curves = Markup(curves_svg(found, self.across) if found.has_curves else "")
         return str(Markup("<table>{}{}</table>{}{}").format(head, body, words, curves))
