@@ -228,6 +228,9 @@ def test_without_a_spread_there_is_a_table(tmp_path: Path) -> None:
          "ratio above 1, not 0.9"),
         ({"claim": [], "variant": [{"name": "LSTM"}]}, {}, "{file}: nothing to test: its variants "
          "are not compared"),
+        ({"claim": [], "variant": [], "quick": {}, "seeds": 1, "search": {
+            "settings": {"dropout": {"low": 0.0, "high": 0.5}}}},
+         {}, "{file}: nothing to test: a search has no claims"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_planned(

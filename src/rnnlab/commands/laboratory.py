@@ -71,10 +71,10 @@ def power(
     Args:
         file: experiment.toml, or its folder
         pilot: folder of an earlier experiment with the same outcomes
-        sd: standard deviation of the paired differences; of logarithms for outcomes that are
-            compared by ratio, where 0.01 is 1%
-        difference: what claims without a margin of tolerance are to show; a ratio for outcomes
-            that are compared by ratio
+        sd: standard deviation of the paired differences, 0: not given; of logarithms for outcomes
+            that are compared by ratio, where 0.01 is 1%
+        difference: what claims without a margin of tolerance are to show, 0: not given; a ratio
+            above 1 for outcomes that are compared by ratio
         output: folder of its runs, if it is not that of the file
     """
     from rnnlab.display.power import power_lines

@@ -73,7 +73,8 @@ class TrainingDisplay(WorkDisplay, Watcher):
         sizes = ", ".join(f"{name} {len(part.all_ids):,}" for name, part in dataset.splits.items())
         rule = model.preprocessing
         read_as = f"{'' if rule == 'none' else f'{rule}, '}{model.tokenizer!r}"
-        tell("text", f"{read_as}: {sizes} tokens")
+        fold = f"; test: fold {settings.data.fold}" if settings.data.fold else ""
+        tell("text", f"{read_as}: {sizes} tokens{fold}")
         if dataset.samples:
             tell("samples", samples_words(dataset.samples, dataset.unit))
         if dataset.copies:
