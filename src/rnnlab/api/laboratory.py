@@ -57,11 +57,11 @@ def power(
     """Say what an experiment would show, and how many seeds its claims need, before it is made.
 
     file: an experiment.toml, or its folder. output: the folder of its runs, if it is another one.
-    pilot: the folder of an earlier experiment, whose paired differences vary as much. sd: their
-    standard deviation, if nothing else tells it (of logarithms for outcomes compared by ratio).
-    difference: what claims without a margin of tolerance are to show; a ratio above 1 for such
-    outcomes. The spread comes from the experiment's own runs so far, its quick version, `pilot` or
-    `sd`, the first of these that knows it.
+    sd: standard deviation of paired differences (of logarithms for outcomes compared by ratio).
+    pilot: the folder of an earlier experiment, whose differences vary as much. difference: what
+    claims without a margin of tolerance are to show; a ratio above 1 for such outcomes. The spread
+    comes from `sd`, `pilot`, the experiment's own runs so far or its quick version, the first of
+    these that knows it.
 
     Raises UsageError for a file that is wrong, or has nothing to test.
     """

@@ -65,8 +65,8 @@ def power(
 ) -> None:
     """Say how many seeds the claims of an experiment need, before it is made.
 
-    How much paired differences vary is taken from its own runs so far, from its quick version, from
-    an earlier experiment, or from a number: the first of these that there is.
+    How much paired differences vary is taken from --sd or --pilot, or else from its own runs so
+    far, or from its quick version.
 
     Args:
         file: experiment.toml, or its folder

@@ -7,6 +7,7 @@ from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
 from rnnlab.console import counted, listed
 from rnnlab.experiments.statistics import LEVEL
+from rnnlab.experiments.wording import p_words
 from rnnlab.lm.code_length import LEAST_CHARACTERS
 
 ADVICE = "rnnlab compare ... --text FILE measures all on one text"
@@ -83,13 +84,6 @@ def why_texts_differ(contenders: Sequence[Contender]) -> str:
         f"The models were measured on different texts, so figures of held-out text are left out "
         f"({'; '.join(words)}); {ADVICE}."
     )
-
-
-def p_words(p: float) -> str:
-    """Return a p value, with three digits near 0.05 to show on which side it is."""
-    if p < 0.0001:
-        return "p < 0.0001"
-    return f"p = {p:.{1 if p < 0.001 else 3 if 0.01 < p < 0.1 else 2}g}"
 
 
 def _sentence(gap: Gap, found: Tested, start: str, here: str, how: str, corrected: bool) -> str:

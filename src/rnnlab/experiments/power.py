@@ -137,9 +137,9 @@ def plan_power(
     """Say how small a difference each claim of an experiment file would show.
 
     file: an experiment.toml, or its folder. output: the folder of its runs, if it is another one.
-    The standard deviation of paired differences is taken from its own runs so far, or else from
-    those of its quick version, from the experiment in the folder `pilot`, from `sd` (of logarithms
-    for outcomes that are compared by ratio). difference: what claims without a margin of tolerance
+    The standard deviation of paired differences is `sd` (of logarithms for outcomes that are
+    compared by ratio), or else that of the experiment in the folder `pilot`, of its own runs so
+    far, or of those of its quick version. difference: what claims without a margin of tolerance
     are to show, or a ratio above 1 for such outcomes.
 
     Raises UsageError for a file that is wrong, or without anything to compare.
@@ -152,7 +152,7 @@ def plan_power(
     for name, value in (("sd", sd), ("difference", difference)):
         if value < 0 or not math.isfinite(value):
             raise UsageError(f"power: {name} must be a number above 0, not {value:g}")
-    known = [*_own(plan, Path(output or file.parent)), *_of_pilot(pilot)]
+    known = [*_of_pilot(pilot), *_own(plan, Path(output or file.parent))]
     comparisons = list(dict.fromkeys(c for claim in plan.claims for c in claim.comparison))
     level = LEVEL / len(comparisons)
     found = {c: _power(plan, c, level, known, sd, difference) for c in comparisons}
@@ -213,9 +213,8 @@ def _power(
     difference: float,
 ) -> ComparisonPower:
     design = design_of(plan, settings)
-    spread = next(filter(None, (_spread(r, settings, design, s) for r, s in known)), None)
-    if spread is None and sd:
-        spread = Spread(sd, "as given")
+    found = (_spread(records, settings, design, source) for records, source in known)
+    spread = Spread(sd, "as given") if sd else next(filter(None, found), None)
     wanted = _wanted(settings, difference)
     shown = counts = None
     if spread:

@@ -86,7 +86,7 @@ def _evidence(result: ComparisonResult) -> str:
     effect = "" if size is None else f"effect size {size:z,.1f}, "
     return (
         f"{_kind(result.settings)} {estimate} (95% interval {low_end} to {high_end}, "
-        f"{_pairs(result)}, {effect}Holm-adjusted {_p(result.adjusted_p)})"
+        f"{_pairs(result)}, {effect}Holm-adjusted {p_words(result.adjusted_p)})"
     )
 
 
@@ -197,7 +197,7 @@ def _figure(value: float, digits: int, sign: Literal["+", ""] = "") -> str:
     return f"over {power}" if value > 0 else f"under -{power}"
 
 
-def _p(p: float) -> str:
+def p_words(p: float) -> str:
     """Format a p value, with three digits near 0.05 to show on which side it is."""
     if p < 0.0001:
         return "p < 0.0001"

@@ -10,8 +10,8 @@ from rnnlab.comparison.comparison import Comparison
 from rnnlab.comparison.figures import BITS, FigureRow, Value
 from rnnlab.comparison.groups import Group
 from rnnlab.comparison.leads import Gap, Tested
-from rnnlab.comparison.wording import p_words
 from rnnlab.console import counted
+from rnnlab.experiments.wording import p_words
 from rnnlab.report.formatting import factor_words, number, setting, shortened
 
 DIGITS = 3
