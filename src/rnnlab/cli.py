@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from inspect import signature
 from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
@@ -89,7 +89,9 @@ def run_command(args: Sequence[str]) -> None:
                 config=(tyro.conf.OmitArgPrefixes,),  # a flag is a setting's name, not its group's
                 registry=REGISTRY,
             )
-        gc.enable()
+        if not gc.isenabled():  # by `rnnlab.__main__`
+            gc.freeze()  # what was loaded stays; to look through it would take 25 ms
+            gc.enable()
         call()
     else:
         kind = "option" if name.startswith("-") else "command"
@@ -111,7 +113,7 @@ def deferred(
     tyro checks that a default is of its type with typeguard, whose import takes an eighth of the
     time to start. It needs none for the types that stand here for those of the command.
     """
-    start = default_settings(args) if command is train else Settings()
+    start = dict(default_settings(args)).values() if command is train else ()
     hints = get_type_hints(command, include_extras=True)
 
     def call(*args: Any, **options: Any) -> Callable[[], None]:
@@ -123,13 +125,16 @@ def deferred(
     return call
 
 
-def simple_type(hint: Any, start: Settings) -> Any:
-    """Return a class of Flags for a group of settings, and `tuple` for `tuple[str, ...]`."""
+def simple_type(hint: Any, start: Iterable[SettingsGroup] = ()) -> Any:
+    """Return a class of Flags for a group of settings, and `tuple` for `tuple[str, ...]`.
+
+    start: groups whose values are the defaults of flags, in place of the group's own.
+    """
     if get_origin(hint) is Annotated:
         kind, *rest = get_args(hint)
         return Annotated[(simple_type(kind, start), *rest)]
     if isinstance(hint, type) and issubclass(hint, SettingsGroup):
-        defaults = next((group for _, group in start if type(group) is hint), None) or hint()
+        defaults = next((group for group in start if type(group) is hint), None) or hint()
         return type(hint.__name__, (Flags,), {"defaults": defaults})
     if get_origin(hint) is tuple:
         kind, *rest = get_args(hint)
@@ -180,7 +185,7 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     fields = []
     for name, field in group.model_fields.items():
         default = getattr(defaults, name)
-        kind = simple_type(hints[name], Settings())
+        kind = simple_type(hints[name])
         if default in ("", ()):
             kind = Annotated[kind, OPTIONAL]
         if name in CHOSEN and group in Settings.groups.values() and default == field.default:
