@@ -48,9 +48,12 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0, 1 if it failed, 2 for wrong usage, 130 and 143 for signals."""
     args = list(sys.argv[1:] if args is None else args)
     make_streams_take_all_text()
-    end_on_signals()
     try:
-        run_command(args)
+        try:
+            end_on_signals()
+            run_command(args)
+        finally:  # from here on a signal raises nothing that would not be caught
+            die_on_signals()
     except RnnlabError as error:
         fail(str(error), error.exit_code)
     except (MemoryError, RuntimeError, ImportError) as error:
@@ -66,8 +69,6 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         fail(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
-    finally:
-        die_on_signals()
 
 
 def run_command(args: Sequence[str]) -> None:
@@ -199,7 +200,6 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
 
 def fail(message: str, exit_code: int) -> NoReturn:
     """Print one error and exit."""
-    die_on_signals()
     say(f"rnnlab: error: {message}", sys.stderr)
     try:
         sys.stdout.flush()
