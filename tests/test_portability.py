@@ -22,7 +22,8 @@ IMPORTING = """
 import importlib, pkgutil
 import rnnlab
 for found in pkgutil.walk_packages(rnnlab.__path__, "rnnlab."):
-    if found.name != "rnnlab.__main__":
+    # transformers takes seconds to import, and says itself where it runs.
+    if found.name not in ("rnnlab.__main__", "rnnlab.huggingface"):
         importlib.import_module(found.name)
         print(found.name)
 """
