@@ -27,6 +27,7 @@ ORDER = [
     "execution",
     "display",
     "api",
+    "web",
     "commands, llm_plugin",
     "cli",
 ]

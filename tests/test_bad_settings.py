@@ -44,8 +44,8 @@ def test_unknown_command(cli: Cli) -> None:
         2,
         "unknown command 'trian'; did you mean 'train'? "
         "(choices: train, generate, write, evaluate, score, classify, ensemble, export, "
-        "import, doctor, probe, compare, experiment, experiment new, power, reproduce, report, "
-        "corpora, engines, bench, check-cell)",
+        "import, doctor, probe, serve, compare, experiment, experiment new, power, reproduce, "
+        "report, corpora, engines, bench, check-cell)",
     )
 
 

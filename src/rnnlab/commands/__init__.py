@@ -21,12 +21,13 @@ from rnnlab.commands.laboratory import (
 )
 from rnnlab.commands.models import classify, ensemble, evaluate, generate, score
 from rnnlab.commands.probing import probe
+from rnnlab.commands.serving import serve
 from rnnlab.commands.training import train
 from rnnlab.commands.writing import write
 
 ALL = (
     train, generate, write, evaluate, score, classify, ensemble, export, import_, doctor, probe,
-    compare, experiment, new_experiment, power, reproduce, report, corpora, engines, bench,
+    serve, compare, experiment, new_experiment, power, reproduce, report, corpora, engines, bench,
     check_cell,
 )  # fmt: skip
 TWO_WORDS: dict[Callable[..., None], str] = {new_experiment: "experiment new"}

@@ -57,7 +57,7 @@ class FallbackReader:
     def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`."""
         expected = torch.from_numpy(targets).to(self.compute.device).flatten()
-        logits = self._logits(ids).float().flatten(0, 1)
+        logits = self.logits(ids).float().flatten(0, 1)
         losses = F.cross_entropy(logits, expected, reduction="none")
         return losses.cpu().numpy().reshape(targets.shape)
 
@@ -75,7 +75,7 @@ class FallbackReader:
             begin, position = position, position + 1
             while position < last and all(is_known[position]):  # only read: one call
                 position += 1
-            logits = self._logits(ids[begin:position], last=1)[-1]  # (B, V)
+            logits = self.logits(ids[begin:position], last=1)[-1]  # (B, V)
             rows = [row for row, fixed in enumerate(is_known[position]) if not fixed]
             if self.rules:
                 known[position, self.rules.ended(rows)] = True
@@ -89,7 +89,7 @@ class FallbackReader:
                     self.rules.note(rows, chosen)
         return True
 
-    def _logits(self, ids: Ids, last: int = 0) -> Tensor:
+    def logits(self, ids: Ids, last: int = 0) -> Tensor:
         """Read ids (T, B) and carry the state on; return logits (T, B, V).
 
         last: only those of so many time steps at the end are needed.

@@ -1,0 +1,33 @@
+"""The command that serves runs and models to other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rnnlab.commands.flags import Text
+from rnnlab.config import LoadSettings
+
+RUNS = tyro.conf.arg(metavar="[RUNS | MODEL ...]", help_behavior_hint="(default: runs)")
+
+
+def serve(
+    machine: LoadSettings,
+    models: tyro.conf.Positional[Annotated[tuple[Path, ...], RUNS]] = (),
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Text = "",
+) -> None:
+    """Serve models to other programs: OpenAI's completions with log probabilities, scores, runs.
+
+    Needs pip install 'rnnlab[serve]'. Ctrl-C ends it.
+
+    Args:
+        models: folders of runs, run directories or model folders
+        host: address to listen on; any but 127.0.0.1 needs --token
+        port: port to listen on; 0: any that is free
+        token: what clients must send as Authorization: Bearer TOKEN
+    """
+    from rnnlab.web.serving import serve as serve_models
+
+    serve_models(models or (Path("runs"),), machine, host=host, port=port, token=token)

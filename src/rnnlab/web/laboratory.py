@@ -1,0 +1,135 @@
+"""`/api/v1/`: runs with their figures, and what `rnnlab generate` and `rnnlab score` do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rnnlab.config import GenerationSettings
+from rnnlab.errors import UsageError
+from rnnlab.lm.evaluate import Score
+from rnnlab.lm.sample_scores import SampleScores
+from rnnlab.lm.text_model import TextModel
+from rnnlab.runs.files import read_metrics
+from rnnlab.web.bodies import MOST_TOKENS, GenerationBody, ScoreBody, described, read_body
+from rnnlab.web.completions import rules_of
+from rnnlab.web.continuations import TURN_SECONDS
+from rnnlab.web.faults import Answer
+from rnnlab.web.jobs import Job
+from rnnlab.web.run_records import RunRecords
+from rnnlab.web.shelf import Shelf, UnknownModelError
+from rnnlab.web.turns import Turns
+
+
+def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
+    """Return the routes; turns: who may compute."""
+    router, records = APIRouter(prefix="/api/v1", tags=["rnnlab"]), RunRecords()
+
+    @router.get("/runs")
+    def runs() -> Response:
+        """List all runs: settings, figures, and how far each is."""
+        found = [records.of(one) for one in shelf.found().values() if one.is_run]
+        return Answer({"runs": found})
+
+    @router.get("/runs/{name:path}")
+    def run(name: str) -> Response:
+        """Return one run with all lines of its metrics."""
+        one = shelf.find(name)
+        if not name or not one.is_run:
+            raise UnknownModelError(f"{name!r} is not a run directory")
+        record = records.of(one)
+        one.check_within(one.path)
+        return Answer({**record, "metrics": read_metrics(one.path)})
+
+    @router.post("/generate", openapi_extra=described(GenerationBody))
+    async def generate(request: Request) -> Response:
+        """Continue prefixes as `rnnlab generate` does; each text begins with its prefix."""
+        body = await read_body(request, GenerationBody)
+        return await _answered(Job(turns, request, lambda pass_on: _generated(shelf, body)))
+
+    @router.post("/score", openapi_extra=described(ScoreBody))
+    async def score(request: Request) -> Response:
+        """Say how likely a text is, or each of several samples, as `rnnlab.load(...).score`."""
+        body = await read_body(request, ScoreBody)
+        if bool(body.text) == bool(body.samples):
+            raise UsageError("give text or samples, one of them")
+        return await _answered(Job(turns, request, lambda pass_on: _scored(shelf, body, pass_on)))
+
+    return router
+
+
+async def _answered(job: Job[dict[str, Any] | None]) -> Answer:
+    """Return the last result of some work."""
+    found: dict[str, Any] | None = None
+    async with aclosing(job.results()) as results:
+        async for result in results:
+            found = result
+    return Answer(found)
+
+
+def _generated(shelf: Shelf, body: GenerationBody) -> Generator[dict[str, Any] | None, None, None]:
+    found, model = shelf.load(body.model)
+    settings = GenerationSettings.from_dict(body.settings)
+    if settings.length > MOST_TOKENS:
+        raise UsageError(f"length must be at most {MOST_TOKENS:,}, not {settings.length:,}")
+    read = [model.read_prefix(prefix, body.label) for prefix in body.prefix]
+    texts = [text for text, _, _ in read]
+    prefixes = [(text, ids) for text, ids, _ in read]
+    began = time.perf_counter()
+    for pieces in model.writer.pieces(prefixes, settings, has_label=bool(body.label)):
+        texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
+        if time.perf_counter() - began > TURN_SECONDS:
+            yield None
+            began = time.perf_counter()
+    notices = [notice for _, _, own in read for notice in own]
+    yield {"model": found.name, "texts": texts, "notices": notices, **rules_of(model)}
+
+
+def _scored(
+    shelf: Shelf, body: ScoreBody, pass_on: Callable[[], None]
+) -> Generator[dict[str, Any] | None, None, None]:
+    found, model = shelf.load(body.model)
+    answer = {"model": found.name, "text_rule": model.preprocessing}
+    if body.samples:
+        yield None
+        yield answer | _of_samples(model.score(list(body.samples)), body)
+        return
+    text = model.prepared(body.text)
+    score = model.score_prepared(text, body.context, lambda share: pass_on())
+    yield answer | {"context": body.context} | _of_text(model, text, score, body)
+
+
+def _of_text(model: TextModel, text: str, score: Score, body: ScoreBody) -> dict[str, Any]:
+    found = {
+        "bits_per_character": score.bits_per_character,
+        "nats": score.nats,
+        "targets": score.tokens,
+        "characters": score.characters,
+        "first_nats": score.charges.first_nats,
+        "spelling_nats": score.charges.spelling_nats,
+        "unknown": model.tokenizer.unknown_parts(text),
+    }
+    if body.per_token:
+        ends = model.tokenizer.ends(text).tolist()
+        found["ends"], found["target_nats"] = ends, score.target_nats.tolist()
+    return found
+
+
+def _of_samples(scores: SampleScores, body: ScoreBody) -> dict[str, Any]:
+    columns = zip(
+        scores.bits_per_character, scores.nats, scores.spelling_nats, scores.characters,
+        scores.unknown_characters, strict=True,
+    )  # fmt: skip
+    names = ("bits_per_character", "nats", "spelling_nats", "characters", "unknown_characters")
+    samples = [dict(zip(names, (x.item() for x in row), strict=True)) for row in columns]
+    if body.per_token:
+        for number, sample in enumerate(samples):
+            own = scores.targets(number)
+            sample["target_nats"] = scores.token_nats[own].tolist()
+            sample["places"] = scores.token_places[own].tolist()
+    return {"samples": samples}

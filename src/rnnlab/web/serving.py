@@ -1,0 +1,190 @@
+"""The server: its application, its socket, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rnnlab.errors import UnavailableError, UsageError
+
+try:
+    import uvicorn
+    from fastapi import FastAPI, Request
+except ModuleNotFoundError as error:
+    if error.name not in ("fastapi", "uvicorn"):
+        raise
+    raise UnavailableError(
+        f"rnnlab serve needs the package {error.name}; install it with pip install 'rnnlab[serve]'"
+    ) from None
+
+import asyncio
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from rnnlab import __version__
+from rnnlab.config import LoadSettings
+from rnnlab.errors import RnnlabError
+from rnnlab.signals import stopping_on_signals
+from rnnlab.web.catalogue import catalogue_routes
+from rnnlab.web.completions import completion_routes
+from rnnlab.web.faults import Refused, answer_to
+from rnnlab.web.guard import Guard, Hosts, is_loopback
+from rnnlab.web.laboratory import laboratory_routes
+from rnnlab.web.shelf import Shelf
+from rnnlab.web.turns import Turns
+
+SHORTEST_TOKEN = 16
+"""Characters of a token that keeps others out."""
+
+HEADER_SECONDS = 20.0
+"""Time in which the headers of a request must arrive."""
+
+CLOSING_SECONDS = 5
+"""Time for responses to end when the server does."""
+
+
+def make_app(shelf: Shelf, turns: Turns) -> FastAPI:
+    """Return the application without its guard. Its page /docs would load scripts from elsewhere:
+    there is only /openapi.json."""
+    app = FastAPI(
+        title="rnnlab", version=__version__, docs_url=None, redoc_url=None,
+        description="Recurrent language models: completions, scores, runs.",
+    )  # fmt: skip
+    for routes in (
+        completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns)
+    ):  # fmt: skip
+        app.include_router(routes)
+
+    def told(request: Request, error: Exception) -> Response:
+        return answer_to(error)
+
+    def told_by_status(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        what = f"{request.method} {request.url.path}"
+        message = {404: f"there is no {what}", 405: f"{what} is not possible"}
+        code = {404: "not_found", 405: "method_not_allowed"}
+        status, words = error.status_code, str(error.detail)
+        return answer_to(
+            Refused(
+                status, code.get(status, "invalid_request"), message.get(status, words),
+                error.headers,
+            )
+        )  # fmt: skip
+
+    app.exception_handler(RnnlabError)(told)
+    app.exception_handler(HTTPException)(told_by_status)
+    app.exception_handler(Exception)(told)
+    return app
+
+
+class _Protocol(H11Protocol):
+    """Closes a connection whose headers do not arrive in time."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        is_waiting = self.cycle is None or self.cycle.response_complete
+        if self._deadline and not is_waiting:
+            self._deadline.cancel()
+            self._deadline = None
+        elif is_waiting and not self._deadline:
+            self._wait_for_headers()
+
+    def _wait_for_headers(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self.timeout_keep_alive_handler)
+
+
+class _Server(uvicorn.Server):
+    """Ends all work before it closes its connections."""
+
+    def __init__(self, config: uvicorn.Config, turns: Turns) -> None:
+        super().__init__(config)
+        self.turns = turns
+        self.stopped_by = ""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let the first signal end the server, the second the process, as in all of rnnlab."""
+
+        def stop(name: str) -> None:
+            self.stopped_by, self.should_exit = name, True
+
+        with stopping_on_signals(stop):
+            yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all streams with an event that says so, then all connections."""
+        self.turns.close()
+        await super().shutdown(sockets)
+
+
+def serve(
+    paths: Sequence[Path], machine: LoadSettings, *, host: str, port: int, token: str
+) -> None:
+    """Serve runs and models until a signal comes; then exit with its code.
+
+    Raises UsageError for a wrong request, UnavailableError if the port cannot be had.
+    """
+    check_access(host, token)
+    shelf, turns = Shelf(paths, machine), Turns()
+    for one in shelf.found().values():
+        if one.path == one.root:  # given by itself: what is wrong with it is said now
+            shelf.load(one.name)
+    guarded = Guard(make_app(shelf, turns), Hosts(host.lower()), token)
+    listening = bound(host, port)
+    name = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
+        guarded, http=_Protocol, ws="none", lifespan="off", log_config=None, log_level="error",
+        access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )  # fmt: skip
+    server = _Server(config, turns)
+    print(f"serving   {len(shelf.models()):,} models", flush=True)
+    print(f"          http://{name}:{listening.getsockname()[1]}/v1", flush=True)
+    server.run([listening])
+    if server.stopped_by:
+        print(f"stopped   {server.stopped_by}", flush=True)
+        sys.exit(128 + signal.Signals[server.stopped_by])
+
+
+def check_access(host: str, token: str) -> None:
+    """Raise UsageError for an address that others can reach without a token, or a weak one."""
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("--token must be printable ASCII without spaces")
+    if token and len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"--token must have {SHORTEST_TOKEN} characters or more, not {len(token)}")
+    if not token and not is_loopback(host):
+        raise UsageError(
+            f"--host {host} can be reached from other machines, so it needs a --token that clients "
+            "send as Authorization: Bearer TOKEN"
+        )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises UsageError or UnavailableError."""
+    if not 0 <= port <= 65535:
+        raise UsageError(f"--port must be 0 (any that is free) to 65535, not {port}")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, address = found[0][0], found[0][4]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnavailableError(
+            f"cannot listen on {host}, port {port}: {words}; choose another --host, or --port 0 "
+            "for any that is free"
+        ) from None

@@ -1,0 +1,41 @@
+"""One server for all tests of this folder: a run with an n-gram model, and models of all kinds."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import TINY, Cli, made_up_text
+from served import Served, random_model, serving
+
+from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer
+
+
+@pytest.fixture(scope="session")
+def shelf(cli: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs and models, and what must not be reached from it."""
+    root = tmp_path_factory.mktemp("served")
+    folder = root / "runs"
+    done = cli(
+        "train", "--corpus", str(text_file), *TINY, "--ngram-order", "3", "--num-epochs", "1",
+        "--run-dir", str(folder / "pets"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    letters = CharTokenizer(" abcdefghijklmnopqrstuvwxyz")
+    random_model(folder / "more" / "letters", letters, preprocessing="letters")
+    random_model(folder / "more" / "bytes", ByteTokenizer())
+    random_model(folder / "more" / "bpe", BpeTokenizer.train(made_up_text(50), 300))
+    random_model(folder / "more" / "names", CharTokenizer("\nabcdef"), 1, unit="lines")
+    random_model(folder / "more" / "documents", CharTokenizer("\n\vabcdef"), 1, unit="documents")
+    outside = random_model(root / "outside", ByteTokenizer())
+    (folder / "linked").symlink_to(outside)
+    inside = random_model(folder / "sly", ByteTokenizer())
+    (inside / "model.safetensors").unlink()
+    (inside / "model.safetensors").symlink_to(outside / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(shelf: Path) -> Iterator[Served]:
+    with serving(str(shelf), "--threads", "1", env={**os.environ, "PYTHONWARNINGS": ""}) as own:
+        yield own
