@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.api.models import load
 from rnnlab.config import ComputeSettings
-from rnnlab.errors import UntrustedCodeError, UsageError
+from rnnlab.errors import UntrustedCodeError, UsageError, unknown
 from rnnlab.lm.text_model import TextModel
 
 if TYPE_CHECKING:
@@ -16,30 +16,47 @@ if TYPE_CHECKING:
 def export_model(
     model: TextModel | str | PathLike[str],
     output: str | PathLike[str],
-    to: str = "onnx",
+    to: str | None = None,
     *,
     checkpoint: str = "best",
+    weights: str = "float16",
 ) -> "Exported":
     """Write a model in the form of another program; return its path, and what it leaves out.
 
-    model: a loaded model, a run directory or a model folder. output: a new file (onnx) or folder.
-    to: "onnx", a graph that any runtime of ONNX computes; "huggingface", a folder that transformers
-    reads after `import rnnlab.huggingface`; "torch", one Python file of plain torch.nn with its
-    weights and vocabulary. checkpoint: of a run directory.
+    model: a loaded model, a run directory or a model folder. output: a new file (onnx, page) or
+    folder. to: "onnx", a graph that any runtime of ONNX computes; "huggingface", a folder that
+    transformers reads after `import rnnlab.huggingface`; "torch", one Python file of plain torch.nn
+    with its weights and vocabulary; "page", one HTML file that writes in any browser; None: page
+    for a name that ends in .html, and onnx otherwise. checkpoint: of a run directory. weights: of a
+    page, "float16" or "int8".
 
     >>> rnnlab.export_model("runs/small", "exported", to="torch").left_out
     ('the n-gram model of order 10: these are the logits of the network alone',)
 
-    Raises UsageError for an unknown form, for an `output` that exists, or for a cell that the form
-    lacks; UnavailableError if the package onnx is not installed.
+    Raises UsageError for an unknown form, for an `output` that exists, for a cell or a tokenizer
+    that the form lacks, or for a model that is too large for a page; UnavailableError if the
+    package onnx is not installed.
     """
     from rnnlab.interop.exporting import export_to
+    from rnnlab.report.page.stored_weights import WEIGHTS
 
+    to = to or ("page" if Path(output).suffix.lower() == ".html" else "onnx")
+    if weights not in WEIGHTS:
+        raise unknown("weights", weights, WEIGHTS)
+    if weights != WEIGHTS[0] and to != "page":
+        raise UsageError(f"weights {weights!r} are for a page; {to} has float32")
     try:
         loaded = model if isinstance(model, TextModel) else load(model, checkpoint)
     except UntrustedCodeError as error:
         raise UsageError(f"{model} has a cell of its own, {error.cell}, which {to} lacks") from None
-    return export_to(loaded, Path(output), to)
+    name = "A model" if isinstance(model, TextModel) else Path(model).absolute().name
+
+    def page(*given: Any) -> list[str]:
+        from rnnlab.report.page.writing import write_page
+
+        return write_page(*given, weights=weights, name=name)
+
+    return export_to(loaded, Path(output), to, {"page": page})
 
 
 def import_model(

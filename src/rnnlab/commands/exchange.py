@@ -1,12 +1,12 @@
 """The commands that write models for other programs and read theirs."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 import rnnlab
-from rnnlab.commands.flags import Checkpoint, Text
+from rnnlab.commands.flags import OPTIONAL, Checkpoint, Text
 from rnnlab.config import ComputeSettings
 from rnnlab.errors import UsageError
 from rnnlab.files import new_folder
@@ -15,22 +15,26 @@ from rnnlab.files import new_folder
 def export(
     model: tyro.conf.Positional[Path],
     output: Path,
-    to: Literal["onnx", "huggingface", "torch"] = "onnx",
+    to: Annotated[Literal["onnx", "huggingface", "torch", "page"] | None, OPTIONAL] = None,
     checkpoint: Checkpoint = "best",
+    weights: Literal["float16", "int8"] = "float16",
 ) -> None:
-    """Write a model for other programs: as ONNX, for transformers, or as one file of plain PyTorch.
+    """Write a model for other programs (ONNX, transformers, PyTorch), or as a page to give away.
 
     Args:
         model: run directory or model folder
-        output: new file (onnx) or folder (huggingface, torch)
+        output: new file (onnx, page) or folder (huggingface, torch)
         to: onnx: a graph with its weights, for ONNX runtimes; huggingface: a folder for
             transformers, after `import rnnlab.huggingface`; torch: a Python file that needs no
-            rnnlab, with weights and vocabulary
+            rnnlab, with weights and vocabulary; page: one HTML file that writes in any browser,
+            offline; default: page for a name that ends in .html, otherwise onnx
         checkpoint: of a run directory: best on the validation split, or last
+        weights: of a page: int8 takes half of the space, and predicts a little worse
     """
     from rnnlab.display.exchange import tell_exported
 
-    tell_exported(rnnlab.export_model(model, output, to, checkpoint=checkpoint))
+    exported = rnnlab.export_model(model, output, to, checkpoint=checkpoint, weights=weights)
+    tell_exported(exported)
 
 
 def import_(

@@ -14,6 +14,9 @@ def tell_exported(exported: Exported) -> None:
     tell = PlainConsole(highlight=False, soft_wrap=True).tell
     program = exported.path / PROGRAM
     how = f"; write with python {program}" if program.is_file() else ""
+    if exported.path.suffix.lower() == ".html" and exported.path.is_file():
+        size = exported.path.stat().st_size / 1e6
+        how = f", {size:.1f} MB; open it in a browser"
     tell("exported", f"{exported.path}{how}")
     tell("left out", "; ".join(exported.left_out) or "nothing")
 

@@ -26,13 +26,20 @@ class Exported:
     left_out: tuple[str, ...]
 
 
-def export_to(model: TextModel, output: Path, to: str) -> Exported:
-    """Write a model as `to` says: one of TARGETS.
+Write = Callable[[TextModel, StoredNetwork, Path], list[str]]
+"""Writes a model to a path, and returns what is left out."""
+
+
+def export_to(
+    model: TextModel, output: Path, to: str, more: Mapping[str, Write] | None = None
+) -> Exported:
+    """Write a model as `to` says: one of TARGETS, or of `more`.
 
     Raises UsageError for an unknown form, if `output` exists, or for a cell that the form lacks.
     """
-    if to not in TARGETS:
-        raise unknown("form", to, TARGETS)
+    targets = {**TARGETS, **(more or {})}
+    if to not in targets:
+        raise unknown("form", to, targets)
     check_path(output)
     if output.exists():
         raise UsageError(f"output {output} exists; choose another name, or delete it first")
@@ -41,7 +48,7 @@ def export_to(model: TextModel, output: Path, to: str) -> Exported:
         network = StoredNetwork(
             network.settings, network.vocabulary_size, network.start, weights_of(network)
         )
-    return Exported(output, tuple(TARGETS[to](model, network, output)))
+    return Exported(output, tuple(targets[to](model, network, output)))
 
 
 def _write_onnx(model: TextModel, network: StoredNetwork, output: Path) -> list[str]:
@@ -81,7 +88,7 @@ def _write_huggingface(model: TextModel, network: StoredNetwork, output: Path) -
     return left_out
 
 
-TARGETS: Mapping[str, Callable[[TextModel, StoredNetwork, Path], list[str]]] = {
+TARGETS: Mapping[str, Write] = {
     "onnx": _write_onnx,
     "huggingface": _write_huggingface,
     "torch": _write_torch,

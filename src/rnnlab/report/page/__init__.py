@@ -1,0 +1,1 @@
+"""A model as one HTML page that writes in any browser, without rnnlab and without a network."""

@@ -1,0 +1,47 @@
+"""An exported page in a real browser, as whoever was given the file has it: without a network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from rnnlab.lm.model_folder import weights_of
+from rnnlab.lm.stored_network import StoredNetwork
+from rnnlab.lm.text_model import TextModel
+from rnnlab.report.page.stored_weights import stored_weights
+
+KERNELS = {"WebAssembly": "", "plain JavaScript": "delete window.WebAssembly"}
+"""What makes a page use each of them."""
+
+
+@contextmanager
+def given(browser: Browser, file: Path, script: str = "", **settings: Any) -> Iterator[Page]:
+    """The page when it is ready; it may log no messages and request nothing but itself.
+
+    script: run before the page's own.
+    """
+    context = browser.new_context(offline=True, **settings)
+    page = context.new_page()
+    page.add_init_script(script)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(file.as_uri())
+    page.locator("#check.green, #check.red").wait_for()
+    yield page
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
+    context.close()
+
+
+def rounded(model: TextModel, weights: str = "float16") -> TextModel:
+    """The model with the weights that a page has."""
+    network = model.network
+    arrays = stored_weights(weights_of(network), weights).arrays
+    stored = StoredNetwork(network.settings, network.vocabulary_size, network.start, arrays)
+    return replace(model, network=stored)
