@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from rnnlab.config import ModelSettings
 from rnnlab.engines import ENGINES
-from rnnlab.errors import UsageError
+from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.activations import WARM_UP, WINDOWS
 from rnnlab.lm.gradient_flow import decay, gradient_norms
 from rnnlab.lm.model import LanguageModel
@@ -149,7 +149,7 @@ def test_a_text_too_short_is_refused():
     model = build()
     length = WARM_UP + 5 + 1
     assert len(gradient_norms(model, IDS[:length], 5)) == 6
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(CorpusError) as caught:
         gradient_norms(model, IDS[: length - 1], 5)
     assert str(caught.value) == (
         f"a text of {length - 1} tokens is too short to follow the gradient; it needs {length}"

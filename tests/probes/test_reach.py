@@ -10,7 +10,7 @@ from scipy import stats
 
 from rnnlab.config import ComputeSettings, ModelSettings
 from rnnlab.data.tokenizer import CharTokenizer
-from rnnlab.errors import DivergenceError, UsageError
+from rnnlab.errors import CorpusError, DivergenceError, UsageError
 from rnnlab.lm.activations import WARM_UP
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.gradient_flow import input_gradient_norms
@@ -186,7 +186,8 @@ def test_several_models_are_measured_on_one_text() -> None:
     ],
 )
 def test_what_cannot_be_measured_is_refused(text: str, settings: dict, rule: str) -> None:
-    with pytest.raises(UsageError, match=rule):
+    kind = CorpusError if "too short" in rule else UsageError
+    with pytest.raises(kind, match=rule):
         reach(Reading.of(build(), text), **settings)
 
 

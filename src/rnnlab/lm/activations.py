@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnlab.cells import State
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines import Network
-from rnnlab.errors import UsageError
+from rnnlab.errors import CorpusError
 from rnnlab.lm.model import ModelState
 
 WINDOWS = 32
@@ -62,11 +62,11 @@ def embedded(network: Network, ids: Tensor) -> Tensor:
 def stretches(ids: Ids, length: int, most: int = WINDOWS) -> Tensor:
     """Cut stretches of a text that begin at even distances, shape (length, B), B at most `most`.
 
-    They overlap if the text is short. Raises UsageError if it is shorter than one of them.
+    They overlap if the text is short. Raises CorpusError if it is shorter than one of them.
     """
     last = len(ids) - length
     if last < 0:
-        raise UsageError(
+        raise CorpusError(
             f"a text of {len(ids)} tokens is too short to follow the gradient; it needs {length}"
         )
     starts = np.linspace(0, last, min(most, last + 1)).astype(np.int64)

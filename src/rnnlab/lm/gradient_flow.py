@@ -40,7 +40,7 @@ def gradient_norms(model: LanguageModel, ids: Ids, steps: int) -> list[float]:
     rest of the state, the LSTM's c_t, counts as an input of its own that is held fixed: paths from
     h_(T-k) through later c are in the derivative, paths that begin in c_(T-k) are not.
 
-    Raises UsageError if the text is too short.
+    Raises CorpusError if the text is too short.
     """
     text = stretches(ids, WARM_UP + steps + 1)  # (WARM_UP + steps + 1, B)
     network, state = _warmed_up(model, text[:WARM_UP])
@@ -64,7 +64,7 @@ def input_gradient_norms(model: LanguageModel, ids: Ids, lags: int, most: int = 
     stretches, at most `most`, evenly spread over `ids` (N,); each follows WARM_UP + K others.
     Computed by the textbook equations in float64, dropout off.
 
-    Raises UsageError if the text is too short, or `lags` below 1.
+    Raises CorpusError if the text is too short, UsageError if `lags` is below 1.
     """
     if lags < 1:
         raise UsageError(f"lags must be 1 or above, not {lags}")

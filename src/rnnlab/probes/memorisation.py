@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 
 from rnnlab.data.copies import COPY, copy_lengths
 from rnnlab.data.tokenizer import Ids
-from rnnlab.errors import UsageError
+from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.ngram_joining import MAX_COUNTED
 from rnnlab.lm.ngram_table import NGramTable
@@ -116,8 +116,8 @@ def memorisation(
     train, held_out: under the model's text rule (`rnnlab.runs.evaluation.training_data` has them;
     of a long text what it keeps in memory). length: of each piece [tokens].
 
-    Raises UsageError for fewer than two pieces, a held-out or training text that is too short, and
-    a model of samples; UnavailableError if pydivsufsort is not installed.
+    Raises CorpusError for a held-out or training text that is too short, UsageError for fewer than
+    two pieces and a model of samples; UnavailableError if pydivsufsort is not installed.
     """
     _check(model, train, pieces)
     written = model.generate([""] * pieces, length=length, temperature=temperature, seed=seed)
@@ -129,7 +129,7 @@ def memorisation(
     if held_out:
         size = min(size, len(held_out) // pieces)
         if size < SHORTEST:
-            raise UsageError(
+            raise CorpusError(
                 f"a held-out text of {len(held_out):,} characters is too short for {pieces} pieces"
             )
     texts = {
@@ -154,7 +154,7 @@ def _check(model: TextModel, train: str, pieces: int) -> None:
     if pieces < 2:
         raise UsageError(f"pieces must be 2 or above, not {pieces}")
     if len(train) < SHORTEST:
-        raise UsageError(f"a training text of {len(train)} characters has nothing to be copied")
+        raise CorpusError(f"a training text of {len(train)} characters has nothing to be copied")
 
 
 def _ngrams(model: TextModel, train: str) -> NGramTable:

@@ -32,7 +32,7 @@ from scipy.special import stdtrit
 from rnnlab.cells import short_name
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.threads import using_threads
-from rnnlab.errors import UsageError
+from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, target_nats, unwatched
 from rnnlab.lm.gradient_flow import input_gradient_norms
 from rnnlab.lm.sampling import not_finite
@@ -174,8 +174,8 @@ def reach(
     contexts: those for which the text is too short are left out. seed: of the run, for the
     untrained twin.
 
-    Raises UsageError for a text that is too short, for lags or contexts below 1, and for a model of
-    samples, which reads no running text; DivergenceError if the model's output is NaN.
+    Raises CorpusError for a text that is too short, UsageError for lags or contexts below 1 and for
+    a model of samples, which reads no running text; DivergenceError if the model's output is NaN.
     """
     _check(reading, lags, contexts)
     model, network = reading.model, reading.model.model
@@ -247,7 +247,7 @@ def _check(reading: Reading, lags: int, contexts: Sequence[int]) -> None:
     if not contexts or min(contexts) < 1:
         raise UsageError(f"contexts must be 1 or above, not {', '.join(map(str, contexts))}")
     if len(reading) < (needed := min(contexts) + BLOCKS * SHORTEST_BLOCK):
-        raise UsageError(
+        raise CorpusError(
             f"a text of {len(reading):,} tokens is too short to measure a context of "
             f"{min(contexts):,}; it needs {needed:,}"
         )
