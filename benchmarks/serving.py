@@ -19,10 +19,10 @@ from statistics import median
 RNNLAB = Path(sys.executable).with_name("rnnlab")
 
 
-def start(run: Path) -> tuple[subprocess.Popen[str], int]:
+def start(run: Path, *more: str) -> tuple[subprocess.Popen[str], int]:
     """Start a server on any free port; return it and the port."""
     process = subprocess.Popen(
-        [RNNLAB, "serve", str(run), "--port", "0"], stdout=subprocess.PIPE, text=True
+        [RNNLAB, "serve", str(run), "--port", "0", *more], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
     for line in process.stdout:
@@ -69,9 +69,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=0, help="of the server")
     parser.add_argument("--minutes", type=float, default=0.0, help="keep the clients busy so long")
     args = parser.parse_args()
-    process, port = start(args.run)
+    process, port = start(args.run, "--threads", str(args.threads))
     try:
         stream(port, 10, 0)
         alone = [stream(port, args.tokens, seed) for seed in range(args.rounds)]

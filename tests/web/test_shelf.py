@@ -9,7 +9,7 @@ from served import random_model
 
 from rnnlab.config import LoadSettings
 from rnnlab.data.tokenizer import ByteTokenizer
-from rnnlab.errors import UsageError
+from rnnlab.errors import ModelFolderError, UsageError
 from rnnlab.web.shelf import MOST_LOADED, Shelf, UnknownModelError
 
 
@@ -41,6 +41,20 @@ def test_one_that_comes_later_is_found(folder: Path) -> None:
     shutil.rmtree(folder / "c")
     with pytest.raises(UnknownModelError):
         own.load("c")
+    (folder / "c").symlink_to(folder.parent)
+    with pytest.raises(UnknownModelError):
+        own.load("c")
+
+
+def test_a_folder_that_has_become_a_link_to_elsewhere_is_not_read(
+    folder: Path, tmp_path: Path
+) -> None:
+    own = shelf(folder)
+    random_model(tmp_path / "outside", ByteTokenizer())
+    shutil.rmtree(folder / "a")
+    (folder / "a").symlink_to(tmp_path / "outside")
+    with pytest.raises(ModelFolderError, match=r"^a of a is a link to somewhere else$"):
+        own.load("a")
 
 
 def test_the_only_model_needs_no_name(folder: Path) -> None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rnnlab.web.turns import ClosingError, LeftError, TooLongError, Turn, Turns
+from rnnlab.web.turns import NEW_IN_A_ROW, ClosingError, LeftError, TooLongError, Turn, Turns
 
 
 def work(turn: Turn, name: str, pieces: int, order: list[str]) -> None:
@@ -49,11 +49,15 @@ def test_clients_take_turns_however_many_requests_each_has() -> None:
 
 def test_a_new_request_comes_before_the_rest_of_others_and_does_not_keep_them_out() -> None:
     turns, order = Turns(), list[str]()
+    count = NEW_IN_A_ROW + 2
     with turns.new("holder"):
-        threads = started(turns, *(("a", f"new{n}", 2) for n in range(4)), order=order)
+        threads = started(turns, *(("a", f"{n}", 2) for n in range(count)), order=order)
     for thread in threads:
         thread.join()
-    assert order[:6] == ["new0", "new0", "new1", "new2", "new1", "new3"]
+    first, rest = order[:NEW_IN_A_ROW], order[NEW_IN_A_ROW:]
+    assert first == [f"{n}" for n in range(NEW_IN_A_ROW)]
+    assert rest[:3] == ["0", f"{NEW_IN_A_ROW}", f"{NEW_IN_A_ROW + 1}"]
+    assert sorted(order) == sorted(2 * [f"{n}" for n in range(count)])
 
 
 def test_who_waits_and_leaves_is_gone_at_once() -> None:

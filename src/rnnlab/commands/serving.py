@@ -20,7 +20,8 @@ def serve(
 ) -> None:
     """Serve models to other programs: OpenAI's completions with log probabilities, scores, runs.
 
-    Needs pip install 'rnnlab[serve]'. Ctrl-C ends it.
+    Needs pip install 'rnnlab[serve]'. It computes with one thread, or as many as --threads says.
+    Ctrl-C ends it.
 
     Args:
         models: folders of runs, run directories or model folders

@@ -31,8 +31,8 @@ from rnnlab.lm.text_model import TextModel
 TURN_SECONDS = 0.01
 """After so long the next piece of text is handed over."""
 
-MAX_CELLS = 500_000
-"""Probabilities that are computed at a time."""
+MAX_CELLS, MAX_STEPS = 500_000, 256
+"""Probabilities that are computed at a time, and tokens of each text."""
 
 
 class Entry(NamedTuple):
@@ -277,7 +277,7 @@ class _Scores:
     def up_to(self, filled: int) -> Iterator[None]:
         """Score the tokens in the first rows of the page, some at a time."""
         B, V = len(self.of.rows), len(self.texts)
-        size = max(1, MAX_CELLS // (B * V))
+        size = max(1, min(MAX_STEPS, MAX_CELLS // (B * V)))
         while self.read < filled - 1:
             chunk = slice(self.read, min(self.read + size, filled - 1))
             with self.of.model.compute.using_threads():

@@ -43,6 +43,11 @@ from rnnlab.web.turns import Turns
 SHORTEST_TOKEN = 16
 """Characters of a token that keeps others out."""
 
+THREADS = 1
+"""CPU threads unless others are asked for. Each request has its own threads, and those of the
+kernels spin while they wait for each other: on two busy cores, two of them write 4 times slower
+than one (benchmarks/serving.py)."""
+
 HEADER_SECONDS = 20.0
 """Time in which the headers of a request must arrive."""
 
@@ -140,6 +145,8 @@ def serve(
     Raises UsageError for a wrong request, UnavailableError if the port cannot be had.
     """
     check_access(host, token)
+    if not machine.threads:
+        machine = machine.model_copy(update={"threads": THREADS})
     shelf, turns = Shelf(paths, machine), Turns()
     for one in shelf.found().values():
         if one.path == one.root:  # given by itself: what is wrong with it is said now

@@ -86,7 +86,7 @@ class Shelf:
         self._paths, self.machine = [path.absolute() for path in paths], machine
         self._loaded: OrderedDict[tuple[str, int], TextModel] = OrderedDict()
         self._lock = threading.Lock()
-        self.found()
+        self._last_found = self.found()
 
     def found(self) -> dict[str, Found]:
         """Return all runs and models that there are now, by name; raises as the constructor."""
@@ -99,7 +99,8 @@ class Shelf:
                         " rename one of them"
                     )
                 found[one.name] = one
-        return dict(sorted(found.items()))
+        self._last_found = dict(sorted(found.items()))
+        return self._last_found
 
     def models(self) -> dict[str, Found]:
         """Return those that have weights."""
@@ -115,7 +116,9 @@ class Shelf:
             if len(models) == 1:
                 return next(iter(models.values()))
             raise UsageError(f"model is missing{_choices(models)}")
-        found = self.found()
+        found = self._last_found
+        if name not in found or not _is_model(found[name].path):
+            found = self.found()
         if name not in found:
             raise UnknownModelError(
                 f"unknown model {name!r}{suggest(name, found)}{_choices(found)}"

@@ -2,8 +2,8 @@
 
 Each request has a thread of its own that computes only while it has the turn, and passes it on
 after every piece of work of some milliseconds. Clients take turns, and so do the requests of one
-client, of which every second turn goes to a new one as long as there is one: its first character
-comes soon, however much is being written.
+client. Of these the new ones come first, so that their first characters come soon, but no more than
+NEW_IN_A_ROW of them before one that has begun.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from rnnlab.errors import RnnlabError
 
 MOST_SECONDS = 600.0
 """Time for one request, waiting included."""
+
+
+NEW_IN_A_ROW = 8
+"""A first turn, in which a prompt is read and a token written, is shorter than the others."""
 
 
 class TurnError(RnnlabError):
@@ -85,7 +89,7 @@ class _Line:
 
     def __init__(self) -> None:
         self.new, self.others = deque[Turn](), deque[Turn]()
-        self._new_was_last = False
+        self._new_in_a_row = 0
 
     def add(self, turn: Turn) -> None:
         (self.new if turn.is_new else self.others).append(turn)
@@ -96,9 +100,11 @@ class _Line:
                 queue.remove(turn)
 
     def pop(self) -> Turn:
-        takes_new = bool(self.new) and not (self._new_was_last and self.others)
-        self._new_was_last = takes_new
-        return (self.new if takes_new else self.others).popleft()
+        if self.new and (self._new_in_a_row < NEW_IN_A_ROW or not self.others):
+            self._new_in_a_row += 1
+            return self.new.popleft()
+        self._new_in_a_row = 0
+        return self.others.popleft()
 
     def __len__(self) -> int:
         return len(self.new) + len(self.others)
