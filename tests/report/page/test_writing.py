@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import rnnlab
 from rnnlab.data.tokenizer import CharTokenizer, LabelledTokenizer, WordTokenizer
 from rnnlab.errors import UsageError
 from rnnlab.report.page import writing
+from rnnlab.report.page.packed_ngrams import first_orders, packed_orders
+from rnnlab.report.page.rendering import size_in_page
 
 
 def described(file: Path) -> dict[str, Any]:
@@ -86,34 +89,40 @@ def test_an_ngram_model_that_fits_is_on_the_page(of_names: Path, tmp_path: Path)
     assert about["rule"] == "lower"
     assert about["start"] == rnnlab.load(of_names).network.start
     assert [name for name, *_ in table(file)] == [
-        "as trained, float32 with n-grams", "on this page, float16 with n-grams",
+        "as trained, float32, n-grams up to 3", "on this page, float16, n-grams up to 3",
     ]  # fmt: skip
 
 
-def test_an_ngram_model_that_is_too_large_is_left_out_and_its_worth_said(
+def test_ngrams_that_do_not_fit_are_left_out_and_their_worth_said(
     of_names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MOST_NGRAMS", 100)
-    file, model = tmp_path / "names.html", rnnlab.load(of_names)
-    (said,) = rnnlab.export_model(model, file).left_out
-    found = re.fullmatch(
-        r"the n-gram model of order 3: it would take (\d\.\d) MB of the page, more than 0\.0 MB; "
-        r"what it is worth: (\d\.\d{3}) bits per character of the held-out text", said
-    )  # fmt: skip
-    assert found
-    page = file.read_text(encoding="utf-8")
-    assert f"Left out: {said}." in page
-    assert described(file)["ngram"] is None
-    (record,), _ = rnnlab.evaluate(model, splits="test", contexts="carried", baselines=False)
-    worth = record.parts["network"]["bits_per_character"] - record.bits_per_character
-    assert float(found[2]) == pytest.approx(worth, abs=6e-4)
-    both, alone, here = table(file)
-    assert [both[0], alone[0], here[0]] == [
-        "as trained, float32 with n-grams", "as trained, the network alone",
-        "on this page, float16",
-    ]  # fmt: skip
-    assert alone[1] - both[1] == pytest.approx(worth, abs=2e-4)
-    assert here[1] == pytest.approx(alone[1], abs=2e-3)
+    model = rnnlab.load(of_names)
+    assert model.mixture is not None
+    sizes = [size_in_page(order.content) for order in packed_orders(model.mixture.table)]
+    (whole,), _ = rnnlab.evaluate(model, splits="test", contexts="carried", baselines=False)
+    for kept in (0, 2):
+        monkeypatch.setattr(writing, "MOST_NGRAMS", sum(sizes[:kept]) + 1)
+        file = tmp_path / f"{kept}.html"
+        (said,) = rnnlab.export_model(model, file).left_out
+        which = "n-grams longer than 2 of" if kept else "n-gram model,"
+        found = re.fullmatch(
+            rf"the {which} order 3: all would take 0\.0 MB of the page, more than 0\.0 MB; what "
+            r"they are worth: (-?\d\.\d{3}) bits per character of the held-out text", said,
+        )  # fmt: skip
+        assert found
+        assert f"Left out: {said}." in file.read_text(encoding="utf-8")
+        shorter = replace(model, mixture=first_orders(model.mixture, kept))
+        (record,), _ = rnnlab.evaluate(shorter, splits="test", contexts="carried", baselines=False)
+        worth = record.bits_per_character - whole.bits_per_character
+        assert float(found[1]) == pytest.approx(worth, abs=6e-4)
+        names, bits, _ = zip(*table(file), strict=True)
+        here = f"n-grams up to {kept}" if kept else "network alone"
+        assert names == (
+            "as trained, float32, n-grams up to 3", f"as trained, {here}",
+            f"on this page, float16, {here}",
+        )  # fmt: skip
+        assert bits[1] == pytest.approx(record.bits_per_character, abs=5.1e-5)
+        assert len((described(file)["ngram"] or {"orders": []})["orders"]) == kept
 
 
 def test_a_model_without_its_text_says_that_nothing_was_measured(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class ColouredText {
     for (let at = list.children.length; at < pieces.length; at++) {
       const { text, bits } = pieces[at], span = document.createElement("span");
       span.textContent = text === "\v" ? "\n" : text;
+      span.classList.toggle("break", span.textContent === "\n");
       span.id = `piece-${at}`;
       span.setAttribute("role", "option");
       span.setAttribute("aria-selected", "false");

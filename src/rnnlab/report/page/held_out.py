@@ -1,12 +1,11 @@
 """How well a model predicts its held-out text: as it was trained, and as the page computes it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import RnnlabError
-from rnnlab.lm.evaluate import Evaluation, perplexity
+from rnnlab.lm.evaluate import Evaluation
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.evaluation import evaluate_splits, training_data
 
@@ -29,8 +28,10 @@ class HeldOut:
     rows: tuple[Row, ...] = ()
     left_out: tuple[str, ...] = ()
     """Why nothing was measured, for whoever makes the page."""
-    ngram_bits: float | None = None
-    """What the n-gram model is worth, in bits per character; None: not measured, or it has none."""
+    ngrams: float | None = None
+    """What the page's n-gram model is worth, in bits per character; None: not measured, or none."""
+    longer_ngrams: float | None = None
+    """What the n-grams are worth that are not on the page, likewise."""
 
 
 def held_out(model: TextModel, on_page: TextModel, weights: str) -> HeldOut:
@@ -48,15 +49,31 @@ def held_out(model: TextModel, on_page: TextModel, weights: str) -> HeldOut:
     if not dataset.held_out:
         return _not_measured("nothing was held out when the model was trained")
     split = dataset.held_out[-1]
-    before, after = (_measured(each, dataset, split) for each in (model, on_page))
-    network = before.parts.get("network")
-    worth = None if network is None else network["bits_per_character"] - before.bits_per_character
+    whole, after = (_measured(each, dataset, split) for each in (model, on_page))
+
+    def joined(each: TextModel) -> str:
+        if each.mixture is not None:
+            return f", n-grams up to {len(each.mixture.table.orders)}"
+        return "" if model.mixture is None else ", network alone"
+
+    rows = [_row(f"as trained, float32{joined(model)}", whole)]
+    longer = None
+    if on_page.mixture is not model.mixture:
+        shorter = replace(model, mixture=on_page.mixture)
+        rows.append(_row(f"as trained{joined(shorter)}", _measured(shorter, dataset, split)))
+        longer = rows[1].bits - rows[0].bits
+    rows.append(_row(f"on this page, {weights}{joined(on_page)}", after))
     words = (
-        f"{Path(before.corpus).name}, {split} split: {before.characters:,} characters that the "
-        f"model has not learned from, read in one go; {before.tokens:,} tokens predicted"
+        f"{Path(whole.corpus).name}, {split} split: {whole.characters:,} characters that the "
+        f"model has not learned from, read in one go; {whole.tokens:,} tokens predicted"
     )
-    rows = _rows(before, after, weights, is_left_out=on_page.mixture is None)
-    return HeldOut(words, tuple(rows), ngram_bits=worth)
+    network = after.parts.get("network")
+    worth = None if network is None else network["bits_per_character"] - after.bits_per_character
+    return HeldOut(words, tuple(rows), ngrams=worth, longer_ngrams=longer)
+
+
+def _row(name: str, record: Evaluation) -> Row:
+    return Row(name, record.bits_per_character, record.perplexity)
 
 
 def _not_measured(reason: str) -> HeldOut:
@@ -72,18 +89,3 @@ def _measured(model: TextModel, dataset: Dataset, split: str) -> Evaluation:
         model, dataset, [split], ["carried"], checkpoint=checkpoint, baselines=None
     )
     return record
-
-
-def _rows(
-    before: Evaluation, after: Evaluation, weights: str, *, is_left_out: bool
-) -> Iterator[Row]:
-    joined = " with n-grams" if before.parts else ""
-    yield Row(f"as trained, float32{joined}", before.bits_per_character, before.perplexity)
-    if before.parts and is_left_out:
-        alone = before.parts["network"]
-        yield Row(
-            "as trained, the network alone", alone["bits_per_character"],
-            perplexity(alone["nats_per_token"]),
-        )  # fmt: skip
-    here = "" if is_left_out else joined
-    yield Row(f"on this page, {weights}{here}", after.bits_per_character, after.perplexity)

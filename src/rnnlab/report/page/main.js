@@ -9,9 +9,11 @@ async function load() {
   const stored = [[data, model.checksum]];
   let table = null;
   if (model.ngram) {
-    const packed = bytesOf("ngram");
+    const packed = bytesOf("ngram"), { orders } = model.ngram;
     stored.push([packed, model.ngram.checksum]);
-    table = new NGramTable({ ...model.ngram, V: model.V, start: model.start }, await inflated(packed));
+    let end = 0;
+    const parts = orders.map(({ content }) => packed.subarray(end, (end += content)));
+    table = new NGramTable({ ...model, orders }, await Promise.all(parts.map(inflated)));
   }
   const predictor = new Predictor(new Network(model, kernel, tensors), table, model.ngram?.gate);
   const numbers = (id) => new Float32Array(bytesOf(id).buffer);

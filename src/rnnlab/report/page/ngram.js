@@ -22,11 +22,11 @@ class NumberReader {
 }
 
 class NGramTable {
-  /** about: V, start, and for each order its contexts, k-grams and discounts; bytes: see page's Python. */
-  constructor({ V, start, orders }, bytes) {
+  /** orders: of each its contexts, k-grams (size) and discounts; rows: of each its bytes, see packed_ngrams.py. */
+  constructor({ V, start, orders }, rows) {
     Object.assign(this, { V, start });
-    const reader = new NumberReader(bytes);
-    this.orders = orders.map(({ contexts, size, discounts }) => {
+    this.orders = orders.map(({ contexts, size, discounts }, k) => {
+      const reader = new NumberReader(rows[k]);
       const starts = new Int32Array(contexts + 1), symbols = new Int32Array(size);
       for (let row = 0; row < contexts; row++) starts[row + 1] = starts[row] + reader.next();
       for (let row = 0; row < contexts; row++) {

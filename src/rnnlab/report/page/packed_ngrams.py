@@ -10,37 +10,63 @@ Legend: E k-grams of one order.
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from rnnlab.data.tokenizer import Ids
 from rnnlab.engines.engine import Successors
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
 
 
-def packed_ngrams(table: NGramTable) -> bytes:
-    """Return all rows, compressed."""
-    return zlib.compress(b"".join(map(_varints, _numbers(table))), 9)
+@dataclass(frozen=True)
+class PackedOrder:
+    """The rows of one order."""
+
+    content: bytes
+    contexts: int
+    size: int
+    """k-grams."""
+    discounts: list[float]
+
+    def about(self) -> dict[str, Any]:
+        """Return what is needed to read the rows."""
+        about = asdict(self)
+        return about | {"content": len(self.content)}
 
 
-def about_orders(table: NGramTable) -> list[dict[str, Any]]:
-    """Return of each order how many contexts and k-grams it has, and its discounts."""
+def packed_orders(table: NGramTable) -> list[PackedOrder]:
+    """Return the orders of an n-gram model from the first on."""
     return [
-        {
-            "contexts": len(each.starts) - 1,
-            "size": len(each.symbols),
-            "discounts": np.asarray(each.discounts, float).tolist(),
-        }
+        PackedOrder(
+            zlib.compress(b"".join(map(_varints, _numbers(each))), 9), len(each.starts) - 1,
+            len(each.symbols), np.asarray(each.discounts, float).tolist(),
+        )
         for each in table.orders
-    ]
+    ]  # fmt: skip
 
 
-def _numbers(table: NGramTable) -> Iterator[Ids]:
-    for each in table.orders:
-        yield np.diff(each.starts).astype(np.int64)
-        yield _between(each)
-        yield each.counts.astype(np.int64) - 1
+def first_orders(mixture: NGramMixture, count: int) -> NGramMixture | None:
+    """Return an n-gram model without its longer n-grams, with the same gate; None for no orders.
+
+    Its longest n-grams then have the counts of shorter ones: how many symbols stand before them.
+    """
+    table = mixture.table
+    if count == len(table.orders):
+        return mixture
+    if not count:
+        return None
+    return NGramMixture(
+        NGramTable(table.orders[:count], table.vocabulary_size, table.start), mixture.gate
+    )
+
+
+def _numbers(each: Successors) -> Iterator[Ids]:
+    yield np.diff(each.starts).astype(np.int64)
+    yield _between(each)
+    yield each.counts.astype(np.int64) - 1
 
 
 def _between(each: Successors) -> Ids:

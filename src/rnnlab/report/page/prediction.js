@@ -80,13 +80,11 @@ function chooseToken(logP, { temperature, topK, random, forbidden }) {
   if (topK > 0 && topK < logP.length) {
     least = logP.filter((_, v) => isOpen(v)).sort().at(-topK) ?? -Infinity;
   }
-  const weight = (v) =>
-    isOpen(v) && logP[v] >= least ? Math.exp((logP[v] - logP[best]) / temperature) : 0;
-  let total = 0;
-  for (let v = 0; v < logP.length; v++) total += weight(v);
-  let left = random() * total;
-  for (let v = 0; v < logP.length; v++) {
-    left -= weight(v);
+  const weights = logP.map((score, v) =>
+    isOpen(v) && score >= least ? Math.exp((score - logP[best]) / temperature) : 0);
+  let left = random() * weights.reduce((sum, weight) => sum + weight, 0);
+  for (let v = 0; v < weights.length; v++) {
+    left -= weights[v];
     if (left < 0) return v;
   }
   return best; // rounding

@@ -48,7 +48,7 @@ class Session {
     this.reading.cut(same);
     this.pieces.cut(same, this.reading);
     this.onChange(this.pieces.list.length);
-    await this.#inSlices(turn, () => {
+    await this.#inSlices(turn, () => {}, () => {
       if (same === ids.length) return false;
       this.#push(ids[same++]);
       return true;
@@ -58,15 +58,16 @@ class Session {
   /**
    * Write after what was read; return how many tokens, in how many milliseconds.
    *
-   * settings: called for each, so that they can change meanwhile: temperature, topK, random.
+   * settings: called before each slice of work, since they can change meanwhile: temperature, topK, random.
    */
   async write(count, settings) {
     const turn = ++this.turn, { reading, model } = this;
-    let written = 0;
+    let written = 0, choice;
     reading.begin();
-    const milliseconds = await this.#inSlices(turn, () => {
+    const prepare = () => (choice = { ...settings(), forbidden: model.unknown });
+    const milliseconds = await this.#inSlices(turn, prepare, () => {
       if (written === count || this.pieces.list.length >= MOST_CHARACTERS) return false;
-      const token = chooseToken(reading.predictor.logP, { ...settings(), forbidden: model.unknown });
+      const token = chooseToken(reading.predictor.logP, choice);
       if (model.documents && token === model.start) return false; // its end
       this.#push(token);
       written++;
@@ -80,10 +81,11 @@ class Session {
     this.pieces.push(token, this.reading.bits.at(-1));
   }
 
-  /** Call `step` until it returns false or another call has begun; the page stays alive meanwhile. */
-  async #inSlices(turn, step) {
+  /** Call `step` until it returns false or another call has begun; the page stays alive between slices. */
+  async #inSlices(turn, prepare, step) {
     let worked = 0, goesOn = true;
     while (goesOn && turn === this.turn) {
+      prepare();
       const begun = performance.now(), same = this.pieces.list.length;
       while (goesOn && performance.now() - begun < SLICE) goesOn = step();
       worked += performance.now() - begun;

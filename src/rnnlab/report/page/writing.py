@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ from rnnlab import __version__
 from rnnlab.cells import CELLS, short_name
 from rnnlab.errors import UsageError
 from rnnlab.files import make_folder, write_atomically
+from rnnlab.lm.model_folder import weights_of
+from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.stored_network import StoredNetwork
 from rnnlab.lm.text_model import TextModel
 from rnnlab.report.page.golden import TOLERANCE, golden
 from rnnlab.report.page.held_out import HeldOut, held_out
-from rnnlab.report.page.packed_ngrams import about_orders, packed_ngrams
+from rnnlab.report.page.packed_ngrams import PackedOrder, first_orders, packed_orders
 from rnnlab.report.page.page_tokenizers import page_tokenizer
 from rnnlab.report.page.rendering import HERE, About, rendered, size_in_page
 from rnnlab.report.page.stored_weights import StoredWeights, stored_weights
 
 MOST_NGRAMS = 1_500_000
-"""Bytes of the page that an n-gram model may take; a larger one is left out."""
+"""Bytes of the page that an n-gram model may take; of a larger one the longest are left out."""
 
 LARGEST = 30_000_000
 """Bytes of weights in the largest page."""
@@ -53,9 +56,12 @@ def write_page(
             f"{LARGEST / 1e6:,.0f} MB{smaller}"
         )
     rounded = replace(network, arrays=stored.arrays)
-    ngrams = b"" if model.mixture is None else packed_ngrams(model.mixture.table)
-    mixture = model.mixture if size_in_page(ngrams) <= MOST_NGRAMS else None
-    measured = held_out(model, replace(model, network=rounded, mixture=mixture), weights)
+    packed = [] if model.mixture is None else packed_orders(model.mixture.table)
+    sizes = accumulate(size_in_page(order.content) for order in packed)
+    kept = packed[: sum(size <= MOST_NGRAMS for size in sizes)]
+    mixture = None if model.mixture is None else first_orders(model.mixture, len(kept))
+    here = replace(model, network=rounded, mixture=mixture)
+    measured = held_out(model, here, weights)
     wanted = golden(rounded, mixture)
     described = _described(model, network, stored) | {
         "tokenizer": tokenizer,
@@ -67,16 +73,17 @@ def write_page(
         "golden": wanted.logits.tobytes(),
     }
     if mixture is not None and wanted.mixed is not None:
+        ngrams = b"".join(order.content for order in kept)
         described["ngram"] = {
-            "orders": about_orders(mixture.table),
+            "orders": [order.about() for order in kept],
             "gate": np.asarray(mixture.gate).tolist(),
             "checksum": zlib.crc32(ngrams),
         }
         parts |= {"ngram": ngrams, "golden-mixed": wanted.mixed.tobytes()}
     left_out = list(measured.left_out)
-    if model.mixture is not None and mixture is None:
-        left_out.append(_left_out(model, size_in_page(ngrams), measured))
-    about = _about(model, network, measured, left_out, weights, name)
+    if len(kept) < len(packed):
+        left_out.append(_left_out(packed, len(kept), measured))
+    about = _about(here, measured, left_out, weights, name)
     page = rendered(about, described, parts)
     make_folder(output.absolute().parent)
     write_atomically(output, page.encode())
@@ -106,52 +113,52 @@ def _described(model: TextModel, network: StoredNetwork, stored: StoredWeights) 
     }
 
 
-def _left_out(model: TextModel, size: int, measured: HeldOut) -> str:
-    assert model.mixture is not None
-    cost = "not measured"
-    if measured.ngram_bits is not None:
-        cost = f"{measured.ngram_bits:.3f} bits per character of the held-out text"
+def _left_out(packed: list[PackedOrder], kept: int, measured: HeldOut) -> str:
+    """Say which n-grams are not on the page, and what that costs."""
+    size = sum(size_in_page(order.content) for order in packed)
+    which = f"n-grams longer than {kept} of" if kept else "n-gram model,"
+    worth = "not measured"
+    if measured.longer_ngrams is not None:
+        worth = f"{measured.longer_ngrams:.3f} bits per character of the held-out text"
     return (
-        f"the n-gram model of order {len(model.mixture.table.orders)}: it would take "
-        f"{size / 1e6:.1f} MB of the page, more than {MOST_NGRAMS / 1e6:.1f} MB; what it is worth: "
-        f"{cost}"
+        f"the {which} order {len(packed)}: all would take {size / 1e6:.1f} MB of the page, more "
+        f"than {MOST_NGRAMS / 1e6:.1f} MB; what they are worth: {worth}"
     )
 
 
 def _about(
-    model: TextModel,
-    network: StoredNetwork,
-    measured: HeldOut,
-    left_out: list[str],
-    weights: str,
-    name: str,
+    here: TextModel, measured: HeldOut, left_out: list[str], weights: str, name: str
 ) -> About:
-    settings = network.settings
-    count = sum(array.size for array in network.arrays.values())
+    network, settings = here.network, here.network.settings
+    count = sum(array.size for array in weights_of(network).values())
     layers = f"{settings.num_layers} layers of " if settings.num_layers > 1 else ""
     summary = (
         f"A language model: {layers}{settings.cell.upper()} with {settings.hidden_size:,} units, "
         f"{count:,} weights in {weights}, {network.vocabulary_size:,} tokens "
-        f"({model.tokenizer.kind})."
+        f"({here.tokenizer.kind})."
     )
-    first = model.prepared(FIRST_TEXT) if network.start is None else ""
-    if model.tokenizer.unknown_parts(first):
+    first = here.prepared(FIRST_TEXT) if network.start is None else ""
+    if here.tokenizer.unknown_parts(first):
         first = ""
     return About(
-        name, summary, measured, _about_ngrams(model, measured, left_out), first,
+        name, summary, measured, _about_ngrams(here.mixture, measured, left_out), first,
         settings.hidden_size, settings.num_layers, network.vocabulary_size,
         f"Made by rnnlab {__version__}.",
     )  # fmt: skip
 
 
-def _about_ngrams(model: TextModel, measured: HeldOut, left_out: list[str]) -> str:
-    if model.mixture is None:
-        return ""
+def _about_ngrams(mixture: NGramMixture | None, measured: HeldOut, left_out: list[str]) -> str:
+    said = []
+    if mixture is not None:
+        joins = (
+            f"An n-gram model of order {len(mixture.table.orders)} joins the network on this page"
+        )
+        worth = measured.ngrams
+        said.append(
+            f"{joins}."
+            if worth is None
+            else f"{joins}: it is worth {worth:.3f} bits per character."
+        )
     if len(left_out) > len(measured.left_out):
-        return f"Left out: {left_out[-1]}."
-    joins = (
-        f"An n-gram model of order {len(model.mixture.table.orders)} joins the network here, too"
-    )
-    if measured.ngram_bits is None:
-        return f"{joins}."
-    return f"{joins}: it is worth {measured.ngram_bits:.3f} bits per character."
+        said.append(f"Left out: {left_out[-1]}.")
+    return " ".join(said)
