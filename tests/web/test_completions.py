@@ -166,6 +166,27 @@ def test_without_a_seed_texts_differ_and_with_one_they_do_not(server: Served) ->
     assert len(texts(seed=-4)) == 1
 
 
+def test_a_bias_is_added_to_logits(server: Served, shelf: Path) -> None:
+    """What is written is as likely as the plain loop says with the bias."""
+    name = "more/letters"
+    ids, tokenizer = ids_of(server, name, "the"), rnnlab.load(shelf / name).tokenizer
+    expected = log_probabilities(shelf / name, [*ids, 0])[-1]
+    bias = {1: -3.0, 5: 2.5, 9: -100.0}
+    expected[[*bias]] += [*bias.values()]
+    expected[0] = -np.inf  # <unk> is never written
+    p = np.exp(expected) / np.exp(expected).sum()
+    asked = {"model": name, "prompt": "the", "max_tokens": 1, "n": 128, "logprobs": 1}
+    counts = np.zeros(len(p))
+    for seed in range(8):
+        for choice in server.complete(**asked, logit_bias=bias, seed=seed)["choices"]:
+            counts[tokenizer.encode(choice["text"])] += 1
+    deviation = np.abs(counts / counts.sum() - p)
+    assert (deviation < 5 * np.sqrt(p / counts.sum()) + 1e-9).all()
+    assert not counts[9]
+    best = server.complete(model=name, prompt="the", max_tokens=1, temperature=0, logit_bias=bias)
+    assert best["choices"][0]["text"] == tokenizer.decode([int(p.argmax())])
+
+
 def events(server: Served, **body: Any) -> list[str]:
     connection = server.connect()
     body = {"stream": True, **body}
@@ -250,11 +271,13 @@ def test_the_client_of_openai_completes_streams_and_reads_errors(server: Served)
          "temperature"),
         ({"top_p": 2}, "top_p must be less than or equal to 1, not 2", "top_p"),
         ({"n": 0}, "n must be greater than or equal to 1, not 0", "n"),
-        ({"stop": [""]}, "stop 1 is empty", None),
+        ({"stop": [""]}, "stop 1 is empty", "stop"),
         ({"echo": 1}, "echo must be true or false, not 1", "echo"),
         ({"best_of": 2}, "best_of must be 1, not 2; see n and logprobs", "best_of"),
-        ({"logit_bias": {"3": 1}}, "logit_bias must be empty; top_k, min_p and stop are possible",
+        ({"logit_bias": {"3": 101}}, "logit_bias must be -100 to 100, not 101 of token 3",
          "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias: token ids are 0 to", "logit_bias"),
+        ({"logit_bias": {"a": 1}}, "a whole number, not 'a'", "logit_bias"),
         ({"presence_penalty": 1}, "presence_penalty must be 0; repetition_penalty does the same by "
          "a factor", "presence_penalty"),
         ({"stream_options": {"usage": True}}, "unknown key 'usage'", None),

@@ -6,7 +6,7 @@ Legend: B prefixes next to each other, N tokens of prefix and continuation.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,7 @@ def generate_ids(
     mixture: NGramMixture | None = None,
     first_stream: int = 0,
     matching: Matching | None = None,
+    bias: Mapping[int, float] | None = None,
 ) -> Iterator[list[int | None]]:
     """Yield the next token of every prefix, `settings.length` tokens for each.
 
@@ -48,7 +49,8 @@ def generate_ids(
     depend on the other rows. `forbidden` is a token that is never written (<unk>). `mixture` is an
     n-gram model that joins the network. `matching`, which was made for the texts of these prefixes,
     allows only tokens by which they can still match; a row ends with a stop text, or where nothing
-    can follow. Between tokens the caller's torch modes hold, and the model is left as it was.
+    can follow. `bias` is added to the logits of some tokens. Between tokens the caller's torch
+    modes hold, and the model is left as it was.
 
     Raises DivergenceError if the model's output is NaN or infinite.
     """
@@ -58,10 +60,10 @@ def generate_ids(
     last, shortest = len(ids) - 1, min(map(len, prefixes))
     capacity = min(PIECE_TOKENS, len(ids))
     rules = None
-    if settings.decides_by_step:
+    if settings.decides_by_step or bias:
         from rnnlab.lm.step_rules import StepRules
 
-        rules = StepRules(settings, len(prefixes), model.vocabulary_size, matching)
+        rules = StepRules(settings, len(prefixes), model.vocabulary_size, matching, bias)
     with compute.using_threads():
         reader = make_reader(
             model, compute, batch_size=len(prefixes), num_steps=capacity, mixture=mixture,

@@ -29,10 +29,12 @@ def choose_tokens(
     forbidden: int = -1,
     allowed: Tensor | None = None,
     written: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> list[int]:
     """Pick a token for each row of logits (B, V), on the CPU.
 
-    uniforms: a random number in [0, 1) for each row. What is done, in this order:
+    uniforms: a random number in [0, 1) for each row. bias (V,) is added to the logits first. What
+    is done then, in this order:
 
     1. Only the tokens in `allowed` (B, V) can be picked, and never `forbidden` (-1: none); the
        probabilities of the others are renormalised.
@@ -53,6 +55,8 @@ def choose_tokens(
 
     if not logits.isfinite().all():
         raise not_finite()
+    if bias is not None:
+        logits = logits + bias
     if forbidden >= 0:
         logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
     if allowed is not None:

@@ -3,7 +3,7 @@
 Legend: B texts next to each other, V vocabulary size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,22 @@ class StepRules:
     """Follows B texts token by token; see `sampling.choose_tokens` for what it decides."""
 
     def __init__(
-        self, settings: GenerationSettings, B: int, V: int, matching: Matching | None
+        self,
+        settings: GenerationSettings,
+        B: int,
+        V: int,
+        matching: Matching | None,
+        bias: Mapping[int, float] | None = None,
     ) -> None:
-        """Matching: of texts that begin with the B prefixes in order, or all with the same."""
+        """Matching: of texts that begin with the B prefixes in order, or all with the same.
+
+        bias: what is added to the logits of some tokens.
+        """
         self.matching = matching
+        self.bias: torch.Tensor | None = None
+        if bias:
+            self.bias = torch.zeros(V)
+            self.bias[[*bias]] = torch.tensor([*bias.values()])
         self.written = torch.zeros(B, V, dtype=torch.bool)
         """Which tokens each text has, without its prefix."""
         self.left = [settings.length] * B
@@ -40,8 +52,8 @@ class StepRules:
         return [row for row in rows if self._ended[row]]
 
     def choice(self, rows: Sequence[int]) -> dict[str, Any]:
-        """Return `written` and `allowed` for the next token in some rows."""
-        found: dict[str, Any] = {"written": self.written[list(rows)]}
+        """Return `written`, `bias` and `allowed` for the next token in some rows."""
+        found: dict[str, Any] = {"written": self.written[list(rows)], "bias": self.bias}
         if self.matching:
             allowed = [self.matching.allowed(self.states[row], self.left[row]) for row in rows]
             found["allowed"] = torch.from_numpy(np.stack(allowed))

@@ -86,7 +86,9 @@ class CompletionBody(SettingsGroup):
     suffix: str = Field("", description="not possible")
     frequency_penalty: float = Field(0.0, description="only 0; see repetition_penalty")
     presence_penalty: float = Field(0.0, description="only 0; see repetition_penalty")
-    logit_bias: dict[str, float] = Field({}, description="only empty")
+    logit_bias: dict[int, float] = Field(
+        {}, max_length=1_000, description="by id: what is added to a token's logit, -100 to 100"
+    )
     top_k: int = Field(0, description="see rnnlab generate")
     min_p: float = Field(0.0, description="see rnnlab generate")
     repetition_penalty: float = Field(1.0, description="see rnnlab generate")
@@ -101,8 +103,9 @@ class CompletionBody(SettingsGroup):
         for name in ("frequency_penalty", "presence_penalty"):
             if getattr(self, name):
                 raise UsageError(f"{name} must be 0; repetition_penalty does the same by a factor")
-        if self.logit_bias:
-            raise UsageError("logit_bias must be empty; top_k, min_p and stop are possible")
+        for token, bias in self.logit_bias.items():
+            if not -100 <= bias <= 100:
+                raise UsageError(f"logit_bias must be -100 to 100, not {bias:g} of token {token}")
 
     def settings(self) -> GenerationSettings | None:
         """Return how a text is generated; None: nothing is written. Raises UsageError."""

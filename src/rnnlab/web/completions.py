@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from rnnlab.config import GenerationSettings
+from rnnlab.errors import UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.web.bodies import MOST_ROWS, CompletionBody, described, read_body
 from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted
@@ -98,7 +99,10 @@ def _work(
     about["unknown"] = [prompt.unknown for prompt in prompts]
     opening = Opening(found.name, about, sum(len(prompt.ids) for prompt in prompts))
     likeliest = None if body.logprobs < 0 else body.logprobs
-    wanted = Wanted(settings, body.echo, likeliest)
+    if odd := [token for token in body.logit_bias if not 0 <= token < model.tokenizer.size]:
+        ids = f"0 to {model.tokenizer.size - 1}"
+        raise UsageError(f"logit_bias: token ids are {ids}, not {odd[0]}")
+    wanted = Wanted(settings, body.echo, likeliest, body.logit_bias)
     for pieces in Continuation(model, rows, wanted).pieces():
         yield opening, pieces
 

@@ -127,6 +127,8 @@ class Wanted:
     """Whether the prompts are handed over, too."""
     likeliest: int | None = None
     """Log probabilities of the tokens and of so many of the likeliest ones; None: of none."""
+    bias: dict[int, float] = field(default_factory=dict)
+    """What is added to the logits of some tokens."""
 
 
 class Continuation:
@@ -168,6 +170,7 @@ class Continuation:
         steps = generate_ids(
             model.network, model.compute, [prompt.ids for prompt in self.prompts],
             self.wanted.settings, model.tokenizer.unknown_id, model.mixture,
+            bias=self.wanted.bias,
         )  # fmt: skip
         for step in steps:
             for row, token in enumerate(step):

@@ -18,7 +18,7 @@ from rnnlab.web.shelf import UnknownModelError
 from rnnlab.web.turns import ClosingError, LeftError, TooLongError
 
 PARAMETER = re.compile(
-    r"unknown key '(?P<key>\w+)'|(?P<name>[a-z_]+)(?::| (?:must|is|needs|=)(?!\w))"
+    r"unknown key '(?P<key>\w+)'|(?P<name>[a-z_]+)[^ :]*(?: \d+)?(?::| (?:must|is|needs|=)(?!\w))"
 )
 """The beginning of a message that names a parameter."""
 
