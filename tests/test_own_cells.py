@@ -147,7 +147,7 @@ def strange(run: tuple[Path, str], tmp_path: Path) -> tuple[Path, Path]:
     return directory, mark
 
 
-COMMANDS = ["generate", "evaluate", "score", "write", "probe", "classify"]
+COMMANDS = ["generate", "evaluate", "score", "write", "probe", "classify", "serve"]
 
 
 def test_code_that_comes_with_a_model_is_not_run_unasked(

@@ -76,6 +76,17 @@ def test_it_scores_samples_as_the_library_does(server: Served, shelf: Path) -> N
     ]
 
 
+def test_many_samples_are_scored_in_several_turns(server: Served, shelf: Path) -> None:
+    samples = [f"{'fade' * (n % 7)}{'abc'[n % 3]}" for n in range(1_000)]
+    body = {"model": "more/names", "samples": samples}
+    _, content, _ = server.ask("/api/v1/score", body)
+    own = rnnlab.load(shelf / "more/names").score(samples)
+    found = [sample["nats"] for sample in content["samples"]]
+    assert found == pytest.approx(own.nats.tolist(), rel=1e-5)
+    status, message, _, _ = server.refused("/api/v1/score", {**body, "samples": [*samples, "a\nb"]})
+    assert (status, message) == (400, "sample 1001 has a line break; a sample is one line")
+
+
 @pytest.mark.parametrize(
     ("route", "body", "message"),
     [

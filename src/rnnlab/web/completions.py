@@ -6,6 +6,7 @@ exactly one entry for each token of the prompt, the first of which is null.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
@@ -149,7 +150,9 @@ class _Answer:
         except LeftError:
             return
         except Exception as error:
-            _, content = fault(error)
+            status, content = fault(error)
+            if status == 500:  # no response can say so any more
+                logging.getLogger("uvicorn.error").error("in a stream", exc_info=error)
             yield _event(content)
         yield DONE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rnnlab.config import GenerationSettings
+from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Score
-from rnnlab.lm.sample_scores import SampleScores
+from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.files import read_metrics
 from rnnlab.web.bodies import MOST_TOKENS, GenerationBody, ScoreBody, described, read_body
@@ -24,6 +25,9 @@ from rnnlab.web.jobs import Job
 from rnnlab.web.run_records import RunRecords
 from rnnlab.web.shelf import Shelf, UnknownModelError
 from rnnlab.web.turns import Turns
+
+BATCH_CHARACTERS = 4_096
+"""Of samples that are scored in one turn."""
 
 
 def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
@@ -96,8 +100,11 @@ def _scored(
     found, model = shelf.load(body.model)
     answer = {"model": found.name, "text_rule": model.preprocessing}
     if body.samples:
-        yield None
-        yield answer | _of_samples(model.score(list(body.samples)), body)
+        samples = list[dict[str, Any]]()
+        for batch in _batches(model.scorer(), body.samples):
+            samples += _of_samples(batch, body)
+            yield None
+        yield answer | {"samples": samples}
         return
     text = model.prepared(body.text)
     score = model.score_prepared(text, body.context, lambda share: pass_on())
@@ -120,7 +127,22 @@ def _of_text(model: TextModel, text: str, score: Score, body: ScoreBody) -> dict
     return found
 
 
-def _of_samples(scores: SampleScores, body: ScoreBody) -> dict[str, Any]:
+def _batches(scorer: SampleScorer, samples: Sequence[str]) -> Iterator[SampleScores]:
+    """Yield the scores of some samples at a time. Raises as `SampleScorer.score`."""
+    if odd := [i for i, sample in enumerate(samples, 1) if SEPARATOR in scorer.prepared(sample)]:
+        raise UsageError(f"sample {odd[0]} has a line break; a sample is one line")
+    batch, size = list[str](), 0
+    for sample in samples:
+        batch.append(sample)
+        size += len(sample) + 1
+        if size > BATCH_CHARACTERS:
+            yield scorer.score(batch)
+            batch, size = [], 0
+    if batch:
+        yield scorer.score(batch)
+
+
+def _of_samples(scores: SampleScores, body: ScoreBody) -> list[dict[str, Any]]:
     columns = zip(
         scores.bits_per_character, scores.nats, scores.spelling_nats, scores.characters,
         scores.unknown_characters, strict=True,
@@ -132,4 +154,4 @@ def _of_samples(scores: SampleScores, body: ScoreBody) -> dict[str, Any]:
             own = scores.targets(number)
             sample["target_nats"] = scores.token_nats[own].tolist()
             sample["places"] = scores.token_places[own].tolist()
-    return {"samples": samples}
+    return samples

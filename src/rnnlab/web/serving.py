@@ -30,6 +30,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rnnlab import __version__
 from rnnlab.config import LoadSettings
+from rnnlab.console import counted
 from rnnlab.errors import RnnlabError
 from rnnlab.signals import stopping_on_signals
 from rnnlab.web.catalogue import catalogue_routes
@@ -160,7 +161,7 @@ def serve(
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )  # fmt: skip
     server = _Server(config, turns)
-    print(f"serving   {len(shelf.models()):,} models", flush=True)
+    print(f"serving   {counted(len(shelf.models()), 'model')}", flush=True)
     print(f"          http://{name}:{listening.getsockname()[1]}/v1", flush=True)
     server.run([listening])
     if server.stopped_by:
