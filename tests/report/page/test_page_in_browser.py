@@ -15,7 +15,8 @@ from probed_model import build
 from small_networks import KINDS, V, our_logits, small_network, text_model
 
 import rnnlab
-from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, Tokenizer
+from rnnlab.data.samples import within
+from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, Tokenizer
 from rnnlab.lm.text_model import TextModel
 
 TEXT = "The cat sees the dog.\nThe dog finds the bird.\n"
@@ -53,6 +54,11 @@ def test_logits_of_every_cell(browser: Browser, tmp_path: Path, kind: dict[str, 
             found = page.evaluate("ids => rnnlab.logits(ids)", ids.tolist())
             assert np.abs(np.array(found) - wanted).max() < 1e-5 * max(1, np.abs(wanted).max())
             assert green(page), page.locator("#check").inner_text()
+            page.fill("#text", "abc")
+            page.focus("#coloured")
+            assert page.locator("#layer option").count() == kind["num_layers"]
+            parts = {"rnn": "h", "rnn-relu": "h", "gru": "rznh", "lstm": "ifgoch"}[kind["cell"]]
+            assert page.locator("#gates b").all_inner_texts() == list(parts)
 
 
 @pytest.mark.parametrize("weights", ["float16", "int8"])
@@ -72,6 +78,21 @@ def test_greedy_text_is_that_of_rnnlab_generate(
             written = page.evaluate("rnnlab.write('The bird', 500)")
             assert written == wanted
             assert len(written) == 508
+            if weights == "float16":
+                page.fill("#text", "The bird")
+                page.fill("#temperature", "0")
+                page.fill("#length", "500")
+                page.click("#write")
+                page.locator("#status", has_text="500 tokens written").wait_for()
+                assert page.input_value("#text") == wanted
+                assert page.locator("#coloured").inner_text() == wanted
+
+
+def of_documents() -> TextModel:
+    model = build(with_ngrams=True, start=7)
+    model.tokenizer = CharTokenizer("abcde\v\n")
+    model.about = {"data": {"unit": "documents"}}
+    return model
 
 
 def of_bytes(tokenizer: Tokenizer) -> TextModel:
@@ -92,11 +113,12 @@ def of_bytes(tokenizer: Tokenizer) -> TextModel:
     [
         build(with_ngrams=True),
         build(with_ngrams=True, start=2, cell="gru", num_layers=2),
+        of_documents(),
         build(cell="rnn", input="one-hot"),
         of_bytes(ByteTokenizer()),
         of_bytes(BpeTokenizer.train("Der Bär, naïve “cats” and dogs. It's 12 o'clock.\n" * 9, 300)),
     ],
-    ids=["n-grams", "n-grams of samples", "one-hot", "bytes", "bpe"],
+    ids=["n-grams", "n-grams of samples", "documents", "one-hot", "bytes", "bpe"],
 )
 def test_what_joins_the_network_writes_the_same(
     browser: Browser, tmp_path: Path, model: TextModel
@@ -111,9 +133,8 @@ def test_what_joins_the_network_writes_the_same(
             # A decoder may hold back what could still become a character.
             assert written.rstrip("\ufffd") == wanted.rstrip("\ufffd")
         text = "The Bär’s 123  cats…\r\n\n\tit's 🙂 a\u0301b\u2028x"
-        assert (
-            page.evaluate("text => rnnlab.ids(text)", text) == model.tokenizer.encode(text).tolist()
-        )
+        ids = model.tokenizer.encode(within(text) if model.of_documents else text).tolist()
+        assert page.evaluate("text => rnnlab.ids(text)", text) == ids
 
 
 def test_draws_follow_temperature_top_k_and_seed(browser: Browser, pets: Path) -> None:
@@ -237,6 +258,24 @@ def test_writing_can_be_stopped(browser: Browser, pets: Path) -> None:
         page.locator("#surprise", has_text="Type something above").wait_for()
 
 
+def test_settings_change_while_it_writes_and_keep_the_focus(browser: Browser, pets: Path) -> None:
+    with given(browser, pets, KERNELS["plain JavaScript"]) as page:
+        page.fill("#temperature", "2")
+        page.fill("#length", "20000")
+        page.click("#write")
+        page.focus("#temperature")
+        page.fill("#temperature", "0")
+        assert page.locator("#temperature-value").inner_text() == "0.00"
+        before = page.locator("#coloured span").count()
+        expect(page.locator("#coloured span").nth(before + 700)).to_be_attached()
+        page.evaluate("document.getElementById('stop').click()")
+        page.locator("#status", has_text="tokens written").wait_for()
+        assert page.evaluate("document.activeElement.id") == "temperature"
+        assert page.evaluate("scrollY") == 0
+        last = page.input_value("#text")[-200:]
+        assert page.evaluate("text => rnnlab.write(text, 100)", last[:100]) == last
+
+
 def changed(file: Path, target: Path, element: str) -> Path:
     """The page with one bit of what an element stores turned."""
     page = file.read_text(encoding="utf-8")
@@ -280,18 +319,20 @@ def test_a_page_that_cannot_start_says_so(browser: Browser, pets: Path, tmp_path
     context.close()
 
 
-@pytest.mark.parametrize("width", [PHONE, 700, DESK, 2560])
-def test_the_page_never_scrolls_sideways(browser: Browser, pets: Path, width: int) -> None:
-    with given(browser, pets, viewport={"width": width, "height": 900}) as page:
+def test_the_page_never_scrolls_sideways(browser: Browser, pets: Path) -> None:
+    with given(browser, pets) as page:
         page.fill("#text", "The cat " + "a" * 300)
         page.locator("#inside").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for width in (PHONE, 700, DESK, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_dark_scheme_changes_page_and_pictures(browser: Browser, pets: Path) -> None:
-    def colours(scheme: Any) -> list[Any]:
-        with given(browser, pets, color_scheme=scheme) as page:
-            page.locator("#gates canvas").first.wait_for()
+    with given(browser, pets, color_scheme="light") as page:
+        page.locator("#gates canvas").first.wait_for()
+
+        def colours() -> list[Any]:
             pixels = "e => [...e.getContext('2d').getImageData(0, 0, 5, 5).data]"
             style = "e => getComputedStyle(e).backgroundColor"
             return [
@@ -300,4 +341,6 @@ def test_the_dark_scheme_changes_page_and_pictures(browser: Browser, pets: Path)
                 page.locator("#gates canvas").first.evaluate(pixels),
             ]
 
-    assert all(a != b for a, b in zip(colours("light"), colours("dark"), strict=True))
+        light = colours()
+        page.emulate_media(color_scheme="dark")
+        assert all(a != b for a, b in zip(light, colours(), strict=True))

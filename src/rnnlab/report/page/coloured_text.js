@@ -49,9 +49,13 @@ class ColouredText {
     list.append(added);
   }
 
-  /** Choose a piece, as a click does. */
+  /** Choose a piece and show it within the list; the page itself stays where it is. */
   choose(at) {
     this.#choose(Math.min(at, this.size - 1));
+    const { list } = this, span = list.children[this.chosen];
+    if (!span) return;
+    const top = span.offsetTop, bottom = top + span.offsetHeight;
+    if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) list.scrollTop = top;
   }
 
   #index(element) {
@@ -70,7 +74,7 @@ class ColouredText {
 
   #choose(at) {
     if (at < 0 || at >= this.size) return;
-    this.#mark(at).scrollIntoView({ block: "nearest" });
+    this.#mark(at);
     this.onChoose(at);
   }
 
@@ -82,6 +86,7 @@ class ColouredText {
     if (Number.isNaN(to)) return;
     event.preventDefault();
     this.#choose(Math.max(0, Math.min(this.size - 1, to)));
+    this.list.children[this.chosen]?.scrollIntoView({ block: "nearest" });
   }
 
   #point(element) {

@@ -118,11 +118,13 @@ function connect({ model, tokenizer, predictor }) {
   }
 
   function setWriting(value) {
+    const hadFocus = document.activeElement === element(value ? "write" : "stop");
     isWriting = value;
     element("text").readOnly = element("write").disabled = element("clear").disabled = value;
     element("stop").disabled = !value;
     element("status").textContent = value ? "Writing." : "";
-    element(value ? "stop" : "write").focus();
+    // A button that is switched off cannot keep the focus; other fields keep it.
+    if (hadFocus) element(value ? "stop" : "write").focus({ preventScroll: true });
   }
 
   const showTemperature = () => (element("temperature-value").value = numberIn("temperature").toFixed(2));
