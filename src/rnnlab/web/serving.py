@@ -117,9 +117,9 @@ class _Protocol(H11Protocol):
 class _Server(uvicorn.Server):
     """Ends all work before it closes its connections."""
 
-    def __init__(self, config: uvicorn.Config, turns: Turns) -> None:
+    def __init__(self, config: uvicorn.Config, turns: Turns, greeting: str) -> None:
         super().__init__(config)
-        self.turns = turns
+        self.turns, self.greeting = turns, greeting
         self.stopped_by = ""
 
     @contextlib.contextmanager
@@ -131,6 +131,11 @@ class _Server(uvicorn.Server):
 
         with stopping_on_signals(stop):
             yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where the server is, once it answers and minds signals."""
+        await super().startup(sockets)
+        print(self.greeting, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all streams with an event that says so, then all connections."""
@@ -160,9 +165,9 @@ def serve(
         access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )  # fmt: skip
-    server = _Server(config, turns)
-    print(f"serving   {counted(len(shelf.models()), 'model')}", flush=True)
-    print(f"          http://{name}:{listening.getsockname()[1]}/v1", flush=True)
+    url = f"http://{name}:{listening.getsockname()[1]}/v1"
+    greeting = f"serving   {counted(len(shelf.models()), 'model')}\n          {url}"
+    server = _Server(config, turns, greeting)
     server.run([listening])
     if server.stopped_by:
         print(f"stopped   {server.stopped_by}", flush=True)
