@@ -66,7 +66,7 @@ def bodies(draw: st.DrawFn, kind: type[SettingsGroup]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("route", ROUTES)
 @settings(
-    max_examples=int(os.environ.get("RNNLAB_TRIES", "40")),
+    max_examples=int(os.environ.get("RNNLAB_TRIES", "25")),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

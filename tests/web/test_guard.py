@@ -141,7 +141,7 @@ def test_slow_and_idle_clients_are_sent_away_and_too_many_told_to_wait(
     """With shorter limits, which a file that Python runs at its start sets."""
     (tmp_path / "sitecustomize.py").write_text(
         "from rnnlab.web import guard, serving\n"
-        "guard.BODY_SECONDS, guard.MOST_REQUESTS, serving.HEADER_SECONDS = 1.0, 3, 1.0\n"
+        "guard.BODY_SECONDS, guard.MOST_REQUESTS, serving.HEADER_SECONDS = 2.5, 3, 2.5\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     with serving(str(shelf / "pets"), env={**os.environ, "PYTHONPATH": path}) as server:
@@ -157,14 +157,14 @@ def test_slow_and_idle_clients_are_sent_away_and_too_many_told_to_wait(
         answers = [connection.getresponse() for connection in late]
         assert [answer.status for answer in answers] == [408, 408, 408, 429]
         messages = [json.loads(answer.read())["error"]["message"] for answer in answers]
-        assert messages[0] == "the body did not arrive within 1 seconds"
+        assert messages[0] == "the body did not arrive within 2.5 seconds"
         assert messages[3] == (
             "3 requests are being worked on, which is all that this server takes at a time; try "
             "again later"
         )
         assert answers[3].headers["retry-after"] == "1"
         for lazy in (silent, slow):
-            lazy.settimeout(10)
+            lazy.settimeout(30)
             assert lazy.recv(1) == b""
             lazy.close()
         for connection in late:
@@ -217,7 +217,7 @@ def test_a_client_that_leaves_frees_its_place_at_once(server: Served) -> None:
                 connection.close()
     began = time.monotonic()
     while server.ask("/v1/completions", {"model": "pets", "max_tokens": 1})[0] != 200:
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
 
 
 def test_many_clients_at_once_get_what_each_gets_alone(server: Served) -> None:
