@@ -16,10 +16,21 @@ from small_networks import KINDS, V, our_logits, small_network, text_model
 
 import rnnlab
 from rnnlab.data.samples import within
-from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, Tokenizer
+from rnnlab.data.tokenizer import (
+    BpeTokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    WordTokenizer,
+)
 from rnnlab.lm.text_model import TextModel
 
 TEXT = "The cat sees the dog.\nThe dog finds the bird.\n"
+WORDS = (
+    "It's 3.14 o’clock, don't   go (now)!?  naïve Ё-моё 北京大学。ひらがな カタカナ สวัสดีครับ "
+    "한국어를 שלום a_b 1,000.5 e.g. x=1\r\n\t…🙂👍🏽 ends "
+    "日本.abc:de カ.ナ A.B.C. \u202f12\u202f000 अनुच्छेद ភាសា မြန်မာ ລາວ #tag 5%-10% ‘quoted’ "
+)
 SOME = [kind for number, kind in enumerate(KINDS) if number % 3 == (number // 3) % 3]
 """Each cell with 1, 2 and 3 layers, each time with another input."""
 
@@ -117,8 +128,9 @@ def of_bytes(tokenizer: Tokenizer) -> TextModel:
         build(cell="rnn", input="one-hot"),
         of_bytes(ByteTokenizer()),
         of_bytes(BpeTokenizer.train("Der Bär, naïve “cats” and dogs. It's 12 o'clock.\n" * 9, 300)),
+        of_bytes(WordTokenizer.train(WORDS, 1)),
     ],
-    ids=["n-grams", "n-grams of samples", "documents", "one-hot", "bytes", "bpe"],
+    ids=["n-grams", "n-grams of samples", "documents", "one-hot", "bytes", "bpe", "words"],
 )
 def test_what_joins_the_network_writes_the_same(
     browser: Browser, tmp_path: Path, model: TextModel
@@ -133,6 +145,7 @@ def test_what_joins_the_network_writes_the_same(
             # A decoder may hold back what could still become a character.
             assert written.rstrip("\ufffd") == wanted.rstrip("\ufffd")
         text = "The Bär’s 123  cats…\r\n\n\tit's 🙂 a\u0301b\u2028x"
+        text += WORDS if model.tokenizer.kind == "word" else ""
         ids = model.tokenizer.encode(within(text) if model.of_documents else text).tolist()
         assert page.evaluate("text => rnnlab.ids(text)", text) == ids
 

@@ -15,7 +15,7 @@ from refusal import check
 from small_networks import small_network, text_model
 
 import rnnlab
-from rnnlab.data.tokenizer import CharTokenizer, LabelledTokenizer, WordTokenizer
+from rnnlab.data.tokenizer import CharTokenizer, LabelledTokenizer, RunsOfLettersTokenizer
 from rnnlab.errors import UsageError
 from rnnlab.report.page import writing
 from rnnlab.report.page.packed_ngrams import first_orders, packed_orders
@@ -174,9 +174,9 @@ def peephole() -> Any:
     return text_model(network)
 
 
-def of_words() -> Any:
+def of_old_words() -> Any:
     model = text_model(small_network(hidden_size=6))
-    model.tokenizer = WordTokenizer(list("abcdefghijkl"))
+    model.tokenizer = RunsOfLettersTokenizer(list("abcdefghijkl"))
     return model
 
 
@@ -190,15 +190,11 @@ def of_labels() -> Any:
     ("made", "words"),
     [
         (peephole, "a page has no cell 'peephole'; it has rnn, rnn-relu, gru, lstm"),
+        (of_labels, "a page cannot read labels; its tokenizers are char, byte, bpe, word"),
         (
-            of_words,
-            "a page has no tokenizer 'word', since browsers do not cut words at the same places; "
-            "it has char, byte, bpe",
-        ),
-        (
-            of_labels,
-            "a page has no tokenizer 'labelled', since it has no place for labels; it has char, "
-            "byte, bpe",
+            of_old_words,
+            "a page cannot read words that an early version has cut; its tokenizers are char, "
+            "byte, bpe, word",
         ),
     ],
 )

@@ -55,7 +55,8 @@ function placesOf({ cell, H, L, V, E, oneHot, tied }) {
 class Network {
   /** kernel: with a memory of placesOf(model).size floats; tensors: by name, see tensorOf. */
   constructor(model, kernel, tensors) {
-    Object.assign(this, model, placesOf(model), { kernel });
+    const { cell, H, L, V, E, oneHot, tied, start } = model;
+    Object.assign(this, { cell, H, L, V, E, oneHot, tied, start, kernel }, placesOf(model));
     this.gateCount = GATES[this.cell].length;
     this.owner = new Int32Array(this.slots).fill(-1); // the token whose input each slot holds
     this.#fill(tensors);

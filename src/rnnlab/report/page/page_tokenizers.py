@@ -3,14 +3,22 @@
 import json
 from typing import Any
 
-from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer, Tokenizer
+from rnnlab.data.tokenizer import (
+    BpeTokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    LabelledTokenizer,
+    RunsOfLettersTokenizer,
+    Tokenizer,
+    WordTokenizer,
+)
 from rnnlab.errors import UsageError
 
-KINDS = ("char", "byte", "bpe")
+KINDS = ("char", "byte", "bpe", "word")
 
-REASONS = {
-    "word": "browsers do not cut words at the same places",
-    "labelled": "it has no place for labels",
+LACKING: dict[type[Tokenizer], str] = {
+    RunsOfLettersTokenizer: "words that an early version has cut",
+    LabelledTokenizer: "labels",
 }
 
 
@@ -23,10 +31,12 @@ def page_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
             return {"type": "byte"}
         case BpeTokenizer():
             return _bpe(tokenizer)
+        case WordTokenizer() if not isinstance(tokenizer, RunsOfLettersTokenizer):
+            return {"type": "word", "words": tokenizer.words}
         case _:
             raise UsageError(
-                f"a page has no tokenizer {tokenizer.kind!r}, since {REASONS[tokenizer.kind]}; it "
-                f"has {', '.join(KINDS)}"
+                f"a page cannot read {LACKING[type(tokenizer)]}; its tokenizers are "
+                f"{', '.join(KINDS)}"
             )
 
 

@@ -62,7 +62,9 @@ def _whole_numbers(
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
     """Return whole numbers (R, C) and the scale of each row (R,)."""
     largest = np.abs(array).max(1)
-    scales = np.where(largest > 0, largest / LARGEST_INT8, 1).astype(np.float32)
+    # A row of nothing but zeros, or almost, has no scale of its own.
+    usual = largest > LARGEST_INT8 * np.finfo(np.float32).tiny
+    scales = np.where(usual, largest / LARGEST_INT8, 1).astype(np.float32)
     whole = np.rint(array / scales[:, None]).clip(-LARGEST_INT8, LARGEST_INT8)
     return whole.astype(np.int8), scales
 

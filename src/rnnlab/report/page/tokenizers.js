@@ -4,16 +4,16 @@
 
 const UTF8 = new TextEncoder();
 
-class CharTokenizer {
-  constructor({ characters }) {
-    this.characters = characters;
-    this.known = new Map(characters.map((character, at) => [character, at + 1]));
-    this.encoded = [new Uint8Array(0), ...characters.map((character) => UTF8.encode(character))];
+/** Parts of text that are listed; 0 stands for all others. Has cut(text). */
+class ListedTokenizer {
+  constructor(parts) {
+    this.parts = parts;
+    this.known = new Map(parts.map((part, at) => [part, at + 1]));
+    this.encoded = [new Uint8Array(0), ...parts.map((part) => UTF8.encode(part))];
   }
 
-  /** 0 stands for what is not in the vocabulary. */
   ids(text) {
-    return Array.from(text, (character) => this.known.get(character) ?? 0);
+    return this.cut(text).map((part) => this.known.get(part) ?? 0);
   }
 
   bytes(id) {
@@ -21,11 +21,21 @@ class CharTokenizer {
   }
 
   name(id) {
-    return id ? this.characters[id - 1] : "<unk>";
+    return id ? this.parts[id - 1] : "<unk>";
   }
 
   unknown(text) {
-    return [...new Set(Array.from(text).filter((character) => !this.known.has(character)))];
+    return [...new Set(this.cut(text).filter((part) => !this.known.has(part)))];
+  }
+}
+
+class CharTokenizer extends ListedTokenizer {
+  constructor({ characters }) {
+    super(characters);
+  }
+
+  cut(text) {
+    return Array.from(text);
   }
 }
 
@@ -47,9 +57,56 @@ class ByteTokenizer {
   }
 }
 
+const WHITE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const PARTS_OF_WHITE = new RegExp(`\\r\\n|[${WHITE}\\x1c-\\x1f]|[^${WHITE}\\x1c-\\x1f]+`, "gu");
+const IS_WHITE = new RegExp(`^[${WHITE}\\x1c-\\x1f]`, "u");
+/** Scripts without spaces, for which a browser has dictionaries and rnnlab has not: each letter is a token. */
+const OWN_LETTERS = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Thai}\\p{sc=Lao}\\p{sc=Khmer}\\p{sc=Myanmar}";
+const WITHOUT_SPACES = new RegExp(`^[${OWN_LETTERS}]`, "u");
+const LETTERS_WITH_MARKS = /\P{M}[\p{M}\u200d]*|\p{M}+/gu;
+/** UAX 29 joins letters at these; browsers do not. */
+const JOINTS = /^[.:]$/, LETTER = `(?![${OWN_LETTERS}\\p{sc=Katakana}])\\p{L}`;
+const LETTER_FIRST = new RegExp(`^${LETTER}`, "u"), LETTER_LAST = new RegExp(`${LETTER}\\p{M}*$`, "u");
+
+class WordTokenizer extends ListedTokenizer {
+  constructor({ words }) {
+    super(words);
+    this.segmenter = new Intl.Segmenter("en", { granularity: "word" });
+  }
+
+  /** Cut a text at Unicode word boundaries (UAX 29); a word has the space before it. */
+  cut(text) {
+    const tokens = [];
+    let space = "";
+    const take = (part) => {
+      tokens.push(space + part);
+      space = "";
+    };
+    for (const part of this.#segments(text).flatMap((segment) => segment.match(PARTS_OF_WHITE))) {
+      if (IS_WHITE.test(part)) {
+        if (space) tokens.push(space);
+        space = part === " " ? part : "";
+        if (!space) tokens.push(part);
+      } else if (WITHOUT_SPACES.test(part)) part.match(LETTERS_WITH_MARKS).forEach(take);
+      else take(part);
+    }
+    return space ? [...tokens, space] : tokens;
+  }
+
+  #segments(text) {
+    const found = [];
+    for (const { segment } of this.segmenter.segment(text)) {
+      const [before, joint] = found.slice(-2);
+      const isJoined = joint && JOINTS.test(joint) && LETTER_LAST.test(before) && LETTER_FIRST.test(segment);
+      if (isJoined) found.splice(-2, 2, before + joint + segment);
+      else found.push(segment);
+    }
+    return found;
+  }
+}
+
 const LINE_ENDS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029";
 const LINES = new RegExp(`[^${LINE_ENDS}]*(?:\r\n|[${LINE_ENDS}])|[^${LINE_ENDS}]+`, "g");
-const WHITE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 /** Radford et al. 2019, the published code: runs within which pairs are merged. */
 const RUNS = new RegExp(
   "'(?:s|t|re|ve|m|ll|d)| ?\\p{L}+| ?\\p{N}+" +
@@ -104,7 +161,7 @@ class BpeTokenizer {
   }
 }
 
-const TOKENIZERS = { char: CharTokenizer, byte: ByteTokenizer, bpe: BpeTokenizer };
+const TOKENIZERS = { char: CharTokenizer, byte: ByteTokenizer, bpe: BpeTokenizer, word: WordTokenizer };
 
 /** Turns ids into text, and holds bytes back until their character is complete. */
 class Decoder {
