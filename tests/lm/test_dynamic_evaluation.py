@@ -1,6 +1,7 @@
 """Dynamic evaluation against the equations, written out in float64."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ TRAIN, TEXT = RNG.zipf(1.5, 200) % V, RNG.zipf(1.5, 45) % V
 
 
 def by_hand(model, train, text, learning):
-    """Krause et al. 2018, section 4, one weight after the other."""
+    """Krause et al. 2018, section 4, one weight after the other, with bounded steps."""
     model = deepcopy(model).double().eval()
     parameters = list(model.parameters())
     T = learning.segment
@@ -48,25 +49,32 @@ def by_hand(model, train, text, learning):
         losses, state = loss(text[begin : begin + T + 1], state)
         nats += losses.tolist()
         gradients = torch.autograd.grad(losses.mean(), parameters)
+        steps = [g / (root + EPSILON) for g, root in zip(gradients, roots, strict=True)]
+        rms = torch.cat([step.flatten() for step in steps]).square().mean().sqrt()
+        if rms > learning.bound:
+            steps = [step * learning.bound / rms for step in steps]
         with torch.no_grad():
-            for p, p0, root, g in zip(parameters, start_weights, roots, gradients, strict=True):
+            for p, p0, root, step in zip(parameters, start_weights, roots, steps, strict=True):
                 back = torch.minimum(root / mean, torch.tensor(1 / learning.decay))
-                change = -learning.rate * g / (root + EPSILON) + learning.decay * (p0 - p) * back
-                p += change
+                p += -learning.rate * step + learning.decay * (p0 - p) * back
     return np.array(nats)
 
 
+@pytest.mark.parametrize("bound", [0.7, 1.2])  # many steps are larger, or some
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 @pytest.mark.parametrize("options", [{}, {"cell": "gru", "input": "one-hot", "num_layers": 2},
                                      {"tie_weights": True, "embedding_size": 8, "dropout": 0.5}],
                          ids=str)  # fmt: skip
-def test_nats_are_those_of_the_equations(make_model, engine: str, options: dict) -> None:
+def test_nats_are_those_of_the_equations(
+    make_model, engine: str, options: dict, bound: float
+) -> None:
     if why := ENGINES[engine].fault(options.get("cell", "lstm"), "cpu"):
         pytest.skip(why)
     model = make_model(V, **options)
     before = deepcopy(model.state_dict())
-    found = dynamic_nats(model, Compute(ENGINES[engine]), TEXT, TRAIN, learning=LEARNING)
-    assert found == pytest.approx(by_hand(model, TRAIN, TEXT, LEARNING), rel=1e-3)
+    learning = replace(LEARNING, bound=bound)
+    found = dynamic_nats(model, Compute(ENGINES[engine]), TEXT, TRAIN, learning=learning)
+    assert found == pytest.approx(by_hand(model, TRAIN, TEXT, learning), rel=1e-3)
     static = target_nats(model, TEXTBOOK, TEXT, "carried")
     assert found[:6] == pytest.approx(static[:6], rel=1e-4)
     assert found[12:] != pytest.approx(static[12:], rel=1e-3)
@@ -83,6 +91,23 @@ def test_a_text_that_repeats_itself_is_learned(make_model, cycle) -> None:
     text = cycle(400)
     found = dynamic_nats(make_model(V), TEXTBOOK, text, TRAIN, learning=LEARNING)
     assert found[-100:].mean() < found[:100].mean() / 2
+
+
+def test_a_surprise_does_not_ruin_a_model_that_knows_its_text(make_model, cycle) -> None:
+    """Its gradients in training are so small that the paper's rule takes a huge step here."""
+    model, train = make_model(V), cycle(300)
+    ids, optimizer = torch.from_numpy(train)[:, None], torch.optim.Adam(model.parameters(), 0.02)
+    for _ in range(150):
+        logits, _ = model(ids[:-1], model.zero_state(1), TEXTBOOK.engine)
+        optimizer.zero_grad()
+        F.cross_entropy(logits[:, 0], ids[1:, 0]).backward()
+        optimizer.step()
+    text = cycle(600)
+    text[50:53] = (text[50:53] + 3) % V
+    static = target_nats(model, TEXTBOOK, text, "carried").mean()
+    found = dynamic_nats(model, TEXTBOOK, text, train).mean()
+    unbounded = dynamic_nats(model, TEXTBOOK, text, train, learning=Learning(bound=1e9)).mean()
+    assert found < static + 0.01 < unbounded
 
 
 def test_a_mixture_and_documents_are_as_in_static_evaluation(sharp_model) -> None:

@@ -2,11 +2,14 @@
 
 After each segment s of the text, which is scored first,
 
-    θ <- θ - η ∇L(s) / (√MS + ε) + λ (θ0 - θ) · min(R, 1/λ)    R = √MS / mean(√MS)
+    θ <- θ - η b g + λ (θ0 - θ) · min(R, 1/λ)    g = ∇L(s) / (√MS + ε)    R = √MS / mean(√MS)
+    b = min(1, B / rms(g)),  rms over all weights
 
 where L is the mean loss of the segment, θ0 are the trained weights, and MS is the mean, over
 segments of the training text, of the squared gradient at θ0. Weights whose gradients are large in
-training move in small steps, and are drawn back strongly.
+training move in small steps, and are drawn back strongly. In text like the training text rms(g)
+is about 1; where the model is far more surprised than in training, the paper's rule, which is
+without b, takes a step so large that the model is lost.
 The members of an ensemble learn on each by itself, and the mean of their logits is scored.
 The n-gram model of a mixture learns on, too: now and then it is counted again, with the text that
 has been read.
@@ -38,8 +41,8 @@ from rnnlab.lm.ngram_table import NGramTable
 SEGMENT = 20
 """T."""
 
-RATE, DECAY, EPSILON = 6e-4, 1e-3, 1e-5
-"""η, λ and ε; docs/recipes.md has what other rates do."""
+RATE, BOUND, DECAY, EPSILON = 6e-4, 3.0, 1e-3, 1e-5
+"""η, B, λ and ε; docs/recipes.md has what other rates do."""
 
 RECOUNT, MOST_RECOUNTS = 2_000, 25
 """The n-grams are counted again after so many tokens, or after this part of a longer text."""
@@ -53,6 +56,7 @@ class Learning:
     """How a model learns on."""
 
     rate: float = RATE
+    bound: float = BOUND
     decay: float = DECAY
     segment: int = SEGMENT
     recount: int = RECOUNT
@@ -119,24 +123,28 @@ class _Learner:
     def __init__(
         self, model: LanguageModel, compute: Compute, train: Ids, learning: Learning
     ) -> None:
-        self.model, self.compute = model, compute
+        self.model, self.compute, self.learning = model, compute, learning
         self.state = model.zero_state(1)
         self.parameters = list(model.parameters())
         self.start = [p.detach().clone() for p in self.parameters]
         roots = [each.sqrt() for each in self._mean_squares(train, learning.segment)]
         count = sum(root.numel() for root in roots)
         mean = torch.stack([root.sum() for root in roots]).sum() / count
-        self.rates = [learning.rate / (root + EPSILON) for root in roots]
+        self.roots = [root + EPSILON for root in roots]
         self.decays = [(learning.decay * root / mean).clamp(max=1) for root in roots]
 
     def read(self, ids: Ids) -> Tensor:
         """Return the logits (T, V) for all but the first of ids (T+1,), then learn from them."""
         logits, gradients = self._gradients(ids)
         with torch.no_grad():
-            for p, start, rate, decay, gradient in zip(
-                self.parameters, self.start, self.rates, self.decays, gradients, strict=True
+            scaled = [g / root for g, root in zip(gradients, self.roots, strict=True)]
+            square = torch.stack([each.square().sum() for each in scaled]).sum()
+            rms = float(square / sum(each.numel() for each in scaled)) ** 0.5
+            step = self.learning.rate * min(1.0, self.learning.bound / rms) if rms else 0.0
+            for p, start, decay, each in zip(
+                self.parameters, self.start, self.decays, scaled, strict=True
             ):
-                p.lerp_(start, decay).addcmul_(rate, gradient, value=-1)
+                p.lerp_(start, decay).sub_(each, alpha=step)
         return logits
 
     def forget(self) -> None:
