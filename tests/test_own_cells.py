@@ -110,7 +110,7 @@ def test_other_engines_forms_and_ensembles_refuse_it(
             f"engine '{engine}' cannot run here: {why}",
         )  # fmt: skip
     with pytest.raises(UsageError, match=r"^an ensemble needs one of the cells rnn, rnn-relu, gru"):
-        rnnlab.ensemble([run[0], run[0]], trust_cell=True)
+        rnnlab.ensemble([run[0], run[0] / "checkpoint" / "last"], trust_cell=True)
     model = rnnlab.load(run[0], trust_cell=True)
     forms = {"onnx": "ONNX has no operator for", "torch": "torch.nn has no module for"}
     for form, has_no in forms.items():

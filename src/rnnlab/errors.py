@@ -91,6 +91,8 @@ def as_out_of_memory(error: BaseException) -> OutOfMemoryError | None:
 
 def message_of(error: Exception) -> str:
     """Return the message of an error of Python or a library, in words for people."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
 
 

@@ -99,6 +99,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
         make_folder(unfinished)
         yield unfinished
         unfinished.replace(folder)
+    except OSError as error:
+        if error.filename == str(unfinished):
+            error.filename = str(folder)
+        raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     flush_folder(folder.absolute().parent)

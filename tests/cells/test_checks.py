@@ -83,3 +83,7 @@ def test_the_command_prints_a_line_for_each_check_and_exits_with_1_after_a_fault
     ]
     done = cli("check-cell", f"{broken}:Plane")
     assert (done.returncode, done.stdout) == (2, "")
+    done = cli("check-cell", str(broken))
+    assert (done.returncode, done.stderr) == (
+        2, f"rnnlab: error: cell {str(broken)!r}: name the class, too: {broken}:CLASS\n"
+    )  # fmt: skip

@@ -243,3 +243,9 @@ def test_a_failed_import_leaves_nothing(
     )  # fmt: skip
     check(done, 1, "tokenizer.json: No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_something_else_is_refused(cli: Cli, tmp_path: Path) -> None:
+    done = cli("import", str(tmp_path), "--vocabulary", "v.json", "--output", "model")
+    check(done, 1, f"{tmp_path} is a folder without config.json; give a file, or a folder for "
+          "transformers")  # fmt: skip

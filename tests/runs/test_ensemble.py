@@ -90,3 +90,10 @@ def test_the_gate_needs_the_text(seeds, tmp_path):
         assert rnnlab.ensemble([seeds / "s1", seeds / "s2"], corpus=moved).mixture
     finally:
         moved.rename(seeds / "text.txt")
+
+
+def test_a_run_that_is_given_twice_is_refused(cli: Cli, seeds, tmp_path):
+    done = cli("ensemble", str(seeds / "s1"), f"{seeds / 's1'}/", "--output", str(tmp_path / "two"))
+    why = f"{seeds / 's1'} is given twice; the members of an ensemble are different"
+    assert (done.returncode, done.stderr) == (2, f"rnnlab: error: {why}\n")
+    assert not (tmp_path / "two").exists()

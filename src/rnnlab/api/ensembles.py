@@ -1,10 +1,13 @@
 """Several models as one, as a function of the library."""
 
+import os
+from collections import Counter
 from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
 from rnnlab.api.models import load
+from rnnlab.errors import UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.ensemble import ensemble as join_models
 from rnnlab.runs.evaluation import Names, own_texts
@@ -32,8 +35,12 @@ def ensemble(
     16
     >>> both.save("models/both")
 
-    Raises UsageError if they do not fit together, CorpusError or ChecksumError if an n-gram model
-    joins them and their text is not available.
+    Raises UsageError if they do not fit together or one is given twice, CorpusError or
+    ChecksumError if an n-gram model joins them and their text is not available.
     """
+    models = list(models)
+    paths = [os.path.realpath(m) for m in models if not isinstance(m, TextModel)]
+    if twice := [path for path, count in Counter(paths).items() if count > 1]:
+        raise UsageError(f"{twice[0]} is given twice; the members of an ensemble are different")
     loaded = [m if isinstance(m, TextModel) else load(m, checkpoint, **machine) for m in models]
     return join_models(loaded, own_texts(corpus, validation_corpus, test_corpus))

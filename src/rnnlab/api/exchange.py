@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.api.models import load
 from rnnlab.config import ComputeSettings
-from rnnlab.errors import UntrustedCodeError, UsageError, unknown
+from rnnlab.errors import ForeignFileError, UntrustedCodeError, UsageError, unknown
+from rnnlab.interop.huggingface_folder import CONFIG
 from rnnlab.lm.text_model import TextModel
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ def import_model(
 
     compute = ComputeSettings.from_dict(machine, "import_model")
     if Path(file).is_dir():
+        if not (Path(file) / CONFIG).is_file():
+            raise ForeignFileError(
+                f"{file} is a folder without {CONFIG}; give a file, or a folder for transformers"
+            )
         if vocabulary or unknown or (nonlinearity, preprocessing) != ("tanh", "none"):
             raise UsageError(
                 f"{file} is a folder, which says itself what its tokens are; leave vocabulary, "

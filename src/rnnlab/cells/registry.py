@@ -146,6 +146,8 @@ def find_cell(name: str, *, checked: bool = True) -> Cell:
         kind, where = _class_in(file, short_name(name)), f"{short_name(name)} in {file.path}"
     elif entry := _entries().get(name):
         kind, where = _loaded(entry), f"{entry.value}, {name!r} of {GROUP}"
+    elif name.endswith(".py"):
+        raise UsageError(f"cell {name!r}: name the class, too: {name}:CLASS")
     else:
         raise UsageError(
             f"the file of cell {short_name(name)} is not known here; name it: --cell "

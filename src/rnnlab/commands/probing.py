@@ -1,5 +1,6 @@
 """The command that looks inside a network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,7 +59,7 @@ def probe(
     """
     from rnnlab.display.probe import ProbeProgress, Wanted, write_probes
     from rnnlab.probes import PORTRAIT
-    from rnnlab.report.probe_page import Probed
+    from rnnlab.report.probe_page import Compared, Probed
 
     is_model = bool(other) and Path(other).is_dir()
     literal = other if other and not is_model else None
@@ -81,7 +82,11 @@ def probe(
 
     try:
         one = look(model, literal, text)
-        found = one.compared_with(look(Path(other), one.read)) if is_model else one
+        found: Probed | Compared = one
+        if is_model:
+            two = look(Path(other), one.read)
+            tokens = two.text.removeprefix(two.source)
+            found = one.compared_with(replace(two, text=f"{one.source}{tokens}"))
     finally:
         progress.end()
     write_probes(found, Wanted(json, html, npz, figures, figure_format))

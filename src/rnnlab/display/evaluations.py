@@ -68,7 +68,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     leads = first.get("leads", {})  # records made before have none
     headings = ["bits/\ncharacter", "nats/\ntoken", "perplexity", *["lead ± 95%"] * bool(leads)]
     for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+        table.add_column(heading, justify="right", vertical="bottom", overflow="fold")
     notes = []
     if first["unknown_tokens"]:
         share = first["unknown_characters"] / first["characters"]

@@ -59,6 +59,11 @@ class Probed:
     notices: Sequence[str] = ()
     """What to know of the network's weights."""
 
+    @property
+    def source(self) -> str:
+        """The text that was read, without its number of tokens."""
+        return self.text.rpartition(", ")[0]
+
     def __getitem__(self, probe: str) -> ProbeResult:
         """Return one result by name."""
         return self.results[probe]

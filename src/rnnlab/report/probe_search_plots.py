@@ -61,7 +61,7 @@ def decoding_plots(result: Decoding, colours: Colours) -> Iterator[Picture]:
 
 def _key(own: str, other: str) -> list[tuple[str, str]]:
     return [
-        (f"● {own} (○ not found)", FOUND), ("| untrained", CONTROL), (f"× {other}", MUTED),
+        (f"● {own} (○ not found)", FOUND), ("| limit of untrained", CONTROL), (f"× {other}", MUTED),
     ]  # fmt: skip
 
 
