@@ -31,9 +31,8 @@ test: style
 	@tests/system-packages.sh
 	@$(MAKE) --no-print-directory --jobs 2 types tests
 
-# Many tests wait for processes that sleep, so three at once keep two cores busy.
 tests: .venv/installed-dev
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 style: .venv/installed-dev
 	$(BIN)/ruff check

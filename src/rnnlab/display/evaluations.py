@@ -18,6 +18,9 @@ from rnnlab.lm.baselines import MIN_CHARACTERS
 from rnnlab.lm.code_length import LEAST_CHARACTERS
 from rnnlab.lm.evaluate import Evaluation, bits_per_character, perplexity
 
+LARGE = 1e6
+"""Larger figures, such as the perplexity of a model that fits nowhere, have three digits."""
+
 
 class Evaluations(NamedTuple):
     """What `rnnlab.evaluate` returns: records, and notices for people. It is shown as tables."""
@@ -68,7 +71,7 @@ def _evaluation_table(records: Sequence[dict[str, Any]]) -> Table:
     leads = first.get("leads", {})  # records made before have none
     headings = ["bits/\ncharacter", "nats/\ntoken", "perplexity", *["lead ± 95%"] * bool(leads)]
     for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom", overflow="fold")
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     notes = []
     if first["unknown_tokens"]:
         share = first["unknown_characters"] / first["characters"]
@@ -206,4 +209,6 @@ def lead_in_words(lead: dict[str, float]) -> str:
 
 def number(value: float | None) -> str:
     """Format a figure of a record, in which None stands for infinite."""
-    return "infinite" if value is None else f"{value:.3f}"
+    if value is None:
+        return "infinite"
+    return f"{value:.3f}" if value < LARGE else f"{value:.3g}"
