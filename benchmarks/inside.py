@@ -27,6 +27,7 @@ import numpy as np
 from inside_pictures import draw
 
 import rnnlab
+from rnnlab.probes.following import Following
 
 DOCS = Path(__file__).parents[1] / "docs" / "inside"
 FIGURES = DOCS / "figures.json"
@@ -132,10 +133,12 @@ def learned(run: Path, kind: str) -> dict[str, Any]:
         labels.flush()
         files = {"part": labels.name} if kind == "code" else {}
         found = rnnlab.probe(model, text, what="following", label_files=files)
-    following = found["following"].to_dict()
+    followed = found["following"]
+    assert isinstance(followed, Following)
+    following = followed.to_dict()
     ablation = rnnlab.probe(model, text[:ABLATED], what="ablation").results["ablation"].to_dict()
     costs = {k: np.array(ablation[k]["values"]) for k in ("at_mean", "half_width", "limit")}
-    closest = found["following"].closest()  # type: ignore[attr-defined]
+    closest = followed.closest()
     largest = np.abs(np.array(following["r"]["values"])).max((0, 1, 2))
     features = {}
     for f, name in enumerate(following["features"]):
@@ -156,7 +159,7 @@ def learned(run: Path, kind: str) -> dict[str, Any]:
     stands_out = costs["at_mean"] - costs["half_width"] > np.maximum(0, costs["limit"])
     result: dict[str, Any] = rounded({
         "bits_per_character": ablation["bits_per_character"],
-        "units": costs["at_mean"].size, "units_that_follow": len(found["following"].found()),  # type: ignore[attr-defined]
+        "units": costs["at_mean"].size, "units_that_follow": len(followed.found()),
         "units_that_stand_out": int(stands_out.sum()), "features": features,
         "left_out": following["left_out"], "passage": passage(model, kind, whole.read, closest),
     })  # fmt: skip

@@ -205,7 +205,9 @@ def lines(
         plot.text(left, height - 4, cell.upper(), series_colour(COLOURS[cell]))
     drawn = plot.svg(name, f"{plot.y.label}, for {', '.join(curves)}")
     inner = drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")]
-    height = int(re.search(r'viewBox="0 0 \d+ (\d+)"', drawn)[1])  # type: ignore[index]
+    box = re.search(r'viewBox="0 0 \d+ (\d+)"', drawn)
+    assert box
+    height = int(box[1])
     return page(height, Markup(inner), f"{plot.y.label}, for {', '.join(curves)}")
 
 

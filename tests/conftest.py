@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Cli, made_up_text, run_rnnlab, start_rnnlab
+from command_line import TINY, Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
 
 # Set before torch is loaded. Processes of several threads each would wait for one another, and as
@@ -80,6 +80,20 @@ def trained(
     done = cli("train", *train_flags, "--run-dir", str(directory))
     assert done.returncode == 0, done.stderr
     return directory, done.stdout
+
+
+@pytest.fixture(scope="session")
+def of_names(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of samples with a text rule and n-grams: all that an exported graph leaves out."""
+    folder = tmp_path_factory.mktemp("names")
+    (folder / "names.txt").write_text("".join(f"Name {i} of {i * 7}\n" for i in range(400)))
+    done = cli(
+        "train", *TINY, "--corpus", str(folder / "names.txt"), "--unit", "lines",
+        "--preprocessing", "lower", "--ngram-order", "3", "--max-tokens", "800",
+        "--run-dir", str(folder / "run"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def main(args: Sequence[str] | None = None) -> None:
         try:
             end_on_signals()
             run_command(args)
-        finally:  # from here on a signal raises nothing that would not be caught
+        finally:  # from here on a signal ends the process, and raises nothing
             die_on_signals()
     except RnnlabError as error:
         fail(str(error), error.exit_code)

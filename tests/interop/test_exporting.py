@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from command_line import TINY, Cli
+from command_line import Cli
 from refusal import check
 from small_networks import small_network, text_model
 
@@ -19,20 +19,6 @@ from rnnlab.data.tokenizer import tokenizer_from_json
 from rnnlab.engines.native_kernels import why_missing
 from rnnlab.errors import UsageError
 from rnnlab.interop.exporting import export_to
-
-
-@pytest.fixture(scope="module")
-def of_names(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of samples with a text rule and n-grams: all that a graph leaves out."""
-    folder = tmp_path_factory.mktemp("names")
-    (folder / "names.txt").write_text("".join(f"Name {i} of {i * 7}\n" for i in range(400)))
-    done = cli(
-        "train", *TINY, "--corpus", str(folder / "names.txt"), "--unit", "lines",
-        "--preprocessing", "lower", "--ngram-order", "3", "--max-tokens", "800",
-        "--run-dir", str(folder / "run"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
 
 
 def metadata(file: Path) -> dict[str, str]:

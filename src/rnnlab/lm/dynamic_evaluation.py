@@ -128,8 +128,8 @@ class _Learner:
         self.parameters = list(model.parameters())
         self.start = [p.detach().clone() for p in self.parameters]
         roots = [each.sqrt() for each in self._mean_squares(train, learning.segment)]
-        count = sum(root.numel() for root in roots)
-        mean = torch.stack([root.sum() for root in roots]).sum() / count
+        self.count = sum(root.numel() for root in roots)
+        mean = torch.stack([root.sum() for root in roots]).sum() / self.count
         self.roots = [root + EPSILON for root in roots]
         self.decays = [(learning.decay * root / mean).clamp(max=1) for root in roots]
 
@@ -139,7 +139,7 @@ class _Learner:
         with torch.no_grad():
             scaled = [g / root for g, root in zip(gradients, self.roots, strict=True)]
             square = torch.stack([each.square().sum() for each in scaled]).sum()
-            rms = float(square / sum(each.numel() for each in scaled)) ** 0.5
+            rms = float(square / self.count) ** 0.5
             step = self.learning.rate * min(1.0, self.learning.bound / rms) if rms else 0.0
             for p, start, decay, each in zip(
                 self.parameters, self.start, self.decays, scaled, strict=True

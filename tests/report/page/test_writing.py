@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import TINY, Cli
+from command_line import Cli
 from given_page import rounded
 from probed_model import build
 from refusal import check
@@ -36,20 +36,6 @@ def table(file: Path) -> list[tuple[str, float, float]]:
     rows = r'<th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>'
     page = file.read_text(encoding="utf-8")
     return [(name, float(bits), float(ppl)) for name, bits, ppl in re.findall(rows, page)]
-
-
-@pytest.fixture(scope="module")
-def of_names(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of samples with a text rule and n-grams."""
-    folder = tmp_path_factory.mktemp("names")
-    (folder / "names.txt").write_text("".join(f"Name {i} of {i * 7}\n" for i in range(400)))
-    done = cli(
-        "train", *TINY, "--corpus", str(folder / "names.txt"), "--unit", "lines",
-        "--preprocessing", "lower", "--ngram-order", "3", "--max-tokens", "800",
-        "--run-dir", str(folder / "run"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
 
 
 def test_a_page_at_the_command_line(cli: Cli, trained: tuple[Path, str], tmp_path: Path) -> None:
