@@ -300,6 +300,12 @@ def test_other_texts_are_not_compared_but_one_text_for_all_is(
     found = json.loads(cli("compare", runs[0], run, "--text", str(one), "--json").stdout)
     assert found["text"] == "one.txt"
     assert found["gaps"][0]["over_text"] is not None
+    # Their validation texts are different all the same.
+    assert any(note.startswith("Learning curves are left out") for note in found["notes"])
+    assert not [row for row in found["figures"] if "validation" in row["name"]]
+    text.unlink()  # now it is not known, and taken for different
+    found = json.loads(cli("compare", runs[0], run, "--text", str(one), "--json").stdout)
+    assert any(note.startswith("Learning curves are left out") for note in found["notes"])
 
 
 def test_models_of_characters_and_of_words_are_compared_per_character(

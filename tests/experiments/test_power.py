@@ -109,7 +109,7 @@ def test_folds_have_the_error_of_the_corrected_test() -> None:
         "corpus": "python-reference", "num_epochs": 1, "split": (0.8, 0.2, 0.0),
     })  # fmt: skip
     design = design_of(made, made.claims[0].comparison[0])
-    assert (design.unit, design.count, design.overlap) == ("fold", 5, pytest.approx(0.8))
+    assert (design.unit, design.count, design.train_share) == ("fold", 5, pytest.approx(0.8))
     means = [0.3, -0.1, 0.2, 0.5, -0.4]
     expected = mean_over_folds([[mean] for mean in means], 1 / (4 * 0.8))
     found = design.mean(5, float(np.std(means, ddof=1)))

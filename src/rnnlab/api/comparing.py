@@ -1,5 +1,6 @@
 """Runs next to each other, as a function of the library."""
 
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from rnnlab.data.streaming_limits import ProgressCallback, no_progress
 from rnnlab.runs.evaluation import Names, own_texts
 
 if TYPE_CHECKING:
+    from rnnlab.comparison.comparison import Comparison
     from rnnlab.report.write_up import WriteUp
 
 
@@ -53,14 +55,12 @@ def compare(
     Raises UsageError for fewer than two or one that is given twice, and as `load` does; CorpusError
     or ChecksumError if a model's own text is not available.
     """
-    from rnnlab.comparison.comparison import compare as compare_runs
     from rnnlab.report.write_up import WriteUp  # imports scipy and matplotlib
 
-    settings = LoadSettings.from_dict(machine, "compare")
-    found = compare_runs(
-        runs, against=fspath(against), file=fspath(file), checkpoint=checkpoint, grouped=group,
-        moved_to=own_texts(corpus, validation_corpus, test_corpus), machine=settings,
-        trust_cell=settings.trust_cell, watch=watch,
+    moved_to = own_texts(corpus, validation_corpus, test_corpus)
+    found = _compared(
+        runs, machine, against=fspath(against), file=fspath(file), checkpoint=checkpoint,
+        grouped=group, moved_to=moved_to, watch=watch,
     )  # fmt: skip
     return WriteUp.of(found, x)
 
@@ -91,8 +91,18 @@ def new_experiment(
     from rnnlab.comparison.new_experiment import new_file, write_experiment
 
     new_file(Path(output))
-    found = compare(
-        *runs, against=against, checkpoint=checkpoint, corpus=corpus,
-        validation_corpus=validation_corpus, test_corpus=test_corpus, watch=watch, **machine,
+    moved_to = own_texts(corpus, validation_corpus, test_corpus)
+    found = _compared(
+        runs, machine, against=fspath(against), checkpoint=checkpoint, moved_to=moved_to,
+        watch=watch,
     )  # fmt: skip
-    return write_experiment(found.comparison, Path(output))
+    return write_experiment(found, Path(output))
+
+
+def _compared(
+    runs: Sequence[str | PathLike[str]], machine: Mapping[str, Any], **options: Any
+) -> "Comparison":
+    from rnnlab.comparison.comparison import compare as compare_runs
+
+    settings = LoadSettings.from_dict(machine, "compare")
+    return compare_runs(runs, machine=settings, trust_cell=settings.trust_cell, **options)

@@ -146,7 +146,7 @@ def compared(
     if not equal["tokens"]:
         notes.append("Figures per token are left out: the models have different tokens.")
     curves = [c for c in contenders if c.curve]
-    if len({c.validation for c in curves}) > 1:
+    if curves and not equal["validation"]:
         notes.append(
             "Learning curves are left out: they are of different texts, or under different "
             "context rules (validation_context)."

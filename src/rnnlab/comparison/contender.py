@@ -133,13 +133,15 @@ def read_contender(
     elif is_run and not any(line["kind"] == "held-out" for line in lines):
         notices.append(f"{name} has no curve: nothing was evaluated during training")
     epoch = _epoch(result, dataset)
+    sha256 = str(model.about.get("corpus_sha256", ""))
     curve = _curve(lines, epoch)
     figures |= _of_training(lines, result, curve, epoch)
     return Contender(
-        name, path, settings, _known(model, settings), str(model.about.get("corpus_sha256", "")),
+        name, path, settings, _known(model, settings), sha256,
         f"{type(model.tokenizer).__name__}, {model.tokenizer.size:,} tokens",
         sealed(model.tokenizer.to_json())[CHECKSUM], model.checkpoint or "its own", text, code,
-        figures, {} if file else _baselines(result, dataset), _validation(settings, dataset), curve,
+        figures, {} if file else _baselines(result, dataset),
+        _validation(settings, dataset, sha256), curve,
         _json(path / ENVIRONMENT) if is_run else {}, _unusual_end(result, model), notices,
     )  # fmt: skip
 
@@ -259,8 +261,12 @@ def _baselines(result: Mapping[str, Any], dataset: Dataset | None) -> dict[str, 
     return {}
 
 
-def _validation(settings: Settings | None, dataset: Dataset | None) -> str:
+def _validation(settings: Settings | None, dataset: Dataset | None, corpus_sha256: str) -> str:
     """Return what must be the same for two curves to be compared."""
-    if settings is None or dataset is None or "validation" not in dataset.splits:
+    if settings is None:
+        return ""
+    if dataset is None:  # the text is not at hand; it is the same if all that makes it is
+        return f"{settings.validation_context}: {corpus_sha256} {settings.data}"
+    if "validation" not in dataset.splits:
         return ""
     return f"{settings.validation_context}: {dataset.splits['validation'].text}"

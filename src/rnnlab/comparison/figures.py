@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlab.comparison.contender import Contender
 from rnnlab.comparison.groups import Group
 from rnnlab.experiments.outcomes import Outcome
 from rnnlab.experiments.statistics import estimate_mean
@@ -100,13 +99,10 @@ def _value(group: Group, outcome: Outcome, over_text: Mapping[str, Lead]) -> Val
 def _baseline_rows(groups: Sequence[Group]) -> list[FigureRow]:
     """Return what simple methods reach on the same text: a row for each."""
 
-    def of(member: Contender, title: str) -> float | None:
-        return member.baselines.get(title)
-
     titles = dict.fromkeys(t for group in groups for m in group.members for t in m.baselines)
     rows = []
     for title in titles:
-        found = [next((of(m, title) for m in g.members if title in m.baselines), None)
+        found = [next((m.baselines[title] for m in g.members if title in m.baselines), None)
                  for g in groups]  # fmt: skip
         values = tuple(None if bits is None else Value(bits) for bits in found)
         rows.append(FigureRow("baseline", title, 3, values))

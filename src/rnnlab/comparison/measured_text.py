@@ -32,7 +32,8 @@ def measured_text(
     """Return the text, the model's own texts, and notices.
 
     name: of the model. file: a text by path or name of a corpus; default: the last of the model's
-    held-out splits, None if it has none. The model's own texts are None if `file` is given.
+    held-out splits, None if it has none. The model's own texts are None if they are not available,
+    which only a `file` allows.
 
     Raises CorpusError, ChecksumError or UsageError if a text is not available.
     """
@@ -40,10 +41,11 @@ def measured_text(
         source, content, characters = read_text(file, "strict", "utf-8", model)
         text = MeasuredText(Path(source.name).name, content)
         notices = truncation_notices(text.name, len(content), characters)
+        own: Dataset | None = None
         with suppress(RnnlabError):  # without its training text, nothing can be said
             own = training_data(model, moved_to)
             notices += copy_notices(f"{text.name}, read by {name}", content, own)
-        return text, None, notices
+        return text, own, notices
     try:
         dataset = training_data(model, moved_to)
     except RnnlabError as error:

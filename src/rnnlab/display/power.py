@@ -3,6 +3,7 @@
 from rnnlab.config.validation import format_value
 from rnnlab.console import counted
 from rnnlab.experiments.claims import TOLERANT
+from rnnlab.experiments.evidence import text_word
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.power import EFFECTS, ComparisonPower, ExperimentPower, needed
 from rnnlab.experiments.statistics import LEVEL, POWER
@@ -23,7 +24,7 @@ def power_lines(found: ExperimentPower) -> list[str]:
     for claim in found.claims:
         lines += ["", claim.text]
         for each in claim.comparisons:
-            lines += [f"  {line}" for line in _lines(each)]
+            lines += [f"  {line}" for line in _lines(each, text_word(found.plan))]
     without = next((each for claim in found.claims for each in claim.comparisons
                     if each.spread is None), None)  # fmt: skip
     if without:
@@ -31,14 +32,14 @@ def power_lines(found: ExperimentPower) -> list[str]:
     return lines
 
 
-def _lines(each: ComparisonPower) -> list[str]:
+def _lines(each: ComparisonPower, text: str) -> list[str]:
     settings, design = each.settings, each.design
     outcome = OUTCOMES[settings.outcome].label.partition(":")[0]
     against = settings.against if isinstance(settings.against, str) else f"{settings.against:g}"
     lines = [f"{settings.variant} against {against}, {outcome}: {statement(settings)}"]
     now = counted(design.count, design.unit)
     if design.texts:
-        now += f" on each of {design.texts} texts"
+        now += f" on each of {design.texts} {text}s"
     if each.spread is None:
         lines.append(f"  {now}; how much the paired differences vary is not known")
         return lines

@@ -103,7 +103,9 @@ def _rule(
     if plan.scope == "texts like these":
         lacks = ""
         if texts < FEWEST:
-            lacks = f"figures of {counted(texts, what)} are not enough for a test, which needs 3"
+            lacks = (
+                f"figures of {counted(texts, what)} are not enough for a test, which needs {FEWEST}"
+            )
         folds = plan.settings.folds
         pool = partial(mean_over_folds, ratio=size_ratio(plan)) if folds else mean_on_others
         return pool, lacks, lambda d: effect_size([estimate_mean(own).mean for own in d])
@@ -115,9 +117,12 @@ def _rule(
 
 def size_ratio(plan: Plan) -> float:
     """Return the size of a fold over that of its training text."""
-    data = plan.base.data
-    train, _, _ = outside_fold(data.split, data.held_out_names)
-    return 1 / ((plan.settings.folds - 1) * train)
+    return 1 / ((plan.settings.folds - 1) * train_share(plan))
+
+
+def train_share(plan: Plan) -> float:
+    """Return the share of what a fold leaves that is training text."""
+    return outside_fold(plan.base.data.split, plan.base.data.held_out_names)[0]
 
 
 def text_word(plan: Plan) -> str:

@@ -18,7 +18,7 @@ from rnnlab.console import counted
 from rnnlab.errors import RunDirectoryError, UsageError
 from rnnlab.experiments.archive import collect_records
 from rnnlab.experiments.claims import TOLERANT, ComparisonSettings
-from rnnlab.experiments.evidence import size_ratio, text_word
+from rnnlab.experiments.evidence import text_word, train_share
 from rnnlab.experiments.folder import FILE, open_existing
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.pairing import find_pairs
@@ -26,6 +26,7 @@ from rnnlab.experiments.plan import Plan, read_plan
 from rnnlab.experiments.pooling import pooled_deviation
 from rnnlab.experiments.records import Records
 from rnnlab.experiments.statistics import LEVEL, Mean, estimate_mean
+from rnnlab.experiments.texts import FEWEST
 from rnnlab.experiments.verdicts import detectable
 from rnnlab.experiments.wording import default_claim_text
 
@@ -49,7 +50,7 @@ class Design:
     """How many the experiment's file asks for."""
     texts: int = 0
     """With this many texts, each of which has so many seeds; 0: one text, or `unit` counts them."""
-    overlap: float = 0.0
+    train_share: float = 0.0
     """Of folds: the share of what a fold leaves that is training text."""
 
     def mean(self, count: int, deviation: float) -> Mean:
@@ -64,14 +65,14 @@ class Design:
             freedom = each * (self.texts * each + 2) / (each + 2)
             factor = 1 / (self.texts * count)
         else:
-            ratio = 1 / ((count - 1) * self.overlap) if self.overlap else 0.0
+            ratio = 1 / ((count - 1) * self.train_share) if self.train_share else 0.0
             freedom, factor = count - 1, 1 / count + ratio
         return Mean(0.0, math.sqrt(factor) * deviation, freedom)
 
     @property
     def least(self) -> int:
         """The least number that can be tested."""
-        return 2 if self.unit in ("seed", "round") else 3
+        return 2 if self.unit in ("seed", "round") else FEWEST
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def design_of(plan: Plan, comparison: ComparisonSettings) -> Design:
     if not texts:
         return Design("seed", seeds)
     if settings.folds:
-        return Design("fold", texts, overlap=1 / (size_ratio(plan) * (settings.folds - 1)))
+        return Design("fold", texts, train_share=train_share(plan))
     return Design("text", texts)
 
 

@@ -3,9 +3,12 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from rnnlab.comparison.comparison import Comparison
 from rnnlab.comparison.groups import Group
@@ -15,9 +18,6 @@ from rnnlab.report.curve_bands import Band, band, t_band
 from rnnlab.report.line_plot import DASHES
 from rnnlab.report.scales import Scale, scale_for, without_outliers
 from rnnlab.report.svg_plot import INK, MUTED, RULE, SERIES, colours_on_paper, series_colour
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Across = Literal["tokens", "seconds", "epochs"]
 """What the curves are drawn over."""
@@ -59,14 +59,11 @@ class _Line(NamedTuple):
     band: Band
 
 
-def comparison_figure(found: Comparison, across: Across = "tokens", suffix: str = "") -> "Figure":
+def comparison_figure(found: Comparison, across: Across = "tokens", suffix: str = "") -> Figure:
     """Draw validation bits per character over what training used, with 95% t bands over seeds.
 
     suffix: a name in `WIDTHS`. Raises UsageError if there are no curves to compare.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     lines = _lines(found, across)
     if not lines:
         raise UsageError("no learning curves: the runs have none that can be compared")
@@ -107,8 +104,6 @@ def save_curves(
     found: Comparison, folder: Path, kinds: Sequence[str], across: Across
 ) -> list[Path]:
     """Write curves.KIND and curves-wide.KIND for each kind into a folder; return the files."""
-    from matplotlib import rc_context
-
     files = []
     for suffix in WIDTHS:
         figure = comparison_figure(found, across, suffix)
@@ -123,8 +118,6 @@ def save_curves(
 
 def curves_svg(found: Comparison, across: Across) -> str:
     """Return the figure as an <svg> element for a page."""
-    from matplotlib import rc_context
-
     buffer = io.StringIO()
     figure = comparison_figure(found, across)
     with rc_context({"svg.hashsalt": "rnnlab-page"}):
@@ -176,11 +169,8 @@ def _marked(each: Band, number: int, last: float) -> list[int]:
     return sorted({*near, len(each.x) - 1})
 
 
-def _dress(axes: "object", x: Scale, y: Scale, colours: dict[str, str]) -> None:
+def _dress(axes: Axes, x: Scale, y: Scale, colours: dict[str, str]) -> None:
     """Set limits, ticks and labels as the plots of reports have them."""
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
     axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), xlabel=x.label, ylabel=y.label)
     axes.set_xticks(x.ticks(), [x.tick_label(tick) for tick in x.ticks()])
     axes.set_yticks(y.ticks(), [y.tick_label(tick) for tick in y.ticks()])

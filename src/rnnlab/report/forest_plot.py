@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from rnnlab.report.formatting import shortened
 from rnnlab.report.scales import Scale, scale_for
 from rnnlab.report.svg_plot import BOTTOM, INK, MUTED, RIGHT, RULE, TOP, WIDTH, Plot, series_colour
 
@@ -77,8 +78,7 @@ def forest_plot(
             markersize=7 if row.pooled else 5.5, linestyle="none", zorder=3,
         )  # fmt: skip
         height = plot.pixels(x.low, words)[1]
-        short = row.name if len(row.name) <= CHARACTERS else f"{row.name[: CHARACTERS - 1]}…"
-        plot.text(0, height, short, INK)
+        plot.text(0, height, shortened(row.name, CHARACTERS), INK)
         plot.text(WIDTH - RIGHT, height, row.figures, INK if row.pooled else MUTED, "end")
     told = "; ".join(f"{row.name} {row.figures}" for row in rows)
     return plot.svg(name, f"{title}, {label}: {told}")

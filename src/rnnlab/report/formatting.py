@@ -32,9 +32,9 @@ def factor_words(factor: float) -> str:
     return f"± {percent:.1f}%" if percent >= 0.1 else f"± {percent:.1g}%"
 
 
-def shortened(name: str) -> str:
-    """Return a name that fits into a key or the head of a table."""
-    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
+def shortened(name: str, letters: int = NAME_LETTERS) -> str:
+    """Return a name that fits into so many letters: of a key or the head of a table."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 def sentence(words: str) -> str:

@@ -9,6 +9,7 @@ from rnnlab.lm.evaluate import Floats
 from rnnlab.probes.decoding import MEASURES, Decoding
 from rnnlab.probes.exposure import Exposure
 from rnnlab.probes.following import Following
+from rnnlab.report.formatting import shortened
 from rnnlab.report.scales import Scale, scale_for
 from rnnlab.report.svg_plot import BOTTOM, MUTED, TOP, Colours, Picture, Plot, series_colour
 
@@ -77,7 +78,9 @@ def _rows(
     """Draw a row for each feature: the value, what untrained networks reach, another control."""
     order = np.argsort(np.nan_to_num(values, nan=-1.0))  # the largest becomes the highest
     shown = [0.0, 1.0, *(v for v in (*values, *limits, *others) if np.isfinite(v))]
-    y = Scale(label, -0.6, len(names) - 0.4, names=tuple(_cut(names[f]) for f in order))
+    y = Scale(
+        label, -0.6, len(names) - 0.4, names=tuple(shortened(names[f], NAME_LETTERS) for f in order)
+    )
     plot = Plot(
         scale_for("", np.maximum(shown, -0.1).tolist()), y,
         TOP + BOTTOM + ROW * len(names), colours, NAMES,
@@ -89,10 +92,6 @@ def _rows(
         fill = own if is_found[f] else "none"
         plot.axes.plot(values[f], row, "o", color=own, markersize=6, markerfacecolor=fill)
     return plot
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
 
 
 def exposure_plots(result: Exposure, colours: Colours) -> Iterator[Picture]:

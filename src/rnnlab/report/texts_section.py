@@ -52,8 +52,8 @@ class TextsSection:
 
 def texts_section(records: Records, verdicts: Sequence[ClaimVerdict]) -> TextsSection | None:
     """Return the section; None if the experiment has one text, or nothing was compared."""
-    found = _compared(verdicts)
-    if not records.plan.texts or not found:
+    found = _compared(records, verdicts)
+    if not found:
         return None
     what = text_word(records.plan)
     about = (
@@ -66,8 +66,8 @@ def texts_section(records: Records, verdicts: Sequence[ClaimVerdict]) -> TextsSe
 
 def forest(records: Records, verdicts: Sequence[ClaimVerdict]) -> Illustration | None:
     """Draw each comparison on each text, and over all of them."""
-    found = _compared(verdicts)
-    if not records.plan.texts or not found:
+    found = _compared(records, verdicts)
+    if not found:
         return None
     what = text_word(records.plan)
     caption = (
@@ -82,8 +82,10 @@ def _has_margin(results: Sequence[ComparisonResult]) -> bool:
     return any(result.settings.has_margin for result in results)
 
 
-def _compared(verdicts: Sequence[ClaimVerdict]) -> list[ComparisonResult]:
-    """Return the comparisons with figures, each once."""
+def _compared(records: Records, verdicts: Sequence[ClaimVerdict]) -> list[ComparisonResult]:
+    """Return the comparisons with figures, each once; none if the experiment has one text."""
+    if not records.plan.texts:
+        return []
     each = {result.settings: result for claim in verdicts for result in claim.compared}
     return [result for result in each.values() if result.estimate is not None]
 
