@@ -52,7 +52,7 @@ def prepare(folder: Path) -> None:
 
 
 def imported(name: str, folder: Path) -> Counter[str]:
-    """Return the milliseconds of import by package, of Python itself as one."""
+    """Return the microseconds of import by package, of Python itself as one."""
     python, *rest = COMMANDS[name]
     done = subprocess.run(
         [python, "-X", "importtime", *rest], cwd=folder, env=ENVIRONMENT, capture_output=True,
@@ -102,7 +102,7 @@ def main() -> None:
         if arguments.imports:
             for command in COMMANDS:
                 packages = imported(command, folder).most_common()
-                shown = (f"{package} {ms / 1000:.0f}" for package, ms in packages if ms >= 500)
+                shown = (f"{package} {us / 1000:.0f}" for package, us in packages if us >= 500)
                 print(f"{command:<9} {', '.join(shown)} ms")
             return
         rounds = [{c: seconds(c, folder) for c in COMMANDS} for _ in range(arguments.rounds)]

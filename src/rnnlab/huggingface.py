@@ -44,10 +44,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnlab.cells import find_cell
+from rnnlab.cells import CELLS, find_cell
 from rnnlab.engines.builtin import Builtin
 from rnnlab.errors import UsageError
-from rnnlab.interop.huggingface_folder import CELLS, MODEL_TYPE
+from rnnlab.interop.huggingface_folder import MODEL_TYPE
 from rnnlab.lm.model import ModelState, RecurrentLayers
 
 TIED = {"output.weight": "embedding.weight"}

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.numpy import save
 
 from rnnlab import __version__
-from rnnlab.cells import short_name
+from rnnlab.cells import CELLS, short_name
 from rnnlab.config import DataSettings
 from rnnlab.data.base_tokenizer import UNKNOWN
 from rnnlab.data.labelled_tokenizer import labels_of
@@ -24,7 +24,6 @@ from rnnlab.interop.fast_tokenizers import (
 from rnnlab.lm.stored_network import StoredNetwork
 
 MODEL_TYPE = "rnnlab"
-CELLS = ("rnn", "rnn-relu", "gru", "lstm")
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 TOKENIZER_CONFIG, GENERATION = "tokenizer_config.json", "generation_config.json"

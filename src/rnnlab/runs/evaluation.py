@@ -169,7 +169,7 @@ def training_data(model: TextModel, moved_to: Mapping[str, Sequence[str]] | None
 
 
 def _names_its_text(model: TextModel) -> bool:
-    return "corpus" in model.about["data"] and bool(model.about.get("corpus_sha256"))
+    return "corpus" in model.about.get("data", {}) and bool(model.about.get("corpus_sha256"))
 
 
 def copy_notices(name: str, text: str, dataset: Dataset | None) -> list[str]:

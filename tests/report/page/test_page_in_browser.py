@@ -261,6 +261,7 @@ def test_writing_can_be_stopped(browser: Browser, pets: Path) -> None:
     with given(browser, pets, KERNELS["plain JavaScript"]) as page:
         page.fill("#length", "20000")
         page.click("#write")
+        page.locator("#coloured span").first.wait_for()  # it writes
         page.click("#stop")
         page.locator("#status", has_text="tokens written").wait_for()
         assert page.locator("#coloured span").count() < 20_000
@@ -269,6 +270,18 @@ def test_writing_can_be_stopped(browser: Browser, pets: Path) -> None:
         page.click("#clear")
         assert page.input_value("#text") == ""
         page.locator("#surprise", has_text="Type something above").wait_for()
+
+
+def test_what_was_given_stays_as_it_was_given(browser: Browser, pets: Path) -> None:
+    """The model reads <unk> where it does not know a character."""
+    with given(browser, pets) as page:
+        page.fill("#text", "Ω The")
+        page.fill("#length", "10")
+        for _ in range(2):
+            page.click("#write")
+            page.locator("#status", has_text="10 tokens written").wait_for()
+        assert page.input_value("#text").startswith("Ω The")
+        assert len(page.input_value("#text")) == len("Ω The") + 20
 
 
 def test_settings_change_while_it_writes_and_keep_the_focus(browser: Browser, pets: Path) -> None:

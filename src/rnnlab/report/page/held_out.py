@@ -40,8 +40,6 @@ def held_out(model: TextModel, on_page: TextModel, weights: str) -> HeldOut:
     on_page: the model with the weights, and the n-gram model, that the page has. weights: how they
     were rounded.
     """
-    if "data" not in model.about:
-        return _not_measured("the model does not say which text it was trained on")
     try:
         dataset = training_data(model)
     except RnnlabError as error:

@@ -91,8 +91,9 @@ function connect({ model, tokenizer, predictor }) {
   async function read() {
     const text = element("text").value.slice(0, MOST_CHARACTERS);
     tellReading(text);
-    await session.read(text);
+    const isRead = await session.read(text);
     tellSurprise();
+    return isRead;
   }
 
   /** Return the number in a field; while it is not one, the field says so, and the default is used. */
@@ -103,16 +104,16 @@ function connect({ model, tokenizer, predictor }) {
 
   async function write() {
     setWriting(true);
-    await read();
+    const count = (await read()) ? numberIn("length") : 0;
     random = randomNumbers(numberIn("seed"));
-    const { written, milliseconds } = await session.write(numberIn("length"), () => ({
+    const { written, milliseconds } = await session.write(count, () => ({
       temperature: numberIn("temperature"), topK: numberIn("top-k"), random,
     }));
     setWriting(false);
     const speed = Math.round((1000 * written) / Math.max(milliseconds, 0.1));
     element("status").textContent = written
       ? `${written.toLocaleString("en")} tokens written, ${speed.toLocaleString("en")} in a second.`
-      : "Nothing was written: the text is as long as this page can hold, or it has ended.";
+      : "Nothing was written: the text is as long as this page can hold, it has ended, or it was stopped.";
     tellSurprise();
     coloured.choose(session.pieces.list.length - 1);
   }

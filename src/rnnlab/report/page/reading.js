@@ -84,10 +84,11 @@ class Pieces {
   push(token, bits) {
     const text = this.decoder.next(token), last = this.next++;
     this.bits += bits;
-    if (!text) return;
+    if (!text) return text;
     this.list.push({ text, first: this.first, last, bits: this.bits });
     this.first = this.next;
     this.bits = 0;
+    return text;
   }
 
   /** Drop all tokens of a reading from a place on. */
@@ -95,9 +96,5 @@ class Pieces {
     while (this.list.length && this.list.at(-1).last >= place) this.list.pop();
     this.#open(this.list.length ? this.list.at(-1).last + 1 : 0);
     for (let at = this.first; at < place; at++) this.push(ids[at], bits[at]);
-  }
-
-  get text() {
-    return this.list.map((piece) => piece.text).join("");
   }
 }

@@ -23,10 +23,14 @@ class Session {
     this.reading = new Reading(predictor, model);
     this.pieces = new Pieces(tokenizer);
     this.turn = 0; // only the last call works on
+    this.given = ""; // what was read last
+    this.from = Infinity; // the piece from which on the model has written
   }
 
+  /** What was given as it was given, though the model may have read <unk>, and what was written. */
   get text() {
-    return shown(this.pieces.text, this.model);
+    const written = this.pieces.list.slice(this.from).map(({ text }) => text);
+    return shown(this.given + written.join(""), this.model);
   }
 
   /** Return the bits of all characters that were predicted, and how many they are. */
@@ -40,9 +44,11 @@ class Session {
     this.turn++;
   }
 
-  /** Read a text; what it has in common with the one before is not read again. */
+  /** Read a text, without what it has in common with the one before; return whether all was read. */
   async read(text) {
-    const turn = ++this.turn, ids = this.tokenizer.ids(prepared(text, this.model));
+    this.given = prepared(text, this.model);
+    this.from = Infinity;
+    const turn = ++this.turn, ids = this.tokenizer.ids(this.given);
     let same = 0;
     while (same < ids.length && ids[same] === this.reading.ids[same]) same++;
     this.reading.cut(same);
@@ -53,6 +59,7 @@ class Session {
       this.#push(ids[same++]);
       return true;
     });
+    return turn === this.turn;
   }
 
   /**
@@ -62,23 +69,25 @@ class Session {
    */
   async write(count, settings) {
     const turn = ++this.turn, { reading, model } = this;
-    let written = 0, choice;
+    let written = 0, room = MOST_CHARACTERS - this.given.length, choice;
     reading.begin();
+    this.from = this.pieces.list.length;
     const prepare = () => (choice = { ...settings(), forbidden: model.unknown });
     const milliseconds = await this.#inSlices(turn, prepare, () => {
-      if (written === count || this.pieces.list.length >= MOST_CHARACTERS) return false;
+      if (written === count || room <= 0) return false;
       const token = chooseToken(reading.predictor.logP, choice);
       if (model.documents && token === model.start) return false; // its end
-      this.#push(token);
+      room -= this.#push(token).length;
       written++;
       return true;
     });
     return { written, milliseconds };
   }
 
+  /** Return the text that is complete with a token; "" within a character. */
   #push(token) {
     this.reading.push(token);
-    this.pieces.push(token, this.reading.bits.at(-1));
+    return this.pieces.push(token, this.reading.bits.at(-1));
   }
 
   /** Call `step` until it returns false or another call has begun; the page stays alive between slices. */
