@@ -225,6 +225,27 @@ def test_a_stream_is_the_whole_answer_in_pieces(server: Served) -> None:
             assert [v for part in own for v in part["logprobs"][column]] == values
 
 
+@pytest.mark.parametrize("length", [0, 300])
+def test_a_long_prompt_ends_once_and_with_its_last_log_probability(
+    server: Served, length: int
+) -> None:
+    """It is scored in several parts."""
+    asked: dict[str, Any] = {
+        "model": "pets", "prompt": PROMPTS["pets"] * 30, "max_tokens": length, "seed": 1,
+        "logprobs": 1, "echo": True,
+    }  # fmt: skip
+    whole = server.complete(**asked)
+    *parts, _ = events(server, **asked, stream_options={"include_usage": True})
+    chunks = [json.loads(part) for part in parts]
+    assert chunks.pop()["usage"] == whole["usage"]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert len(choices) > 2
+    assert [c["finish_reason"] for c in choices] == [None] * (len(choices) - 1) + ["length"]
+    (choice,) = whole["choices"]
+    for column, values in choice["logprobs"].items():
+        assert [v for part in choices for v in part["logprobs"][column]] == values
+
+
 def test_the_client_of_openai_completes_streams_and_reads_errors(server: Served) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
     assert "pets" in [model.id for model in client.models.list()]
@@ -308,3 +329,7 @@ def test_too_much_at_once_is_refused(server: Served, stream: bool) -> None:
     )
     assert status == 413
     assert message.endswith("prompts and continuations, are more than 4,000,000 tokens")
+    asked |= {"prompt": "a", "n": 40, "max_tokens": 90_000, "logprobs": 1_000}
+    status, message, _, _ = server.refused("/v1/completions", asked)
+    assert status == 413
+    assert message.endswith("log probabilities, are more than 4,000,000 tokens")

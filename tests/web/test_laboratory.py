@@ -49,6 +49,15 @@ def test_it_generates_what_the_library_generates(server: Served, shelf: Path) ->
     ]
 
 
+def test_a_search_that_would_hold_up_the_others_is_refused(server: Served) -> None:
+    body = {"model": "pets", "prefix": "The", "settings": {"beam_width": 100, "length": 400}}
+    status, message, _, _ = server.refused("/api/v1/generate", body)
+    assert (status, message) == (
+        413, "100 beams of up to 403 tokens are more than 20,000 tokens: a search holds up all "
+        "others until it ends",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("context", ["carried", "windows:7"])
 def test_it_scores_as_the_library_does(server: Served, shelf: Path, context: str) -> None:
     body = {"model": "pets", "text": TEXT, "context": context, "per_token": True}

@@ -80,6 +80,15 @@ def test_two_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None:
         shelf(folder / "a", tmp_path / "other/a")
 
 
+def test_a_model_folder_without_weights_is_an_error_of_the_model(folder: Path) -> None:
+    one = shelf(folder)
+    name = next(iter(one.models()))
+    for file in folder.rglob("model.safetensors"):
+        file.unlink()
+    with pytest.raises(ModelFolderError, match=r"model\.safetensors"):
+        one.load(name)
+
+
 def test_a_model_is_read_again_when_its_weights_change_and_few_are_kept(folder: Path) -> None:
     own = shelf(folder)
     first = own.load("a")[1]

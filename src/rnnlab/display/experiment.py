@@ -1,6 +1,5 @@
 """Shows how an experiment goes: a live table on a terminal, otherwise a line for each run."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from rnnlab.console import counted, visible
 from rnnlab.display.plain_console import PlainConsole
+from rnnlab.errors import RunDirectoryError
 from rnnlab.execution.executor import Job, RunEvent
 from rnnlab.execution.experiment import ExperimentWatcher
 from rnnlab.experiments.comparison import ClaimVerdict
@@ -27,10 +27,7 @@ from rnnlab.report.outcome_table import OutcomeTable, outcome_table
 from rnnlab.report.protocol_section import copied_words
 from rnnlab.report.report import tested
 from rnnlab.report.search_section import search_section
-from rnnlab.runs.files import METRICS
-
-TAIL_BYTES = 4096
-"""Longer than a line of metrics.jsonl."""
+from rnnlab.runs.files import last_metrics
 
 
 class ExperimentDisplay(ExperimentWatcher):
@@ -171,17 +168,12 @@ class ExperimentDisplay(ExperimentWatcher):
 
     def _progress(self, job: Job) -> str:
         """Return the progress of a run on this machine, from the last line of its metrics."""
-        file = self._store.directory(job.id) / METRICS
         try:
-            lines = file.read_bytes()[-TAIL_BYTES:].splitlines()
-        except OSError:
+            lines = last_metrics(self._store.directory(job.id))
+        except (OSError, RunDirectoryError):
             return "started"
-        for line in reversed(lines):
-            try:
-                return f"{json.loads(line)['progress']:.0%}"
-            except (ValueError, KeyError):  # an evaluation, or a line that is being written
-                continue
-        return "started"
+        shares = [line["progress"] for line in lines if "progress" in line]  # not of evaluations
+        return f"{shares[-1]:.0%}" if shares else "started"
 
 
 def text_table(table: OutcomeTable) -> Table:

@@ -80,7 +80,7 @@ def generate_ids(
         # One piece reads what all prefixes have; the next pieces write, the first a single token,
         # and each of them if what was written decides whether anything follows.
         size = shortest - read if read < shortest else growing
-        size = min(size, reader.num_steps, last - read)
+        size = min(size, reader.num_steps, PIECE_TOKENS, last - read)
         piece = slice(read, read + size + 1)
         began = time.perf_counter()
         with compute.using_threads():

@@ -105,8 +105,8 @@ class SampleScorer:
                 table = NGramTable(table.orders, table.vocabulary_size, self.start)
                 self.mixture = NGramMixture(table, mixture.gate)
 
-    def score(self, samples: Sequence[str]) -> SampleScores:
-        """Score samples (N,) under the model's text rule.
+    def score(self, samples: Sequence[str], first: int = 1) -> SampleScores:
+        """Score samples (N,) under the model's text rule; first: the number of the first in errors.
 
         Raises UsageError for a line with a line break, or for a sample without a label if the
         model has labels; DivergenceError if the model's output is NaN.
@@ -116,7 +116,7 @@ class SampleScorer:
                 "the samples of this model have labels; rnnlab classify reads samples without one"
             )
         prepared = [self.prepared(sample) for sample in samples]
-        if odd := [i for i, sample in enumerate(prepared, 1) if SEPARATOR in sample]:
+        if odd := [i for i, sample in enumerate(prepared, first) if SEPARATOR in sample]:
             raise UsageError(f"sample {odd[0]} has a line break; a sample is one line")
         text = SEPARATOR + "".join(sample + SEPARATOR for sample in prepared)
         ids, nothing = self.tokenizer.encode(text), np.empty(0)

@@ -1,6 +1,7 @@
 """Reads the files of a run directory, without torch. `rnnlab.runs.run` says what is in them."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ GIVEN_TEXT, GIVEN_SAMPLES = "given-text.txt", "given-samples.jsonl"
 METRIC_KINDS = ("train", "held-out")
 """The values of `kind` in metrics.jsonl."""
 
+TAIL_BYTES = 4_096
+"""Longer than a line of metrics.jsonl."""
+
 LOCK = ".lock"
 """The lock file that is held by the process that writes the run directory."""
 
@@ -30,6 +34,22 @@ def state_files(directory: Path) -> list[Path]:
     """Return the files of a run's training states, the newest first."""
     found = state_folder(directory).glob("[0-9]*.safetensors")
     return sorted((file for file in found if not file.is_dir()), reverse=True)
+
+
+def last_metrics(directory: Path) -> list[dict[str, Any]]:
+    """Return the last whole lines of metrics.jsonl, without reading all of it.
+
+    Raises OSError if there is no such file, RunDirectoryError if it is a pipe or a device.
+    """
+    check_not_special(directory / METRICS, RunDirectoryError)
+    with (directory / METRICS).open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
+        *lines, _ = stream.read().split(b"\n")
+    found = []
+    for line in lines:
+        with suppress(ValueError):  # the first may be cut
+            found.append(json.loads(line))
+    return [line for line in found if isinstance(line, dict)]
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

@@ -15,14 +15,14 @@ from starlette.responses import Response
 
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import shown, within
-from rnnlab.errors import ModelFolderError, UsageError
+from rnnlab.errors import ModelFolderError
 from rnnlab.lm.model_folder import WEIGHTS
 from rnnlab.lm.text_model import TextModel
 from rnnlab.web.bodies import DetokenizeBody, TokenizeBody, described, read_body
 from rnnlab.web.completions import rules_of
-from rnnlab.web.continuations import token_texts
+from rnnlab.web.continuations import check_ids, token_texts
 from rnnlab.web.faults import Answer
-from rnnlab.web.shelf import Found, Shelf, UnknownModelError
+from rnnlab.web.shelf import Found, Shelf
 
 MAX_LENGTH = 2_000_000
 """Tokens of a prompt: there is no limit but the size of a request, as the state is carried."""
@@ -83,8 +83,6 @@ def _entry(found: Found) -> dict[str, Any]:
     with suppress(ModelFolderError, OSError):
         if folder := found.model_folder():
             created = int((folder / WEIGHTS).stat().st_mtime)
-        else:
-            raise UnknownModelError(f"run {found.name!r} has no weights yet")
     return {"id": found.name, "object": "model", "created": created, "owned_by": "rnnlab"}
 
 
@@ -130,10 +128,7 @@ def _tokenized(shelf: Shelf, body: TokenizeBody) -> dict[str, Any]:
 
 def _detokenized(shelf: Shelf, body: DetokenizeBody) -> dict[str, Any]:
     model = shelf.load(body.model)[1]
-    try:
-        text = model.tokenizer.decode(body.tokens)
-    except (IndexError, OverflowError):
-        ids = f"0 to {model.tokenizer.size - 1}"
-        raise UsageError(f"tokens: ids of this model are {ids}") from None
+    check_ids("tokens", body.tokens, model.tokenizer)
+    text = model.tokenizer.decode(body.tokens)
     text = shown(text) if model.of_documents else text
     return {"prompt": text, "content": text}

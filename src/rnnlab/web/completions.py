@@ -17,17 +17,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from rnnlab.config import GenerationSettings
-from rnnlab.errors import UsageError
 from rnnlab.lm.text_model import TextModel
 from rnnlab.web.bodies import MOST_ROWS, CompletionBody, described, read_body
-from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted
+from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted, check_ids
 from rnnlab.web.faults import Answer, Refused, fault, json_line
 from rnnlab.web.jobs import Job
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import LeftError, Turns
 
 MOST_CELLS = 4_000_000
-"""Texts times the tokens of the longest, prompt and continuation."""
+"""Texts times the tokens of the longest, prompt and continuation, times their log probabilities."""
 
 CONTEXT = "carried: each prompt is read from a state of zeros"
 DONE = "data: [DONE]\n\n"
@@ -90,22 +89,31 @@ def _work(
     prompts = [Prompt.read(model, prompt, body.label) for prompt in body.prompt]
     rows = [prompt for prompt in prompts for _ in range(body.n)]
     longest = max(len(prompt.ids) for prompt in prompts) + body.max_tokens
-    if len(rows) * longest > MOST_CELLS:
-        raise Refused(
-            413, "too_large", f"{len(rows)} texts of up to {longest:,} tokens, prompts and "
-            f"continuations, are more than {MOST_CELLS:,} tokens",
-        )  # fmt: skip
+    check_size(len(rows), longest)
+    if (K := min(body.logprobs, model.tokenizer.size)) > 1:
+        check_size(len(rows), longest, K)
     about: dict[str, Any] = rules_of(model)
     about["notices"] = [notice for prompt in prompts for notice in prompt.notices]
     about["unknown"] = [prompt.unknown for prompt in prompts]
     opening = Opening(found.name, about, sum(len(prompt.ids) for prompt in prompts))
     likeliest = None if body.logprobs < 0 else body.logprobs
-    if odd := [token for token in body.logit_bias if not 0 <= token < model.tokenizer.size]:
-        ids = f"0 to {model.tokenizer.size - 1}"
-        raise UsageError(f"logit_bias: token ids are {ids}, not {odd[0]}")
+    check_ids("logit_bias", body.logit_bias, model.tokenizer)
     wanted = Wanted(settings, body.echo, likeliest, body.logit_bias)
     for pieces in Continuation(model, rows, wanted).pieces():
         yield opening, pieces
+
+
+def check_size(texts: int, tokens: int, likeliest: int = 1) -> None:
+    """Refuse texts of so many tokens, with so many log probabilities for each, if that is too much.
+
+    Raises Refused.
+    """
+    if texts * tokens * likeliest > MOST_CELLS:
+        each = f", times {likeliest:,} log probabilities," if likeliest > 1 else ""
+        raise Refused(
+            413, "too_large", f"{texts} texts of up to {tokens:,} tokens, prompts and "
+            f"continuations,{each} are more than {MOST_CELLS:,} tokens",
+        )  # fmt: skip
 
 
 class _Answer:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,11 +84,9 @@ class Prompt:
 
     @classmethod
     def _of_ids(cls, model: TextModel, prompt: Sequence[int]) -> Prompt:
-        V = model.tokenizer.size
         if not prompt:
             raise UsageError("prompt: a list of ids must have at least one")
-        if odd := next((i for i in prompt if not 0 <= i < V), None):
-            raise UsageError(f"prompt: token ids are 0 to {V - 1}, not {odd}")
+        check_ids("prompt", prompt, model.tokenizer)
         stream, texts, begins, length = model.tokenizer.stream(), list[str](), list[int](), 0
         for token in prompt:
             begins.append(length)
@@ -96,6 +94,14 @@ class Prompt:
             length += len(texts[-1])
         text = "".join(texts)
         return cls(shown(text) if model.of_documents else text, np.array(prompt), begins)
+
+
+def check_ids(name: str, ids: Iterable[int], tokenizer: Tokenizer) -> None:
+    """Raise UsageError if an id is that of no token; name: of what has the ids."""
+    last = tokenizer.size - 1
+    for token in ids:
+        if not 0 <= token <= last:
+            raise UsageError(f"{name}: token ids are 0 to {last}, not {token}")
 
 
 def token_texts(tokenizer: Tokenizer) -> list[str]:
@@ -186,12 +192,12 @@ class Continuation:
         """Yield what is new, in several parts if there is much to score."""
         if self.scores:
             for _ in self.scores.up_to(self.filled):
-                yield self._handed_over()
-        if found := self._handed_over():
+                yield self._handed_over(is_all=False)
+        if found := self._handed_over(is_all=True):
             yield found
 
-    def _handed_over(self) -> list[Piece]:
-        found = (row.handed_over(number) for number, row in enumerate(self.rows))
+    def _handed_over(self, *, is_all: bool) -> list[Piece]:
+        found = (row.handed_over(number, is_all=is_all) for number, row in enumerate(self.rows))
         return [piece for piece in found if piece]
 
 
@@ -241,8 +247,8 @@ class _Row:
         """Take in how likely the next token was."""
         self._entries.append(entry)
 
-    def handed_over(self, number: int) -> Piece | None:
-        """Return what is new.
+    def handed_over(self, number: int, *, is_all: bool) -> Piece | None:
+        """Return what is new; is_all: whether all tokens so far are scored, so that it may end.
 
         Entries come with the text of their tokens, those of a stop text never.
         """
@@ -251,10 +257,10 @@ class _Row:
         entries = []
         while self._entries and (self._finish == "length" or self._entries[0].offset < self._told):
             entries.append(self._entries.popleft())
-        finish = None if self._has_told_finish else self._finish
+        finish = self._finish if is_all and not self._has_told_finish else None
         if not (text or entries or finish):
             return None
-        self._has_told_finish = finish is not None
+        self._has_told_finish |= finish is not None
         return Piece(number, text, entries, finish, self.written.tokens)
 
     def _take(self, text: str) -> None:

@@ -11,20 +11,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rnnlab.config import GenerationSettings
-from rnnlab.data.samples import SEPARATOR
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Score
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.text_model import TextModel
 from rnnlab.runs.files import read_metrics
 from rnnlab.web.bodies import MOST_TOKENS, GenerationBody, ScoreBody, described, read_body
-from rnnlab.web.completions import rules_of
+from rnnlab.web.completions import check_size, rules_of
 from rnnlab.web.continuations import TURN_SECONDS
-from rnnlab.web.faults import Answer
+from rnnlab.web.faults import Answer, Refused
 from rnnlab.web.jobs import Job
 from rnnlab.web.run_records import RunRecords
 from rnnlab.web.shelf import Shelf, UnknownModelError
 from rnnlab.web.turns import Turns
+
+MOST_BEAM_CELLS = 20_000
+"""Tokens times beams: a search is one piece of work, whose time grows with the square."""
 
 BATCH_CHARACTERS = 4_096
 """Of samples that are scored in one turn."""
@@ -82,6 +84,14 @@ def _generated(shelf: Shelf, body: GenerationBody) -> Generator[dict[str, Any] |
     if settings.length > MOST_TOKENS:
         raise UsageError(f"length must be at most {MOST_TOKENS:,}, not {settings.length:,}")
     read = [model.read_prefix(prefix, body.label) for prefix in body.prefix]
+    longest = max(len(ids) for _, ids, _ in read) + settings.length
+    check_size(len(read), longest)
+    beams = len(read) * settings.beam_width
+    if settings.beam_width > 1 and beams * longest > MOST_BEAM_CELLS:
+        raise Refused(
+            413, "too_large", f"{beams:,} beams of up to {longest:,} tokens are more than "
+            f"{MOST_BEAM_CELLS:,} tokens: a search holds up all others until it ends",
+        )  # fmt: skip
     texts = [text for text, _, _ in read]
     prefixes = [(text, ids) for text, ids, _ in read]
     began = time.perf_counter()
@@ -129,17 +139,15 @@ def _of_text(model: TextModel, text: str, score: Score, body: ScoreBody) -> dict
 
 def _batches(scorer: SampleScorer, samples: Sequence[str]) -> Iterator[SampleScores]:
     """Yield the scores of some samples at a time. Raises as `SampleScorer.score`."""
-    if odd := [i for i, sample in enumerate(samples, 1) if SEPARATOR in scorer.prepared(sample)]:
-        raise UsageError(f"sample {odd[0]} has a line break; a sample is one line")
-    batch, size = list[str](), 0
-    for sample in samples:
+    batch, size, first = list[str](), 0, 1
+    for number, sample in enumerate(samples, 1):
         batch.append(sample)
         size += len(sample) + 1
         if size > BATCH_CHARACTERS:
-            yield scorer.score(batch)
-            batch, size = [], 0
+            yield scorer.score(batch, first)
+            batch, size, first = [], 0, number + 1
     if batch:
-        yield scorer.score(batch)
+        yield scorer.score(batch, first)
 
 
 def _of_samples(scores: SampleScores, body: ScoreBody) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ Files are read again only when they have changed, so that a thousand runs are li
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,46 +12,33 @@ from typing import Any
 from rnnlab.config import read_toml
 from rnnlab.errors import RnnlabError
 from rnnlab.files import read_json
-from rnnlab.runs.files import METRICS, RESULT, RUN_CONFIG
-from rnnlab.web.shelf import Found
+from rnnlab.runs.files import METRICS, RESULT, RUN_CONFIG, last_metrics
+from rnnlab.web.shelf import Found, Stamp, stamp_of
 
 FILES = (RUN_CONFIG, RESULT, METRICS)
 """What a record is made of."""
-
-TAIL_BYTES = 4_096
-"""So much of metrics.jsonl is read for its last line."""
 
 FIGURES = (
     "split", "context", "bits_per_character", "perplexity", "characters", "corpus_sha256",
 )  # fmt: skip
 """What is told of an evaluation, next to its baselines."""
 
-Stamp = tuple[tuple[int, int] | None, ...]
-
 
 class RunRecords:
     """Makes records of runs, and keeps them."""
 
     def __init__(self) -> None:
-        self._kept: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
+        self._kept: dict[Path, tuple[tuple[Stamp | None, ...], dict[str, Any]]] = {}
 
     def of(self, run: Found) -> dict[str, Any]:
         """Return the record of a run; what is damaged is said in its `error`."""
-        stamp = tuple(_stamp(run.path / name) for name in FILES)
+        stamp = tuple(stamp_of(run.path / name) for name in FILES)
         stored = self._kept.get(run.path)
         if stored and stored[0] == stamp:
             return stored[1]
         record = _record(run)
         self._kept[run.path] = stamp, record
         return record
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def _record(run: Found) -> dict[str, Any]:
@@ -69,7 +55,7 @@ def _record(run: Found) -> dict[str, Any]:
             (run.path / name).stat().st_mtime for name in FILES if (run.path / name).is_file()
         )
         if (run.path / METRICS).is_file():
-            found["progress"] = _last_line(run.path / METRICS)
+            found["progress"] = next(iter(last_metrics(run.path)[-1:]), None)
         if (run.path / RESULT).is_file():
             result = read_json(run.path / RESULT)
             found["training"] = result.get("training", {})
@@ -85,16 +71,3 @@ def _figures(record: dict[str, Any]) -> dict[str, Any]:
         name: own.get("bits_per_character") for name, own in record.get("baselines", {}).items()
     }
     return {name: record.get(name) for name in FIGURES} | {"baselines": baselines}
-
-
-def _last_line(file: Path) -> dict[str, Any] | None:
-    """Return the last whole line of metrics."""
-    with file.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - TAIL_BYTES))
-        *lines, _ = stream.read().split(b"\n")
-    try:
-        found = json.loads(lines[-1])
-    except (ValueError, IndexError):
-        return None
-    return found if isinstance(found, dict) else None

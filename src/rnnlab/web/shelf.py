@@ -68,6 +68,10 @@ class Found:
                 raise ModelFolderError(f"{path.name} of {self.name} is a link to somewhere else")
 
 
+Stamp = tuple[int, int]
+"""Time of the last change [ns] and size of a file."""
+
+
 class Shelf:
     """Finds runs and models, and keeps the models that were used last in memory."""
 
@@ -84,7 +88,7 @@ class Shelf:
                     "runs"
                 )
         self._paths, self.machine = [path.absolute() for path in paths], machine
-        self._loaded: OrderedDict[tuple[str, int], TextModel] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Stamp | None, TextModel]] = OrderedDict()
         self._lock = threading.Lock()
         self._last_found = self.found()
 
@@ -132,17 +136,15 @@ class Shelf:
         """
         one = self.find(name)
         folder = one.model_folder()
-        stamp = (folder / WEIGHTS).stat().st_mtime_ns if folder else 0
-        key = (one.name, stamp)
+        stamp = stamp_of(folder / WEIGHTS) if folder else None
         with self._lock:
-            if key not in self._loaded:
-                for old in [other for other in self._loaded if other[0] == one.name]:
-                    del self._loaded[old]
-                self._loaded[key] = load(one.path, **dict(self.machine))
-            self._loaded.move_to_end(key)
+            kept = self._loaded.pop(one.name, None)
+            if kept is None or kept[0] != stamp:
+                kept = stamp, load(one.path, **dict(self.machine))
+            self._loaded[one.name] = kept  # the last to be forgotten
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
-            return one, self._loaded[key]
+            return one, kept[1]
 
     def _below(self, path: Path) -> Iterator[Found]:
         root = path.resolve()
@@ -158,10 +160,19 @@ def _is_model(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (RUN_CONFIG, MODEL_CONFIG))
 
 
+def stamp_of(file: Path) -> Stamp | None:
+    """Return what changes with a file; None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 def _has_weights(found: Found) -> bool:
     try:
         return found.model_folder() is not None
-    except ModelFolderError:
+    except (ModelFolderError, OSError):  # or it has just been removed
         return False
 
 
