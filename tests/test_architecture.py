@@ -64,6 +64,13 @@ def test_the_order_names_every_room() -> None:
     assert {room(file) for file in FILES} - OUTSIDE <= set(PLACE)
 
 
+def test_every_folder_of_code_says_what_lives_there() -> None:
+    """Without __init__.py its modules would not be found by those who walk the package."""
+    for folder in {file.parent for file in FILES}:
+        tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), folder
+
+
 def test_no_room_holds_more_than_a_fifth_of_the_code_and_no_file_two_ideas() -> None:
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
     rooms = Counter[str]()
