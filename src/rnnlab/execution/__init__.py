@@ -1,0 +1,1 @@
+"""Makes the runs of an experiment: on this machine or a cluster, in any order, each once."""
