@@ -1,0 +1,1 @@
+"""What the terminal shows: tables, progress, findings; the only room that uses rich."""
