@@ -4,9 +4,8 @@ The memory of one unit, the c of an LSTM and the h of other cells, is held at on
 text is read in windows. Each window begins with the state that the whole network has there. The
 value is the unit's mean, or its value at another moment of the text, one for each window.
 
-A unit that is held is a network with other weights: its gates no longer depend on anything, keep
-what they have (f = 1, i = 0; z = 1), and its memory begins with the value. So every engine can
-read with a unit switched off, as fast as without.
+A unit that is held is a network with other weights: its gates keep what it has, and its memory
+begins with the value; see `holding`.
 
 The control are directions drawn at random in the space of all memories of a layer: the part of the
 memory along the direction is taken out, to such a degree that the change has the variance of a
@@ -28,11 +27,12 @@ import torch.nn.functional as F
 from scipy.stats import t as student
 from torch import Tensor
 
-from rnnlab.cells import CELLS, Cell, State, Weights, short_name
+from rnnlab.cells import State
 from rnnlab.engines import Network
 from rnnlab.errors import CorpusError, UsageError
 from rnnlab.lm.evaluate import Floats, ShareCallback, unwatched
 from rnnlab.lm.model import ModelState
+from rnnlab.probes.holding import check_holdable, keeping
 from rnnlab.probes.reading import Reading
 from rnnlab.probes.result import ProbeResult
 from rnnlab.probes.traces import traces
@@ -45,9 +45,6 @@ WINDOWS = 8
 CONTROLS = 24
 CONTROL_TOKENS = 3_000
 """Controls are read step by step, so on a part of the text."""
-
-ALWAYS = 40.0
-"""A sum of a gate at which a sigmoid is 1 in float32, and at minus which it is 0."""
 
 MAX_CELLS = 4_000_000
 """Logits in memory at a time."""
@@ -118,11 +115,7 @@ def ablation(
             "a model of samples begins each with a memory of zero, so that no unit can be held; "
             "ablation needs a model of running text"
         )
-    if (cell := reading.model.network.settings.cell) not in CELLS:
-        raise UsageError(
-            f"of the cell {short_name(cell)} it is not known how a unit is held; ablation needs "
-            f"one of {', '.join(CELLS)}"
-        )
+    check_holdable(reading.model.network.settings.cell, "ablation")
     windows = _Windows.of(reading)
     L, H = windows.memory.shape[1:]
     random = np.random.default_rng(seed)
@@ -245,32 +238,11 @@ class _Windows:
     def holding(self, layer: int, unit: int, values: Floats) -> Floats:
         """Return the bits per character (B,) while a unit's memory is one of `values` (1 or B,)."""
         layers, state = list(self.network.layers), list(self.state)
-        layers[layer] = _holding(self.network.cell, layers[layer], unit, float(values[0]))
+        layers[layer] = keeping(self.network.cell, layers[layer], unit, float(values[0]))
         *others, memory = (part.clone() for part in state[layer])
         memory[:, unit] = torch.from_numpy(values).to(memory)
         state[layer] = (*others, memory)
         return self.cost(self.network._replace(layers=tuple(layers)), tuple(state))
-
-
-def _holding(cell: Cell, weights: Weights, unit: int, value: float) -> Weights:
-    """Return weights with which a unit's memory keeps the value that it begins with.
-
-    An Elman network has no gate that keeps: there the sum itself is the one that gives the value.
-    """
-    H = weights.weight_hh.shape[1]
-    sums = {gate.name: unit + g * H for g, gate in enumerate(cell.gates)}
-    if cell.name == "lstm":
-        fixed = {sums["i"]: -ALWAYS, sums["f"]: ALWAYS}
-    elif cell.name == "gru":
-        fixed = {sums["z"]: ALWAYS}
-    else:
-        is_tanh = cell.gates[0].low < 0
-        fixed = {unit: float(np.arctanh(np.clip(value, -1 + 1e-7, 1 - 1e-7))) if is_tanh else value}
-    new = Weights(*(part.detach().clone() for part in weights))
-    for row, total in fixed.items():
-        new.weight_ih[row] = new.weight_hh[row] = 0.0
-        new.bias_ih[row], new.bias_hh[row] = total, 0.0
-    return new
 
 
 @torch.no_grad()
