@@ -22,46 +22,69 @@ from rnnlab.web.bodies import DetokenizeBody, TokenizeBody, described, read_body
 from rnnlab.web.completions import rules_of
 from rnnlab.web.continuations import check_ids, token_texts
 from rnnlab.web.faults import Answer
+from rnnlab.web.openapi import ANY_OBJECT, COUNT, TEXT, answers, list_of, map_of, record
 from rnnlab.web.shelf import Found, Shelf
 
 MAX_LENGTH = 2_000_000
 """Tokens of a prompt: there is no limit but the size of a request, as the state is carried."""
+
+ENTRY = record(id=TEXT, object=TEXT, created=COUNT, owned_by=TEXT)
+ONE_MODEL = record(**ENTRY["properties"], rnnlab=ANY_OBJECT)
 
 
 def catalogue_routes(shelf: Shelf) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
 
-    @router.get("/health", tags=["server"])
+    @router.get("/health", tags=["server"], responses=answers(record(status=TEXT)))
     def health() -> Response:
         """Say that the server works."""
         return Answer({"status": "ok"})
 
-    @router.get("/v1/models", tags=["OpenAI"])
+    @router.get(
+        "/v1/models", tags=["OpenAI"],
+        responses=answers(record(object=TEXT, data=list_of(ENTRY))),
+    )  # fmt: skip
     def models() -> Response:
         """List the models; runs that have no weights yet are left out."""
         entries = [_entry(found) for found in shelf.models().values()]
         return Answer({"object": "list", "data": entries})
 
-    @router.get("/v1/models/{name:path}", tags=["OpenAI"])
+    @router.get("/v1/models/{name:path}", tags=["OpenAI"], responses=answers(ONE_MODEL))
     def model(name: str) -> Response:
         """Describe a model: its rules, tokens and settings."""
         found, loaded = shelf.load(name)
         return Answer({**_entry(found), "rnnlab": _about(loaded)})
 
-    @router.post("/tokenize", openapi_extra=described(TokenizeBody), tags=["tokens"])
+    @router.post(
+        "/tokenize", openapi_extra=described(TokenizeBody), tags=["tokens"],
+        responses=answers(
+            record(tokens=list_of(COUNT), count=COUNT, max_model_len=COUNT, unknown=map_of(COUNT))
+        ),
+    )  # fmt: skip
     async def tokenize(request: Request) -> Response:
         """Return the ids of a text, as the model reads it."""
         body = await read_body(request, TokenizeBody)
         return Answer(await run_in_threadpool(_tokenized, shelf, body))
 
-    @router.post("/detokenize", openapi_extra=described(DetokenizeBody), tags=["tokens"])
+    @router.post(
+        "/detokenize", openapi_extra=described(DetokenizeBody), tags=["tokens"],
+        responses=answers(record(prompt=TEXT, content=TEXT)),
+    )  # fmt: skip
     async def detokenize(request: Request) -> Response:
         """Return the text of ids."""
         body = await read_body(request, DetokenizeBody)
         return Answer(await run_in_threadpool(_detokenized, shelf, body))
 
-    @router.get("/tokenizer_info", tags=["tokens"])
+    @router.get(
+        "/tokenizer_info", tags=["tokens"],
+        responses=answers(
+            record(
+                tokenizer_class=TEXT, bos_token=TEXT, eos_token=TEXT, vocab_size=COUNT,
+                model_max_length=COUNT,
+            )
+        ),
+    )  # fmt: skip
     def tokenizer_info(model: str = "") -> Response:
         """Describe the tokens of a model; the start of a text stands for all special tokens."""
         loaded = shelf.load(model)[1]

@@ -22,6 +22,7 @@ from rnnlab.web.bodies import MOST_ROWS, CompletionBody, described, read_body
 from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted, check_ids
 from rnnlab.web.faults import Answer, Refused, fault, json_line
 from rnnlab.web.jobs import Job
+from rnnlab.web.openapi import ANY_OBJECT, COUNT, TEXT, answers, list_of, map_of, or_null, record
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import LeftError, Turns
 
@@ -30,6 +31,12 @@ MOST_CELLS = 4_000_000
 
 CONTEXT = "carried: each prompt is read from a state of zeros"
 DONE = "data: [DONE]\n\n"
+
+_CHOICE = record(index=COUNT, text=TEXT, logprobs=or_null(ANY_OBJECT), finish_reason=or_null(TEXT))
+COMPLETION = record(
+    id=TEXT, object=TEXT, created=COUNT, model=TEXT, choices=list_of(_CHOICE), usage=map_of(COUNT),
+    rnnlab=ANY_OBJECT,
+)  # fmt: skip
 
 
 class Opening(NamedTuple):
@@ -53,7 +60,10 @@ def completion_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the route; shelf: the models, turns: who may compute."""
     router = APIRouter(tags=["OpenAI"])
 
-    @router.post("/v1/completions", openapi_extra=described(CompletionBody))
+    @router.post(
+        "/v1/completions", openapi_extra=described(CompletionBody),
+        responses=answers(COMPLETION, event_stream=TEXT),
+    )  # fmt: skip
     async def completions(request: Request) -> Response:
         """Continue prompts, or say how likely they are."""
         body = await read_body(request, CompletionBody)

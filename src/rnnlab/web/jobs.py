@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import closing, suppress
+from contextlib import aclosing, closing, suppress
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -41,6 +41,14 @@ class Job(Generic[Item]):
                 yield found
         finally:
             self.stop()
+
+    async def last(self) -> Item | None:
+        """Return the last result; None if there are none. Raises as `results`."""
+        found: Item | None = None
+        async with aclosing(self.results()) as results:
+            async for result in results:
+                found = result
+        return found
 
     def stop(self) -> None:
         """End the work at the next place where it may end, if it still goes on."""

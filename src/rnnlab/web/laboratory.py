@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,12 +15,24 @@ from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Score
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.text_model import TextModel
-from rnnlab.runs.files import read_metrics
+from rnnlab.runs.files import RESULT, read_metrics
+from rnnlab.runs.held_out_scores import places_among, stored_quantiles
 from rnnlab.web.bodies import MOST_TOKENS, GenerationBody, ScoreBody, described, read_body
 from rnnlab.web.completions import check_size, rules_of
 from rnnlab.web.continuations import TURN_SECONDS
 from rnnlab.web.faults import Answer, Refused
 from rnnlab.web.jobs import Job
+from rnnlab.web.openapi import (
+    ANY_OBJECT,
+    COUNT,
+    NUMBER,
+    TEXT,
+    answers,
+    list_of,
+    map_of,
+    or_null,
+    record,
+)
 from rnnlab.web.run_records import RunRecords
 from rnnlab.web.shelf import Shelf, UnknownModelError
 from rnnlab.web.turns import Turns
@@ -31,18 +43,37 @@ MOST_BEAM_CELLS = 20_000
 BATCH_CHARACTERS = 4_096
 """Of samples that are scored in one turn."""
 
+RUN = record(
+    name=TEXT, status=TEXT, updated=NUMBER, settings=ANY_OBJECT, figures=list_of(ANY_OBJECT),
+    training=ANY_OBJECT, progress=or_null(ANY_OBJECT), error=or_null(TEXT),
+)  # fmt: skip
+ONE_RUN = record(**RUN["properties"], metrics=list_of(ANY_OBJECT))
+TEXT_SCORE = record(
+    model=TEXT, text_rule=TEXT, context=TEXT, bits_per_character=NUMBER, nats=NUMBER, targets=COUNT,
+    characters=COUNT, first_nats=NUMBER, spelling_nats=NUMBER, unknown=map_of(COUNT),
+)  # fmt: skip
+SAMPLE_SCORES = record(
+    model=TEXT, text_rule=TEXT,
+    samples=list_of(
+        record(
+            bits_per_character=NUMBER, nats=NUMBER, spelling_nats=NUMBER, characters=COUNT,
+            unknown_characters=COUNT, worst_at=COUNT, worst_bits=NUMBER,
+        )
+    ),
+)  # fmt: skip
+
 
 def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
     router, records = APIRouter(prefix="/api/v1", tags=["rnnlab"]), RunRecords()
 
-    @router.get("/runs")
+    @router.get("/runs", responses=answers(record(runs=list_of(RUN))))
     def runs() -> Response:
         """List all runs: settings, figures, and how far each is."""
         found = [records.of(one) for one in shelf.found().values() if one.is_run]
         return Answer({"runs": found})
 
-    @router.get("/runs/{name:path}")
+    @router.get("/runs/{name:path}", responses=answers(ONE_RUN))
     def run(name: str) -> Response:
         """Return one run with all lines of its metrics."""
         one = shelf.find(name)
@@ -52,30 +83,32 @@ def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
         one.check_within(one.path)
         return Answer({**record, "metrics": read_metrics(one.path)})
 
-    @router.post("/generate", openapi_extra=described(GenerationBody))
+    @router.post(
+        "/generate", openapi_extra=described(GenerationBody),
+        responses=answers(
+            record(
+                model=TEXT, texts=list_of(TEXT), notices=list_of(TEXT), context=TEXT, text_rule=TEXT
+            )
+        ),
+    )  # fmt: skip
     async def generate(request: Request) -> Response:
         """Continue prefixes as `rnnlab generate` does; each text begins with its prefix."""
         body = await read_body(request, GenerationBody)
-        return await _answered(Job(turns, request, lambda pass_on: _generated(shelf, body)))
+        return Answer(await Job(turns, request, lambda pass_on: _generated(shelf, body)).last())
 
-    @router.post("/score", openapi_extra=described(ScoreBody))
+    @router.post(
+        "/score", openapi_extra=described(ScoreBody),
+        responses=answers({"anyOf": [TEXT_SCORE, SAMPLE_SCORES]}),
+    )  # fmt: skip
     async def score(request: Request) -> Response:
         """Say how likely a text is, or each of several samples, as `rnnlab.load(...).score`."""
         body = await read_body(request, ScoreBody)
         if bool(body.text) == bool(body.samples):
             raise UsageError("give text or samples, one of them")
-        return await _answered(Job(turns, request, lambda pass_on: _scored(shelf, body, pass_on)))
+        job = Job(turns, request, lambda pass_on: _scored(shelf, body, pass_on))
+        return Answer(await job.last())
 
     return router
-
-
-async def _answered(job: Job[dict[str, Any] | None]) -> Answer:
-    """Return the last result of some work."""
-    found: dict[str, Any] | None = None
-    async with aclosing(job.results()) as results:
-        async for result in results:
-            found = result
-    return Answer(found)
 
 
 def _generated(shelf: Shelf, body: GenerationBody) -> Generator[dict[str, Any] | None, None, None]:
@@ -111,8 +144,10 @@ def _scored(
     answer = {"model": found.name, "text_rule": model.preprocessing}
     if body.samples:
         samples = list[dict[str, Any]]()
+        is_linked = (found.path / RESULT).is_symlink()
+        quantiles = None if is_linked else stored_quantiles(found.path)
         for batch in _batches(model.scorer(), body.samples):
-            samples += _of_samples(batch, body)
+            samples += _of_samples(batch, body, quantiles)
             yield None
         yield answer | {"samples": samples}
         return
@@ -150,13 +185,20 @@ def _batches(scorer: SampleScorer, samples: Sequence[str]) -> Iterator[SampleSco
         yield scorer.score(batch, first)
 
 
-def _of_samples(scores: SampleScores, body: ScoreBody) -> list[dict[str, Any]]:
-    columns = zip(
-        scores.bits_per_character, scores.nats, scores.spelling_nats, scores.characters,
-        scores.unknown_characters, strict=True,
-    )  # fmt: skip
-    names = ("bits_per_character", "nats", "spelling_nats", "characters", "unknown_characters")
-    samples = [dict(zip(names, (x.item() for x in row), strict=True)) for row in columns]
+def _of_samples(
+    scores: SampleScores, body: ScoreBody, quantiles: list[float] | None
+) -> list[dict[str, Any]]:
+    bits, worst = scores.bits_per_character, scores.worst
+    columns = {
+        "bits_per_character": bits, "nats": scores.nats, "spelling_nats": scores.spelling_nats,
+        "characters": scores.characters, "unknown_characters": scores.unknown_characters,
+        "worst_at": scores.token_places[worst],
+        "worst_bits": scores.token_nats[worst] / math.log(2),
+    }  # fmt: skip
+    if quantiles:
+        columns["quantile"] = places_among(bits, quantiles)
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    samples: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in rows]
     if body.per_token:
         for number, sample in enumerate(samples):
             own = scores.targets(number)
