@@ -16,10 +16,19 @@ from rnnlab.config.groups import (
     TrainingSettings,
 )
 from rnnlab.config.machine import ComputeSettings, LoadSettings, MachineSettings, Precision
-from rnnlab.config.settings import CHOSEN, EARLIER, TEXTS, Settings, find_config, read_toml
+from rnnlab.config.settings import (
+    CHANGEABLE,
+    CHOSEN,
+    EARLIER,
+    TEXTS,
+    Settings,
+    find_config,
+    read_toml,
+)
 from rnnlab.config.validation import REPEATED, SettingsGroup
 
 __all__ = [
+    "CHANGEABLE",
     "CHOSEN",
     "CONTEXTS",
     "DEFAULT_SECONDS",

@@ -22,6 +22,14 @@ CHOSEN = (
 )  # fmt: skip
 """Settings that `rnnlab train` chooses if they are not given; see `rnnlab.runs.automatic`."""
 
+CHANGEABLE = (
+    "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
+    "num_evaluations", "patience", "num_log_lines", "sample_prefix", "sample_length",
+    "sample_temperature", "engine", "device", "precision", "threads", "checkpoint_seconds",
+    "mirror",
+)  # fmt: skip
+"""Settings that may have another value when training resumes."""
+
 TEXTS = ("corpus", "validation_corpus", "test_corpus")
 """Settings that name texts."""
 

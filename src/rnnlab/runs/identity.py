@@ -4,21 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.config import EARLIER, TEXTS, Settings
+from rnnlab.config import CHANGEABLE, EARLIER, TEXTS, Settings
 from rnnlab.config.validation import format_value
 from rnnlab.data.dataset import Dataset
 from rnnlab.errors import ChecksumError, UsageError
 from rnnlab.files import CHECKSUM, sealed
 from rnnlab.lm.training_state import StrictModel
 from rnnlab.runs.files import ENVIRONMENT, RUN_CONFIG
-
-CHANGEABLE = (
-    "num_epochs", "max_tokens", "max_seconds", "learning_rate", "schedule", "warmup", "clip_norm",
-    "num_evaluations", "patience", "num_log_lines", "sample_prefix", "sample_length",
-    "sample_temperature", "engine", "device", "precision", "threads", "checkpoint_seconds",
-    "mirror",
-)  # fmt: skip
-"""Settings that may have another value when training resumes."""
 
 BY_CONTENT = (*TEXTS, "data_dir")
 """Settings that say where the text is; the text itself must be the same."""
