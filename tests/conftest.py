@@ -3,10 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from command_line import TINY, Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Set before torch is loaded. Processes of several threads each would wait for one another, and as
 # OpenMP's threads spin while they wait, tests of the kernels would take 5 times as long.
@@ -102,3 +106,11 @@ def empty_curves() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rnnlab.runs.curves.draw_curves", lambda directory: "<svg/>\n")
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    from browser import chromium  # imports playwright
+
+    with chromium() as started:
+        yield started

@@ -1,12 +1,9 @@
-"""A report with every section, written once; one browser."""
+"""A report with every section, written once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium
 from made_up_records import made_up_records
-from playwright.sync_api import Browser
 
 from rnnlab.experiments.comparison import ClaimVerdict
 from rnnlab.experiments.records import Records
@@ -29,9 +26,3 @@ def written(
     records: Records, verdicts: list[ClaimVerdict], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     return write_report(records, verdicts, tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started

@@ -43,7 +43,10 @@ def test_a_signal_ends_streams_with_an_event_and_the_server_with_its_code(
         for connection in (streaming, waiting):
             connection.close()
     assert (code, printed, errors) == (128 + sign, f"stopped   {sign.name}\n", "")
-    assert server.printed == f"serving   6 models\n          {server.url}/v1\n"
+    assert server.printed == (
+        f"serving   6 models\n          {server.url}       in a browser\n"
+        f"          {server.url}/v1    for programs\n"
+    )
 
 
 def test_an_idle_connection_does_not_keep_the_server(shelf: Path) -> None:
@@ -123,4 +126,4 @@ def test_help_imports_nothing_of_it() -> None:
         env={**os.environ, "COLUMNS": "100"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "Serve models to other programs" in done.stdout
+    assert "Serve the lab in a browser" in done.stdout

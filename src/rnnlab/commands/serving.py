@@ -17,8 +17,9 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: Text = "",
+    open: bool = False,
 ) -> None:
-    """Serve models to other programs: OpenAI's completions with log probabilities, scores, runs.
+    """Serve the lab in a browser, and models to other programs as OpenAI's completions.
 
     Needs pip install 'rnnlab[serve]'. It computes with one thread, or as many as --threads says.
     Ctrl-C ends it.
@@ -28,7 +29,9 @@ def serve(
         host: address to listen on; any but 127.0.0.1 needs --token
         port: port to listen on; 0: any that is free
         token: what clients must send as Authorization: Bearer TOKEN
+        open: open the page in a browser
     """
     from rnnlab.web.serving import serve as serve_models
 
-    serve_models(models or (Path("runs"),), machine, host=host, port=port, token=token)
+    paths = models or (Path("runs"),)
+    serve_models(paths, machine, host=host, port=port, token=token, opens=open)

@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -92,8 +92,12 @@ def _without_port(host: str) -> str:
 class Guard:
     """Wraps an application; see the module."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, token: str = "") -> None:
-        self.app, self.hosts, self.token = app, hosts, token
+    def __init__(
+        self, app: ASGIApp, hosts: Hosts, token: str = "",
+        is_public: Callable[[str], bool] = lambda path: False,
+    ) -> None:  # fmt: skip
+        """Take what needs no token: is_public(path)."""
+        self.app, self.hosts, self.token, self.is_public = app, hosts, token, is_public
         self.requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,7 +142,7 @@ class Guard:
             raise Refused(
                 403, "origin_not_allowed", f"requests of pages from {origin!r} are not allowed"
             )
-        if self.token and not self._has_token(headers):
+        if self.token and not self.is_public(scope["path"]) and not self._has_token(headers):
             raise Refused(
                 401, "invalid_api_key", "this server needs the header Authorization: Bearer TOKEN, "
                 "with the token that --token gave it", {"www-authenticate": "Bearer"},

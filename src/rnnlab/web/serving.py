@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import sys
+import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ except ModuleNotFoundError as error:
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -38,6 +40,7 @@ from rnnlab.web.completions import completion_routes
 from rnnlab.web.faults import Refused, answer_to
 from rnnlab.web.guard import Guard, Hosts, is_loopback
 from rnnlab.web.laboratory import laboratory_routes
+from rnnlab.web.page_files import is_of_page, page_routes
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import Turns
 
@@ -64,7 +67,8 @@ def make_app(shelf: Shelf, turns: Turns) -> FastAPI:
         description="Recurrent language models: completions, scores, runs.",
     )  # fmt: skip
     for routes in (
-        completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns)
+        completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns),
+        page_routes(),
     ):  # fmt: skip
         app.include_router(routes)
 
@@ -117,9 +121,11 @@ class _Protocol(H11Protocol):
 class _Server(uvicorn.Server):
     """Ends all work before it closes its connections."""
 
-    def __init__(self, config: uvicorn.Config, turns: Turns, greeting: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, turns: Turns, greeting: str, opens: str = ""
+    ) -> None:
         super().__init__(config)
-        self.turns, self.greeting = turns, greeting
+        self.turns, self.greeting, self.opens = turns, greeting, opens
         self.stopped_by = ""
 
     @contextlib.contextmanager
@@ -136,6 +142,8 @@ class _Server(uvicorn.Server):
         """Say where the server is, once it answers and minds signals."""
         await super().startup(sockets)
         print(self.greeting, flush=True)
+        if self.opens and not await asyncio.to_thread(webbrowser.open, self.opens):
+            print("note      no browser could be started; open the address yourself", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all streams with an event that says so, then all connections."""
@@ -144,9 +152,12 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    paths: Sequence[Path], machine: LoadSettings, *, host: str, port: int, token: str
-) -> None:
+    paths: Sequence[Path], machine: LoadSettings, *, host: str, port: int, token: str,
+    opens: bool = False,
+) -> None:  # fmt: skip
     """Serve runs and models until a signal comes; then exit with its code.
+
+    opens: whether a browser is started with the page.
 
     Raises UsageError for a wrong request, UnavailableError if the port cannot be had.
     """
@@ -157,7 +168,7 @@ def serve(
     for one in shelf.found().values():
         if one.path == one.root:  # given by itself: what is wrong with it is said now
             shelf.load(one.name)
-    guarded = Guard(make_app(shelf, turns), Hosts(host.lower()), token)
+    guarded = Guard(make_app(shelf, turns), Hosts(host.lower()), token, is_of_page)
     listening = bound(host, port)
     name = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
@@ -165,9 +176,13 @@ def serve(
         access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )  # fmt: skip
-    url = f"http://{name}:{listening.getsockname()[1]}/v1"
-    greeting = f"serving   {counted(len(shelf.models()), 'model')}\n          {url}"
-    server = _Server(config, turns, greeting)
+    url = f"http://{name}:{listening.getsockname()[1]}"
+    greeting = f"""\
+serving   {counted(len(shelf.models()), "model")}
+          {url}       in a browser
+          {url}/v1    for programs"""
+    address = f"{url}/#token={quote(token)}" if token else url
+    server = _Server(config, turns, greeting, address if opens else "")
     server.run([listening])
     if server.stopped_by:
         print(f"stopped   {server.stopped_by}", flush=True)

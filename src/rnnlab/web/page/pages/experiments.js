@@ -1,0 +1,7 @@
+// The page Experiments.
+
+import { html } from "../vendor/htm-preact.js";
+
+export function Experiments() {
+  return html`<h1>Experiments</h1>`;
+}

@@ -1,0 +1,68 @@
+// Parts that several pages use.
+
+import { html } from "./vendor/htm-preact.js";
+import { get } from "./api.js";
+import { useLoaded } from "./state.js";
+
+/** Says that something is on its way; it appears only if that takes a while. */
+export function Loading({ what }) {
+  return html`<p class="loading" role="status">Loading ${what} …</p>`;
+}
+
+/** What went wrong, and a button to try again. */
+export function Trouble({ problem, again }) {
+  return html`<div class="trouble" role="alert">
+    <p>${problem.message}</p>
+    ${again && html`<button type="button" onClick=${again}>Try again</button>`}
+  </div>`;
+}
+
+/** A label and what it names; note: a line below. */
+export function Field({ label, note, wide, children }) {
+  return html`<label class=${wide ? "field wide" : "field"}><span>${label}</span>${children}${
+    note && html`<small>${note}</small>`}</label>`;
+}
+
+/** What is said where there is nothing yet. */
+export function Empty({ title, children }) {
+  return html`<section class="empty"><h2>${title}</h2>${children}</section>`;
+}
+
+/** Return the names of all models that have weights, as useLoaded does. */
+export function useModels() {
+  return useLoaded(async (signal) => (await get("/v1/models", { signal })).data.map(({ id }) => id), []);
+}
+
+/**
+ * A choice among models. models: as from useModels; a name that has gone stays in the list and is said to be missing.
+ *
+ * none: the words for no model; without, there is no such choice.
+ */
+export function ModelSelect({ label = "Model", models, value, onChange, none }) {
+  const names = models.value ?? [], isMissing = value && models.value && !names.includes(value);
+  return html`<${Field} label=${label} note=${isMissing ? "There is no model of this name any more." : null}>
+    <select value=${value} aria-busy=${models.isLoading} onChange=${(event) => onChange(event.target.value)}>
+      ${none !== undefined && html`<option value="">${none}</option>`}
+      ${isMissing && html`<option value=${value}>${value}</option>`}
+      ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+    </select><//>`;
+}
+
+/** Return a number as people read it: 3 significant digits and thin groups. */
+export function shown(value, digits = 3) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  return value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+}
+
+const SIGNS = { "\n": "⏎", "\t": "⇥", " ": "␣", "\v": "⏎" };
+const SPOKEN = { "\n": "line break", "\v": "line break", "\t": "tab", " ": "space" };
+
+/** Return a piece of text so that it can be seen: a blank alone has a sign. */
+export function visible(text) {
+  return SIGNS[text] ?? text.replace(/[\n\v]/g, "⏎");
+}
+
+/** Return a piece of text as a screen reader should say it. */
+export function spoken(text) {
+  return SPOKEN[text] ?? text;
+}
