@@ -17,9 +17,9 @@ Legend: L layers, H hidden size, G gates, V vocabulary size.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rnnlab.cells import CELLS, Cell, Weights, short_name
 from rnnlab.errors import UsageError
@@ -74,7 +74,7 @@ def held_model(model: TextModel, units: Units) -> TextModel:
     if not units:
         return model
     cell, L = model.network.network().cell, settings.num_layers
-    arrays = _arrays(model)
+    arrays: dict[str, Any] = _arrays(model)
     if settings.tie_weights:  # what a unit writes is scaled, and what a token reads is not
         arrays["output.weight"] = arrays["embedding.weight"]
         settings = settings.model_copy(update={"tie_weights": False})
@@ -167,7 +167,7 @@ def _fix(weights: Weights, totals: Mapping[int, float]) -> None:
         weights.bias_ih[row], weights.bias_hh[row] = total, 0.0
 
 
-def _arrays(model: TextModel) -> dict[str, npt.NDArray[np.float32]]:
+def _arrays(model: TextModel) -> dict[str, Any]:
     """Return the weights of a model by name."""
     if isinstance(model.network, StoredNetwork):
         return dict(model.network.arrays)
