@@ -43,6 +43,9 @@ HEADERS = {
 }
 """Of every response."""
 
+KEY_OF = "rnnlab.key_of"
+"""Of a request's scope: takes a path, and returns the query that opens it without a header."""
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
@@ -116,6 +119,7 @@ class Guard:
             await send(message)
 
         self.requests += 1
+        scope[KEY_OF] = self._key_of
         try:
             self._check(scope)
             async with asyncio.timeout(MOST_SECONDS + SENDING_SECONDS):
@@ -142,7 +146,8 @@ class Guard:
             raise Refused(
                 403, "origin_not_allowed", f"requests of pages from {origin!r} are not allowed"
             )
-        if self.token and not self.is_public(scope["path"]) and not self._has_token(headers):
+        needs_token = self.token and not self.is_public(scope["path"])
+        if needs_token and not self._has_token(headers) and not self._has_key(scope):
             raise Refused(
                 401, "invalid_api_key", "this server needs the header Authorization: Bearer TOKEN, "
                 "with the token that --token gave it", {"www-authenticate": "Bearer"},
@@ -160,6 +165,17 @@ class Guard:
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > MOST_BYTES:
             raise too_large()
+
+    def _key_of(self, path: str) -> str:
+        """Return the query that opens one path without a header, as a frame has to."""
+        if not self.token:
+            return ""
+        content = path.encode(errors="surrogatepass")
+        return f"?key={hmac.new(self.token.encode(), content, 'sha256').hexdigest()}"
+
+    def _has_key(self, scope: Scope) -> bool:
+        wanted = self._key_of(scope["path"]).removeprefix("?").encode()
+        return scope["method"] == "GET" and hmac.compare_digest(scope["query_string"], wanted)
 
     def _has_token(self, headers: Mapping[str, str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")

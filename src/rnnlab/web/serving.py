@@ -35,11 +35,14 @@ from rnnlab.config import LoadSettings
 from rnnlab.console import counted
 from rnnlab.errors import RnnlabError
 from rnnlab.signals import stopping_on_signals
+from rnnlab.web.baselines import baseline_routes
 from rnnlab.web.catalogue import catalogue_routes
 from rnnlab.web.completions import completion_routes
+from rnnlab.web.experiments import experiment_routes
 from rnnlab.web.faults import Refused, answer_to
 from rnnlab.web.guard import Guard, Hosts, is_loopback
 from rnnlab.web.laboratory import laboratory_routes
+from rnnlab.web.openapi import ABOUT, DescribedApp
 from rnnlab.web.page_files import is_of_page, page_routes
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import Turns
@@ -62,13 +65,12 @@ CLOSING_SECONDS = 5
 def make_app(shelf: Shelf, turns: Turns) -> FastAPI:
     """Return the application without its guard. Its page /docs would load scripts from elsewhere:
     there is only /openapi.json."""
-    app = FastAPI(
-        title="rnnlab", version=__version__, docs_url=None, redoc_url=None,
-        description="Recurrent language models: completions, scores, runs.",
-    )  # fmt: skip
+    app = DescribedApp(
+        title="rnnlab", version=__version__, docs_url=None, redoc_url=None, description=ABOUT
+    )
     for routes in (
         completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns),
-        page_routes(),
+        baseline_routes(shelf, turns), experiment_routes(shelf), page_routes(),
     ):  # fmt: skip
         app.include_router(routes)
 
