@@ -146,12 +146,20 @@ class Shelf:
                 self._loaded.popitem(last=False)
             return one, kept[1]
 
+    def roots(self) -> Iterator[tuple[Path, str]]:
+        """Yield each given folder without links, and what the names of what is in it begin with."""
+        for path in self._paths:
+            yield path.resolve(), self._prefix(path)
+
+    def _prefix(self, path: Path) -> str:
+        return f"{path.name}/" if len(self._paths) > 1 else ""
+
     def _below(self, path: Path) -> Iterator[Found]:
         root = path.resolve()
         if _is_model(root):
             yield Found(path.name, root, root)
             return
-        prefix = f"{path.name}/" if len(self._paths) > 1 else ""
+        prefix = self._prefix(path)
         for folder in _folders(root, DEEPEST):
             yield Found(f"{prefix}{folder.relative_to(root).as_posix()}", folder, root)
 
