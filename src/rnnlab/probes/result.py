@@ -34,6 +34,11 @@ class ProbeResult(ABC):
         }
         return {"probe": self.name, "finding": self.sentences(), **values}
 
+    def facts(self) -> dict[str, Any]:
+        """Return `to_dict` without the arrays."""
+        own = {k: _plain(v) for k, v in self._own().items() if not isinstance(v, np.ndarray)}
+        return {"probe": self.name, "finding": self.sentences(), **own}
+
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
