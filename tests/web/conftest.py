@@ -40,3 +40,28 @@ def shelf(cli: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory) -
 def server(shelf: Path) -> Iterator[Served]:
     with serving(str(shelf)) as own:
         yield own
+
+
+@pytest.fixture(scope="session")
+def of_experiments(
+    cli_process: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with an experiment that has been run, and with one that has not."""
+    root = tmp_path_factory.mktemp("experiments") / "lab"
+    for name, question in (("cells", "Does a GRU learn more?"), ("idle", "Is <b> bold?")):
+        (root / name).mkdir(parents=True)
+        (root / name / "experiment.toml").write_text(
+            f'title = "Which cell"\nquestion = "{question}"\nseeds = 2\n'
+            f'[base]\ncorpus = ["{text_file}"]\nhidden_size = 16\nembedding_size = 4\n'
+            "batch_size = 4\nnum_steps = 10\nnum_epochs = 1\nsample_length = 0\n"
+            '[grid]\ncell = ["lstm", "gru"]\n'
+        )
+    done = cli_process("experiment", str(root / "cells"))
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def experiments(of_experiments: Path) -> Iterator[Served]:
+    with serving(str(of_experiments)) as own:
+        yield own
