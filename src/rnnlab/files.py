@@ -206,6 +206,42 @@ def try_lock(file: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
+def lock_owner(file: Path) -> str:
+    """Return who has the lock of a lock file, as `try_lock` does; "" if nobody has it.
+
+    The lock is tried only if the process that the file names still lives, so that one which takes
+    it in the same instant finds it free.
+    """
+    if not file.is_file():
+        return ""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(LOCKED_BYTES)
+            owner = stream.read(200).decode("utf-8", "replace")
+        found = re.fullmatch(r"process (\d+) on (.+)", owner)
+        if found and found[2] == socket.gethostname() and not _lives(int(found[1])):
+            return ""
+        descriptor, is_ours = _lock(file, wait=False)
+    except OSError:  # of Windows, if another process is about to write the file
+        return ""
+    try:
+        return "" if is_ours else _lock_holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # where a signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _lock(file: Path, *, wait: bool) -> tuple[int, bool]:
     """Open and lock a file; return its descriptor and whether this process has the lock.
 

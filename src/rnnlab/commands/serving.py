@@ -17,6 +17,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: Text = "",
+    texts: Text = "",
+    read_only: bool = False,
     open: bool = False,
 ) -> None:
     """Serve the lab in a browser, and models to other programs as OpenAI's completions.
@@ -29,9 +31,13 @@ def serve(
         host: address to listen on; any but 127.0.0.1 needs --token
         port: port to listen on; 0: any that is free
         token: what clients must send as Authorization: Bearer TOKEN
+        texts: folder of texts that runs can be started with
+        read_only: start, stop and store nothing
         open: open the page in a browser
     """
     from rnnlab.web.serving import serve as serve_models
 
-    paths = models or (Path("runs"),)
-    serve_models(paths, machine, host=host, port=port, token=token, opens=open)
+    serve_models(
+        models, machine, host=host, port=port, token=token, texts=Path(texts) if texts else None,
+        read_only=read_only, opens=open,
+    )  # fmt: skip

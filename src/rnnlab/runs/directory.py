@@ -12,6 +12,7 @@ from rnnlab.files import TEMPORARY, check_path, make_folder, try_lock
 from rnnlab.lm.cell_file import CELL
 from rnnlab.runs.files import (
     ENVIRONMENT,
+    ERRORS,
     GIVEN_SAMPLES,
     GIVEN_TEXT,
     LOCK,
@@ -45,7 +46,7 @@ def _is_bare(directory: Path) -> bool:
     files = {file.name for file in directory.rglob("*") if not file.is_dir()}
     others = {name for name in files if not name.endswith(TEMPORARY)}
     samples = directory / SAMPLES
-    ours = {CELL, LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT, GIVEN_TEXT, GIVEN_SAMPLES}
+    ours = {CELL, LOCK, SAMPLES, RUN_CONFIG, ENVIRONMENT, ERRORS, GIVEN_TEXT, GIVEN_SAMPLES}
     return others <= ours and not (samples.is_file() and samples.stat().st_size)
 
 
@@ -78,10 +79,15 @@ def stem_of(settings: Settings) -> str:
     return f"{corpus}-{short_name(model.cell)}{model.hidden_size}"
 
 
+def numbered(folder: Path, stem: str) -> Iterator[Path]:
+    """Yield paths of run directories in a folder, whether they exist or not."""
+    return (folder / f"{stem}-{number:03d}" for number in count(1))
+
+
 def make_directory(directory: str | Path | None, stem: str) -> Path:
     """Make the run directory, or a numbered one under runs/ if none is given."""
-    numbered = (Path("runs") / f"{stem}-{number:03d}" for number in count(1))
-    for path in numbered if directory is None else [Path(directory)]:
+    paths = numbered(Path("runs"), stem) if directory is None else [Path(directory)]
+    for path in paths:
         try:
             make_folder(path, exist_ok=directory is not None)
             (path / SAMPLES).touch()

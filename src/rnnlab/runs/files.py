@@ -15,6 +15,9 @@ METRICS, SAMPLES, CURVES = "metrics.jsonl", "samples.txt", "curves.svg"
 GIVEN_TEXT, GIVEN_SAMPLES = "given-text.txt", "given-samples.jsonl"
 """What a Python program gave to train on; see `rnnlab.runs.given_texts`."""
 
+ERRORS = "errors.txt"
+"""What a training process that `rnnlab serve` has started says on standard error."""
+
 METRIC_KINDS = ("train", "held-out")
 """The values of `kind` in metrics.jsonl."""
 

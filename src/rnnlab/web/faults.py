@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from rnnlab.errors import RnnlabError, UntrustedCodeError, UsageError, as_out_of_memory
+from rnnlab.errors import CorpusError, RnnlabError, UntrustedCodeError, UsageError, as_out_of_memory
 from rnnlab.files import finite
 from rnnlab.web.shelf import UnknownModelError
 from rnnlab.web.turns import ClosingError, LeftError, TooLongError
@@ -31,6 +31,10 @@ class Refused(RnnlabError):
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.headers = status, code, dict(headers or {})
+
+
+class UnknownTextError(RnnlabError):
+    """No text has this id."""
 
 
 class Answer(Response):
@@ -61,6 +65,8 @@ def fault(error: BaseException) -> tuple[int, dict[str, Any]]:
             status, code = error.status, error.code
         case UnknownModelError():
             status, code, parameter = 404, "model_not_found", "model"
+        case UnknownTextError():
+            status, code, parameter = 404, "text_not_found", "text"
         case UsageError():
             status, code = 400, "invalid_request"
             if found := PARAMETER.match(message):
@@ -73,6 +79,8 @@ def fault(error: BaseException) -> tuple[int, dict[str, Any]]:
             status, code = 499, "client_left"
         case UntrustedCodeError():
             status, code = 403, "untrusted_code"
+        case CorpusError():
+            status, code = 422, "text_unusable"
         case RnnlabError():
             status, code = 422, "model_unusable"
         case _:

@@ -22,6 +22,9 @@ from rnnlab.web.turns import MOST_SECONDS
 MOST_BYTES = 8 * 2**20
 """Size of a request's body."""
 
+LARGE_BYTES = {"/api/v1/texts": 64 * 2**20}
+"""The same for some paths; of bodies above MOST_BYTES one is held in memory at a time."""
+
 MOST_REQUESTS = 64
 """Requests with a body at a time."""
 
@@ -30,6 +33,10 @@ BODY_SECONDS = 20.0
 
 SENDING_SECONDS = 60.0
 """Time for a client to take the rest of what was computed for it."""
+
+ENDLESS = "/api/v1/events"
+"""The path of a stream that goes on as long as its client takes what is sent; it has limits of its
+own."""
 
 HEADERS = {
     "cache-control": "no-store",
@@ -102,6 +109,8 @@ class Guard:
         """Take what needs no token: is_public(path)."""
         self.app, self.hosts, self.token, self.is_public = app, hosts, token, is_public
         self.requests = 0
+        self._large: Scope | None = None
+        """The request that has a body above MOST_BYTES."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the module."""
@@ -116,13 +125,15 @@ class Guard:
                 own = {name.lower() for name, _ in message["headers"]}
                 more = [(n.encode(), v.encode()) for n, v in HEADERS.items()]
                 message["headers"] = [*message["headers"], *(m for m in more if m[0] not in own)]
-            await send(message)
+            async with asyncio.timeout(SENDING_SECONDS if is_endless else None):
+                await send(message)
 
-        self.requests += 1
+        is_endless = (scope["method"], scope["path"]) == ("GET", ENDLESS)
+        self.requests += not is_endless
         scope[KEY_OF] = self._key_of
         try:
             self._check(scope)
-            async with asyncio.timeout(MOST_SECONDS + SENDING_SECONDS):
+            async with asyncio.timeout(None if is_endless else MOST_SECONDS + SENDING_SECONDS):
                 await self.app(scope, await self._with_body(scope, receive), guarded_send)
         except Refused as refused:
             await answer_to(refused)(scope, receive, guarded_send)
@@ -131,7 +142,17 @@ class Guard:
                 late = Refused(408, "timeout", "the request took too long")
                 await answer_to(late)(scope, receive, guarded_send)
         finally:
-            self.requests -= 1
+            self.requests -= not is_endless
+            if self._large is scope:
+                self._large = None
+
+    def _take_large(self, scope: Scope) -> None:
+        if self._large not in (None, scope):
+            raise Refused(
+                429, "too_many_requests", f"another body above {MOST_BYTES:,} bytes is being "
+                "worked on; try again later", {"retry-after": "1", "connection": "close"},
+            )  # fmt: skip
+        self._large = scope
 
     def _check(self, scope: Scope) -> None:
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
@@ -163,8 +184,8 @@ class Guard:
         if kind != "application/json":
             raise Refused(415, "not_json", f"a body must be of type application/json, not {kind!r}")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > MOST_BYTES:
-            raise too_large()
+        if length.isdecimal() and int(length) > most_bytes(scope):
+            raise too_large(most_bytes(scope))
 
     def _key_of(self, path: str) -> str:
         """Return the query that opens one path without a header, as a frame has to."""
@@ -196,8 +217,10 @@ class Guard:
                         raise Refused(499, "client_left", "the client has left")
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
+                    if size > most_bytes(scope):
+                        raise too_large(most_bytes(scope))
                     if size > MOST_BYTES:
-                        raise too_large()
+                        self._take_large(scope)
                     more = message.get("more_body", False)
         except TimeoutError:
             raise Refused(
@@ -213,8 +236,11 @@ class Guard:
         return again
 
 
-def too_large() -> Refused:
+def most_bytes(scope: Scope) -> int:
+    """Return how large the body of a request may be."""
+    return LARGE_BYTES.get(scope["path"], MOST_BYTES)
+
+
+def too_large(most: int = MOST_BYTES) -> Refused:
     """Return the error for a body that is too large."""
-    return Refused(
-        413, "too_large", f"a body may have {MOST_BYTES:,} bytes", {"connection": "close"}
-    )
+    return Refused(413, "too_large", f"a body may have {most:,} bytes", {"connection": "close"})

@@ -44,8 +44,16 @@ from rnnlab.web.guard import Guard, Hosts, is_loopback
 from rnnlab.web.laboratory import laboratory_routes
 from rnnlab.web.openapi import ABOUT, DescribedApp
 from rnnlab.web.page_files import is_of_page, page_routes
+from rnnlab.web.run_control import READ_ONLY, run_control_routes
+from rnnlab.web.run_routes import run_routes
+from rnnlab.web.settings_form import settings_routes
 from rnnlab.web.shelf import Shelf
+from rnnlab.web.texts import NO_FOLDER, Texts, text_routes
+from rnnlab.web.trainings import Trainings
 from rnnlab.web.turns import Turns
+
+DEFAULT = Path("runs")
+"""The folder of runs that is served if none is given."""
 
 SHORTEST_TOKEN = 16
 """Characters of a token that keeps others out."""
@@ -62,15 +70,20 @@ CLOSING_SECONDS = 5
 """Time for responses to end when the server does."""
 
 
-def make_app(shelf: Shelf, turns: Turns) -> FastAPI:
+def make_app(
+    shelf: Shelf, turns: Turns, texts: Texts, trainings: Trainings, read_only: str = ""
+) -> FastAPI:
     """Return the application without its guard. Its page /docs would load scripts from elsewhere:
-    there is only /openapi.json."""
+    there is only /openapi.json. read_only: why nothing is started or stored, or ""."""
     app = DescribedApp(
         title="rnnlab", version=__version__, docs_url=None, redoc_url=None, description=ABOUT
     )
     for routes in (
         completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns),
-        baseline_routes(shelf, turns), experiment_routes(shelf), page_routes(),
+        run_routes(shelf, turns), baseline_routes(shelf, turns), experiment_routes(shelf),
+        page_routes(),
+        settings_routes(read_only or ("" if shelf.runs_folder() else NO_FOLDER)),
+        text_routes(texts, read_only), run_control_routes(shelf, texts, trainings, read_only),
     ):  # fmt: skip
         app.include_router(routes)
 
@@ -124,10 +137,11 @@ class _Server(uvicorn.Server):
     """Ends all work before it closes its connections."""
 
     def __init__(
-        self, config: uvicorn.Config, turns: Turns, greeting: str, opens: str = ""
-    ) -> None:
+        self, config: uvicorn.Config, turns: Turns, trainings: Trainings, greeting: str,
+        opens: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(config)
-        self.turns, self.greeting, self.opens = turns, greeting, opens
+        self.turns, self.trainings, self.greeting, self.opens = turns, trainings, greeting, opens
         self.stopped_by = ""
 
     @contextlib.contextmanager
@@ -148,29 +162,37 @@ class _Server(uvicorn.Server):
             print("note      no browser could be started; open the address yourself", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End all streams with an event that says so, then all connections."""
+        """End all streams with an event that says so, trainings, and all connections."""
         self.turns.close()
+        ending = asyncio.ensure_future(self.trainings.close())
         await super().shutdown(sockets)
+        for name in await ending:
+            print(f"kept      {name}, which can be resumed", flush=True)
 
 
 def serve(
     paths: Sequence[Path], machine: LoadSettings, *, host: str, port: int, token: str,
-    opens: bool = False,
+    texts: Path | None = None, read_only: bool = False, opens: bool = False,
 ) -> None:  # fmt: skip
     """Serve runs and models until a signal comes; then exit with its code.
 
-    opens: whether a browser is started with the page.
+    paths: none for DEFAULT, which may be missing. texts: folder of texts to train on. read_only:
+    whether nothing is started, stopped or stored. opens: whether a browser is started with the
+    page.
 
     Raises UsageError for a wrong request, UnavailableError if the port cannot be had.
     """
     check_access(host, token)
     if not machine.threads:
         machine = machine.model_copy(update={"threads": THREADS})
-    shelf, turns = Shelf(paths, machine), Turns()
+    shelf, turns = Shelf(paths or [DEFAULT], machine, may_be_missing=not paths), Turns()
+    place, trainings = shelf.runs_folder(), Trainings(shelf)
+    lab_texts = Texts(place[0] if place else None, texts)
     for one in shelf.found().values():
         if one.path == one.root:  # given by itself: what is wrong with it is said now
             shelf.load(one.name)
-    guarded = Guard(make_app(shelf, turns), Hosts(host.lower()), token, is_of_page)
+    app = make_app(shelf, turns, lab_texts, trainings, READ_ONLY if read_only else "")
+    guarded = Guard(app, Hosts(host.lower()), token, is_of_page)
     listening = bound(host, port)
     name = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
@@ -184,7 +206,7 @@ serving   {counted(len(shelf.models()), "model")}
           {url}       in a browser
           {url}/v1    for programs"""
     address = f"{url}/#token={quote(token)}" if token else url
-    server = _Server(config, turns, greeting, address if opens else "")
+    server = _Server(config, turns, trainings, greeting, address if opens else "")
     server.run([listening])
     if server.stopped_by:
         print(f"stopped   {server.stopped_by}", flush=True)

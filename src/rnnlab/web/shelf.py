@@ -75,13 +75,16 @@ Stamp = tuple[int, int]
 class Shelf:
     """Finds runs and models, and keeps the models that were used last in memory."""
 
-    def __init__(self, paths: Sequence[Path], machine: LoadSettings) -> None:
+    def __init__(
+        self, paths: Sequence[Path], machine: LoadSettings, *, may_be_missing: bool = False
+    ) -> None:
         """Take run directories, model folders, and folders in which there are some.
 
-        Raises UsageError for a path that is none of them, or for two of the same name.
+        may_be_missing: whether folders may come later. Raises UsageError for a path that is none of
+        them, or for two of the same name.
         """
         for path in paths:
-            if not path.is_dir():
+            if not path.is_dir() and (path.exists() or not may_be_missing):
                 what = "is not a folder" if path.exists() else "does not exist"
                 raise UsageError(
                     f"{str(path)!r} {what}; give run directories, model folders, or a folder of "
@@ -145,6 +148,10 @@ class Shelf:
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
             return one, kept[1]
+
+    def runs_folder(self) -> tuple[Path, str] | None:
+        """Return the first of `roots` that is a folder of runs, in which new ones are made."""
+        return next((root for root in self.roots() if not _is_model(root[0])), None)
 
     def roots(self) -> Iterator[tuple[Path, str]]:
         """Yield each given folder without links, and what the names of what is in it begin with."""
