@@ -95,17 +95,29 @@ struct PyMixture {
     mixture =
         std::make_shared<Mixture>(std::move(orders), vocabulary, checked("gate", gate, {2, 2}));
   }
+
+  // Whether the contexts of all orders, one after the other, are those of this mixture.
+  bool knows(const int32_t* contexts) const {
+    for (const Order& order : held) {
+      const int64_t context = *contexts++, size = std::get<0>(order).size() - 1;
+      if (context < -1 || context >= size) return false;
+    }
+    return true;
+  }
 };
 
 struct PyReader {
+  using Contexts = std::optional<Array<int32_t>>;  // None: there is no mixture
   int64_t B, T;
+  NetworkShape shape;
+  const PyMixture* joined;  // or null; kept alive by Python
   Reader reader;
   std::mutex mutex;
 
   PyReader(Text isa, Text precision, const PyNetwork& network, int64_t B, int64_t T, int64_t start,
            int threads, const PyMixture* joined)
-      : B(B), T(T),
-        reader(backend(isa, precision), network.shape, network.arrays, B, T, start, threads,
+      : B(B), T(T), shape(network.shape), joined(joined),
+        reader(backend(isa, precision), shape, network.arrays, B, T, start, threads,
                joined ? joined->mixture : nullptr) {}
 
   // The number of time steps of ids, which have `last` rows more than that.
@@ -121,6 +133,38 @@ struct PyReader {
     const nb::gil_scoped_release release;
     const std::lock_guard<std::mutex> lock(mutex);
     reader.reset();
+  }
+  NetworkState state(const FloatList& parts) const {
+    return states(parts, shape.cell, shape.layers, B, shape.hidden);
+  }
+  int32_t* contexts(const Contexts& given) const {
+    if (given.has_value() != (joined != nullptr))
+      refuse("contexts are those of a mixture, and must be given if there is one");
+    return joined ? checked("contexts", *given, {B, joined->mixture->order()}) : nullptr;
+  }
+  void get_state(const FloatList& parts, const Contexts& of) {
+    const NetworkState to = state(parts);
+    int32_t* const to_contexts = contexts(of);
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex);
+    reader.get_state(to, to_contexts);
+  }
+  void set_state(const FloatList& parts, const Contexts& of) {
+    const NetworkState from = state(parts);
+    const int32_t* const from_contexts = contexts(of);
+    for (int64_t b = 0; joined && b < B; ++b)
+      if (!joined->knows(from_contexts + b * joined->mixture->order()))
+        refuse("contexts must be those of the mixture");
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex);
+    reader.set_state(from, from_contexts);
+  }
+  void predict(const Ids& ids, const Array<float>& logits) {
+    const int64_t n = steps(ids, 0);
+    float* found = checked("logits", logits, {n, B, shape.vocabulary});
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex);
+    reader.predict(ids.data(), n, found);
   }
   void score(const Ids& ids, const Ids& targets, const Array<float>& nats) {
     const int64_t n = steps(ids, 0);
@@ -247,6 +291,9 @@ NB_MODULE(_native, m) {
            arg("isa"), arg("precision"), arg("network"), arg("batch_size"), arg("num_steps"),
            arg("start"), arg("threads"), arg("mixture") = nb::none(), nb::keep_alive<1, 9>())
       .def("reset", &PyReader::reset)
+      .def("get_state", &PyReader::get_state, same("parts"), same("contexts").none())
+      .def("set_state", &PyReader::set_state, same("parts"), same("contexts").none())
+      .def("predict", &PyReader::predict, arg("ids"), same("logits"))
       .def("score", &PyReader::score, arg("ids"), arg("targets"), same("nats"))
       .def("generate", &PyReader::generate, same("ids"), arg("known"), arg("uniforms"),
            arg("temperature"), arg("top_k"), arg("top_p"), arg("forbidden"));

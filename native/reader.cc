@@ -61,6 +61,22 @@ void Reader::reset() {
   for (int64_t b = 0; mixture_ && b < B_; ++b) mixture_->begin(contexts(b));
 }
 
+void Reader::get_state(const NetworkState& state, int32_t* contexts) {
+  run_team(1, [&](Worker& worker) {
+    for (size_t l = 0; l < layers_.size(); ++l)
+      layers_[l].get_state(0, state.h[l], state.c[l], worker);
+  });
+  if (mixture_) std::copy_n(this->contexts(0), B_ * mixture_->order(), contexts);
+}
+
+void Reader::set_state(const NetworkState& state, const int32_t* contexts) {
+  run_team(1, [&](Worker& worker) {
+    for (size_t l = 0; l < layers_.size(); ++l)
+      layers_[l].set_state(state.h[l], state.c[l], worker);
+  });
+  if (mixture_) std::copy_n(contexts, B_ * mixture_->order(), this->contexts(0));
+}
+
 // Time steps begin .. end - 1 of all layers.
 void Reader::read(int64_t begin, int64_t end, Worker& worker) {
   if (embedding_) {
@@ -94,6 +110,47 @@ void Reader::mix(int64_t row, const Softmax& network, float* logits, int64_t blo
                  const Worker& worker) {
   mixture_->mix(contexts(row + B_), network, logits, block_step,
                 mixed_.data() + worker.index * shape_.vocabulary);
+}
+
+// The logits of the network after time step t of all sequences; waits at its end.
+void Reader::find_logits(int64_t t, Worker& worker) {
+  backend_.kernels->product(backend_.precision,
+                            {backend_.from_row(layers_.back().outputs(), t * B_), B_,
+                             output_weights_, blocks(shape_.hidden), {1, shape_.vocabulary, 1},
+                             output_bias_, logits_},
+                            worker);
+  worker.wait();
+}
+
+// Those of the mixture in their place, for sequence b.
+void Reader::mix_logits(int64_t t, int64_t b, const Worker& worker) {
+  const int64_t V = shape_.vocabulary, block_step = logits_.stride * kBlock;
+  float* const logits = logits_.data + b * kBlock;
+  for (int64_t v = V; v < blocks(V) * kBlock; ++v)
+    logits[v / kBlock * block_step + v % kBlock] = -INFINITY;
+  const Softmax network =
+      backend_.kernels->softmax(logits, block_step, blocks(V), mixture_->weights());
+  mix(t * B_ + b, network, logits, block_step, worker);
+}
+
+void Reader::predict(const int64_t* ids, int64_t steps, float* logits) {
+  copy_ids(ids, steps, B_, B_, shape_.vocabulary, ids_);
+  if (resets_) mark_starts(ids_, steps * B_, start_, resets_);
+  run_team(threads_, [&](Worker& worker) {
+    advance_contexts(0, steps, worker);
+    read(0, steps, worker);
+    for (int64_t t = 0; t < steps; ++t) {
+      find_logits(t, worker);
+      const Range mine = worker.share(mixture_ ? B_ : 0);
+      for (int64_t b = mine.begin; b < mine.end; ++b) mix_logits(t, b, worker);
+      if (mixture_) worker.wait();
+      backend_.kernels->unblock(logits_, 1, B_, B_, shape_.vocabulary,
+                                logits + t * B_ * shape_.vocabulary, worker);
+      worker.wait();
+    }
+    for (const Layer& layer : layers_) layer.carry_state(steps, worker);
+  });
+  carry_contexts(steps);
 }
 
 void Reader::score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats) {
@@ -203,27 +260,14 @@ bool Reader::generate(int64_t* ids, const bool* known, const double* uniforms, i
     for (int64_t t = first_written; t < steps; ++t) {
       advance_contexts(t, t + 1, worker);
       read(t, t + 1, worker);
-      backend_.kernels->product(backend_.precision,
-                                {backend_.from_row(layers_.back().outputs(), t * B_), B_,
-                                 output_weights_, blocks(shape_.hidden), {1, V, 1}, output_bias_,
-                                 logits_},
-                                worker);
-      worker.wait();
+      find_logits(t, worker);
       const Range mine = worker.share(B_);
       for (int64_t b = mine.begin; b < mine.end; ++b) {
         const int64_t place = (t + 1) * B_ + b;
         if (known[place]) continue;
-        float* const logits = logits_.data + b * kBlock;
-        const int64_t block_step = logits_.stride * kBlock;
-        if (mixture_) {
-          for (int64_t v = V; v < blocks(V) * kBlock; ++v)
-            logits[v / kBlock * block_step + v % kBlock] = -INFINITY;
-          const Softmax network =
-              backend_.kernels->softmax(logits, block_step, blocks(V), mixture_->weights());
-          mix(t * B_ + b, network, logits, block_step, worker);
-        }
-        const int64_t token = choose(logits, block_step, V, uniforms[place], sampling,
-                                     candidates[worker.index]);
+        if (mixture_) mix_logits(t, b, worker);
+        const int64_t token = choose(logits_.data + b * kBlock, logits_.stride * kBlock, V,
+                                     uniforms[place], sampling, candidates[worker.index]);
         if (token < 0) __atomic_store_n(&sound, false, __ATOMIC_RELAXED);
         ids[place] = ids_[place] = static_cast<int32_t>(token < 0 ? 0 : token);
         if (resets_) mark_starts(ids_ + place, 1, start_, resets_ + place);

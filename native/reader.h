@@ -29,6 +29,14 @@ class Reader {
 
   void reset();  // to a state of zeros, which is also the first one
 
+  // The state between two calls. contexts: (B, order) of the mixture; without one, null.
+  void get_state(const NetworkState&, int32_t* contexts);
+  void set_state(const NetworkState&, const int32_t* contexts);
+
+  // Writes the logits (steps, B, V) of what follows each of (steps, B) ids; those of a mixture are
+  // ln p up to a constant for each token. The state is carried to the next call.
+  void predict(const int64_t* ids, int64_t steps, float* logits);
+
   // Writes -ln p of each of (steps, B) targets; the state is carried to the next call.
   void score(const int64_t* ids, const int64_t* targets, int64_t steps, float* nats);
 
@@ -40,10 +48,12 @@ class Reader {
 
  private:
   void read(int64_t begin, int64_t end, Worker&);
+  void find_logits(int64_t t, Worker&);
   int32_t* contexts(int64_t row) { return contexts_.data() + row * mixture_->order(); }
   void advance_contexts(int64_t begin, int64_t end, const Worker&);
   void carry_contexts(int64_t steps);
   void mix(int64_t row, const Softmax&, float* logits, int64_t block_step, const Worker&);
+  void mix_logits(int64_t t, int64_t b, const Worker&);
 
   Backend backend_;
   NetworkShape shape_;

@@ -1,6 +1,7 @@
 // Readers: scores and texts, with and without an n-gram model that joins the network.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,24 @@ inline Reading read(Reader& reader, const ReaderCase& c, const int64_t* ids, con
     reading.texts.insert(reading.texts.end(), text.get(), text.get() + n);
   }
   reader.score(ids, ids, 1, reading.nats.data() + (c.T + 1) * c.B);
+  std::vector<float> logits(2 * c.T * c.B * c.V);
+  reader.predict(ids, c.T, logits.data());
+  const int64_t size = c.B * c.H;
+  std::vector<float> parts(2 * c.layers * size);
+  std::vector<int32_t> contexts(c.B * 4);
+  NetworkState state;
+  for (int64_t l = 0; l < c.layers; ++l) {
+    state.h.push_back(parts.data() + 2 * l * size);
+    state.c.push_back(state.h.back() + size);
+  }
+  reader.get_state(state, contexts.data());
+  reader.predict(ids, c.T, logits.data() + c.T * c.B * c.V);
+  std::vector<float> again(c.T * c.B * c.V);
+  reader.set_state(state, contexts.data());
+  reader.predict(ids, c.T, again.data());
+  check(std::equal(again.begin(), again.end(), logits.begin() + c.T * c.B * c.V),
+        "logits after a state");
+  reading.nats.insert(reading.nats.end(), logits.begin(), logits.end());
   return reading;
 }
 

@@ -10,9 +10,11 @@ from native_oracle import NATIVE, TEXTBOOK, build, needs_kernels
 from rnnlab.config import GenerationSettings
 from rnnlab.lm.compute import Compute
 from rnnlab.lm.evaluate import target_nats
+from rnnlab.lm.fallback import FallbackReader
 from rnnlab.lm.generate import generate_ids
 from rnnlab.lm.ngram_mixture import NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
+from rnnlab.lm.sampling import log_softmax
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("one_thread")]
 
@@ -112,3 +114,31 @@ def test_tables_that_would_be_read_beyond_their_ends_are_refused(change, message
     changed = replace(mixture, orders=(first, change(second)))
     with pytest.raises(ValueError, match=message):
         NATIVE.reader(build(7).network()._replace(mixture=changed), 1, 1, "float32")
+
+
+@each_model
+def test_a_reader_predicts_and_goes_on_from_a_state(level, V, order, options) -> None:
+    model, mixture, ids = build(V, **options), made_up_mixture(V, order), text(V, 41, seed=3)
+    exact = FallbackReader(model, Compute(TEXTBOOK), 1, mixture)
+    reader = NATIVE.reader(model.network()._replace(mixture=mixture.arrays), 1, 41, "float32")
+    wanted, found = (log_softmax(own.predict(ids[:, None])[:, 0]) for own in (exact, reader))
+    assert found == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    for own in (exact, reader):
+        own.reset()
+        own.predict(ids[:20, None])
+        state = own.state()
+        first = [own.predict(ids[20:40, None]).tolist(), own.state()]
+        own.predict(ids[:7, None])
+        own.restore(state)
+        assert [own.predict(ids[20:40, None]).tolist(), own.state()] == first
+        with pytest.raises(ValueError, match=r"^the state has "):
+            own.restore(state[1:])
+
+
+def test_contexts_that_are_not_of_the_mixture_are_refused() -> None:
+    model, mixture = build(7), made_up_mixture(7, 3)
+    reader = NATIVE.reader(model.network()._replace(mixture=mixture.arrays), 1, 4, "float32")
+    state = reader.state()
+    for damaged in (10**6).to_bytes(4, "little"), (-2).to_bytes(4, "little", signed=True):
+        with pytest.raises(ValueError, match=r"^contexts must be those of the mixture$"):
+            reader.restore(state[:-4] + damaged)

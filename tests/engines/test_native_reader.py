@@ -111,6 +111,34 @@ def test_a_reader_keeps_the_weights_it_was_made_with(input_, steps):
     assert fresh.score(inputs, targets).tolist() != before
 
 
+@each_reader
+def test_a_reader_predicts_as_the_textbook(level, V, options):
+    model, ids = sharp(V, options), batch_of(V, (23, 2))[0]
+    torch.set_num_threads(2)
+    logits = deepcopy(model).double()(torch.from_numpy(ids), model.double().zero_state(2), TEXTBOOK)
+    found = NATIVE.reader(model.float().network(), 2, 23, "float32").predict(ids)
+    assert found == pytest.approx(logits[0].detach().numpy(), rel=1e-4, abs=1e-4)
+
+
+@each_cell
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_reader_goes_on_from_a_state_to_the_same_bits(level, cell, precision):
+    model, ids = sharp(30, {"cell": cell, "num_layers": 2}), batch_of(30, (40, 2))[0]
+    reader, other = (NATIVE.reader(model.network(), 2, 40, precision) for _ in range(2))
+    reader.predict(ids[:25])
+    state, wanted = reader.state(), reader.predict(ids[25:])
+    after = reader.state()
+    assert after != state
+    for again in (reader, other):
+        again.restore(state)
+        assert again.state() == state
+        found = [again.predict(ids[t : t + 1]) for t in range(25, 40)]
+        assert np.concatenate(found).tolist() == wanted.tolist()
+        assert again.state() == after
+    with pytest.raises(ValueError, match=f"^the state has {len(state)} bytes, not 3$"):
+        reader.restore(b"abc")
+
+
 @pytest.mark.parametrize("shape", [(5, 3), (4, 2)])
 def test_a_reader_refuses_pieces_that_it_has_no_room_for(shape):
     model = build(7)

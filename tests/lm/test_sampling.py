@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlab.errors import DivergenceError
-from rnnlab.lm.sampling import choose_tokens
+from rnnlab.lm.sampling import choose_tokens, draw_uniforms, log_softmax
 
 WRITTEN, ALLOWED = [0, 2, 5], [0, 1, 2, 4]
 """Tokens that were written before, and those that may come next."""
@@ -38,9 +37,9 @@ def exact_distribution(
 
 
 def as_rows(tokens, count):
-    row = torch.zeros(6, dtype=torch.bool)
+    row = np.zeros(6, np.bool_)
     row[tokens] = True
-    return row.expand(count, -1)
+    return np.tile(row, (count, 1))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def as_rows(tokens, count):
 )
 def test_frequencies_match_the_exact_distribution(options):
     logits, draws = [0.3, -1.0, 1.2, 0.0, 0.9, -3.0], 20_000
-    rows = torch.tensor([logits]).expand(draws, -1)
+    rows = np.tile(np.float32(logits), (draws, 1))
     uniforms = np.random.default_rng(0).random(draws).tolist()
     given = dict(options)
     if "repetition_penalty" in given:
@@ -90,7 +89,7 @@ def test_frequencies_match_the_exact_distribution(options):
 def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, forbidden, seed):
     uniforms = np.random.default_rng(seed).random(8).tolist()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "forbidden": forbidden}
-    picks = choose_tokens(torch.tensor([logits]).expand(8, -1), uniforms, **options)
+    picks = choose_tokens(np.tile(np.float32(logits), (8, 1)), uniforms, **options)
     left = [x for i, x in enumerate(logits) if i != forbidden]
     top = max(left)
     for pick in picks:
@@ -109,7 +108,7 @@ def test_no_excluded_token_is_ever_picked(logits, temperature, top_k, top_p, for
 
 
 def test_logits_that_are_nan_are_refused():
-    logits = torch.tensor([[0.0, float("nan"), 1.0]])
+    logits = np.array([[0.0, float("nan"), 1.0]], np.float32)
     for temperature in (0.0, 1.0):
         with pytest.raises(DivergenceError, match="the model's output is NaN"):
             choose_tokens(logits, [0.5], temperature=temperature)
@@ -117,17 +116,22 @@ def test_logits_that_are_nan_are_refused():
 
 def test_a_penalty_asks_for_probabilities_alone():
     """Logits that mean the same probabilities give the same picks, of any sign; so does ln p."""
-    logits = torch.tensor([[2.0, 1.5, -1.0]])
-    written = torch.tensor([[True, False, False]])
+    logits = np.array([[2.0, 1.5, -1.0]], np.float32)
+    written = np.array([[True, False, False]])
     for shift in (0.0, -50.0, 50.0):
-        for rows in (logits + shift, logits.log_softmax(1)):
+        for rows in (logits + shift, log_softmax(logits)):
             options = {"temperature": 0, "written": written}
             assert choose_tokens(rows, [0.0], repetition_penalty=1.0, **options) == [0]
             assert choose_tokens(rows, [0.0], repetition_penalty=9.0, **options) == [1]
 
 
 def test_a_single_token_that_is_allowed_is_picked():
-    logits, allowed = torch.tensor([[9.0, -90.0, 8.0]]), torch.tensor([[False, True, False]])
+    logits, allowed = np.array([[9.0, -90.0, 8.0]]), np.array([[False, True, False]])
     options = {"allowed": allowed, "written": allowed, "repetition_penalty": 5.0}
     for temperature in (0.0, 1e-30, 1.0):
         assert choose_tokens(logits, [0.9], temperature=temperature, **options) == [1]
+
+
+def test_numbers_of_a_later_place_are_those_of_the_whole_stream():
+    whole = draw_uniforms(7, 2, 300)
+    assert draw_uniforms(7, 2, 40, first=123).tolist() == whole[123:163].tolist()

@@ -127,6 +127,21 @@ class Reader(Protocol):
     def reset(self) -> None:
         """Set the state to zeros."""
 
+    def state(self) -> bytes:
+        """Return all that the next call depends on, for `restore`."""
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a state of a reader of the same model and batch size.
+
+        Raises ValueError if it does not have the size of one.
+        """
+
+    def predict(self, ids: Ids) -> NDArray[np.float32]:
+        """Return the logits (T, B, V) of what follows each of ids (T, B); the state is carried on.
+
+        With a mixture they are its ln p, up to a constant for each token.
+        """
+
     def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """Return -ln p (T, B) of targets (T, B) after ids (T, B); the state is carried on."""
 

@@ -113,7 +113,12 @@ class NativeReader:
 
     def __init__(self, network: Network, batch_size: int, num_steps: int, precision: str) -> None:
         self.num_steps = num_steps
-        joined = network.mixture and _joined(network.mixture, len(network.output_bias))
+        self._vocabulary_size, mixture = len(network.output_bias), network.mixture
+        joined = mixture and _joined(mixture, self._vocabulary_size)
+        units = network.layers[0].weight_hh.shape[1]
+        parts = len(network.layers) * len(network.cell.state_names)
+        self._parts = np.zeros((parts, batch_size, units), np.float32)
+        self._contexts = np.zeros((batch_size, len(mixture.orders) if mixture else 0), np.int32)
         self.reader = kernels().Reader(
             instruction_set(), precision, _network(network.cell, network.parameters()),
             batch_size, num_steps, _start(network), threads_now(), joined,
@@ -122,6 +127,27 @@ class NativeReader:
     def reset(self) -> None:
         """See `Reader.reset`."""
         self.reader.reset()
+
+    def state(self) -> bytes:
+        """See `Reader.state`."""
+        self.reader.get_state([*self._parts], self._contexts if self._contexts.size else None)
+        return self._parts.tobytes() + self._contexts.tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """See `Reader.restore`."""
+        parts, contexts = self._parts, self._contexts
+        if len(state) != (size := parts.nbytes + contexts.nbytes):
+            raise ValueError(f"the state has {size} bytes, not {len(state)}")
+        parts.ravel()[:] = np.frombuffer(state, np.float32, parts.size)
+        contexts.ravel()[:] = np.frombuffer(state, np.int32, contexts.size, parts.nbytes)
+        self.reader.set_state([*parts], contexts if contexts.size else None)
+
+    def predict(self, ids: Ids) -> NDArray[np.float32]:
+        """See `Reader.predict`. Raises as `score`."""
+        check_not_empty(ids.shape)
+        logits = np.empty((*ids.shape, self._vocabulary_size), np.float32)
+        self.reader.predict(ids, logits)
+        return logits
 
     def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`.

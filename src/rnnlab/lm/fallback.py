@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlab.cells import State
 from rnnlab.engines import TrainingStep
 from rnnlab.engines.engine import Ids, check_not_empty
 from rnnlab.lm.compute import Compute
@@ -50,9 +51,36 @@ class FallbackReader:
 
     def reset(self) -> None:
         """See `Reader.reset`."""
-        self.state = self.model.zero_state(self.batch_size)
+        self.carried = self.model.zero_state(self.batch_size)
         self.read = np.empty((0, self.batch_size), np.int64)
         """The last ids, as many as an n-gram model needs."""
+
+    def state(self) -> bytes:
+        """See `Reader.state`."""
+        parts = [part.float().cpu().numpy() for layer in self.carried for part in layer]
+        return b"".join(part.tobytes() for part in parts) + self.read.tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """See `Reader.restore`."""
+        zeros, begin, found = self.model.zero_state(self.batch_size), 0, list[State]()
+        count = zeros[0][0].numel()
+        size, row = len(zeros) * len(zeros[0]) * 4 * count, self.read.itemsize * self.batch_size
+        if len(state) < size or (len(state) - size) % row:
+            raise ValueError(f"the state has {size} bytes and {row} a token, not {len(state)}")
+        for layer in zeros:
+            parts = list[Tensor]()
+            for zero in layer:
+                own = np.frombuffer(state, np.float32, count, begin).reshape(zero.shape)
+                parts.append(torch.from_numpy(own.copy()).to(zero))
+                begin += own.nbytes
+            found.append(tuple(parts))
+        self.carried = tuple(found)
+        self.read = np.frombuffer(state, np.int64, offset=size).reshape(-1, self.batch_size)
+
+    def predict(self, ids: Ids) -> NDArray[np.float32]:
+        """See `Reader.predict`."""
+        found: NDArray[np.float32] = self.logits(ids).float().cpu().numpy()
+        return found
 
     def score(self, ids: Ids, targets: Ids) -> NDArray[np.float32]:
         """See `Reader.score`."""
@@ -83,7 +111,7 @@ class FallbackReader:
             if rows:
                 own = [numbers[position][row] for row in rows]
                 now = self.rules.choice(rows) if self.rules else {}
-                chosen = choose_tokens(logits[rows].float().cpu(), own, **choice, **now)
+                chosen = choose_tokens(logits[rows].float().cpu().numpy(), own, **choice, **now)
                 ids[position, rows] = chosen
                 if self.rules:
                     self.rules.note(rows, chosen)
@@ -97,7 +125,7 @@ class FallbackReader:
         tokens = torch.from_numpy(ids).to(self.compute.device)
         with torch.inference_mode(), evaluating(self.model), self.compute.autocast():
             logits: Tensor
-            logits, self.state = self.model(tokens, self.state, self.compute.engine)
+            logits, self.carried = self.model(tokens, self.carried, self.compute.engine)
         if self.mixture is None:
             return logits
         read = np.concatenate([self.read, ids])

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnlab.errors import DivergenceError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 IMPOSSIBLE = float("-inf")
 """The logit, or the log probability, of a token that is never chosen."""
 
 
 def choose_tokens(
-    logits: Tensor,
+    logits: NDArray[np.floating],
     uniforms: Sequence[float],
     *,
     temperature: float = 1.0,
@@ -27,11 +23,11 @@ def choose_tokens(
     min_p: float = 0.0,
     repetition_penalty: float = 1.0,
     forbidden: int = -1,
-    allowed: Tensor | None = None,
-    written: Tensor | None = None,
-    bias: Tensor | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+    written: NDArray[np.bool_] | None = None,
+    bias: NDArray[np.float32] | None = None,
 ) -> list[int]:
-    """Pick a token for each row of logits (B, V), on the CPU.
+    """Pick a token for each row of logits (B, V).
 
     uniforms: a random number in [0, 1) for each row. bias (V,) is added to the logits first. What
     is done then, in this order:
@@ -51,40 +47,54 @@ def choose_tokens(
 
     Raises DivergenceError if a logit is NaN or infinite.
     """
-    import torch
-
-    if not logits.isfinite().all():
+    if not np.isfinite(logits).all():
         raise not_finite()
     if bias is not None:
         logits = logits + bias
-    if forbidden >= 0:
-        logits = logits.index_fill(1, torch.tensor([forbidden]), IMPOSSIBLE)
-    if allowed is not None:
-        logits = logits.masked_fill(~allowed, IMPOSSIBLE)
+    if allowed is not None or forbidden >= 0:
+        can = np.ones(logits.shape, np.bool_) if allowed is None else allowed.copy()
+        if forbidden >= 0:
+            can[:, forbidden] = False
+        logits = np.where(can, logits, IMPOSSIBLE)
     if written is not None and repetition_penalty != 1:
-        ln_p = logits.double().log_softmax(dim=1)
-        logits = torch.where(written, ln_p * repetition_penalty, ln_p)
+        ln_p = log_softmax(logits)
+        logits = np.where(written, ln_p * repetition_penalty, ln_p)
     if temperature == 0:
-        return [int(token) for token in logits.argmax(dim=1)]
+        return [int(token) for token in logits.argmax(1)]
     # Subtracting the largest first keeps tiny temperatures finite.
-    logits = (logits - logits.max(dim=1, keepdim=True).values).double() / temperature
-    if 0 < top_k < logits.shape[1]:
-        smallest = logits.topk(top_k, dim=1).values[:, -1:]
-        logits = logits.masked_fill(logits < smallest, IMPOSSIBLE)
-    p, order = logits.softmax(dim=1).sort(dim=1, descending=True, stable=True)
-    before = p.cumsum(dim=1) - p
-    p = p.masked_fill((before >= top_p) | (p < min_p * p[:, :1]), 0.0)
-    cumulated = p.cumsum(dim=1).numpy()
+    scores = logits.astype(np.float64)
+    scores = (scores - scores.max(1, keepdims=True)) / temperature
+    V = scores.shape[1]
+    if 0 < top_k < V:
+        smallest = np.partition(scores, V - top_k, axis=1)[:, V - top_k, None]
+        scores[scores < smallest] = IMPOSSIBLE
+    weights = np.exp(scores)
+    order = np.argsort(-weights, axis=1, kind="stable")
+    p = np.take_along_axis(weights, order, 1) / weights.sum(1, keepdims=True)
+    before = p.cumsum(1) - p
+    p[(before >= top_p) | (p < min_p * p[:, :1])] = 0.0
     picks = [
         int(np.searchsorted(row, uniform * row[-1], side="right"))
-        for row, uniform in zip(cumulated, uniforms, strict=True)
+        for row, uniform in zip(p.cumsum(1), uniforms, strict=True)
     ]
     return [int(order[row, pick]) for row, pick in enumerate(picks)]
 
 
-def draw_uniforms(seed: int, row: int, count: int) -> NDArray[np.float64]:
-    """Return `count` random numbers in [0, 1) for one text; each row has a generator of its own."""
-    return np.random.default_rng((seed, row)).random(count)
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return ln p (B, V) of logits (B, V), -inf where a logit is."""
+    scores = logits.astype(np.float64)
+    scores -= scores.max(1, keepdims=True)
+    found: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    return found
+
+
+def draw_uniforms(seed: int, row: int, count: int, first: int = 0) -> NDArray[np.float64]:
+    """Return `count` random numbers in [0, 1) for one text; each row has a generator of its own.
+
+    first: so many numbers of the generator are left out.
+    """
+    generator = np.random.PCG64((seed, row))
+    return np.random.Generator(generator.advance(first)).random(count)
 
 
 def not_finite() -> DivergenceError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from rnnlab.config import GenerationSettings
 from rnnlab.lm.matching import Matching
@@ -29,11 +29,11 @@ class StepRules:
         bias: what is added to the logits of some tokens.
         """
         self.matching = matching
-        self.bias: torch.Tensor | None = None
+        self.bias: NDArray[np.float32] | None = None
         if bias:
-            self.bias = torch.zeros(V)
-            self.bias[[*bias]] = torch.tensor([*bias.values()])
-        self.written = torch.zeros(B, V, dtype=torch.bool)
+            self.bias = np.zeros(V, np.float32)
+            self.bias[[*bias]] = [*bias.values()]
+        self.written = np.zeros((B, V), np.bool_)
         """Which tokens each text has, without its prefix."""
         self.left = [settings.length] * B
         """How many more tokens may be written."""
@@ -56,7 +56,7 @@ class StepRules:
         found: dict[str, Any] = {"written": self.written[list(rows)], "bias": self.bias}
         if self.matching:
             allowed = [self.matching.allowed(self.states[row], self.left[row]) for row in rows]
-            found["allowed"] = torch.from_numpy(np.stack(allowed))
+            found["allowed"] = np.stack(allowed)
         return found
 
     def note(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
