@@ -12,6 +12,7 @@ import pytest
 from rnnlab.errors import CorpusError, RunDirectoryError
 from rnnlab.files import (
     drop_torn_line,
+    lock_owner,
     read_json,
     sealed,
     truncate_log,
@@ -135,6 +136,28 @@ def test_a_lock_names_its_holder_and_is_free_when_that_is_killed(tmp_path):
         assert holder == ""
         with try_lock(file) as other:
             assert other == f"process {os.getpid()} on {host}"
+
+
+def test_the_owner_of_a_lock_is_told_without_taking_it(tmp_path, monkeypatch):
+    file = tmp_path / "lock"
+    host = os.uname().nodename
+    assert lock_owner(file) == ""
+    os.mkfifo(tmp_path / "pipe")
+    assert lock_owner(tmp_path / "pipe") == ""
+    with hold(file, "try_lock") as holding:
+        assert holding.stdout.readline() == "\n"
+        assert lock_owner(file) == f"process {holding.pid} on {host}"
+        holding.kill()
+        holding.wait()
+    with monkeypatch.context() as patch:  # a process that is dead is told without trying the lock
+        patch.setattr("rnnlab.files._lock", lambda file, wait: pytest.fail("tried"))
+        assert lock_owner(file) == ""
+    # Another process has the number of the dead one, or the lock was taken on another machine.
+    for words in f"process {os.getpid()} on {host}", "process 12 on elsewhere", "":
+        before = f"\0{words}".encode()
+        file.write_bytes(before)
+        assert lock_owner(file) == ""
+        assert file.read_bytes() == before
 
 
 def test_the_holder_in_a_lock_file_of_an_older_version_is_read(tmp_path):

@@ -1,4 +1,4 @@
-"""/api/v1: runs, generate and score are what the library and the run directory say."""
+"""/api/v1: generate and score are what the library says."""
 
 import json
 from pathlib import Path
@@ -10,27 +10,6 @@ from served import Served
 import rnnlab
 
 TEXT = "The cat sees the dog.\nThe bird loses the ☃.\n"
-
-
-def test_runs_are_listed_with_settings_and_figures(server: Served, shelf: Path) -> None:
-    status, content, _ = server.ask("/api/v1/runs")
-    assert status == 200
-    (run,) = content["runs"]  # model folders are not runs
-    own = rnnlab.Run.open(shelf / "pets")
-    assert (run["name"], run["status"], run["error"]) == ("pets", "stopped by budget", None)
-    assert run["settings"] == json.loads(json.dumps(own.settings.flat(), default=list))
-    assert run["progress"] == own.metrics[-1]
-    figures = {(f["split"], f["context"]): f["bits_per_character"] for f in run["figures"]}
-    assert figures == {
-        (record["split"], record["context"]): record["bits_per_character"]
-        for record in own.result["evaluations"]
-    }
-    assert "ngram" in run["figures"][0]["baselines"]
-    status, one, _ = server.ask("/api/v1/runs/pets")
-    assert (status, one) == (200, {**run, "metrics": own.metrics})
-    assert server.refused("/api/v1/runs/more/bytes") == (
-        404, "'more/bytes' is not a run directory", "model", "model_not_found"
-    )  # fmt: skip
 
 
 def test_it_generates_what_the_library_generates(server: Served, shelf: Path) -> None:

@@ -169,11 +169,12 @@ class ExperimentDisplay(ExperimentWatcher):
     def _progress(self, job: Job) -> str:
         """Return the progress of a run on this machine, from the last line of its metrics."""
         try:
-            lines = last_metrics(self._store.directory(job.id))
+            for line in last_metrics(self._store.directory(job.id)):
+                if "progress" in line:  # not of an evaluation
+                    return f"{line['progress']:.0%}"
         except (OSError, RunDirectoryError):
-            return "started"
-        shares = [line["progress"] for line in lines if "progress" in line]  # not of evaluations
-        return f"{shares[-1]:.0%}" if shares else "started"
+            pass
+        return "started"
 
 
 def text_table(table: OutcomeTable) -> Table:

@@ -1,9 +1,10 @@
 """Diagnose a run: collect the evidence, then apply every rule to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from rnnlab.console import counted
 from rnnlab.data.dataset import Dataset
@@ -90,13 +91,32 @@ def diagnose_trained(directory: Path, dataset: Dataset) -> Diagnosis:
 
 
 def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
+    parts = diagnose_in_parts(run, text_of)
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            return cast(Diagnosis, end.value)
+
+
+def diagnose_in_parts(
+    run: Run, text_of: Callable[[TextModel], Dataset] = training_data
+) -> Generator[None, None, Diagnosis]:
+    """Diagnose a run, and yield after each piece of work, so that others may compute.
+
+    text_of: gives the training text of the model. Raises as `diagnose`.
+    """
     settings = run.settings
     _check_state(run.directory)
     history = read_history(run.directory, settings)
+    yield
     try:
         model = _last_model(run, history.stopped_by)
+        yield
         _check_weights(run)
+        yield
         dataset = text_of(model)
+        yield
     except MissingEvidence as why:
         return examine(run.directory, Evidence(history, why, why))
     except (CorpusError, UsageError) as error:
@@ -104,6 +124,7 @@ def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
         return examine(run.directory, Evidence(history, lost, lost))
     ids = dataset.splits["train"].all_ids
     levels = text_levels(ids, model.tokenizer.size, dataset.copies)
+    yield
     with using_threads(1):  # many small operations, for which threads wait longer than they work
         weights = weight_facts(model.model, settings.training.seed, ids)
     return examine(run.directory, Evidence(history, levels, weights))

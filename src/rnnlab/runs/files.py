@@ -1,6 +1,7 @@
 """Reads the files of a run directory, without torch. `rnnlab.runs.run` says what is in them."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ def state_files(directory: Path) -> list[Path]:
     return sorted((file for file in found if not file.is_dir()), reverse=True)
 
 
-def last_metrics(directory: Path) -> list[dict[str, Any]]:
-    """Return the last whole lines of metrics.jsonl, without reading all of it.
+def last_metrics(directory: Path) -> Iterator[dict[str, Any]]:
+    """Yield the last whole lines of metrics.jsonl, the last one first, without reading all of it.
 
     Raises OSError if there is no such file, RunDirectoryError if it is a pipe or a device.
     """
@@ -48,11 +49,11 @@ def last_metrics(directory: Path) -> list[dict[str, Any]]:
     with (directory / METRICS).open("rb") as stream:
         stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
         *lines, _ = stream.read().split(b"\n")
-    found = []
-    for line in lines:
+    for text in reversed(lines):
         with suppress(ValueError):  # the first may be cut
-            found.append(json.loads(line))
-    return [line for line in found if isinstance(line, dict)]
+            line = json.loads(text)
+            if isinstance(line, dict):
+                yield line
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`/api/v1/`: runs with their figures, and what `rnnlab generate` and `rnnlab score` do."""
+"""`/api/v1/`: what `rnnlab generate` and `rnnlab score` do."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Score
 from rnnlab.lm.sample_scores import SampleScorer, SampleScores
 from rnnlab.lm.text_model import TextModel
-from rnnlab.runs.files import RESULT, read_metrics
+from rnnlab.runs.files import RESULT
 from rnnlab.runs.held_out_scores import places_among, stored_quantiles
 from rnnlab.web.bodies import MOST_TOKENS, GenerationBody, ScoreBody, described, read_body
 from rnnlab.web.completions import check_size, rules_of
 from rnnlab.web.continuations import TURN_SECONDS
 from rnnlab.web.faults import Answer, Refused
+from rnnlab.web.held_units import without_held
 from rnnlab.web.jobs import Job
 from rnnlab.web.openapi import (
-    ANY_OBJECT,
     COUNT,
     NUMBER,
     TEXT,
     answers,
     list_of,
     map_of,
-    or_null,
     record,
 )
-from rnnlab.web.run_records import RunRecords
-from rnnlab.web.shelf import Shelf, UnknownModelError
+from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import Turns
 
 MOST_BEAM_CELLS = 20_000
@@ -43,11 +41,6 @@ MOST_BEAM_CELLS = 20_000
 BATCH_CHARACTERS = 4_096
 """Of samples that are scored in one turn."""
 
-RUN = record(
-    name=TEXT, status=TEXT, updated=NUMBER, settings=ANY_OBJECT, figures=list_of(ANY_OBJECT),
-    training=ANY_OBJECT, progress=or_null(ANY_OBJECT), error=or_null(TEXT),
-)  # fmt: skip
-ONE_RUN = record(**RUN["properties"], metrics=list_of(ANY_OBJECT))
 TEXT_SCORE = record(
     model=TEXT, text_rule=TEXT, context=TEXT, bits_per_character=NUMBER, nats=NUMBER, targets=COUNT,
     characters=COUNT, first_nats=NUMBER, spelling_nats=NUMBER, unknown=map_of(COUNT),
@@ -65,23 +58,7 @@ SAMPLE_SCORES = record(
 
 def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
-    router, records = APIRouter(prefix="/api/v1", tags=["rnnlab"]), RunRecords()
-
-    @router.get("/runs", responses=answers(record(runs=list_of(RUN))))
-    def runs() -> Response:
-        """List all runs: settings, figures, and how far each is."""
-        found = [records.of(one) for one in shelf.found().values() if one.is_run]
-        return Answer({"runs": found})
-
-    @router.get("/runs/{name:path}", responses=answers(ONE_RUN))
-    def run(name: str) -> Response:
-        """Return one run with all lines of its metrics."""
-        one = shelf.find(name)
-        if not name or not one.is_run:
-            raise UnknownModelError(f"{name!r} is not a run directory")
-        record = records.of(one)
-        one.check_within(one.path)
-        return Answer({**record, "metrics": read_metrics(one.path)})
+    router = APIRouter(prefix="/api/v1", tags=["rnnlab"])
 
     @router.post(
         "/generate", openapi_extra=described(GenerationBody),
@@ -113,6 +90,7 @@ def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
 
 def _generated(shelf: Shelf, body: GenerationBody) -> Generator[dict[str, Any] | None, None, None]:
     found, model = shelf.load(body.model)
+    model = without_held(model, body.held)
     settings = GenerationSettings.from_dict(body.settings)
     if settings.length > MOST_TOKENS:
         raise UsageError(f"length must be at most {MOST_TOKENS:,}, not {settings.length:,}")
@@ -168,7 +146,7 @@ def _of_text(model: TextModel, text: str, score: Score, body: ScoreBody) -> dict
     }
     if body.per_token:
         ends = model.tokenizer.ends(text).tolist()
-        found["ends"], found["target_nats"] = ends, score.target_nats.tolist()
+        found |= {"text": text, "ends": ends, "target_nats": score.target_nats.tolist()}
     return found
 
 

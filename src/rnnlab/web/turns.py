@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from rnnlab.errors import RnnlabError
 
@@ -121,6 +122,11 @@ class Turns:
         self._holder: Turn | None = None
         self._all = set[Turn]()
         self._closing = False
+        self._when_closing = list[Callable[[], None]]()
+
+    def when_closing(self, call: Callable[[], None]) -> None:
+        """Let something be called when the server ends."""
+        self._when_closing.append(call)
 
     def new(self, client: str) -> Turn:
         """Return the turn of a new request."""
@@ -169,6 +175,8 @@ class Turns:
             turns = list(self._all)
         for turn in turns:
             turn.stop(ClosingError("the server is ending"))
+        for call in self._when_closing:
+            call()
 
     def _add(self, turn: Turn) -> None:
         turn.awake.clear()
