@@ -27,7 +27,7 @@ ORDER = [
     "execution",
     "display",
     "api",
-    "web",
+    "web, course",
     "commands, llm_plugin",
     "cli",
 ]
@@ -132,10 +132,11 @@ TESTS = Path(__file__).parent
 
 
 def is_test_of(test: Path) -> bool:
-    """Whether `lm/test_model_init.py` is named after lm/model.py, or `cells/test_cells.py` after
-    its room."""
+    """Whether `lm/test_model_init.py` is named after lm/model.py, `web/test_write_page.py` after
+    the script of that page, or `cells/test_cells.py` after its room."""
     folder, name = SOURCE / test.relative_to(TESTS).parent, test.stem.removeprefix("test_")
-    named = {folder.name, *(module.stem for module in folder.glob("*.py"))}
+    modules = [*folder.glob("*.py"), *folder.rglob("*.js")]
+    named = {folder.name, *(module.stem for module in modules)}
     return any(f"{name}_".startswith(f"{module}_") for module in named)
 
 

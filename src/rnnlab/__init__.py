@@ -93,10 +93,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "course":  # so that exercises need no other import
+        return import_module("rnnlab.course")
+    if name not in __all__:
+        raise AttributeError(f"module 'rnnlab' has no attribute {name!r}")
     return getattr(import_module(f"rnnlab.{_HOMES[name]}"), name)
 
 

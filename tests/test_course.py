@@ -1,0 +1,40 @@
+"""Every chapter runs from its first cell to its last, with the figures that its words rely on."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnlab.course import judge
+
+COURSE = Path(__file__).parents[1] / "docs" / "course"
+CHAPTERS = sorted(COURSE.glob("[0-9]-*.md"))
+SOLUTIONS = (COURSE / "solutions.md").read_text(encoding="utf-8")
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n((?:^:[^\n]*\n)*)(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda file: file.stem)
+def test_chapter(chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    text = chapter.read_text(encoding="utf-8")
+    cells = list(CELL.finditer(text))
+    assert cells
+    for cell in cells:
+        # So that a traceback names the line of the chapter.
+        above = "\n" * text.count("\n", 0, cell.start(2))
+        exec(compile(above + cell[2], str(chapter), "exec"), names)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda file: file.stem)
+def test_exercises_have_checks_and_solutions(chapter: Path) -> None:
+    number = chapter.name[0]
+    text = chapter.read_text(encoding="utf-8")
+    asked = re.findall(rf"^\*\*({number}\.\d)\*\*", text, re.MULTILINE)
+    solved = re.findall(rf"^\*\*({number}\.\d)\*\*", SOLUTIONS, re.MULTILINE)
+    assert len(asked) >= 4
+    assert asked == solved
+    for exercise in asked:
+        words = f"{exercise}: put your answer in the place of the dots."
+        assert judge(exercise, ...) == (False, words)
