@@ -1,6 +1,7 @@
 """Every chapter runs from its first cell to its last, with the figures that its words rely on."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,9 @@ def test_exercises_have_checks_and_solutions(chapter: Path) -> None:
     for exercise in asked:
         words = f"{exercise}: put your answer in the place of the dots."
         assert judge(exercise, ...) == (False, words)
+
+
+def test_the_picture_of_the_cell_is_as_drawn() -> None:
+    docs = COURSE.parent
+    drawn = runpy.run_path(str(docs / "draw_cell.py"))["picture"]()
+    assert (docs / "lstm-cell.svg").read_text(encoding="utf-8") == drawn, "run docs/draw_cell.py"
