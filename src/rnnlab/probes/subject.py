@@ -48,9 +48,8 @@ class Subject:
         """
         if text is not None and file:
             raise UsageError("give a text or a file, not both")
-        name, seed = ("the model" if path is None else Path(path).name), DEFAULT_SEED
-        if path is not None and (Path(path) / RUN_CONFIG).is_file():
-            seed = settings_of_run(Path(path)).training.seed
+        name = "the model" if path is None else Path(path).name
+        seed = DEFAULT_SEED if path is None else seed_of(Path(path))
         if text is not None:
             return cls(name, "the given text", Reading.of(model, text), seed, moved_to)
         if file:
@@ -72,6 +71,21 @@ class Subject:
         dataset = _own_texts(self.reading.model, self.moved_to)
         held_out = dataset.splits[dataset.held_out[-1]].text if dataset.held_out else ""
         return dataset.splits["train"].end, held_out
+
+
+def seed_of(path: Path) -> int:
+    """Return the seed of a run directory, for untrained twins; of a model folder, the default."""
+    is_run = (path / RUN_CONFIG).is_file()
+    return settings_of_run(path).training.seed if is_run else DEFAULT_SEED
+
+
+def held_out_texts(model: TextModel) -> dict[str, str]:
+    """Return the texts of a model's own held-out splits by name, as the model reads them.
+
+    Raises CorpusError or UsageError if they are not available, ChecksumError if they changed.
+    """
+    dataset = _own_texts(model, None, ", or give another text")
+    return {split: dataset.splits[split].text for split in dataset.held_out}
 
 
 def _own_texts(model: TextModel, moved_to: MovedTo | None, otherwise: str = "") -> Dataset:

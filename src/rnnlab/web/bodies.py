@@ -12,6 +12,7 @@ from starlette.requests import Request
 from rnnlab.config import GenerationSettings, SettingsGroup
 from rnnlab.config.validation import Context, OneOrMore
 from rnnlab.errors import UsageError, is_unicode
+from rnnlab.web.held_units import ABOUT_HELD, MOST_HELD, HeldUnits
 
 Body = TypeVar("Body", bound=SettingsGroup)
 
@@ -136,6 +137,7 @@ class GenerationBody(SettingsGroup):
     settings: dict[str, Any] = Field(
         {}, description="by the names of the flags of rnnlab generate: length, temperature, ..."
     )
+    held: HeldUnits = Field((), max_length=MOST_HELD, description=ABOUT_HELD)
 
 
 class ScoreBody(SettingsGroup):
@@ -185,8 +187,17 @@ def described(kind: type[SettingsGroup]) -> dict[str, Any]:
     """Return what OpenAPI says of a body."""
     kind.model_rebuild()
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-    inner = schema.pop("$defs", {})
-    for name, field in schema["properties"].items():
-        if reference := field.pop("$ref", ""):
-            schema["properties"][name] = inner[reference.rpartition("/")[2]] | field
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    whole = _inlined(schema, schema.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": whole}}}}
+
+
+def _inlined(schema: Any, inner: dict[str, Any]) -> Any:
+    """Return a schema with those that it refers to in their places."""
+    if isinstance(schema, list):
+        return [_inlined(item, inner) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    own = {key: _inlined(value, inner) for key, value in schema.items() if key != "$ref"}
+    if reference := schema.get("$ref", ""):
+        return _inlined(inner[reference.rpartition("/")[2]], inner) | own
+    return own

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing, suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
 
+from rnnlab.web.faults import fault, json_line
 from rnnlab.web.turns import LeftError, Turn, Turns
 
 Item = TypeVar("Item")
@@ -74,3 +76,33 @@ class Job(Generic[Item]):
     def _tell(self, result: Item | _Done | BaseException) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._results.put_nowait, result)
+
+
+def event(content: Any) -> str:
+    """Return a server-sent event."""
+    return f"data: {json_line(content)}\n\n"
+
+
+def fault_event(error: Exception) -> str:
+    """Return the event that ends a stream whose work has failed."""
+    status, content = fault(error)
+    if status == 500:  # no response can say so any more
+        logging.getLogger("uvicorn.error").error("in a stream", exc_info=error)
+    return event(content)
+
+
+async def as_events(first: Any, results: AsyncGenerator[Any, None]) -> AsyncGenerator[str, None]:
+    """Yield results, the first of which has been awaited, as events; None is left out.
+
+    An error is the last event.
+    """
+    yield event(first)
+    try:
+        async with aclosing(results):
+            async for result in results:
+                if result is not None:
+                    yield event(result)
+    except LeftError:
+        return
+    except Exception as error:
+        yield fault_event(error)

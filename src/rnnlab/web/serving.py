@@ -44,6 +44,7 @@ from rnnlab.web.guard import Guard, Hosts, is_loopback
 from rnnlab.web.laboratory import laboratory_routes
 from rnnlab.web.openapi import ABOUT, DescribedApp
 from rnnlab.web.page_files import is_of_page, page_routes
+from rnnlab.web.probing import probe_routes
 from rnnlab.web.run_control import READ_ONLY, run_control_routes
 from rnnlab.web.run_routes import run_routes
 from rnnlab.web.settings_form import settings_routes
@@ -81,7 +82,7 @@ def make_app(
     for routes in (
         completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns),
         run_routes(shelf, turns), baseline_routes(shelf, turns), experiment_routes(shelf),
-        page_routes(),
+        probe_routes(shelf, turns), page_routes(),
         settings_routes(read_only or ("" if shelf.runs_folder() else NO_FOLDER)),
         text_routes(texts, read_only), run_control_routes(shelf, texts, trainings, read_only),
     ):  # fmt: skip
