@@ -36,7 +36,7 @@ LONGEST_STEM = 48
 """Characters of the name of a text in the name of a run."""
 
 STATE = {"name": TEXT, "state": TEXT, "error": or_null(TEXT)}
-ONE_STATE = record(**STATE, resumable=TRUTH)
+ONE_STATE = record(**STATE, resumable=TRUTH, refused=or_null(TEXT))
 
 
 class StopBody(SettingsGroup):
@@ -84,8 +84,8 @@ def run_control_routes(
 
     @router.get("/trainings/{name:path}", responses=answers(ONE_STATE))
     async def training(name: str) -> Response:
-        """Say whether a run is being trained, what went wrong, and whether it can be resumed."""
-        return Answer(control.state_of(name))
+        """Say whether a run is being trained, what went wrong, whether it can go on; `refused`: why not."""
+        return Answer({**control.state_of(name), "refused": read_only or None})
 
     @router.post("/runs", openapi_extra=described(RunBody), responses=started)
     async def start(request: Request) -> Response:

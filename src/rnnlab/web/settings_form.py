@@ -25,6 +25,9 @@ from rnnlab.web.openapi import TEXT, TRUTH, answers, list_of, or_null, record
 OUTSIDE = (*TEXTS, "data_dir", "start_from", "extend_vocabulary", "replace_vocabulary", "mirror")
 """Settings that reach beyond the folder of runs, and those that only go with them."""
 
+BUDGET = "max_seconds"
+"""The setting that a budget such as 30s stands for; a form asks for that."""
+
 MAIN = ("cell", "hidden_size", "num_layers", "tokenizer", "seed")
 """Settings that are shown first, after the text and the budget."""
 
@@ -69,8 +72,9 @@ def settings_form() -> list[dict[str, Any]]:
     """Return the settings that are offered, by group: what a form needs to know of each.
 
     kind: flag, whole, number, text, choice, several (a list of choices) or numbers (a list).
-    minimum, maximum, above, below: bounds, where there are any. chosen: it is chosen from the text,
-    the budget and the machine if it is left out. changeable: it may be another one on resuming.
+    Not among them is BUDGET. minimum, maximum, above, below: bounds, where there are any. chosen:
+    it is chosen from the text, the budget and the machine if it is left out. changeable: it may be
+    another one on resuming.
     """
     return [
         {
@@ -86,14 +90,15 @@ def _of_group(group: type[SettingsGroup]) -> list[dict[str, Any]]:
     schema = group.model_json_schema()["properties"]
     found = []
     for name, field in group.model_fields.items():
-        if name in OUTSIDE:
+        if name in (*OUTSIDE, BUDGET):
             continue
         own = schema[name]
         items = own.get("items", {})
         choices = own.get("enum") or items.get("enum") or []
         kind = KINDS.get(own["type"], "several" if items else "numbers")
+        about = field.description or ""
         if name == "cell":
-            choices = cell_names()
+            choices, about = cell_names(), about.partition(":")[0]  # the rest is about files
         if choices and kind == "text":
             kind = "choice"
         assert field.default is not PydanticUndefined
@@ -101,7 +106,7 @@ def _of_group(group: type[SettingsGroup]) -> list[dict[str, Any]]:
             {
                 "name": name, "kind": kind, "default": field.default, "choices": choices,
                 **{said: own[bound] for bound, said in BOUNDS.items() if bound in own},
-                "help": field.description, "main": name in MAIN, "chosen": name in CHOSEN,
+                "help": about, "main": name in MAIN, "chosen": name in CHOSEN,
                 "changeable": name in CHANGEABLE,
             }
         )  # fmt: skip

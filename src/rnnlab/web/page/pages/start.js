@@ -1,11 +1,152 @@
-// Starting a run from the page, and stopping or going on with one.
+// Starting a run from the page.
 
-/** The form that starts a run; open: whether it is shown at once. */
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { get, inPath, post } from "../api.js";
+import { Field, Loading, Trouble } from "../parts.js";
+import { useLoaded, useStored } from "../state.js";
+import { NewText, PLAIN, nameOf, storedAs } from "./new_text.js";
+import { usePolled } from "./run_controls.js";
+import { AllSettings, SettingField, valuesOf } from "./setting_fields.js";
+
+export { RunControls } from "./run_controls.js";
+
+const FIRST = { text: null, name: "", budget: "30s", values: {}, automatic: true };
+const KINDS = { stored: "Stored here", folder: "In the folder of texts", corpus: "Known texts" };
+
+/** The form that starts a run; open: whether it is shown at once, as in a lab without runs. */
 export function StartRun({ open = false }) {
-  return null;
+  const form = useLoaded((signal) => get("/api/v1/settings", { signal }), []);
+  const texts = useLoaded(async (signal) => (await get("/api/v1/texts", { signal })).texts, []);
+  const problem = form.problem ?? texts.problem;
+  const again = () => (form.again(), texts.again());
+  const content = problem ? html`<${Trouble} problem=${problem} again=${again} />`
+    : !form.value || !texts.value ? html`<${Loading} what="settings" />`
+    : form.value.refused ? html`<p class="note">No run can be started here: ${form.value.refused}.</p>`
+    : html`<${Form} form=${form.value} texts=${texts.value} again=${texts.again} isFirst=${open} />`;
+  return html`<section class="start" aria-label="Start a run">
+    ${open ? content : html`<details><summary>Start a run</summary>${content}</details>`}
+    <${Trainings} />
+  </section>`;
 }
 
-/** What can be done with one run; record: as the list of runs has it. */
-export function RunControls({ record }) {
-  return null;
+function Form({ form, texts, again, isFirst }) {
+  const [draft, setDraft] = useStored("start", FIRST);
+  const [pasted, setPasted] = useStored("start-text", { name: "", text: "" });
+  const [state, setState] = useState({ isStarting: false, problem: null });
+  const here = texts.find((one) => one.kind === "stored") ?? texts.find((one) => one.here);
+  const isThere = draft.text === "" || texts.some(({ id }) => id === draft.text);
+  const text = isThere ? draft.text : here?.id ?? "";
+  const set = (change) => setDraft((before) => ({ ...before, ...change }));
+  const setValue = (name, value) => setDraft((before) => ({ ...before, values: { ...before.values, [name]: value } }));
+  const every = form.groups.flatMap((group) => group.settings);
+  const wrong = state.problem?.param;
+  const fieldOf = (setting) => html`<${SettingField} key=${setting.name} setting=${setting}
+    isWrong=${setting.name === wrong} isChosen=${setting.chosen && draft.automatic}
+    value=${draft.values[setting.name] ?? ""}
+    onChange=${(value) => setValue(setting.name, value)} />`;
+
+  const start = async (event) => {
+    event?.preventDefault();
+    setState({ isStarting: true, problem: null });
+    try {
+      let id = text;
+      if (!id) {
+        id = (await post("/api/v1/texts", { name: pasted.name || nameOf(pasted.text), text: pasted.text })).id;
+        set({ text: id });
+        again();
+      }
+      const { name, automatic, budget } = draft, settings = valuesOf(every, draft.values);
+      const run = await post("/api/v1/runs", { name, text: id, settings, budget, automatic });
+      setState({ isStarting: false, problem: null });
+      set({ name: "" });
+      if (run.state !== "waiting") location.hash = `#/runs/${inPath(run.name)}`;
+    } catch (problem) {
+      setState({ isStarting: false, problem });
+    }
+  };
+
+  const chosen = texts.find(({ id }) => id === text);
+  return html`<form onSubmit=${start}>
+    ${isFirst && html`<p class="lead">${lead(chosen, draft.budget)}</p>`}
+    <fieldset class="controls" aria-label="What is trained">
+      <${Field} label="Text" wide>
+        <select value=${text} onChange=${(event) => set({ text: event.target.value })}>
+          ${Object.entries(KINDS).map(([kind, title]) => {
+            const own = texts.filter((one) => one.kind === kind);
+            return own.length > 0 && html`<optgroup key=${kind} label=${title}>${own.map((one) => html`
+              <option key=${one.id} value=${one.id}>${one.name}, ${sizeOf(one.bytes)}${
+                one.here ? "" : " to download"}</option>`)}</optgroup>`;
+          })}
+          <option value="">A new text: paste it, or choose a file</option>
+        </select><//>
+      <${Field} label="Training time" note="such as 30s, 3m or 1h">
+        <input class="short" value=${draft.budget} aria-invalid=${wrong === "budget"} ...${PLAIN}
+          onInput=${(event) => set({ budget: event.target.value.trim() })} /><//>
+    </fieldset>
+    ${!text && html`<${NewText} value=${pasted} onChange=${setPasted}
+      onFile=${async (name, content) => {
+        const stored = await storedAs(name, content);
+        set({ text: stored.id });
+        again();
+      }} />`}
+    <div class="buttons">
+      <button class="main" type="submit" disabled=${state.isStarting || (!text && !pasted.text)}>${
+        state.isStarting ? "Starting …" : isFirst ? "Start the first run" : "Start the run"}</button>
+      <p class="waiting" role="status">${
+        state.isStarting && "The text is read, and what is left open is chosen: a few seconds."}</p>
+    </div>
+    ${state.problem && html`<${Trouble} problem=${state.problem} />`}
+    <fieldset class="main-settings" aria-label="Main settings">
+      ${form.main.map((name) => fieldOf(every.find((one) => one.name === name)))}
+    </fieldset>
+    <${AllSettings} form=${form} values=${draft.values} wrong=${wrong} fieldOf=${fieldOf}
+      onClear=${() => set({ values: {}, automatic: true, name: "" })}>
+      <${Field} label="Name of the run" note="empty: it is named after the text and numbered">
+        <input value=${draft.name} aria-invalid=${wrong === "name"} maxlength="64" ...${PLAIN}
+          onInput=${(event) => set({ name: event.target.value.trim() })} /><//>
+      <label class="check"><input type="checkbox" checked=${draft.automatic}
+        onChange=${(event) => set({ automatic: event.target.checked })} />
+        Choose what is left open from the text, the time and this machine</label>
+    <//>
+  </form>`;
+}
+
+/** What was started here and has not ended, and why something did not begin. */
+function Trainings() {
+  const { value, again } = usePolled("/api/v1/trainings", () => 2_000);
+  if (!value) return null;
+  const waits = value.trainings.filter(({ state }) => state === "waiting");
+  const failed = value.trainings.filter(({ state }) => state === "failed");
+  if (!waits.length && !failed.length) return null;
+  const drop = async (name) => {
+    await post(`/api/v1/runs/${inPath(name)}/stop`, {}).catch(() => {});
+    again();
+  };
+  const active = value.trainings.filter(({ state }) => ["preparing", "training", "stopping"].includes(state));
+  const now = active[0]?.name ?? value.others[0];
+  return html`<ul class="trainings" aria-label="Runs that have not begun">
+    ${waits.map(({ name }, place) => html`<li key=${name}><b>${name}</b> waits ${
+      place ? `for ${waits[place - 1].name}` : now ? html`for <a href=${`#/runs/${inPath(now)}`}>${now}</a>` : ""}
+      <button class="plain" type="button" onClick=${() => drop(name)}>Do not start ${name}</button></li>`)}
+    ${failed.map(({ name, error }) => html`<li key=${name} class="failed"><b>${name}</b> did not begin: ${error}</li>`)}
+  </ul>`;
+}
+
+/** What is said before anything has been trained. */
+function lead(text, budget) {
+  const before = "Nothing has been trained here yet.";
+  if (!text) return `${before} Give a text, and the first run learns to write like it.`;
+  const download = text.here ? "" : ", which is downloaded first";
+  return `${before} The first run takes ${inWords(budget)} on ${text.name}${download}; then the model writes.`;
+}
+
+function inWords(budget) {
+  const [, count, unit] = budget.match(/^([\d.]+)([smh])$/) ?? [];
+  if (!unit) return "some time";
+  return `${count} ${{ s: "second", m: "minute", h: "hour" }[unit]}${count === "1" ? "" : "s"}`;
+}
+
+function sizeOf(bytes) {
+  if (bytes < 1_000) return `${bytes} bytes`;
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
