@@ -1,5 +1,6 @@
 """What a request must be before anything is done for it."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -7,12 +8,13 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from served import JSON, Served, serving
 
 from rnnlab.web import guard
-from rnnlab.web.guard import Hosts, is_loopback
+from rnnlab.web.guard import Guard, Hosts, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -247,3 +249,32 @@ def test_an_aborted_upload_is_cleaned_up(server: Served) -> None:
         connection.endheaders(b"{" * 1000)
         connection.close()
     assert server.ask("/health")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "is_stuck", "is_whole"),
+    [(guard.ENDLESS, False, True), (guard.ENDLESS, True, False), ("/other", False, False)],
+)
+def test_only_events_go_on_while_their_client_takes_them(
+    monkeypatch: pytest.MonkeyPatch, path: str, is_stuck: bool, is_whole: bool
+) -> None:
+    monkeypatch.setattr(guard, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(guard, "SENDING_SECONDS", 0.1)
+    sent = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.4)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send(message: Any) -> None:
+        if is_stuck and message["type"] == "http.response.body":
+            await asyncio.sleep(60)
+        sent.append(message["type"])
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "scheme": "http",
+        "headers": [(b"host", b"127.0.0.1")],
+    }  # fmt: skip
+    asyncio.run(Guard(app, Hosts("127.0.0.1"))(scope, app, send))  # type: ignore[arg-type]
+    assert sent == ["http.response.start", "http.response.body"][: 1 + is_whole]

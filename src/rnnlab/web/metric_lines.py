@@ -73,20 +73,25 @@ class NewLines:
 
         A damaged line is None.
         """
-        with suppress(OSError), self._file.open("rb") as stream:
-            if not (self._is_where_it_was(stream) if self._last else self.skip(stream)):
-                self.count, self._offset, self._last = 0, 0, b""
-            stream.seek(self._offset)
-            while True:
-                whole, end, rest = stream.read(BLOCK_BYTES).rpartition(b"\n")
-                if not end:
-                    return
-                stream.seek(-len(rest), 1)
-                lines = whole.split(b"\n")
-                before, self.count = self.count, self.count + len(lines)
-                self._offset += len(whole) + 1
-                self._last = lines[-1]
-                yield before, [_line(text) for text in lines]
+        while block := self._block():
+            yield block
+
+    def _block(self) -> tuple[int, list[Line | None]] | None:
+        try:
+            with self._file.open("rb") as stream:
+                if not (self._is_where_it_was(stream) if self._last else self.skip(stream)):
+                    self.count, self._offset, self._last = 0, 0, b""
+                stream.seek(self._offset)
+                whole, end, _ = stream.read(BLOCK_BYTES).rpartition(b"\n")
+        except OSError:
+            return None
+        if not end:
+            return None
+        lines = whole.split(b"\n")
+        before, self.count = self.count, self.count + len(lines)
+        self._offset += len(whole) + 1
+        self._last = lines[-1]
+        return before, [_line(text) for text in lines]
 
     def _is_where_it_was(self, stream: BinaryIO) -> bool:
         stream.seek(self._offset - len(self._last) - 1)
