@@ -70,7 +70,8 @@ def choose_tokens(
         scores[scores < smallest] = IMPOSSIBLE
     weights = np.exp(scores)
     order = np.argsort(-weights, axis=1, kind="stable")
-    p = np.take_along_axis(weights, order, 1) / weights.sum(1, keepdims=True)
+    rows = np.arange(len(weights))[:, None]
+    p = weights[rows, order] / weights.sum(1, keepdims=True)
     before = p.cumsum(1) - p
     p[(before >= top_p) | (p < min_p * p[:, :1])] = 0.0
     picks = [

@@ -140,6 +140,31 @@ class GenerationBody(SettingsGroup):
     held: HeldUnits = Field((), max_length=MOST_HELD, description=ABOUT_HELD)
 
 
+class WriteBody(SettingsGroup):
+    """`POST /api/v1/write`: a text, and what the model writes after it, token by token."""
+
+    model: str = Field("", description="a name from /v1/models; may be left out if there is one")
+    text: str = Field("", description="a text, read under the model's rule; or ids")
+    label: str = Field("", description="of the text, if the model's samples have labels")
+    ids: list[int] = Field(
+        [], max_length=MOST_TOKENS, description="tokens that were read and written so far; with a "
+        "text: those of the text before, whose beginning is not told again",
+    )  # fmt: skip
+    length: int = Field(0, ge=0, le=MOST_TOKENS, description="tokens to write")
+    settings: dict[str, Any] = Field(
+        {}, description="temperature, top_k, top_p, min_p, repetition_penalty, seed, as the flags "
+        "of rnnlab generate",
+    )  # fmt: skip
+    position: int = Field(
+        0, ge=0, le=MOST_TOKENS, description="how many of the ids, at their end, were written: the "
+        "next token is then the one that rnnlab generate writes there",
+    )  # fmt: skip
+    alternatives: int = Field(
+        10, ge=0, le=1_000, description="so many of the likeliest tokens are told at each place"
+    )
+    held: HeldUnits = Field((), max_length=MOST_HELD, description=ABOUT_HELD)
+
+
 class ScoreBody(SettingsGroup):
     """`POST /api/v1/score`: how likely a text is, or each of several samples."""
 

@@ -6,7 +6,6 @@ exactly one entry for each token of the prompt, the first of which is null.
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
@@ -20,8 +19,8 @@ from rnnlab.config import GenerationSettings
 from rnnlab.lm.text_model import TextModel
 from rnnlab.web.bodies import MOST_ROWS, CompletionBody, described, read_body
 from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted, check_ids
-from rnnlab.web.faults import Answer, Refused, fault, json_line
-from rnnlab.web.jobs import Job
+from rnnlab.web.faults import Answer, Refused
+from rnnlab.web.jobs import Job, event, fault_event
 from rnnlab.web.openapi import ANY_OBJECT, COUNT, TEXT, answers, list_of, map_of, or_null, record
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import LeftError, Turns
@@ -119,7 +118,7 @@ def check_size(texts: int, tokens: int, likeliest: int = 1) -> None:
     Raises Refused.
     """
     if texts * tokens * likeliest > MOST_CELLS:
-        each = f", times {likeliest:,} log probabilities," if likeliest > 1 else ""
+        each = f" times {likeliest:,} log probabilities," if likeliest > 1 else ""
         raise Refused(
             413, "too_large", f"{texts} texts of up to {tokens:,} tokens, prompts and "
             f"continuations,{each} are more than {MOST_CELLS:,} tokens",
@@ -159,19 +158,16 @@ class _Answer:
                 while True:
                     for piece in pieces:
                         choice = self._choice(piece, piece.entries)
-                        yield _event({**self.head, "choices": [choice], **about})
+                        yield event({**self.head, "choices": [choice], **about})
                         about = {}
                     _, pieces = await anext(results)
         except StopAsyncIteration:
             if self.body.stream_options.include_usage:
-                yield _event({**self.head, "choices": [], "usage": self._usage()})
+                yield event({**self.head, "choices": [], "usage": self._usage()})
         except LeftError:
             return
         except Exception as error:
-            status, content = fault(error)
-            if status == 500:  # no response can say so any more
-                logging.getLogger("uvicorn.error").error("in a stream", exc_info=error)
-            yield _event(content)
+            yield fault_event(error)
         yield DONE
 
     def _choice(self, piece: Piece, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -204,7 +200,3 @@ def _columns(entries: Sequence[Entry]) -> dict[str, list[Any]]:
         "top_logprobs": [entry.likeliest for entry in entries],
         "text_offset": [entry.offset for entry in entries],
     }
-
-
-def _event(content: dict[str, Any]) -> str:
-    return f"data: {json_line(content)}\n\n"

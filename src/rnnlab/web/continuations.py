@@ -69,6 +69,14 @@ class Prompt:
     notices: list[str] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
     """Parts that are not in the vocabulary, and how often they occur: read as <unk>."""
+    before: int = 0
+    """How many of the ids stand before the text: a start, a label."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The part of the text that each token stands for."""
+        ends = [*self.begins[1:], len(self.text)]
+        return [self.text[a:b] for a, b in zip(self.begins, ends, strict=True)]
 
     @classmethod
     def read(cls, model: TextModel, prompt: str | Sequence[int], label: str = "") -> Prompt:
@@ -78,9 +86,9 @@ class Prompt:
         text, ids, notices = model.read_prefix(prompt, label)
         read, tokenizer = within(text) if model.of_documents else text, model.tokenizer
         ends = tokenizer.ends(read).tolist() if read else []
-        before = len(ids) - len(ends)  # a start, a label
+        before = len(ids) - len(ends)
         begins = [0] * before + [0, *ends[:-1]][: len(ends)]
-        return cls(text, ids, begins, notices, dict(tokenizer.unknown_parts(read)))
+        return cls(text, ids, begins, notices, dict(tokenizer.unknown_parts(read)), before)
 
     @classmethod
     def _of_ids(cls, model: TextModel, prompt: Sequence[int]) -> Prompt:

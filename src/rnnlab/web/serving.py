@@ -52,6 +52,7 @@ from rnnlab.web.shelf import Shelf
 from rnnlab.web.texts import NO_FOLDER, Texts, text_routes
 from rnnlab.web.trainings import Trainings
 from rnnlab.web.turns import Turns
+from rnnlab.web.writing import writing_routes
 
 DEFAULT = Path("runs")
 """The folder of runs that is served if none is given."""
@@ -82,7 +83,7 @@ def make_app(
     for routes in (
         completion_routes(shelf, turns), catalogue_routes(shelf), laboratory_routes(shelf, turns),
         run_routes(shelf, turns), baseline_routes(shelf, turns), experiment_routes(shelf),
-        probe_routes(shelf, turns), page_routes(),
+        probe_routes(shelf, turns), writing_routes(shelf, turns), page_routes(),
         settings_routes(read_only or ("" if shelf.runs_folder() else NO_FOLDER)),
         text_routes(texts, read_only), run_control_routes(shelf, texts, trainings, read_only),
     ):  # fmt: skip
