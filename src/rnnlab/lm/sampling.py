@@ -82,10 +82,10 @@ def choose_tokens(
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return ln p (B, V) of logits (B, V), -inf where a logit is."""
+    """Return ln p (..., V) of logits (..., V), -inf where a logit is."""
     scores = logits.astype(np.float64)
-    scores -= scores.max(1, keepdims=True)
-    found: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    scores -= scores.max(-1, keepdims=True)
+    found: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     return found
 
 

@@ -24,7 +24,8 @@ from rnnlab.data.tokenizer import Ids, Tokenizer
 from rnnlab.errors import UsageError
 from rnnlab.lm.evaluate import Floats
 from rnnlab.lm.generate import generate_ids
-from rnnlab.lm.sampling import not_finite
+from rnnlab.lm.reading import make_reader
+from rnnlab.lm.sampling import log_softmax, not_finite
 from rnnlab.lm.stopping import WrittenText
 from rnnlab.lm.text_model import TextModel
 
@@ -279,12 +280,13 @@ class _Scores:
     """Reads the page of a continuation, and says how likely each token was."""
 
     def __init__(self, of: Continuation, likeliest: int) -> None:
-        from rnnlab.lm.fallback import FallbackReader  # imports torch
-
         model, self.of = of.model, of
         self.likeliest = min(likeliest, model.tokenizer.size)
         self.texts = token_texts(model.tokenizer)
-        self.reader = FallbackReader(model.model, model.compute, len(of.rows), model.mixture)
+        with model.compute.using_threads():
+            self.reader = make_reader(
+                model.network, model.compute, len(of.rows), MAX_STEPS, model.mixture
+            )
         self.read = 0
         """How many rows of the page were read."""
         if of.wanted.echo:
@@ -298,8 +300,8 @@ class _Scores:
         while self.read < filled - 1:
             chunk = slice(self.read, min(self.read + size, filled - 1))
             with self.of.model.compute.using_threads():
-                logits = self.reader.logits(self.of.page[chunk])  # (T, B, V)
-            log_p = logits.double().log_softmax(-1).cpu().numpy()
+                logits = self.reader.predict(self.of.page[chunk])  # (T, B, V)
+            log_p = log_softmax(logits)
             if np.isnan(log_p).any():
                 raise not_finite()
             for number, row in enumerate(self.of.rows):

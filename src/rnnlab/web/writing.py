@@ -186,7 +186,7 @@ class _Text:
             yield None
 
     def _advance(self, token: int) -> None:
-        self._log_p = log_softmax(self.reader.read(token)[None])[0]
+        self._log_p = log_softmax(self.reader.read(token))
 
     def _told(self, token: int, text: str) -> Event:
         """Return what is told of a token that stands after all that was read."""
