@@ -53,8 +53,8 @@ class ResumeBody(SettingsGroup):
 class RunBody(SettingsGroup):
     """`POST /api/v1/runs`."""
 
-    name: str = Field("", max_length=1_000, description="of the run; none: it is numbered")
-    text: str = Field(max_length=5_000, description="an id from /api/v1/texts")
+    name: str = Field("", description="of the run; none: it is numbered")
+    text: str = Field(description="an id from /api/v1/texts")
     settings: dict[str, Any] = Field({}, description="as in /api/v1/settings, by name")
     budget: str = Field("", description="training time, such as 30s, 3m or 1h")
     automatic: bool = Field(True, description="choose the settings that are not given")
@@ -84,7 +84,7 @@ def run_control_routes(
 
     @router.get("/trainings/{name:path}", responses=answers(ONE_STATE))
     async def training(name: str) -> Response:
-        """Say whether a run is being trained, what went wrong, whether it can go on; `refused`: why not."""
+        """Say whether a run is trained, what went wrong, and whether it can go on."""
         return Answer({**control.state_of(name), "refused": read_only or None})
 
     @router.post("/runs", openapi_extra=described(RunBody), responses=started)

@@ -218,7 +218,7 @@ def _is_whole(value: Any) -> Any:
 class TextBody(SettingsGroup):
     """`POST /api/v1/texts`."""
 
-    name: str = Field(max_length=1_000, description="letters, digits and . _ -, 64 at most")
+    name: str = Field(description="letters, digits and . _ -, 64 at most")
     text: Annotated[str, BeforeValidator(_is_whole)] = Field(description="what to train on")
 
 
