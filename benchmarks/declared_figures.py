@@ -365,11 +365,11 @@ PAGES = {
     "results": "README.md",
     "speed": "README.md",
     "memorised": "README.md",
-    "peers": "benchmarks/README.md",
+    "peers": "benchmarks/engines.md",
     "executors": "benchmarks/README.md",
-    "busy-cores": "docs/threads-and-processes.md",
-    "tokenizing": "docs/long-texts.md",
-    "memory": "docs/long-texts.md",
-    "unknown-words": "docs/measuring.md",
+    "busy-cores": "docs/how-to/threads-and-processes.md",
+    "tokenizing": "docs/how-to/long-texts.md",
+    "memory": "docs/how-to/long-texts.md",
+    "unknown-words": "docs/explanation/measuring.md",
 }
 """The parts of pages that print figures, each with its page; templates/NAME.md is its template."""

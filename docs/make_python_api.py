@@ -1,8 +1,8 @@
-"""Write docs/python-api.md from the docstrings of the public names.
+"""Write docs/reference/python-*.md from the docstrings of the public names.
 
     python docs/make_python_api.py
 
-tests/test_python_api.py checks that the page is up to date, and runs its examples.
+tests/test_python_api.py checks that the pages are up to date, and runs their examples.
 """
 
 import ast
@@ -13,8 +13,7 @@ from pathlib import Path
 
 import rnnlab
 
-PAGE = Path(__file__).with_name("python-api.md")
-
+FOLDER = Path(__file__).with_name("reference")
 HEAD = """\
 # Python API
 
@@ -22,8 +21,27 @@ Settings are keyword arguments with the names of the flags: `--hidden-size` is `
 `rnnlab train --help` lists them. All errors derive from `rnnlab.RnnlabError`. `import rnnlab` is
 fast: torch is imported when a name that needs it is used for the first time.
 
-This page is made from the docstrings by `python docs/make_python_api.py`.\
+These pages are made from the docstrings by `python docs/make_python_api.py`.\
 """
+PAGES = {
+    "python-training": ("Training from Python", ("train", "Run", "Settings", "ensemble")),
+    "python-models": (
+        "Models in Python", ("load", "generate", "TextModel", "SampleScores", "Classifier"),
+    ),
+    "python-measuring": ("Measuring from Python", ("evaluate", "diagnose", "probe")),
+    "python-experiments": (
+        "Experiments from Python",
+        ("compare", "experiment", "new_experiment", "power", "reproduce", "rewrite_report"),
+    ),
+    "python-exchange": (
+        "Exchange, cells and engines in Python",
+        (
+            "export_model", "import_model", "check_cell", "benchmark", "list_engines",
+            "list_corpora", "RnnlabError",
+        ),
+    ),
+}  # fmt: skip
+"""The title and the names of each page."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -116,10 +134,36 @@ def is_public(name: str) -> bool:
     return not name.startswith("_")
 
 
-def page() -> str:
-    """The whole page."""
-    return "\n\n".join([HEAD, *map(entry, rnnlab.__all__)]) + "\n"
+def overview() -> str:
+    """The page that names all of them, and says in a line what each is."""
+    rows = [
+        f"| [{name}]({page}.md#{anchor(name)}) | {summary(name)} |"
+        for page, (_, names) in PAGES.items()
+        for name in names
+    ]
+    return "\n".join([HEAD, "", "| name | what it is or does |", "|---|---|", *rows]) + "\n"
+
+
+def anchor(name: str) -> str:
+    """The anchor of the section of a public name."""
+    kind = "class-" if inspect.isclass(getattr(rnnlab, name)) else ""
+    return f"{kind}{name.lower()}"
+
+
+def summary(name: str) -> str:
+    """The first line of a docstring, as a cell of a table."""
+    line = (inspect.getdoc(getattr(rnnlab, name)) or "").partition("\n")[0]
+    return line.replace("|", "\\|")
+
+
+def pages() -> dict[Path, str]:
+    """Each page, and what it says."""
+    found = {FOLDER / "python-api.md": overview()}
+    for page, (title, names) in PAGES.items():
+        found[FOLDER / f"{page}.md"] = "\n\n".join([f"# {title}", *map(entry, names)]) + "\n"
+    return found
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

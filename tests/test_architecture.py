@@ -189,7 +189,7 @@ ODD_ENGLISH = re.compile(
 
 def test_sentences_are_plain_english() -> None:
     root = TESTS.parent
-    files = [*FILES, *(root / "native").glob("*.*"), *root.glob("*.md"), *root.glob("docs/*.md")]
+    files = [*FILES, *(root / "native").glob("*.*"), *root.glob("*.md"), *root.glob("docs/**/*.md")]
     found = {
         f"{file.relative_to(root)}: {match[0]}"
         for file in files

@@ -392,7 +392,7 @@ def test_the_library_function_shows_itself_in_a_notebook(runs: list[str], tmp_pa
         found.save(tmp_path, "gif")
 
 
-PAGE = (Path(__file__).parents[1] / "docs" / "write-up.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "write-up.md").read_text(encoding="utf-8")
 
 
 def test_the_page_names_flags_files_and_columns_that_there_are(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""docs/experiments.md and docs/cluster.md list what the code has."""
+"""The pages about experiments list what the code has."""
 
 import re
 from pathlib import Path
@@ -15,39 +15,44 @@ from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.settings import ExperimentSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
-EXPERIMENTS = (DOCS / "experiments.md").read_text(encoding="utf-8")
-CLUSTER = (DOCS / "cluster.md").read_text(encoding="utf-8")
+HOW_TO, FOLDER, VERDICTS, CLUSTER = (
+    (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    for page in (
+        "how-to/experiments", "reference/experiment-folder", "explanation/verdicts",
+        "how-to/cluster",
+    )
+)  # fmt: skip
 
 
-def first_column(header: str) -> list[str]:
-    """The names in the first column of the table that begins with `header`."""
-    rows = EXPERIMENTS.partition(f"| {header} |")[2].partition("\n\n")[0].splitlines()[2:]
+def first_column(page: str, header: str) -> list[str]:
+    """The names in the first column of the table of a page that begins with `header`."""
+    rows = page.partition(f"| {header} |")[2].partition("\n\n")[0].splitlines()[2:]
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
 
 
 @pytest.mark.parametrize(
-    ("header", "names"),
+    ("page", "header", "names"),
     [
-        ("key", ExperimentSettings.model_fields),
-        ("name", OUTCOMES),
+        (HOW_TO, "key", ExperimentSettings.model_fields),
+        (FOLDER, "name", OUTCOMES),
         (
-            "file",
+            FOLDER, "file",
             [FILE, "cells/", "runs/ID/", ARCHIVE, TEXTS, JOURNAL, "search.lock", TIMING,
              "failures/ID.txt", "report.html", "report.md"],
         ),
     ],
 )  # fmt: skip
-def test_tables_are_complete(header: str, names: list[str]) -> None:
-    assert sorted(first_column(header)) == sorted(names)
+def test_tables_are_complete(page: str, header: str, names: list[str]) -> None:
+    assert sorted(first_column(page, header)) == sorted(names)
 
 
 def test_every_expectation_is_explained() -> None:
-    verdicts = EXPERIMENTS.partition("## Verdicts")[2].partition("\n## ")[0]
+    verdicts = VERDICTS.partition("\n## ")[0]
     listed = re.findall(r"^- ((?:`[a-z ]+`(?:, )?)+):", verdicts, flags=re.MULTILINE)
     explained = [name for names in listed for name in re.findall("`([^`]+)`", names)]
     expectations = get_args(ComparisonSettings.model_fields["expect"].annotation)
     assert sorted(explained) == sorted(expectations)
-    comment = re.search(r"expect = \"equivalent\" +# (.*)", EXPERIMENTS)
+    comment = re.search(r"expect = \"equivalent\" +# (.*)", HOW_TO)
     assert comment
     assert sorted(comment[1].split(", ")) == sorted(expectations)
 

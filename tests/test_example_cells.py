@@ -161,7 +161,7 @@ def test_parameters_of_their_own_start_by_the_rule_of_the_others(name: str, init
                                                rtol=0, atol=1e-5)  # fmt: skip
 
 
-PAGE = Path(__file__).parents[1] / "docs" / "own-cell.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "own-cell.md"
 
 
 def test_the_page_shows_the_peephole_lstm_as_it_is() -> None:

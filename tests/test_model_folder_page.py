@@ -1,4 +1,4 @@
-"""docs/model-folder.md: its table against folders that rnnlab writes, and its program."""
+"""docs/reference/model-folder.md: its table against folders that rnnlab writes, and its program."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ from rnnlab.lm.model_folder import save_model
 from rnnlab.lm.ngram_mixture import NETWORK_ALONE, NGramMixture
 from rnnlab.lm.ngram_table import NGramTable
 
-PAGE = (Path(__file__).parents[1] / "docs" / "model-folder.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/reference/model-folder.md").read_text(encoding="utf-8")
 WEIGHTS, _, NGRAMS = PAGE.partition("## ngram.safetensors")
 ROW = re.compile(r"^\| `([a-z_.{}]+)` \| \(([^)]+)\)(?:, `F64`)? \| (.+) \|$", re.MULTILINE)
 ROWS = ROW.findall(WEIGHTS)
@@ -94,7 +94,7 @@ def test_the_program_makes_a_folder_that_is_read_and_not_said_to_have_another_te
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(compile(program, "docs/model-folder.md", "exec"), names)
+    exec(compile(program, "docs/reference/model-folder.md", "exec"), names)
     model = rnnlab.load("by-hand", engine="builtin")
     ids = torch.from_numpy(model.tokenizer.encode("a lot of text"))[:, None]
     one_hot = torch.nn.functional.one_hot(ids, names["V"]).float()

@@ -1,4 +1,4 @@
-"""docs/other-tools.md: its programs run without rnnlab and write what rnnlab writes."""
+"""docs/how-to/other-tools.md: its programs run without rnnlab and write what rnnlab writes."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ from command_line import TINY, Cli, made_up_text
 import rnnlab
 from rnnlab.data.tokenizer import CharTokenizer
 
-PAGE = (Path(__file__).parents[1] / "docs" / "other-tools.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/how-to/other-tools.md").read_text(encoding="utf-8")
 ALL_PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 WITH_RNNLAB = [program for program in ALL_PROGRAMS if "import rnnlab" in program]
 PROGRAMS = [program for program in ALL_PROGRAMS if program not in WITH_RNNLAB]

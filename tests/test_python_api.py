@@ -1,4 +1,4 @@
-"""docs/python-api.md says what the docstrings say, and its examples run."""
+"""docs/reference/python-*.md say what the docstrings say, and their examples run."""
 
 import doctest
 import importlib.util
@@ -12,14 +12,16 @@ import rnnlab
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_the_pages_are_up_to_date() -> None:
     specification = importlib.util.spec_from_file_location("make", ROOT / "docs/make_python_api.py")
     assert specification is not None
     assert specification.loader is not None
     maker = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(maker)
-    written = maker.PAGE.read_text(encoding="utf-8")
-    assert written == maker.page(), "run `python docs/make_python_api.py`"
+    for file, text in maker.pages().items():
+        assert file.read_text(encoding="utf-8") == text, "run `python docs/make_python_api.py`"
+    named = [name for _, names in maker.PAGES.values() for name in names]
+    assert sorted(named) == sorted(rnnlab.__all__)
 
 
 def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

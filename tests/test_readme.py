@@ -63,9 +63,44 @@ def test_python(folder: Path) -> None:
     assert done.stdout.count("all parameters") == 2
 
 
-@pytest.mark.parametrize(
-    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
-)
+PAGES = [
+    page
+    for folder in (ROOT, *map(ROOT.joinpath, ("docs", "benchmarks", "experiments")))
+    for page in folder.glob("*.md" if folder == ROOT else "**/*.md")
+    if not {"_build", "runs", "templates"} & {*page.parts}
+]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as web sites for repositories and MyST make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).strip().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
-        assert target.startswith("https://") or (page.parent / target).exists(), target
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if not link.startswith("https://"):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+SOURCES = [
+    file
+    for folder in ("src", "tests", "native", "benchmarks", "examples")
+    for file in (ROOT / folder).rglob("*.*")
+    if file.suffix in (".py", ".h", ".cc", ".js", ".toml")
+]
+
+
+def test_pages_that_sources_name_are_there() -> None:
+    named = {
+        name
+        for file in SOURCES
+        for name in re.findall(r"(?:docs|benchmarks)/[\w/-]+\.md", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) >= 10
+    assert not [name for name in named if not (ROOT / name).exists()]

@@ -29,7 +29,7 @@ from rnnlab.errors import ModelFolderError, RnnlabError, RunDirectoryError, Usag
 from rnnlab.files import sealed, write_json
 from rnnlab.runs.training import train
 
-PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "doctor.md").read_text(encoding="utf-8")
 NEED_TEXT = {
     "held-out text is a copy",
     "stuck at the unigram level",

@@ -1,4 +1,7 @@
-"""Runs made to show each illness, and healthy ones; docs/doctor.md holds the same table."""
+"""Runs made to show each illness, and healthy ones.
+
+docs/explanation/doctor-tried-on.md holds the same table.
+"""
 
 import json
 import math
@@ -23,7 +26,7 @@ COPIED = "a text that stands twice in the corpus"
 
 pytestmark = pytest.mark.usefixtures("empty_curves")
 
-PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "doctor-tried-on.md"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def verdict(diagnosis: Diagnosis) -> str:
 
 
 def documented(name: str) -> str:
-    """The verdict that docs/doctor.md says was given."""
+    """The verdict that docs/explanation/doctor-tried-on.md says was given."""
     rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines()]
     (found,) = (row[-1].strip() for row in rows if len(row) > 1 and row[0] == name)
     return found

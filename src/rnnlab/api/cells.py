@@ -8,8 +8,8 @@ def check_cell(cell: str) -> list[CellCheck]:
     """Check what a cell computes: shapes, ranges, independence of the batch, gradients.
 
     cell: "FILE.py:CLASS", whose file is run, or a name that --cell takes. Each check has a name,
-    whether the cell passed it, and what was found in words; docs/own-cell.md lists them. If a
-    weight, a shape or a gradient is wrong, no more is checked.
+    whether the cell passed it, and what was found in words; docs/how-to/own-cell.md lists them. If
+    a weight, a shape or a gradient is wrong, no more is checked.
 
     >>> [check.name for check in rnnlab.check_cell("gru") if not check.passed]
     []

@@ -182,7 +182,7 @@ class ModelSettings(SettingsGroup):
     cell: CellName = Field(
         "lstm",
         description="recurrent cell: rnn, rnn-relu, gru, lstm or your own, FILE.py:CLASS "
-        "(docs/own-cell.md)",
+        "(docs/how-to/own-cell.md)",
     )
     num_layers: int = Field(1, ge=1, le=64, description="number of recurrent layers, L")
     hidden_size: int = Field(256, ge=1, le=LARGEST_SIZE, description="hidden units per layer, H")

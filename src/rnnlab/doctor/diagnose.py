@@ -62,7 +62,7 @@ def diagnose(
     *,
     trust_cell: bool = False,
 ) -> Diagnosis:
-    """Say what is wrong with a run, what shows it and what to try; see docs/doctor.md.
+    """Say what is wrong with a run, what shows it and what to try; see docs/reference/doctor.md.
 
     The run may be finished, interrupted, or still going. Rules about gates and units read the
     training text with the last weights; if text or weights are not available, those rules are left

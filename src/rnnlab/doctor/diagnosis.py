@@ -20,7 +20,7 @@ class Finding:
     """One illness, its evidence, and what to try."""
 
     illness: str
-    """Its name in `RULES` and docs/doctor.md."""
+    """Its name in `RULES` and docs/reference/doctor.md."""
     title: str
     """The illness in this run, such as "overfitting since step 400"."""
     evidence: tuple[str, ...]

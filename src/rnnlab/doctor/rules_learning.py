@@ -24,7 +24,7 @@ MIN_STEPS = 50
 
 HARDLY_MOVED = 0.25
 """Change of the weights since the start, in units of their initial size. Runs that learned had 0.7
-and more; see docs/doctor.md."""
+and more; see docs/reference/doctor.md."""
 
 FAR_BELOW = 0.2
 """Share of the optimizer's default learning rate. LSTMs of 48 to 512 units whose loss was still

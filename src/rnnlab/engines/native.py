@@ -1,4 +1,6 @@
-"""rnnlab's own kernels, compiled from native/; docs/native-engine.md explains them.
+"""rnnlab's own kernels, compiled from native/.
+
+docs/explanation/native-engine.md explains them.
 
 The kernels compute in float32, or with bfloat16 operands and float32 sums.
 

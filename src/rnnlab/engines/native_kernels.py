@@ -27,7 +27,7 @@ FASTER_THAN_TORCH = {
     "avx2": ("float32",),
 }
 """Instruction set -> precisions in which these kernels train faster than torch's, measured with
-`rnnlab bench` (see benchmarks/README.md). An instruction set without bfloat16 arithmetic computes
+`rnnlab bench` (see benchmarks/engines.md). An instruction set without bfloat16 arithmetic computes
 bfloat16 at float32's speed."""
 
 

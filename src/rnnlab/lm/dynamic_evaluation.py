@@ -42,7 +42,7 @@ SEGMENT = 20
 """T."""
 
 RATE, BOUND, DECAY, EPSILON = 6e-4, 3.0, 1e-3, 1e-5
-"""η, B, λ and ε; docs/recipes.md has what other rates do."""
+"""η, B, λ and ε; docs/how-to/ensembles.md has what other rates do."""
 
 RECOUNT, MOST_RECOUNTS = 2_000, 25
 """The n-grams are counted again after so many tokens, or after this part of a longer text."""

@@ -1,8 +1,8 @@
 """Settings chosen from the text, the budget and the speed of this machine.
 
 Each rule is a formula. Its constants were fitted on parts of tinyshakespeare's training text; the
-experiments are in docs/recipes.md. A setting that is given stays as it is, and the rules for the
-others take it into account.
+experiments are in docs/explanation/recipes.md. A setting that is given stays as it is, and the
+rules for the others take it into account.
 
 Legend: N tokens of training text, D tokens that training reads, so D / N epochs, V vocabulary size,
 H hidden units, P weights.
@@ -193,7 +193,7 @@ def _doublings(ratio: float) -> float:
 
 
 def optimization(settings: Settings) -> dict[str, Any]:
-    """Return what AdamW converges fastest with: see docs/recipes.md."""
+    """Return what AdamW converges fastest with: see docs/explanation/recipes.md."""
     if settings.training.optimizer not in ("adam", "adamw"):
         return {"schedule": "linear"}
     rate = 0.015 * min(1.0, math.sqrt(256 / settings.model.hidden_size))
