@@ -37,7 +37,7 @@ from rnnlab.web.turns import Turns
 RESTING_SECONDS = 0.005
 """Time for which the turn is kept to look at the process."""
 
-LOW_PRIORITY = 10
+LOW_PRIORITY = 5
 """Of the process, as `nice` has it."""
 
 NOTE, ERROR = "rnnlab: note: ", "rnnlab: error: "
