@@ -86,7 +86,8 @@ function Models({ names, chosen, setChosen }) {
   const toggle = (name, isOn) => setChosen(isOn ? [...chosen, name] : chosen.filter((one) => one !== name));
   return html`<fieldset class="models"><legend>Models</legend>
     ${isLong && html`<div class="controls"><${Field} label="Find" wide
-      note=${`${chosen.length} of ${names.length} chosen`}><input type="search" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /><//></div>`}
+      note=${`${chosen.length} of ${names.length} chosen`}><input type="search" value=${wanted}
+      onInput=${(event) => setWanted(event.target.value)} /><//></div>`}
     <div class="boxes">${listed.map((name) => html`
     <label class="check" key=${name}><input type="checkbox" checked=${chosen.includes(name)}
       onChange=${(event) => toggle(name, event.target.checked)} />${name}</label>`)}</div></fieldset>`;

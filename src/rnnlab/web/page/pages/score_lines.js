@@ -121,13 +121,15 @@ function Ranks({ rows, isOld }) {
       <th scope="col" class="figure">line</th><th scope="col" class="figure">bits/<br />character</th>
       <th scope="col">text</th><th scope="col" class="figure">bits of<br />the line</th>
       <th scope="col" class="figure">most in<br />one token</th>
-      ${hasPlaces && html`<th scope="col" class="figure">place</th>`}<th scope="col" class="figure">unknown</th></tr></thead>
+      ${hasPlaces && html`<th scope="col" class="figure">place</th>`}
+      <th scope="col" class="figure">unknown</th></tr></thead>
       <tbody>${ranked.slice(0, most).map((row) => html`<tr key=${row.line}>
         <td class="figure">${row.line.toLocaleString("en")}</td><td class="figure">${shown(row.bits_per_character)}</td>
         <th scope="row">${row.text}</th><td class="figure">${shown(row.nats / Math.LN2, 1)}</td>
         <td class="figure">${shown(row.worst_bits, 1)}</td>
         ${hasPlaces && html`<td class="figure">${(100 * row.quantile).toFixed(1)}%</td>`}
-        <td class="figure">${row.unknown_share ? `${(100 * row.unknown_share).toFixed(0)}%` : ""}</td></tr>`)}</tbody></table></div>
+        <td class="figure">${row.unknown_share ? `${(100 * row.unknown_share).toFixed(0)}%` : ""}</td></tr>`)}
+      </tbody></table></div>
     ${ranked.length > most && html`<p><button type="button" onClick=${() => setMost(most + SHOWN)}>Show ${
       Math.min(SHOWN, ranked.length - most)} more</button></p>`}
   </section>`;

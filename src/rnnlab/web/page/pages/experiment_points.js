@@ -1,0 +1,76 @@
+// A figure of every run of an experiment, a strip of points for each variant; a click on a point opens its run.
+
+import { html, useState } from "../vendor/htm-preact.js";
+import { inPath } from "../api.js";
+import { shown } from "../parts.js";
+
+const MOST_TICKS = 5;
+
+/** The strips; found: an experiment, outcome: the figure. The table of runs has the same for keyboards. */
+export function Points({ found, outcome }) {
+  const [said, setSaid] = useState("");
+  const rows = rowsOf(found, outcome.name), values = rows.flatMap(({ runs }) => runs.map(({ value }) => value));
+  if (!values.length) return html`<p class="note">No run has this figure yet.</p>`;
+  const ticks = ticksOf(Math.min(...values), Math.max(...values)), low = ticks[0], step = ticks[1] - low;
+  const at = (value) => (value - low) / (ticks[ticks.length - 1] - low);
+  const number = (value) => shown(value, outcome.digits);
+  const runAt = (event) => {
+    const [row, k] = (event.target.dataset?.run ?? "").split(" ").map(Number);
+    return rows[row]?.runs[k];
+  };
+  const tell = (event) => {
+    const run = runAt(event);
+    setSaid(run ? `${run.variant}${run.text && `, ${run.text}`}, seed ${run.seed}: ${number(run.value)}` : "");
+  };
+  const open = (event) => {
+    const run = runAt(event);
+    if (run?.run) location.hash = `#/runs/${inPath(run.run)}`;
+  };
+  return html`<div class="points" onPointerOver=${tell} onPointerLeave=${() => setSaid("")} onClick=${open}>
+    <ul>${rows.map(({ title, runs, mean }, row) => html`<li key=${title}>
+      <span class="title">${title}</span>
+      <div class="strip" role="img" aria-label=${describe(runs, mean, number)}>
+        ${ticks.map((tick) => html`<i class="tick" key=${tick} ref=${placed(at(tick))}></i>`)}
+        ${runs.map((run, k) => html`<i class=${`point ${run.run ? "open" : ""}`} key=${k} data-run=${`${row} ${k}`}
+          ref=${placed(at(run.value))}></i>`)}
+        ${runs.length > 1 && html`<i class="mean" ref=${placed(at(mean))}></i>`}
+      </div></li>`)}</ul>
+    <div class="labels" aria-hidden="true">${ticks.map((tick) => html`
+      <span key=${tick} ref=${placed(at(tick))}>${shown(tick, decimals(step))}</span>`)}</div>
+    <p class="now">${said || "Point at a run to see its seed."}</p>
+  </div>`;
+}
+
+/** Return what puts an element at a share of its strip. */
+function placed(share) {
+  return (element) => element?.style.setProperty("--x", share.toFixed(4));
+}
+
+/** Return the variants with the runs that have a figure, in the plan's order. */
+function rowsOf({ variants, runs }, name) {
+  const rows = variants.map((variant) => {
+    const own = runs.filter((run) => run.variant === variant.name && Number.isFinite(run.outcomes[name]));
+    const found = own.map((run) => ({ ...run, value: run.outcomes[name] }));
+    return { title: variant.name, runs: found, mean: found.reduce((sum, run) => sum + run.value, 0) / found.length };
+  });
+  return rows.filter((row) => row.runs.length);
+}
+
+function describe(runs, mean, number) {
+  const values = runs.map(({ value }) => value);
+  if (runs.length === 1) return `one run, ${number(mean)}`;
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${runs.length} runs, mean ${number(mean)}, from ${number(least)} to ${number(most)}`;
+}
+
+/** Return round numbers, at least two, around all values. */
+function ticksOf(least, most) {
+  const rough = (most - least || Math.abs(most) || 1) / MOST_TICKS, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+  const first = Math.floor(least / step), last = Math.max(first + 1, Math.ceil(most / step));
+  return Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
+}
+
+function decimals(step) {
+  return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+}
