@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.files import lock_owner, make_folder
-from rnnlab.runs.files import ERRORS, LOCK, RUN_CONFIG
+from rnnlab.runs.files import ERRORS, LOCK, RUN_CONFIG, state_files
 from rnnlab.web.faults import Refused
 from rnnlab.web.shelf import Shelf, Stamp, stamp_of
 
@@ -69,6 +69,12 @@ class Training:
     def is_active(self) -> bool:
         """Whether its process runs."""
         return self.process is not None and self.state not in ("ended", "failed")
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its process has checked everything, and there is a state to resume from."""
+        is_written = stamp_of(self.directory / RUN_CONFIG) != self.stamp
+        return is_written and bool(state_files(self.directory))
 
     def told(self) -> dict[str, Any]:
         """Return what is told of it."""
@@ -169,7 +175,7 @@ class Trainings:
             self._poll()
         for one in self.active:
             self._send(one, signal.SIGKILL)
-        return [one.name for one in ending if (one.directory / RUN_CONFIG).is_file()]
+        return [one.name for one in ending if state_files(one.directory)]
 
     def _send(self, one: Training, sign: signal.Signals) -> None:
         assert one.process
@@ -192,7 +198,7 @@ class Trainings:
             assert one.process
             if (code := one.process.poll()) is not None:
                 self._ended(one, code)
-            elif one.state == "preparing" and stamp_of(one.directory / RUN_CONFIG) != one.stamp:
+            elif one.state == "preparing" and one.has_begun:
                 one.state = "training"
                 one.over.set()
 
@@ -214,8 +220,8 @@ class Trainings:
             one.state = "preparing"
 
     def _ended(self, one: Training, code: int) -> None:
-        has_begun = stamp_of(one.directory / RUN_CONFIG) != one.stamp
-        one.exit_code, error = code, ""
+        has_begun, error = one.has_begun, ""
+        one.exit_code = code
         if code < 0:
             error = f"training was ended by {signal.Signals(-code).name}; what it had saved is kept"
         elif code not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
