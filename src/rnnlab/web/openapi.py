@@ -92,6 +92,9 @@ class DescribedApp(FastAPI):
 
 def _with_errors(responses: Mapping[str, Any]) -> dict[str, Any]:
     found = {status: own for status, own in responses.items() if status != "422"}
+    for status, own in found.items():  # FastAPI claims JSON of any kind everywhere
+        kinds = {kind: said for kind, said in own.get("content", {}).items() if said.get("schema")}
+        found[status] = {**own, "content": kinds}
     content = {"application/json": {"schema": {"$ref": ERROR}}}
     for status, about in (("4XX", REFUSED), ("5XX", FAULT)):
         found[status] = {"description": about, "content": content}
