@@ -61,7 +61,7 @@ MEASURED = record(
 
 def baseline_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the route."""
-    router, place = APIRouter(prefix="/api/v1", tags=["rnnlab"]), threading.Lock()
+    router, place = APIRouter(prefix="/api/v1", tags=["score"]), threading.Lock()
 
     @router.post("/baselines", openapi_extra=described(BaselinesBody), responses=answers(MEASURED))
     async def baselines(request: Request) -> Response:

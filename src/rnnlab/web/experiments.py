@@ -61,7 +61,7 @@ DETAILS = record(
 
 def experiment_routes(shelf: Shelf) -> APIRouter:
     """Return the routes."""
-    router, kept = APIRouter(prefix="/api/v1", tags=["rnnlab"]), _Kept(shelf)
+    router, kept = APIRouter(prefix="/api/v1", tags=["experiments"]), _Kept(shelf)
 
     @router.get("/experiments", responses=answers(record(experiments=list_of(SUMMARY))))
     def experiments() -> Response:

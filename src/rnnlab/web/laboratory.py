@@ -58,7 +58,7 @@ SAMPLE_SCORES = record(
 
 def laboratory_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
-    router = APIRouter(prefix="/api/v1", tags=["rnnlab"])
+    router = APIRouter(prefix="/api/v1", tags=["score"])
 
     @router.post(
         "/generate", openapi_extra=described(GenerationBody),

@@ -64,7 +64,7 @@ def run_control_routes(
     shelf: Shelf, texts: Texts, trainings: Trainings, read_only: str
 ) -> APIRouter:
     """Return the routes; read_only: why nothing is started or stopped, or ""."""
-    router = APIRouter(prefix="/api/v1", tags=["rnnlab"])
+    router = APIRouter(prefix="/api/v1", tags=["runs"])
     control = RunControl(shelf, trainings)
     started: dict[int | str, dict[str, Any]] = {
         status: answers(record(**STATE))[200] for status in (200, 201, 202)

@@ -68,7 +68,7 @@ FINDINGS = record(
 
 def run_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
-    router, watch = APIRouter(prefix="/api/v1", tags=["rnnlab"]), RunWatch(shelf)
+    router, watch = APIRouter(prefix="/api/v1", tags=["runs"]), RunWatch(shelf)
     records, events, doctor = RunRecords(), Events(watch, turns), _Doctor()
 
     def found_run(name: str) -> Found:

@@ -50,7 +50,7 @@ SETTING = record(
 
 def settings_routes(why_not: str) -> APIRouter:
     """Return the route of the form; why_not: why no run can be started here, or ""."""
-    router = APIRouter(prefix="/api/v1", tags=["rnnlab"])
+    router = APIRouter(prefix="/api/v1", tags=["start a run"])
 
     @router.get(
         "/settings",

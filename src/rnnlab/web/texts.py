@@ -224,7 +224,7 @@ class TextBody(SettingsGroup):
 
 def text_routes(texts: Texts, read_only: str) -> APIRouter:
     """Return the routes; read_only: why nothing is stored, or ""."""
-    router = APIRouter(prefix="/api/v1", tags=["rnnlab"])
+    router = APIRouter(prefix="/api/v1", tags=["start a run"])
 
     @router.get("/texts", responses=answers(record(texts=list_of(ENTRY))))
     def list_texts() -> Response:

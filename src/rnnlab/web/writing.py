@@ -49,7 +49,7 @@ LONGEST_CHARACTER = 8
 
 def writing_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the route; shelf: the models, turns: who may compute."""
-    router, cache = APIRouter(prefix="/api/v1", tags=["rnnlab"]), StateCache()
+    router, cache = APIRouter(prefix="/api/v1", tags=["write"]), StateCache()
 
     @router.post(
         "/write", openapi_extra=described(WriteBody), responses=answers({}, event_stream=TEXT)
