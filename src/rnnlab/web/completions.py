@@ -21,7 +21,17 @@ from rnnlab.web.bodies import MOST_ROWS, CompletionBody, described, read_body
 from rnnlab.web.continuations import Continuation, Entry, Piece, Prompt, Wanted, check_ids
 from rnnlab.web.faults import Answer, Refused
 from rnnlab.web.jobs import Job, event, fault_event
-from rnnlab.web.openapi import ANY_OBJECT, COUNT, TEXT, answers, list_of, map_of, or_null, record
+from rnnlab.web.openapi import (
+    ANY_OBJECT,
+    COUNT,
+    EVENT,
+    TEXT,
+    answers,
+    list_of,
+    map_of,
+    or_null,
+    record,
+)
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.turns import LeftError, Turns
 
@@ -61,7 +71,7 @@ def completion_routes(shelf: Shelf, turns: Turns) -> APIRouter:
 
     @router.post(
         "/v1/completions", openapi_extra=described(CompletionBody),
-        responses=answers(COMPLETION, event_stream=TEXT),
+        responses=answers(COMPLETION, event_stream=EVENT),
     )  # fmt: skip
     async def completions(request: Request) -> Response:
         """Continue prompts, or say how likely they are."""

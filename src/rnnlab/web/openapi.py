@@ -49,6 +49,10 @@ def or_null(kind: Schema) -> Schema:
     return {"anyOf": [kind, {"type": "null"}]}
 
 
+EVENT = record(data=TEXT)
+"""One of a stream of server-sent events; its data are JSON, or [DONE]."""
+
+
 def answers(schema: Schema, **more: Schema) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route: a schema of JSON.
 

@@ -26,6 +26,7 @@ from rnnlab.web.metric_lines import place_after, thinned
 from rnnlab.web.openapi import (
     ANY_OBJECT,
     COUNT,
+    EVENT,
     NUMBER,
     TEXT,
     TRUTH,
@@ -104,7 +105,7 @@ def run_routes(shelf: Shelf, turns: Turns) -> APIRouter:
         }
         return Answer({**records.of(one), **run_details(one), **about})
 
-    @router.get("/events", responses=answers({}, event_stream=TEXT))
+    @router.get("/events", responses=answers({}, event_stream=EVENT))
     async def listen(request: Request, after: str = "") -> Response:
         """Send what changes, for as long as the client listens.
 

@@ -33,7 +33,7 @@ from rnnlab.web.continuations import TURN_SECONDS, Prompt, check_ids, token_text
 from rnnlab.web.events import EventStream
 from rnnlab.web.held_units import without_held
 from rnnlab.web.jobs import Job, as_events
-from rnnlab.web.openapi import TEXT, answers
+from rnnlab.web.openapi import EVENT, answers
 from rnnlab.web.shelf import Shelf
 from rnnlab.web.state_cache import RememberingReader, StateCache
 from rnnlab.web.turns import Turns
@@ -52,7 +52,7 @@ def writing_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     router, cache = APIRouter(prefix="/api/v1", tags=["write"]), StateCache()
 
     @router.post(
-        "/write", openapi_extra=described(WriteBody), responses=answers({}, event_stream=TEXT)
+        "/write", openapi_extra=described(WriteBody), responses=answers({}, event_stream=EVENT)
     )
     async def write(request: Request) -> Response:
         """Read a text and write on, token by token, with what was expected at each place."""
