@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import shown, within
 from rnnlab.errors import ModelFolderError
@@ -117,6 +118,7 @@ def _about(model: TextModel) -> dict[str, Any]:
         "tokenizer": model.tokenizer.kind,
         "vocabulary": model.tokenizer.size,
         "of_samples": model.network.start is not None,
+        "labels": labels_of(model.tokenizer),
         "engine": model.compute.engine.name,
         "checkpoint": model.checkpoint,
         "has_ended": model.has_ended,

@@ -33,6 +33,50 @@ function paint(span, colour) {
   span.style.setProperty("--sign", colour < 0 ? "var(--below)" : "var(--above)");
 }
 
+/** All pieces, in parts; chosen, range: see Letters. */
+export function Pieces({ id, pieces, chosen = -1, range = null }) {
+  const [from, to] = range ?? [-1, -1], chunks = [];
+  for (let first = 0; first < pieces.length; first += CHUNK) {
+    const own = pieces.slice(first, first + CHUNK), end = first + own.length;
+    const marked = `${chosen >= first && chosen < end ? chosen : -1} ${Math.max(from, first)} ${Math.min(to, end)}`;
+    chunks.push(html`<${Chunk} key=${first} list=${id} first=${first} pieces=${own} marked=${marked} />`);
+  }
+  return chunks;
+}
+
+/**
+ * What is shown at the piece that is pointed at: {show, hide, hideSoon, box}, the box to be placed in the page.
+ *
+ * id: of the pieces; card: gives the content for the number of a piece, and gets what hides it; without, nothing is
+ * shown.
+ */
+export function usePointed(id, pieces, card) {
+  const floating = useRef(null), leaving = useRef(0), [pointed, setPointed] = useState(-1);
+  const show = (at) => {
+    clearTimeout(leaving.current);
+    if (card) setPointed(at);
+  };
+  const hide = () => show(-1);
+  const hideSoon = () => {
+    clearTimeout(leaving.current);
+    leaving.current = setTimeout(() => setPointed(-1), LEAVING);
+  };
+  useLayoutEffect(() => {
+    const span = document.getElementById(`${id}-${pointed}`), box = floating.current;
+    if (!span || !box) return;
+    const place = span.getBoundingClientRect(), { width, height } = box.getBoundingClientRect();
+    const left = Math.max(8, Math.min(place.left, document.documentElement.clientWidth - width - 8));
+    const below = place.bottom + 4, above = place.top - height - 4;
+    box.style.left = `${left}px`;
+    box.style.top = `${below + height > innerHeight && above > 0 ? above : below}px`;
+  }, [pointed, pieces]);
+  useEffect(() => () => clearTimeout(leaving.current), []);
+  const box = card && pointed >= 0 && pointed < pieces.length && html`
+    <div class="card" ref=${floating} onPointerEnter=${() => clearTimeout(leaving.current)} onPointerLeave=${hideSoon}>
+      ${card(pointed, hide)}</div>`;
+  return { show, hide, hideSoon, box };
+}
+
 /**
  * The text.
  *
@@ -43,20 +87,10 @@ function paint(span, colour) {
  * is pointed at, and its buttons can be reached; range, onRange: [from, to) that is marked, or null.
  */
 export function Letters({ id, label, pieces, chosen = -1, onChoose, card, range = null, onRange, busy = false }) {
-  const list = useRef(null), floating = useRef(null), leaving = useRef(0), anchor = useRef(-1);
-  const [pointed, setPointed] = useState(-1);
-  const [from, to] = range ?? [-1, -1];
+  const anchor = useRef(-1), pointed = usePointed(id, pieces, card);
   const indexOf = (target) => {
     const found = target.closest?.("[role=option]");
     return found ? Number(found.id.slice(id.length + 1)) : -1;
-  };
-  const show = (at) => {
-    clearTimeout(leaving.current);
-    if (card) setPointed(at);
-  };
-  const hideSoon = () => {
-    clearTimeout(leaving.current);
-    leaving.current = setTimeout(() => setPointed(-1), LEAVING);
   };
   const choose = (at, isRange) => {
     const place = Math.max(0, Math.min(pieces.length - 1, at));
@@ -72,53 +106,39 @@ export function Letters({ id, label, pieces, chosen = -1, onChoose, card, range 
     let target = Math.max(0, chosen) + (steps[event.key] ?? NaN);
     if (event.key === "Home") target = 0;
     if (event.key === "End") target = pieces.length - 1;
-    if (event.key === "Escape") setPointed(-1);
+    if (event.key === "Escape") pointed.hide();
     if (Number.isNaN(target) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     choose(target, event.shiftKey);
   };
-  useLayoutEffect(() => {
-    const span = document.getElementById(`${id}-${pointed}`), box = floating.current;
-    if (!span || !box) return;
-    const place = span.getBoundingClientRect(), { width, height } = box.getBoundingClientRect();
-    const left = Math.max(8, Math.min(place.left, document.documentElement.clientWidth - width - 8));
-    const below = place.bottom + 4, above = place.top - height - 4;
-    box.style.left = `${left}px`;
-    box.style.top = `${below + height > innerHeight && above > 0 ? above : below}px`;
-  }, [pointed, pieces]);
-  useEffect(() => () => clearTimeout(leaving.current), []);
   const drag = (event) => {
     const at = indexOf(event.target);
     if (event.buttons === 1 && onRange && at >= 0 && anchor.current >= 0 && at !== anchor.current) choose(at, true);
-    else if (at >= 0) show(at);
+    else if (at >= 0) pointed.show(at);
   };
-  const chunks = [];
-  for (let first = 0; first < pieces.length; first += CHUNK) {
-    const own = pieces.slice(first, first + CHUNK), end = first + own.length;
-    const has = (at) => at >= first && at < end;
-    const marked = `${has(chosen) ? chosen : -1} ${Math.max(from, first)} ${Math.min(to, end)}`;
-    chunks.push(html`<${Chunk} key=${first} list=${id} first=${first} pieces=${own} marked=${marked} />`);
-  }
   return html`
-    <div class="letters" id=${id} ref=${list} role="listbox" tabindex="0" aria-label=${label} aria-busy=${busy}
+    <div class="letters" id=${id} role="listbox" tabindex="0" aria-label=${label} aria-busy=${busy}
       aria-activedescendant=${chosen >= 0 && chosen < pieces.length ? `${id}-${chosen}` : null}
       onKeyDown=${key} onFocus=${() => chosen < 0 && pieces.length && choose(0, false)}
       onPointerDown=${(event) => indexOf(event.target) >= 0 && choose(indexOf(event.target), event.shiftKey)}
-      onPointerOver=${drag} onPointerLeave=${hideSoon}>${chunks}</div>
-    ${card && pointed >= 0 && pointed < pieces.length && html`
-      <div class="card" ref=${floating} onPointerEnter=${() => clearTimeout(leaving.current)} onPointerLeave=${hideSoon}>
-        ${card(pointed)}</div>`}`;
+      onPointerOver=${drag} onPointerLeave=${pointed.hideSoon}>
+      <${Pieces} id=${id} pieces=${pieces} chosen=${chosen} range=${range} /></div>
+    ${pointed.box}`;
 }
 
-/** Bars for what was expected: [id, text, p] each; came: the id of what came; onTake: makes them buttons. */
-export function Expected({ likeliest, came, onTake }) {
+/**
+ * Bars for what was expected: [id, text, p] each; came: the id of what came; onTake: makes them buttons, but that of
+ * the id `fixed`.
+ */
+export function Expected({ likeliest, came, onTake, fixed }) {
   return html`<ol class="expected">${likeliest.map(([id, text, p]) => {
     const share = p < 0.001 ? "< 0.1%" : `${(100 * p).toFixed(1)}%`;
     const inner = html`<b>${visible(text)}</b>
       <i ref=${(bar) => bar?.style.setProperty("--p", p.toFixed(4))}></i><span>${share}</span>`;
     const said = `${spoken(text)}, ${share}`;
-    return html`<li key=${id} class=${id === came ? "came" : ""}>${onTake
-      ? html`<button type="button" aria-label=${`Go on with ${said}`} onClick=${() => onTake(id, text)}>${inner}</button>`
+    return html`<li key=${id} class=${id === came ? "came" : ""}>${onTake && id !== fixed
+      ? html`<button type="button" aria-label=${`Go on with ${said}`}
+        onClick=${() => onTake(id, text, p)}>${inner}</button>`
       : inner}</li>`;
   })}</ol>`;
 }

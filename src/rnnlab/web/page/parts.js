@@ -57,12 +57,15 @@ export function shown(value, digits = 3) {
 const SIGNS = { "\n": "⏎", "\t": "⇥", " ": "␣", "\v": "⏎" };
 const SPOKEN = { "\n": "line break", "\v": "line break", "\t": "tab", " ": "space" };
 
-/** Return a piece of text so that it can be seen: a blank alone has a sign. */
+const CONTROL = /[\0-\x1f\x7f]/g, PICTURES = 0x2400; // of control characters
+
+/** Return a piece of text so that it can be seen: a blank alone has a sign, and so have control characters. */
 export function visible(text) {
-  return SIGNS[text] ?? text.replace(/[\n\v]/g, "⏎");
+  return SIGNS[text] ?? text.replace(/[\n\v]/g, "⏎").replace(CONTROL, (one) =>
+    String.fromCharCode(PICTURES + (one === "\x7f" ? 0x21 : one.charCodeAt(0))));
 }
 
 /** Return a piece of text as a screen reader should say it. */
 export function spoken(text) {
-  return SPOKEN[text] ?? text;
+  return SPOKEN[text] ?? text.replace(CONTROL, (one) => `character ${one.charCodeAt(0)}`);
 }

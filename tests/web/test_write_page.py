@@ -1,0 +1,375 @@
+"""The page Write in a real browser: a person types, lets models write, and goes another way."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import PHONE
+from lab_page import lab, overflows, violations
+from playwright.sync_api import Browser, Locator, Page, expect
+from served import Served
+
+import rnnlab
+
+TEXT = "The cat sees the "
+
+
+@contextmanager
+def writing(
+    browser: Browser, server: Served, route: str = "write?model=pets", length: int = 60,
+    **settings: Any,
+) -> Iterator[Page]:  # fmt: skip
+    with lab(browser, server, route, **settings) as page:
+        page.get_by_role("combobox", name="Pace").select_option("as fast as it can")
+        page.get_by_label("Length").fill(str(length))
+        yield page
+
+
+def box(page: Page, title: str = "Model") -> Locator:
+    return page.get_by_label(f"Text, {title}", exact=True)
+
+
+def read(page: Page, column: int = 0) -> str:
+    """Wait until the text is read; return what is said of it."""
+    said = page.locator(".bits").nth(column)
+    expect(said).to_contain_text("bits per character")
+    return said.inner_text()
+
+
+def write(page: Page, title: str = "Model") -> str:
+    """Let the model write; return the text."""
+    column = page.get_by_role("region", name=title, exact=True)
+    column.get_by_role("button", name="Write", exact=True).click()
+    expect(column.get_by_role("status")).to_contain_text("written")
+    return box(page, title).input_value()
+
+
+def letters(page: Page, column: str = "a") -> list[tuple[str, float]]:
+    """The pieces of the coloured copy, and how strong the colour of each is."""
+    found: list[tuple[str, float]] = page.evaluate(
+        "id => [...document.querySelectorAll(`[id^='${id}-']`)]"
+        ".map(one => [one.textContent, Number(one.style.getPropertyValue('--a'))])",
+        f"write-{column}",
+    )
+    return [(text, strength) for text, strength in found]
+
+
+def put_caret(page: Page, place: int) -> None:
+    box(page).evaluate("(area, at) => { area.focus(); area.setSelectionRange(at, at); }", place)
+
+
+def branches(page: Page) -> list[str]:
+    return page.locator(".branches").first.locator("button .excerpt").all_inner_texts()
+
+
+def test_what_is_typed_has_the_colours_of_its_surprise(
+    browser: Browser, server: Served, shelf: Path
+) -> None:
+    model = rnnlab.load(shelf / "pets")
+    with writing(browser, server) as page:
+        box(page).fill(TEXT)
+        said, score = read(page), model.score(TEXT)
+        bits = score.target_nats / 0.6931471805599453
+        assert said.startswith(
+            f"{bits.mean():.2f} bits per character over {len(TEXT) - 1} predicted characters"
+        )
+        found = letters(page)
+        assert [text for text, _ in found] == [*TEXT]
+        assert [a for _, a in found] == [
+            pytest.approx(min(1, own / 10), abs=1e-3) for own in [0, *bits]
+        ]
+        box(page).press("End")
+        box(page).type("☃ ")
+        expect(page.locator(".notice")).to_have_text(
+            f"prefix '{TEXT}☃ ': '☃' not in the vocabulary, read as <unk>"
+        )
+        assert page.locator(".mirror .unknown").all_inner_texts() == ["☃"]
+        expect(page.locator(".rules .note")).to_contain_text(
+            "Text rule: none. Read from a state of zeros, which is carried through all of the text."
+        )
+        expect(page.locator(".rules .note")).to_contain_text("with an n-gram part of order 3.")
+
+
+def test_it_writes_what_rnnlab_generates_from_the_caret(
+    browser: Browser, server: Served, shelf: Path
+) -> None:
+    model = rnnlab.load(shelf / "pets")
+    with writing(browser, server) as page:
+        page.get_by_label("Seed").fill("7")
+        page.get_by_label("Temperature", exact=True).fill("1.1")
+        page.get_by_label("Top-k").fill("9")
+        page.get_by_label("Top-p", exact=True).fill("0.95")
+        choice = {"seed": 7, "temperature": 1.1, "top_k": 9, "top_p": 0.95}
+        box(page).fill(TEXT)
+        read(page)
+        assert write(page) == model.generate(TEXT, length=60, **choice)
+        # Once more: as if all had been written at once.
+        assert write(page) == model.generate(TEXT, length=120, **choice)
+        expect(page.get_by_role("status")).to_have_text("60 tokens written.")
+        put_caret(page, 7)
+        assert write(page) == model.generate(TEXT[:7], length=60, **choice)
+        page.get_by_label("Temperature", exact=True).fill("0")
+        page.keyboard.press("Tab")
+        put_caret(page, 4)
+        assert write(page) == model.generate(TEXT[:4], length=60, temperature=0)
+
+
+def test_pointing_shows_the_alternatives_and_a_click_goes_on_from_there(
+    browser: Browser, server: Served, shelf: Path
+) -> None:
+    with writing(browser, server) as page:
+        box(page).fill(TEXT)
+        read(page)
+        whole = write(page)
+        page.locator("#write-a-30").hover(force=True)
+        card = page.locator(".card")
+        expect(card.locator("p")).to_contain_text("bits, probability")
+        bars = card.locator(".expected li")
+        shares = [float(re.sub("[<%]", "", one)) for one in bars.locator("span").all_inner_texts()]
+        assert len(shares) == 10
+        assert shares == sorted(shares, reverse=True)
+        assert bars.locator("xpath=self::*[@class='came']").count() <= 1
+        chosen = card.locator("li:not(.came) button").first
+        letter = chosen.locator("b").inner_text().replace("␣", " ").replace("⏎", "\n")
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.post_data or ""))
+        chosen.click()
+        expect(page.get_by_role("status")).to_contain_text("written")
+        found = box(page).input_value()
+        assert found[:31] == whole[:30] + letter != whole[:31]
+        assert len(found) == 31 + 60
+        assert '"ids":[' in requests[0]  # it goes on from the saved state
+        assert '"text"' not in requests[0]
+        score = rnnlab.load(shelf / "pets").score(found)
+        read(page)
+        assert [a for _, a in letters(page)[1:]] == pytest.approx(
+            [min(1, nats / 0.6931471805599453 / 10) for nats in score.target_nats], abs=1e-3
+        )
+
+
+def test_undo_redo_and_all_branches(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20) as page:
+        box(page).fill(TEXT)
+        read(page)
+        one = write(page)
+        put_caret(page, len(TEXT))
+        page.get_by_label("Seed").fill("1")
+        box(page).focus()
+        put_caret(page, len(TEXT))
+        other = write(page)
+        assert other[: len(TEXT)] == TEXT
+        assert one != other
+        texts = branches(page)
+        assert texts[:2] == ["nothing", TEXT.strip()] or texts[0] == "nothing"
+        page.get_by_role("button", name="Undo").click()
+        expect(box(page)).to_have_value(one)
+        page.get_by_role("button", name="Undo").click()
+        expect(box(page)).to_have_value(TEXT)
+        box(page).focus()
+        page.keyboard.press("Control+z")
+        expect(box(page)).to_have_value("")
+        for text in (TEXT, one, other, other):
+            page.keyboard.press("Control+Shift+z")
+            expect(box(page)).to_have_value(text)
+        current = page.locator(".branches button[aria-current]")
+        expect(current.locator("small")).to_contain_text("written by pets")
+        expect(current.locator("small")).to_contain_text("bits per character")
+        page.locator(".branches button").nth(1).click()
+        expect(box(page)).to_have_value(TEXT)
+        # What is typed now is another branch; nothing of the others is lost.
+        box(page).press("End")
+        box(page).type("dog")
+        read(page)
+        assert len(branches(page)) == 5
+        assert len(set(page.locator(".branches li").evaluate_all(
+            "all => all.map(one => one.style.getPropertyValue('--depth'))"
+        ))) == 2  # fmt: skip
+
+
+def test_a_reload_keeps_all(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=30) as page:
+        box(page).fill(TEXT)
+        read(page)
+        text = write(page)
+        page.get_by_label("Seed").fill("5")
+        page.get_by_label("Top-k").fill("4")
+        page.get_by_label("A second model next to it").check()
+        page.get_by_role("combobox", name="Second model").select_option("more/bytes")
+        known = branches(page)
+        page.reload()
+        expect(box(page)).to_have_value(text)
+        assert page.get_by_label("Seed").input_value() == "5"
+        assert page.get_by_label("Top-k").input_value() == "4"
+        assert page.get_by_role("combobox", name="Second model").input_value() == "more/bytes"
+        assert branches(page) == known
+        read(page)
+        page.locator("main").get_by_role("button", name="Undo").first.click()
+        expect(box(page)).to_have_value(TEXT)
+
+
+def test_settings_act_while_it_writes(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20_000) as page:
+        page.get_by_role("combobox", name="Pace").select_option("100 tokens a second")
+        box(page).fill(TEXT)
+        read(page)
+        box(page).press("Control+Enter")
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        page.wait_for_function("() => document.querySelector('textarea').value.length > 40")
+        page.get_by_label("Temperature", exact=True).fill("0")
+        page.wait_for_timeout(700)
+        before = len(box(page).input_value())
+        page.wait_for_timeout(600)
+        box(page).press("Escape")
+        expect(page.get_by_role("button", name="Write", exact=True)).to_be_visible()
+        text = box(page).input_value()
+        assert len(TEXT) + 40 < before < len(text) < 400
+        read(page)
+        expect(page.get_by_role("region", name="At the caret")).to_contain_text("What comes next")
+        # The likeliest token came everywhere since.
+        put_caret(page, len(text) - 5)
+        expect(page.locator(".side .expected li").first).to_have_class("came")
+        page.wait_for_timeout(500)
+        assert box(page).input_value() == text
+
+
+def test_the_keyboard_alone_suffices(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20) as page:
+        box(page).focus()
+        page.keyboard.type(TEXT)
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("status")).to_have_text("20 tokens written.")
+        text = box(page).input_value()
+        for _ in range(10):
+            page.keyboard.press("ArrowLeft")
+        came = page.locator(".side .expected")
+        expect(came).to_be_visible()
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert focused.startswith("Go on with ")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("20 tokens written.")
+        assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+        other = box(page).input_value()
+        assert other[: len(text) - 10] == text[:-10]
+        assert len(other) == len(text) - 10 + 1 + 20
+        page.keyboard.press("Control+z")
+        expect(box(page)).to_have_value(text)
+
+
+def test_typing_goes_on_where_the_model_writes(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20_000) as page:
+        page.get_by_role("combobox", name="Pace").select_option("20 tokens a second")
+        box(page).fill(TEXT)
+        read(page)
+        box(page).press("Control+Enter")
+        page.wait_for_function(
+            f"() => document.querySelector('textarea').value.length > {len(TEXT)}"
+        )
+        page.keyboard.type("XY")
+        expect(page.get_by_role("button", name="Write", exact=True)).to_be_visible()
+        text = box(page).input_value()
+        assert re.fullmatch(r"The cat sees the .+XY", text, re.DOTALL)
+        page.wait_for_timeout(400)
+        assert box(page).input_value() == text
+        assert page.evaluate("document.querySelector('textarea').selectionStart") == len(text)
+
+
+def test_two_models_next_to_each_other(browser: Browser, server: Served, shelf: Path) -> None:
+    with writing(browser, server, length=25) as page:
+        box(page).fill(TEXT)
+        read(page)
+        page.get_by_label("A second model next to it").check()
+        page.get_by_role("combobox", name="Second model").select_option("more/bpe")
+        expect(box(page, "Second model")).to_have_value(TEXT)
+        said = read(page, 1)
+        mean = [
+            score.nats / 0.6931471805599453 / count
+            for name in ("pets", "more/bpe")
+            for score in [rnnlab.load(shelf / name).score(TEXT)]
+            for count in [len(TEXT) - 1]
+        ]
+        assert re.search(r"bits per character over \d+ predicted characters", said)
+        expect(page.locator(".bits").nth(1)).to_contain_text("than the first model")
+        assert mean[1] > mean[0]
+        signs = page.locator("[id^='write-b-']").evaluate_all(
+            "all => all.map(one => one.style.getPropertyValue('--sign'))"
+        )
+        assert "var(--above)" in signs  # more surprising than to the first
+        assert violations(page) == []
+        # The text that the first has from now on is that of the second.
+        box(page).press("End")
+        box(page).type("dog")
+        expect(box(page, "Second model")).to_have_value(f"{TEXT}dog")
+        # Each writes on its own, from then on its own text.
+        own = write(page, "Second model")
+        assert own == rnnlab.load(shelf / "more/bpe").generate(f"{TEXT}dog", length=25)
+        assert box(page).input_value() == f"{TEXT}dog"
+        assert not page.get_by_label("Same text as the first").is_checked()
+        page.get_by_label("Same text as the first").check()
+        expect(box(page, "Second model")).to_have_value(f"{TEXT}dog")
+        page.get_by_role("button", name="Write with both").click()
+        for title, name in (("Model", "pets"), ("Second model", "more/bpe")):
+            wanted = rnnlab.load(shelf / name).generate(f"{TEXT}dog", length=25)
+            expect(box(page, title)).to_have_value(wanted)
+
+
+def test_a_text_rule_is_followed_when_the_model_writes(
+    browser: Browser, server: Served, shelf: Path
+) -> None:
+    with writing(browser, server, "write?model=more/letters") as page:
+        box(page).fill("The Cat, sees!")
+        read(page)
+        assert "".join(text for text, a in letters(page) if a) == "he Cat,sees"
+        expect(page.locator(".rules .note")).to_contain_text("Text rule: letters.")
+        expect(box(page)).to_have_value("The Cat, sees!")
+        wanted = rnnlab.load(shelf / "more/letters").generate("The Cat, sees!", length=60)
+        assert write(page) == wanted
+        assert wanted.startswith("the cat sees")
+
+
+def test_characters_of_several_bytes(browser: Browser, server: Served, shelf: Path) -> None:
+    with writing(browser, server, "write?model=more/bytes") as page:
+        box(page).fill("€uro ☃")
+        read(page)
+        assert [text for text, _ in letters(page)] == [*"€uro ☃"]
+        put_caret(page, 5)
+        expect(page.locator(".side")).to_contain_text("alternatives to the first of its tokens")
+        box(page).press("End")
+        wanted = rnnlab.load(shelf / "more/bytes").generate("€uro ☃", length=60)
+        assert write(page).replace("␍", "\r") == wanted
+
+
+def test_a_model_that_has_gone_is_said(browser: Browser, server: Served) -> None:
+    with lab(browser, server, "write?model=gone", expected=("404",)) as page:
+        column = page.get_by_role("region", name="Model", exact=True)
+        expect(column).to_contain_text("There is no model of this name any more.")
+        column.get_by_role("button", name="Write", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("unknown model 'gone'")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_keeps_the_rules_of_accessibility_on_a_phone_too(
+    browser: Browser, server: Served, scheme: str
+) -> None:
+    with writing(browser, server, length=80, color_scheme=scheme) as page:
+        box(page).fill(TEXT)
+        read(page)
+        write(page)
+        put_caret(page, 20)
+        page.locator("#write-a-30").hover(force=True)
+        page.locator(".card").wait_for()
+        assert violations(page) == []
+        page.set_viewport_size({"width": PHONE, "height": 800})
+        page.get_by_label("A second model next to it").check()
+        read(page, 1)
+        assert overflows(page) == 0
+        assert violations(page) == []
+        # The copy with the colours breaks its lines where the text box does.
+        heights = page.evaluate(
+            "() => ['.mirror', 'textarea'].map(one => document.querySelector(one).scrollHeight)"
+        )
+        assert heights[0] == heights[1]
