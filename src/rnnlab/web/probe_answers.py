@@ -249,6 +249,7 @@ def _network(model: TextModel) -> dict[str, Any]:
     return {
         "cell": short_name(settings.cell), "layers": settings.num_layers,
         "hidden_size": settings.hidden_size, "is_own_cell": settings.cell not in CELLS,
+        "is_of_samples": model.network.start is not None,
         "quantities": [
             {"name": name, "range": ranges.get(name)} for name in quantities(model.model)
         ],

@@ -21,6 +21,7 @@ from rnnlab.web.faults import Answer
 from rnnlab.web.jobs import Job, event, fault_event
 from rnnlab.web.openapi import (
     COUNT,
+    EVENT,
     NUMBER,
     TEXT,
     TRUTH,
@@ -42,7 +43,7 @@ TELLING_SECONDS = 0.25
 """How often the share that is done is told."""
 
 NETWORK = record(
-    model=TEXT, cell=TEXT, is_own_cell=TRUTH, layers=COUNT, hidden_size=COUNT,
+    model=TEXT, cell=TEXT, is_own_cell=TRUTH, is_of_samples=TRUTH, layers=COUNT, hidden_size=COUNT,
     quantities=list_of(record(name=TEXT, range=or_null(list_of(or_null(NUMBER))))),
     splits=map_of(COUNT), left_out=TEXT,
 )  # fmt: skip
@@ -57,7 +58,7 @@ BINARY = {"type": "string", "format": "binary"}
 
 def probe_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
-    router = APIRouter(prefix="/api/v1/probe", tags=["rnnlab"])
+    router = APIRouter(prefix="/api/v1/probe", tags=["inside"])
 
     @cache
     def own() -> ProbeAnswers:
@@ -72,7 +73,7 @@ def probe_routes(shelf: Shelf, turns: Turns) -> APIRouter:
 
     @router.post(
         "", openapi_extra=described(ProbeBody),
-        responses=answers({}, octet_stream=BINARY, event_stream=TEXT),
+        responses=answers({}, octet_stream=BINARY, event_stream=EVENT),
     )  # fmt: skip
     async def probe(request: Request) -> Response:
         """Return the values of a quantity at each token, or what a probe finds, as arrays."""

@@ -1,6 +1,7 @@
 // What the server is asked, and what it answers.
 
 const TOKEN = "rnnlab:token";
+const KINDS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 const listeners = new Set();
 
 /** An answer that says what was wrong, in the server's words. */
@@ -114,15 +115,16 @@ function eventOf(block) {
   return found;
 }
 
-/** Send JSON; return {header, arrays} of a binary answer: a JSON header, then float16 arrays as Float32Array. */
+/** Send JSON; return {header, arrays} of a binary answer: float16 as Float32Array, others as they are. */
 export async function arrays(path, body, options) {
   const buffer = await (await ask(path, { ...options, method: "POST", body })).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const found = {};
-  for (const { name, shape, offset } of header.arrays) {
+  for (const { name, shape, offset, dtype } of header.arrays) {
     const size = shape.reduce((product, side) => product * side, 1);
-    found[name] = fromHalf(new Uint16Array(buffer, offset, size));
+    const own = new (KINDS[dtype] ?? Uint16Array)(buffer, offset, size);
+    found[name] = dtype === "float16" ? fromHalf(own) : own;
   }
   return { header, arrays: found };
 }
