@@ -50,6 +50,25 @@ def stream(port: int, tokens: int, seed: int) -> tuple[float, float, int]:
     return first, time.perf_counter() - began, characters
 
 
+def write(port: int, tokens: int, seed: int) -> tuple[float, float, int]:
+    """As `stream`, as the page writes: with 10 alternatives to each token."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    began, first, characters = time.perf_counter(), 0.0, 0
+    body = {"text": f"The time {seed}", "length": tokens, "settings": {"seed": seed}}
+    connection.request(
+        "POST", "/api/v1/write", json.dumps(body), {"content-type": "application/json"}
+    )
+    with connection.getresponse() as answer:
+        assert answer.status == 200, answer.read()
+        for line in answer:
+            if line.startswith(b'data: {"tokens"'):
+                found = json.loads(line[6:])["tokens"]
+                characters += sum(len(token["text"]) for token in found)
+                first = first or time.perf_counter() - began
+    connection.close()
+    return first, time.perf_counter() - began, characters
+
+
 def memory(process: subprocess.Popen[str]) -> float:
     """Return the memory of a process in MB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -78,6 +97,10 @@ def main() -> None:
         alone = [stream(port, args.tokens, seed) for seed in range(args.rounds)]
         print("one client, first character", shown([a for a, _, _ in alone], "ms", 1000))
         print("one client", shown([n / s for _, s, n in alone], "characters/s"))
+        write(port, 10, 0)
+        pages = [write(port, args.tokens, seed) for seed in range(1, args.rounds + 1)]
+        print("one page, first character", shown([a for a, _, _ in pages], "ms", 1000))
+        print("one page, 10 alternatives", shown([n / s for _, s, n in pages], "characters/s"))
         before = memory(process)
         found = list[tuple[float, float, int]]()
         ends = time.monotonic() + 60 * args.minutes

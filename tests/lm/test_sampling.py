@@ -80,7 +80,7 @@ def test_frequencies_match_the_exact_distribution(options):
 @settings(deadline=None, max_examples=150)
 @given(
     logits=st.lists(st.integers(-240, 240).map(lambda n: n / 8), min_size=2, max_size=9),
-    temperature=st.sampled_from([0.0, 1e-30, 0.1, 1.0, 5.0]),
+    temperature=st.sampled_from([0.0, 1e-320, 1e-30, 0.1, 1.0, 5.0]),
     top_k=st.integers(0, 10),
     top_p=st.floats(0.01, 1),
     forbidden=st.integers(-1, 1),

@@ -20,7 +20,7 @@ def model(shelf: Path) -> TextModel:
 def read(model: TextModel, cache: StateCache, ids: list[int], variant: bytes = b"") -> list[bytes]:
     """The logits after each of the ids that had to be read."""
     reader = RememberingReader(model, cache, cache.beginning(model, variant))
-    begin = reader.skip(ids[:-1])
+    begin = reader.skip(ids[:-1], lambda: None)
     return [reader.read(token).tobytes() for token in ids[begin:]]
 
 
@@ -60,3 +60,10 @@ def test_states_are_forgotten_when_there_are_too_many(model: TextModel) -> None:
     whole = read(model, cache, ids)
     assert len(read(model, cache, [*ids[:28], 5])) == 1
     assert read(model, cache, ids[:20]) == whole[:20]  # forgotten, and so read anew
+
+
+def test_others_have_their_turn_while_a_long_text_is_looked_for(model: TextModel) -> None:
+    cache, turns = StateCache(), list[int]()
+    reader = RememberingReader(model, cache, cache.beginning(model))
+    assert reader.skip([1] * 30_000, lambda: turns.append(1)) == 0
+    assert len(turns) == 3

@@ -277,6 +277,8 @@ def test_the_first_event_says_how_the_text_was_read(server: Served) -> None:
         ({"length": 100_000, "alternatives": 100, "model": "more/bytes"}, 413, "1 texts of up to "
          "100,001 tokens, prompts and continuations, times 100 log probabilities, are more than "
          "4,000,000 tokens"),
+        ({"model": "more/bytes", "text": "x" * 100_001}, 413, "a text may have 100,000 tokens "
+         "here, not 100,001"),
         ({"model": "no"}, 404, None),
         ({"texts": "x"}, 400, None),
     ],

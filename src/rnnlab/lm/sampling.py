@@ -63,7 +63,8 @@ def choose_tokens(
         return [int(token) for token in logits.argmax(1)]
     # Subtracting the largest first keeps tiny temperatures finite.
     scores = logits.astype(np.float64)
-    scores = (scores - scores.max(1, keepdims=True)) / temperature
+    with np.errstate(over="ignore"):
+        scores = (scores - scores.max(1, keepdims=True)) / temperature
     V = scores.shape[1]
     if 0 < top_k < V:
         smallest = np.partition(scores, V - top_k, axis=1)[:, V - top_k, None]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from rnnlab.web.packing import Kept
 
 MOST_BYTES = 64 * 2**20
 """Of all states that are kept; 32,000 of an LSTM with 256 units."""
+
+HASHED_AT_A_TIME = 8_192
+"""Keys of so many tokens take some milliseconds."""
 
 HASH_BYTES = 16
 """Two texts with the same hash are not to be feared, and not to be made."""
@@ -68,11 +71,16 @@ class RememberingReader:
             self._reader = make_reader(model.network, model.compute, 1, PIECE_TOKENS, model.mixture)
         self._cache, self._key = cache, beginning
 
-    def skip(self, ids: Sequence[int]) -> int:
-        """Begin after as many of some ids as are remembered; return how many."""
+    def skip(self, ids: Sequence[int], pass_on: Callable[[], None]) -> int:
+        """Begin after as many of some ids as are remembered; return how many.
+
+        pass_on: called after some milliseconds, again and again.
+        """
         keys = [self._key]
-        for token in ids:
+        for place, token in enumerate(ids, 1):
             keys.append(_following(keys[-1], token))
+            if place % HASHED_AT_A_TIME == 0:
+                pass_on()
         for count in range(len(ids), 0, -1):
             if state := self._cache.get(keys[count]):
                 self._reader.restore(state)

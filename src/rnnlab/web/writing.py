@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import Any
 
@@ -27,10 +27,11 @@ from rnnlab.data.samples import SEPARATOR, shown
 from rnnlab.errors import UsageError
 from rnnlab.lm.sampling import choose_tokens, draw_uniforms, log_softmax
 from rnnlab.lm.text_model import TextModel
-from rnnlab.web.bodies import WriteBody, described, read_body
+from rnnlab.web.bodies import MOST_TOKENS, WriteBody, described, read_body
 from rnnlab.web.completions import check_size, rules_of
 from rnnlab.web.continuations import TURN_SECONDS, Prompt, check_ids, token_texts
 from rnnlab.web.events import EventStream
+from rnnlab.web.faults import Refused
 from rnnlab.web.held_units import without_held
 from rnnlab.web.jobs import Job, as_events
 from rnnlab.web.openapi import EVENT, answers
@@ -58,7 +59,8 @@ def writing_routes(shelf: Shelf, turns: Turns) -> APIRouter:
         """Read a text and write on, token by token, with what was expected at each place."""
         body = await read_body(request, WriteBody)
         settings = _settings(body)
-        results = Job(turns, request, lambda pass_on: _work(shelf, cache, body, settings)).results()
+        job = Job(turns, request, lambda pass_on: _work(shelf, cache, body, settings, pass_on))
+        results = job.results()
         opening = await anext(results)
         return EventStream(as_events(opening, results))
 
@@ -74,7 +76,11 @@ def _settings(body: WriteBody) -> GenerationSettings:
 
 
 def _work(
-    shelf: Shelf, cache: StateCache, body: WriteBody, settings: GenerationSettings
+    shelf: Shelf,
+    cache: StateCache,
+    body: WriteBody,
+    settings: GenerationSettings,
+    pass_on: Callable[[], None],
 ) -> Generator[Event | None, None, None]:
     found, model = shelf.load(body.model)
     about: Event = {
@@ -90,6 +96,10 @@ def _work(
         prompt = Prompt.read(model, body.text, body.label)
         same = _same(prompt.ids.tolist(), body.ids)
     ids = body.ids if prompt is None else prompt.ids.tolist()
+    if len(ids) > MOST_TOKENS:
+        raise Refused(
+            413, "too_large", f"a text may have {MOST_TOKENS:,} tokens here, not {len(ids):,}"
+        )
     K = min(body.alternatives, model.tokenizer.size)
     check_size(1, len(ids) + body.length, max(1, K))
     if prompt is not None:
@@ -101,7 +111,8 @@ def _work(
     beginning = cache.beginning(model, repr(body.held).encode() if body.held else b"")
     model = without_held(model, body.held)
     reader = RememberingReader(model, cache, beginning)
-    text = _Text(model, reader, ids, prompt.texts if prompt else [], same, K)
+    known = reader.skip(ids[: max(same, 1) - 1], pass_on)
+    text = _Text(model, reader, ids, prompt.texts if prompt else [], same, known, K)
     yield from text.events(body.length, settings, 0 if prompt else body.position)
 
 
@@ -118,10 +129,14 @@ class _Text:
 
     def __init__(
         self, model: TextModel, reader: RememberingReader, ids: list[int], texts: list[str],
-        same: int, K: int,
+        same: int, known: int, K: int,
     ) -> None:  # fmt: skip
-        """texts: of the ids, of which those from number `same` on are told."""
-        self.model, self.reader, self.ids, self.texts, self.same = model, reader, ids, texts, same
+        """texts: of the ids, of which those from number `same` on are told.
+
+        known: how many of the ids the reader has read.
+        """
+        self.model, self.reader, self.ids, self.texts = model, reader, ids, texts
+        self.same, self.known = same, known
         self.K, self.names = K, [self._shown(name) for name in token_texts(model.tokenizer)]
         self.read = self.written = 0
         """How many of the ids the network had to read, and how many tokens it wrote."""
@@ -148,10 +163,9 @@ class _Text:
 
     def _reading(self) -> Iterator[Event | None]:
         """Read the ids, and tell some of them."""
-        begin = self.reader.skip(self.ids[: max(self.same, 1) - 1])
         if not self.same:
             yield self._told(self.ids[0], self.texts[0])
-        for place in range(begin, len(self.ids)):
+        for place in range(self.known, len(self.ids)):
             self._advance(self.ids[place])
             self.read += 1
             is_told = self.same <= place + 1 < len(self.ids)
