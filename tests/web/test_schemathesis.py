@@ -1,0 +1,66 @@
+"""What schemathesis makes of /openapi.json: nothing is answered by a fault, all as it is said.
+
+Few cases of each route here. Of all it can think of, and 600 by chance for each route, which are
+more than 10,000:
+
+    RNNLAB_SCHEMATHESIS=600 pytest -n 0 -s tests/web/test_schemathesis.py     # some minutes
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from served import serving
+
+CASES = int(os.environ.get("RNNLAB_SCHEMATHESIS", "0"))
+"""Of each route, by chance."""
+
+FEW = 3
+
+CHECKS = (
+    "not_a_server_error", "status_code_conformance", "content_type_conformance",
+    "response_schema_conformance",
+)  # fmt: skip
+ENDLESS = "/api/v1/events"
+"""Never answers to its end."""
+
+NAMES = ("pets", "more/bytes", "more/names", "experiment")
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+def test_nothing_is_answered_by_a_fault(shelf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(shelf, folder, symlinks=True)
+    (folder / "experiment").mkdir()
+    (folder / "experiment" / "experiment.toml").write_text(
+        'question = "?"\nseeds = 2\n[base]\ncorpus = ["a.txt"]\nnum_epochs = 1\n'
+        '[grid]\ncell = ["lstm", "gru"]\n'
+    )
+    with serving(str(folder), cwd=tmp_path) as server:
+        done = subprocess.run(
+            [
+                Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json",
+                "--checks", ",".join(CHECKS), "--exclude-path", ENDLESS,
+                "--phases", "coverage,fuzzing" if CASES else "fuzzing", "--mode", "all",
+                "--max-examples", str(CASES or FEW), "--seed", "1", "--no-color",
+                "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
+                "--request-timeout", "60",
+            ],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={
+                **os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+                "PYTHONPATH": str(SUPPORT), "RNNLAB_NAMES": ",".join(NAMES),
+            },
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = re.search(r"([\d,]+) generated, ([\d,]+) passed", done.stdout)
+        assert found, done.stdout
+        print(f"\n{found[1]} cases")
+        generated, passed = (int(count.replace(",", "")) for count in found.groups())
+        assert passed == generated > (10_000 if CASES >= 600 else 50)
+        assert server.ask("/health")[0] == 200
+        _, printed, errors = server.ended()
+        assert (printed, errors) == ("stopped   SIGTERM\n", "")
