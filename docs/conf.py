@@ -29,7 +29,10 @@ exclude_patterns = [
     *("experiments/*/runs", "experiments/*/quick", "benchmarks/templates"),
     "experiments/lab_report/report.md",  # its tables are long; its page of HTML is shown
 ]
-extensions = ["myst_nb", "addresses", "mathml", "source_pages", "generated", "versions"]
+extensions = [
+    *("myst_nb", "accessible", "addresses", "generated", "mathml", "notebooks", "source_pages"),
+    "versions",
+]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
@@ -52,6 +55,15 @@ html_show_sphinx = False
 html_domain_indices = html_use_index = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_sidebars = {
+    "**": [
+        f"sidebar/{part}.html"
+        for part in (
+            "brand", "search", "scroll-start", "navigation", "versions", "scroll-end",
+        )
+    ]
+}  # fmt: skip
 templates_path = ["_templates"]
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

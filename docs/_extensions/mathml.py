@@ -13,9 +13,8 @@ def inline(translator: SphinxTranslator, node: nodes.math) -> None:
 
 
 def block(translator: SphinxTranslator, node: nodes.math_block) -> None:
-    """Write a formula on a line of its own; one that is wider than a phone can be scrolled."""
-    formula = convert(node.astext(), display="block")
-    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>\n')
+    """Write a formula on a line of its own."""
+    translator.body.append(convert(node.astext(), display="block"))
     raise nodes.SkipNode
 
 
