@@ -56,7 +56,7 @@ export function RunControls({ record }) {
       <${Progress} record=${record} isStopping=${state === "stopping"} />`}
     <p class="state" role="status">${said(state, record)}</p>
     ${error && html`<${Trouble} problem=${{ message: error }} />`}
-    ${fault && html`<${Trouble} problem=${fault} />`}
+    ${fault && fault.message !== error && html`<${Trouble} problem=${fault} />`}
     ${refused ? html`<p class="note">${refused}.</p>`
       : isActive ? html`<button type="button" disabled=${isAsking} onClick=${() => ask("stop", {})}>${
         { waiting: "Do not start", stopping: "Stop at once" }[state] ?? "Stop"}</button>`

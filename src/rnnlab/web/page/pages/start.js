@@ -1,6 +1,6 @@
 // Starting a run from the page.
 
-import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useRef, useState } from "../vendor/htm-preact.js";
 import { get, inPath, post } from "../api.js";
 import { Field, Loading, Trouble } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";
@@ -15,18 +15,24 @@ const KINDS = { stored: "Stored here", folder: "In the folder of texts", corpus:
 
 /** The form that starts a run; open: whether it is shown at once, as in a lab without runs. */
 export function StartRun({ open = false }) {
+  const isFirst = useRef(open).current; // a run that begins does not close the form that started it
+  const [isOpen, setIsOpen] = useStored("start-open", false);
+  return html`<section class="start" aria-label="Start a run">
+    ${isFirst ? html`<${FormWhenLoaded} isFirst />` : html`
+      <details open=${isOpen} onToggle=${(event) => setIsOpen(event.currentTarget.open)}>
+        <summary>Start a run</summary>${isOpen && html`<${FormWhenLoaded} />`}</details>`}
+    <${Trainings} />
+  </section>`;
+}
+
+function FormWhenLoaded({ isFirst }) {
   const form = useLoaded((signal) => get("/api/v1/settings", { signal }), []);
   const texts = useLoaded(async (signal) => (await get("/api/v1/texts", { signal })).texts, []);
   const problem = form.problem ?? texts.problem;
-  const again = () => (form.again(), texts.again());
-  const content = problem ? html`<${Trouble} problem=${problem} again=${again} />`
-    : !form.value || !texts.value ? html`<${Loading} what="settings" />`
-    : form.value.refused ? html`<p class="note">No run can be started here: ${form.value.refused}.</p>`
-    : html`<${Form} form=${form.value} texts=${texts.value} again=${texts.again} isFirst=${open} />`;
-  return html`<section class="start" aria-label="Start a run">
-    ${open ? content : html`<details><summary>Start a run</summary>${content}</details>`}
-    <${Trainings} />
-  </section>`;
+  if (problem) return html`<${Trouble} problem=${problem} again=${() => (form.again(), texts.again())} />`;
+  if (!form.value || !texts.value) return html`<${Loading} what="settings" />`;
+  if (form.value.refused) return html`<p class="note">No run can be started here: ${form.value.refused}.</p>`;
+  return html`<${Form} form=${form.value} texts=${texts.value} again=${texts.again} isFirst=${isFirst} />`;
 }
 
 function Form({ form, texts, again, isFirst }) {
@@ -134,10 +140,9 @@ function Trainings() {
 
 /** What is said before anything has been trained. */
 function lead(text, budget) {
-  const before = "Nothing has been trained here yet.";
-  if (!text) return `${before} Give a text, and the first run learns to write like it.`;
+  if (!text) return "Give a text, and the first run learns to write like it.";
   const download = text.here ? "" : ", which is downloaded first";
-  return `${before} The first run takes ${inWords(budget)} on ${text.name}${download}; then the model writes.`;
+  return `The first run takes ${inWords(budget)} on ${text.name}${download}; then the model writes.`;
 }
 
 function inWords(budget) {
