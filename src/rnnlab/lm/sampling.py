@@ -51,11 +51,11 @@ def choose_tokens(
         raise not_finite()
     if bias is not None:
         logits = logits + bias
-    if allowed is not None or forbidden >= 0:
-        can = np.ones(logits.shape, np.bool_) if allowed is None else allowed.copy()
-        if forbidden >= 0:
-            can[:, forbidden] = False
-        logits = np.where(can, logits, IMPOSSIBLE)
+    if allowed is not None:
+        logits = np.where(allowed, logits, IMPOSSIBLE)
+    if forbidden >= 0:
+        logits = logits.copy()
+        logits[:, forbidden] = IMPOSSIBLE
     if written is not None and repetition_penalty != 1:
         ln_p = log_softmax(logits)
         logits = np.where(written, ln_p * repetition_penalty, ln_p)

@@ -44,6 +44,12 @@ Event = dict[str, Any]
 CHOICE = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 SETTINGS = (*CHOICE, "seed")
 
+DIGITS, P_DIGITS = 7, 12
+"""Decimals of bits, and of probabilities."""
+
+LEAST_LOG_P = -1e9
+"""Instead of minus infinity, whose product with 0 is no number."""
+
 LONGEST_CHARACTER = 8
 """So many tokens before a place are enough to know which bytes of a character are still open."""
 
@@ -206,29 +212,17 @@ class _Text:
         """Return what is told of a token that stands after all that was read."""
         if not len(self._log_p):  # nothing predicts the first one
             return {"id": token, "text": text, "bits": None, "entropy": None, "alternatives": []}
-        bits = _short(-self._log_p[token] / math.log(2))
+        bits = round(-float(self._log_p[token]) / math.log(2), DIGITS)
         return {"id": token, "text": text, "bits": bits, **self._expected()}
 
     def _expected(self) -> Event:
         """Return what is expected after all that was read."""
-        log_p, K = self._log_p, self.K
-        if len(log_p) > K:
-            best = np.argpartition(-log_p, K)[:K]
-            best = best[np.lexsort((best, -log_p[best]))]
-        else:
-            best = np.argsort(-log_p, kind="stable")
-        p = np.exp(log_p)
-        alternatives = [
-            [v, self.names[v], _short(own)]
-            for v, own in zip(best.tolist(), p[best].tolist(), strict=True)
-        ]
-        entropy = _short(-float(p @ np.maximum(log_p, -1e9)) / math.log(2))
-        return {"entropy": entropy, "alternatives": alternatives}
+        log_p = self._log_p
+        p, best = np.exp(log_p), np.argsort(-log_p, kind="stable")[: self.K]
+        shares = np.round(p[best], P_DIGITS).tolist()
+        found = [[v, self.names[v], own] for v, own in zip(best.tolist(), shares, strict=True)]
+        entropy = -float(p @ np.maximum(log_p, LEAST_LOG_P)) / math.log(2)
+        return {"entropy": round(entropy, DIGITS), "alternatives": found}
 
     def _shown(self, text: str) -> str:
         return shown(text) if self.model.of_documents else text
-
-
-def _short(value: float) -> float:
-    """Return a number with the digits that float32 has."""
-    return float(f"{value:.8g}")
