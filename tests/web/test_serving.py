@@ -64,7 +64,7 @@ def test_what_is_wrong_is_said_before_anything_is_served(
     file = tmp_path / "file.txt"
     file.touch()
     advice = "give run directories, model folders, or a folder of runs"
-    check(cli("serve", cwd=tmp_path), 2, f"'runs' does not exist; {advice}")
+    check(cli("serve", "runs", cwd=tmp_path), 2, f"'runs' does not exist; {advice}")
     check(cli("serve", str(file)), 2, f"{str(file)!r} is not a folder; {advice}")
     check(
         cli("serve", str(shelf), "--host", "0.0.0.0"),
