@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +18,22 @@ KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
 }
+
+
+def _hash_of_import_map() -> str:
+    """Return the source expression that allows the one script which stands in the page itself."""
+    page = (PAGE / "index.html").read_text(encoding="utf-8")
+    _, _, rest = page.partition('<script type="importmap">')
+    digest = hashlib.sha256(rest.partition("</script>")[0].encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
 
 HEADERS = {
     "cache-control": "no-cache",  # asked for again each time, answered by 304
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "content-security-policy": "default-src 'none'; style-src 'self'; "
+    f"script-src 'self' {_hash_of_import_map()}; "
     "img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
 }
@@ -51,9 +64,12 @@ def page_routes() -> APIRouter:
 def _answering(file: Path) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         content = file.read_bytes()
-        headers = {**HEADERS, "etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
-        if request.headers.get("if-none-match") == headers["etag"]:
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {**HEADERS, "etag": tag, "vary": "accept-encoding"}
+        if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content, headers["content-encoding"] = gzip.compress(content, mtime=0), "gzip"
         return Response(content, headers=headers, media_type=KINDS[file.suffix])
 
     return answer
