@@ -9,6 +9,7 @@ samples.txt      a sample from the model after each evaluation
 result.json      summary of training, final evaluations with their baselines
 curves.svg       learning curves
 given-...        the text or the samples that a Python program gave to train on
+errors.txt       what went wrong in a run that `rnnlab serve` has started
 tensorboard/     events, with the mirror tensorboard
 """
 
