@@ -54,6 +54,9 @@ def choose(page: Page, **fields: str) -> None:
 def set_unit(page: Page, unit: int) -> None:
     page.get_by_label(re.compile("^Unit, of")).fill(str(unit))
     expect(page.locator(".about-unit b")).to_have_text(f"Unit {unit}")
+    expect(page.locator("#inside-text")).to_have_attribute(
+        "aria-label", f"Text, coloured by unit {unit}"
+    )
 
 
 def colours(page: Page) -> list[float]:

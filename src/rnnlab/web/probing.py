@@ -12,11 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from rnnlab.lm.evaluate import ShareCallback
 from rnnlab.web.bodies import described, read_body
 from rnnlab.web.completions import DONE
+from rnnlab.web.events import EventStream
 from rnnlab.web.faults import Answer
 from rnnlab.web.jobs import Job, event, fault_event
 from rnnlab.web.openapi import (
@@ -80,9 +81,7 @@ def probe_routes(shelf: Shelf, turns: Turns) -> APIRouter:
         body = await read_body(request, ProbeBody)
         work = _Work(turns, request, lambda progress: own().probe(body, progress))
         if body.progress:
-            return StreamingResponse(
-                work.shares(), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
-            )
+            return EventStream(work.shares())
         return Packed(await work.done())
 
     @router.post(

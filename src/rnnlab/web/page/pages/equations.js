@@ -4,7 +4,7 @@ import { html } from "../vendor/htm-preact.js";
 
 /** Return a number with a sign that is as wide as a plus. */
 export function signed(value, digits = 3) {
-  return value === undefined ? "" : value.toFixed(digits).replace(/^-(?=0\.0*$)/, "").replace("-", "−");
+  return value === undefined ? "\u00a0" : value.toFixed(digits).replace(/^-(?=0\.0*$)/, "").replace("-", "−");
 }
 
 /** A symbol, and below it its number. */
@@ -44,7 +44,7 @@ const LINES = {
 };
 
 /**
- * The equations. found: {header, arrays} of /api/v1/probe/steps with one unit; step: which of its steps.
+ * The equations. found: {header, arrays} of /api/v1/probe/steps with one unit; step: which of its steps, -1: none.
  */
 export function Equations({ found: { header, arrays }, step }) {
   const own = { gates: {}, input: {}, hidden: {}, before: {}, after: {} };

@@ -127,10 +127,12 @@ function View({ network, found, isOld, asked, change }) {
     : values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6), [values]);
   const order = useOrder({ kind: asked.order, text, about: network, quantity, layer, values, at });
   const said = (token, one) => `${quantity} = ${signed(values[token * units + one])}`;
+  // Thousands of letters change their colours: those of units that are only passed by do not.
+  const coloured = useRested(unit, 60);
   const pieces = useMemo(() => tokens.map((token, place) => {
-    const value = values[place * units + unit];
+    const value = values[place * units + coloured];
     return { text: token, colour: value / most, said: `${quantity} ${signed(value)}` };
-  }), [values, tokens, unit, most]);
+  }), [values, tokens, coloured, most]);
   const choose = (more) => change({ at, ...more });
   const where = { text, tokens, quantity, layer, unit, at };
   const parts = Object.keys(unknown).slice(0, 8).join(" "), mark = (next) => choose({ range: next });
@@ -140,7 +142,7 @@ function View({ network, found, isOld, asked, change }) {
         order.about(unit) && ` ${order.about(unit)}`}. Orange is above 0, blue below; the full colour is ±${
         most.toPrecision(2)}.</p>
       ${parts && html`<p class="note">Not in the vocabulary, read as ${"<unk>"}: ${parts}</p>`}
-      <${Letters} id="inside-text" label=${`Text, coloured by unit ${unit}`} pieces=${pieces} chosen=${at}
+      <${Letters} id="inside-text" label=${`Text, coloured by unit ${coloured}`} pieces=${pieces} chosen=${at}
         onChoose=${(place) => choose({ at: place })} range=${range} onRange=${mark} busy=${isOld} />
       ${order.working && html`<p class="working" role="status">${order.working}: ${
         Math.round(100 * (order.share ?? 0))}%</p>`}
