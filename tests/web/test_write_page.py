@@ -1,5 +1,6 @@
 """The page Write in a real browser: a person types, lets models write, and goes another way."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,14 +48,19 @@ def write(page: Page, title: str = "Model") -> str:
     return box(page, title).input_value()
 
 
-def letters(page: Page, column: str = "a") -> list[tuple[str, float]]:
+def piece(page: Page, number: int) -> Locator:
+    """A piece of the coloured copy."""
+    return page.locator(".mirror").first.locator("span").nth(number)
+
+
+def letters(page: Page) -> list[tuple[str, float]]:
     """The pieces of the coloured copy, and how strong the colour of each is."""
-    found: list[tuple[str, float]] = page.evaluate(
-        "id => [...document.querySelectorAll(`[id^='${id}-']`)]"
-        ".map(one => [one.textContent, Number(one.style.getPropertyValue('--a'))])",
-        f"write-{column}",
+    found: list[tuple[str, str]] = (
+        page.locator(".mirror")
+        .first.locator("span")
+        .evaluate_all("all => all.map(one => [one.textContent, one.style.getPropertyValue('--a')])")
     )
-    return [(text, strength) for text, strength in found]
+    return [(text, float(strength)) for text, strength in found]
 
 
 def put_caret(page: Page, place: int) -> None:
@@ -124,7 +130,7 @@ def test_pointing_shows_the_alternatives_and_a_click_goes_on_from_there(
         box(page).fill(TEXT)
         read(page)
         whole = write(page)
-        page.locator("#write-a-30").hover(force=True)
+        piece(page, 30).hover(force=True)
         card = page.locator(".card")
         expect(card.locator("p")).to_contain_text("bits, probability")
         bars = card.locator(".expected li")
@@ -295,8 +301,11 @@ def test_two_models_next_to_each_other(browser: Browser, server: Served, shelf: 
         assert re.search(r"bits per character over \d+ predicted characters", said)
         expect(page.locator(".bits").nth(1)).to_contain_text("than the first model")
         assert mean[1] > mean[0]
-        signs = page.locator("[id^='write-b-']").evaluate_all(
-            "all => all.map(one => one.style.getPropertyValue('--sign'))"
+        signs = (
+            page.locator(".mirror")
+            .nth(1)
+            .locator("span")
+            .evaluate_all("all => all.map(one => one.style.getPropertyValue('--sign'))")
         )
         assert "var(--above)" in signs  # more surprising than to the first
         assert violations(page) == []
@@ -315,6 +324,35 @@ def test_two_models_next_to_each_other(browser: Browser, server: Served, shelf: 
         for title, name in (("Model", "pets"), ("Second model", "more/bpe")):
             wanted = rnnlab.load(shelf / name).generate(f"{TEXT}dog", length=25)
             expect(box(page, title)).to_have_value(wanted)
+
+
+def test_the_oldest_branches_are_forgotten_and_damage_is_survived(
+    browser: Browser, server: Served
+) -> None:
+    tree = {
+        "now": 250, "count": 251, "branches": {
+            "0": {"from": None, "keep": 0, "text": "The ", "how": "typed"},
+            **{
+                str(number): {"from": 0, "keep": 4, "text": f"cat {number}", "how": "typed"}
+                for number in range(1, 251)
+            },
+        },
+    }  # fmt: skip
+    with writing(browser, server) as page:
+        for stored, text, count in (
+            (json.dumps(tree), "The cat 250", 200), ('{"now": 3}', "", 1), ("{", "", 1)
+        ):  # fmt: skip
+            page.goto("about:blank")
+            page.goto(f"{server.url}/#/score")
+            page.locator("main h1").wait_for()
+            page.evaluate("text => localStorage.setItem('rnnlab:write:a:tree', text)", stored)
+            page.goto(f"{server.url}/#/write?model=pets")
+            expect(box(page)).to_have_value(text)
+            expect(page.locator(".branches h2")).to_have_text(f"Branches ({count})")
+            box(page).press("End")
+            box(page).type("x")
+            expect(box(page)).to_have_value(f"{text}x")
+            read(page) if text else None
 
 
 def test_a_text_rule_is_followed_when_the_model_writes(
@@ -360,7 +398,7 @@ def test_it_keeps_the_rules_of_accessibility_on_a_phone_too(
         read(page)
         write(page)
         put_caret(page, 20)
-        page.locator("#write-a-30").hover(force=True)
+        piece(page, 30).hover(force=True)
         page.locator(".card").wait_for()
         assert violations(page) == []
         page.set_viewport_size({"width": PHONE, "height": 800})
@@ -368,8 +406,33 @@ def test_it_keeps_the_rules_of_accessibility_on_a_phone_too(
         read(page, 1)
         assert overflows(page) == 0
         assert violations(page) == []
-        # The copy with the colours breaks its lines where the text box does.
-        heights = page.evaluate(
-            "() => ['.mirror', 'textarea'].map(one => document.querySelector(one).scrollHeight)"
-        )
-        assert heights[0] == heights[1]
+
+
+def test_the_copy_breaks_its_lines_where_the_text_box_does(
+    browser: Browser, server: Served
+) -> None:
+    words = "The cat sees the dog, and  the\tbird\tloses " * 9
+    with writing(browser, server, viewport={"width": PHONE, "height": 800}) as page:
+        for text in (
+            words,
+            "x" * 300,
+            f"{words}\n",
+            "\n\n\n",
+            f"{'a' * 160}\n\n" * 3,
+            "日本語 ☃ " * 40,
+        ):
+            box(page).fill(text)
+            read(page) if text.strip() else page.wait_for_timeout(300)
+            copy, own = page.evaluate(
+                """() => {
+                    const area = document.querySelector("textarea"), height = area.style.height;
+                    area.style.height = "0px";
+                    const own = area.scrollHeight;
+                    area.style.height = height;
+                    return [document.querySelector(".mirror").offsetHeight, own];
+                }"""
+            )
+            least = page.locator(".sheet").first.evaluate(
+                "one => parseFloat(getComputedStyle(one).minHeight)"
+            )
+            assert copy == max(own, least), text[:20]

@@ -27,30 +27,19 @@ class Chunk extends Component {
 }
 
 /** Set the strength and the sign of a colour, -1 to 1; null: none. */
-function paint(span, colour) {
+export function paint(span, colour) {
   const strength = colour === null || colour === undefined || Number.isNaN(colour) ? 0 : Math.min(1, Math.abs(colour));
   span.style.setProperty("--a", strength.toFixed(3));
   span.style.setProperty("--sign", colour < 0 ? "var(--below)" : "var(--above)");
 }
 
-/** All pieces, in parts; chosen, range: see Letters. */
-export function Pieces({ id, pieces, chosen = -1, range = null }) {
-  const [from, to] = range ?? [-1, -1], chunks = [];
-  for (let first = 0; first < pieces.length; first += CHUNK) {
-    const own = pieces.slice(first, first + CHUNK), end = first + own.length;
-    const marked = `${chosen >= first && chosen < end ? chosen : -1} ${Math.max(from, first)} ${Math.min(to, end)}`;
-    chunks.push(html`<${Chunk} key=${first} list=${id} first=${first} pieces=${own} marked=${marked} />`);
-  }
-  return chunks;
-}
-
 /**
  * What is shown at the piece that is pointed at: {show, hide, hideSoon, box}, the box to be placed in the page.
  *
- * id: of the pieces; card: gives the content for the number of a piece, and gets what hides it; without, nothing is
- * shown.
+ * find: returns the element of the piece of a number; card: gives the content for the number, and gets what hides it;
+ * without, nothing is shown.
  */
-export function usePointed(id, pieces, card) {
+export function usePointed(find, pieces, card) {
   const floating = useRef(null), leaving = useRef(0), [pointed, setPointed] = useState(-1);
   const show = (at) => {
     clearTimeout(leaving.current);
@@ -62,8 +51,8 @@ export function usePointed(id, pieces, card) {
     leaving.current = setTimeout(() => setPointed(-1), LEAVING);
   };
   useLayoutEffect(() => {
-    const span = document.getElementById(`${id}-${pointed}`), box = floating.current;
-    if (!span || !box) return;
+    const box = floating.current, span = box && find(pointed);
+    if (!span) return;
     const place = span.getBoundingClientRect(), { width, height } = box.getBoundingClientRect();
     const left = Math.max(8, Math.min(place.left, document.documentElement.clientWidth - width - 8));
     const below = place.bottom + 4, above = place.top - height - 4;
@@ -87,7 +76,9 @@ export function usePointed(id, pieces, card) {
  * is pointed at, and its buttons can be reached; range, onRange: [from, to) that is marked, or null.
  */
 export function Letters({ id, label, pieces, chosen = -1, onChoose, card, range = null, onRange, busy = false }) {
-  const anchor = useRef(-1), pointed = usePointed(id, pieces, card);
+  const [from, to] = range ?? [-1, -1], anchor = useRef(-1), chunks = [];
+  const find = (at) => document.getElementById(`${id}-${at}`);
+  const pointed = usePointed(find, pieces, card);
   const indexOf = (target) => {
     const found = target.closest?.("[role=option]");
     return found ? Number(found.id.slice(id.length + 1)) : -1;
@@ -99,7 +90,7 @@ export function Letters({ id, label, pieces, chosen = -1, onChoose, card, range 
       onRange([Math.min(anchor.current, place), Math.max(anchor.current, place) + 1]);
     } else anchor.current = place;
     onChoose?.(place);
-    document.getElementById(`${id}-${place}`)?.scrollIntoView({ block: "nearest" });
+    find(place)?.scrollIntoView({ block: "nearest" });
   };
   const key = (event) => {
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 };
@@ -116,13 +107,17 @@ export function Letters({ id, label, pieces, chosen = -1, onChoose, card, range 
     if (event.buttons === 1 && onRange && at >= 0 && anchor.current >= 0 && at !== anchor.current) choose(at, true);
     else if (at >= 0) pointed.show(at);
   };
+  for (let first = 0; first < pieces.length; first += CHUNK) {
+    const own = pieces.slice(first, first + CHUNK), end = first + own.length;
+    const marked = `${chosen >= first && chosen < end ? chosen : -1} ${Math.max(from, first)} ${Math.min(to, end)}`;
+    chunks.push(html`<${Chunk} key=${first} list=${id} first=${first} pieces=${own} marked=${marked} />`);
+  }
   return html`
     <div class="letters" id=${id} role="listbox" tabindex="0" aria-label=${label} aria-busy=${busy}
       aria-activedescendant=${chosen >= 0 && chosen < pieces.length ? `${id}-${chosen}` : null}
       onKeyDown=${key} onFocus=${() => chosen < 0 && pieces.length && choose(0, false)}
       onPointerDown=${(event) => indexOf(event.target) >= 0 && choose(indexOf(event.target), event.shiftKey)}
-      onPointerOver=${drag} onPointerLeave=${pointed.hideSoon}>
-      <${Pieces} id=${id} pieces=${pieces} chosen=${chosen} range=${range} /></div>
+      onPointerOver=${drag} onPointerLeave=${pointed.hideSoon}>${chunks}</div>
     ${pointed.box}`;
 }
 

@@ -18,7 +18,7 @@ const EXCERPT = 44; // characters
 
 /** A tree of branches that a reload keeps. It is stored when it rests, since a text can grow by the millisecond. */
 function useTree(key) {
-  const [tree, setTree] = useState(() => stored(key, null) ?? trees.seedling()), now = useRef(tree);
+  const [tree, setTree] = useState(() => trees.checked(stored(key, null))), now = useRef(tree);
   now.current = tree;
   useEffect(() => {
     const timer = setTimeout(() => store(key, tree), SAVED);
@@ -64,17 +64,19 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
 
   const found = useMemo(() => spans(pen, text), [pen.tokens, pen.tokens.length, pen.text, text]);
   const known = found.filter(({ bits }) => !Number.isNaN(bits));
-  const characters = known.reduce((sum, { from, to }) => sum + [...text.slice(from, to)].length, 0);
+  const characters = known.reduce((sum, { from, to }) =>
+    sum + (to - from > 1 ? [...text.slice(from, to)].length : 1), 0);
   const isRead = characters > 0 && !pen.doing && pen.text === text;
   const perCharacter = isRead ? known.reduce((sum, { bits }) => sum + bits, 0) / characters : null;
   useEffect(() => {
     if (isRead) setTree((own) => trees.measured(own, shown(perCharacter, 2), model));
   }, [perCharacter, tree.now]);
   const bits = useMemo(() => {
+    if (!onReading) return null;
     const own = new Float32Array(text.length).fill(NaN);
     for (const span of found) own.fill(span.bits / (span.to - span.from), span.from, span.to);
     return own;
-  }, [found, text]);
+  }, [found, text, onReading]);
   useLayoutEffect(() => onReading?.({ text, bits, perCharacter }), [text, bits, perCharacter, onReading]);
 
   const same = leader ? trees.common(leader.text, text) : 0, isComparing = leader && compares;

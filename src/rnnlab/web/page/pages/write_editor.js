@@ -1,11 +1,12 @@
 // The text box: a text area above a copy of its text that has the colours, letter by letter.
 
-import { html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
-import { Pieces, usePointed } from "../letters.js";
+import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { paint, usePointed } from "../letters.js";
 import { common } from "./write_tree.js";
 
 const RETURN = "␍"; // stands for \r, which a text area would change
 const NEAR = 60; // pixels from the end of the text at which the end stays in view
+const BLOCK = 150; // pieces after which the next line begins a block of its own, which is laid out by itself
 
 /** Return the place in `given` of each character of a text as it was read; null: they are the same; []: unknown. */
 function aligned(read, given) {
@@ -45,22 +46,54 @@ export function spans({ tokens, text: given }, text) {
 
 const drawn = new WeakMap(); // the piece of each token
 
-/** Return the pieces of a text as Pieces takes them; colourOf: of a span; unknown: the id of what is unknown. */
+/**
+ * Return the pieces of a text: {text, colour, mark, span}. One that has not changed is the same object.
+ *
+ * colourOf: of a span, -1 to 1; unknown: the id of what is not in the vocabulary.
+ */
 export function piecesOf(text, found, tokens, colourOf, unknown) {
-  const pieces = [];
+  const pieces = [], whole = text.replaceAll("\r", RETURN);
   let end = 0;
-  for (const span of [...found, { from: text.length, to: text.length }]) {
-    if (end < span.from) pieces.push({ text: text.slice(end, span.from), colour: null });
+  for (const span of found) {
+    if (end < span.from) pieces.push({ text: whole.slice(end, span.from), colour: null, mark: "", span: null });
     end = span.to;
-    if (span.from === span.to) continue;
-    const own = text.slice(span.from, span.to).replaceAll("\r", RETURN), colour = colourOf(span);
-    const token = tokens[span.last], kept = drawn.get(token), mark = token.id === unknown ? "unknown" : "";
-    const isSame = kept && kept.text === own && Object.is(kept.colour, colour) && kept.span.from === span.from;
-    const piece = isSame ? kept : { text: own, colour, mark, span };
-    drawn.set(token, piece);
+    const token = tokens[span.last], colour = colourOf(span), own = whole.slice(span.from, span.to);
+    let piece = drawn.get(token);
+    if (!piece || piece.text !== own || !Object.is(piece.colour, colour) || piece.span.from !== span.from) {
+      piece = { text: own, colour, mark: token.id === unknown ? "unknown" : "", span };
+      drawn.set(token, piece);
+    }
     pieces.push(piece);
   }
+  if (end < text.length) pieces.push({ text: whole.slice(end), colour: null, mark: "", span: null });
   return pieces;
+}
+
+/** Some pieces, up to the end of a line; they are drawn anew only if one of them looks different. */
+class Block extends Component {
+  shouldComponentUpdate({ pieces, marked }) {
+    const now = this.props;
+    return marked !== now.marked || pieces.length !== now.pieces.length || pieces.some((piece, at) => {
+      const before = now.pieces[at];
+      return piece !== before && (piece.text !== before.text || !Object.is(piece.colour, before.colour)
+        || piece.mark !== before.mark);
+    });
+  }
+
+  render({ pieces, marked }) {
+    return html`<div>${pieces.map(({ text, colour, mark }, at) => html`<span key=${at}
+      class=${at === marked ? `${mark} here` : mark}
+      ref=${(span) => span && paint(span, colour)}>${text}</span>`)}</div>`;
+  }
+}
+
+/** Return where each block begins. */
+function blocksOf(pieces) {
+  const begins = [0];
+  pieces.forEach(({ text }, at) => {
+    if (at + 1 - begins.at(-1) >= BLOCK && text.endsWith("\n") && at + 1 < pieces.length) begins.push(at + 1);
+  });
+  return begins;
 }
 
 /**
@@ -70,7 +103,12 @@ export function piecesOf(text, found, tokens, colourOf, unknown) {
  * usePointed. onEdit: gets the text and the kind of input; onHistory: whether the browser's own redo is meant, or undo.
  */
 export function Editor({ id, label, text, pieces, place, marked, card, busy, onEdit, onCaret, onKey, onHistory }) {
-  const area = useRef(null), frame = useRef(null), pointed = usePointed(id, pieces, card), isNear = useRef(false);
+  const area = useRef(null), frame = useRef(null), mirror = useRef(null), isNear = useRef(false);
+  const begins = blocksOf(pieces), find = (at) => {
+    const block = begins.findLastIndex((begin) => begin <= at);
+    return mirror.current.children[block]?.children[at - begins[block]];
+  };
+  const pointed = usePointed(find, pieces, card);
   useLayoutEffect(() => {
     if (place) area.current.setSelectionRange(place.at, place.at);
   }, [place]);
@@ -90,8 +128,9 @@ export function Editor({ id, label, text, pieces, place, marked, card, busy, onE
   const point = (event) => {
     if (event.pointerType === "touch" || event.buttons) return;
     const below = document.elementsFromPoint(event.clientX, event.clientY);
-    const found = below.find((one) => one.id.startsWith(`${id}-`));
-    const at = found ? Number(found.id.slice(id.length + 1)) : -1;
+    const found = below.find((one) => one.parentElement?.parentElement === mirror.current);
+    const own = (element) => Array.prototype.indexOf.call(element.parentElement.children, element);
+    const at = found ? begins[own(found.parentElement)] + own(found) : -1;
     if (pieces[at]?.span) pointed.show(at);
     else pointed.hideSoon();
   };
@@ -100,11 +139,12 @@ export function Editor({ id, label, text, pieces, place, marked, card, busy, onE
     event.preventDefault();
     onHistory(event.inputType === "historyRedo");
   };
+  const blocks = begins.map((begin, at) => html`<${Block} key=${at} pieces=${pieces.slice(begin, begins[at + 1])}
+    marked=${marked >= begin && marked < (begins[at + 1] ?? Infinity) ? marked - begin : -1} />`);
   return html`
     <div class="editor" ref=${frame} onScroll=${() => (scrolled(), pointed.hide())}>
       <div class="sheet">
-        <div class="mirror" aria-hidden="true">
-          <${Pieces} id=${id} pieces=${pieces} chosen=${marked} />${"\u200b"}</div>
+        <div class="mirror" aria-hidden="true" ref=${mirror}>${blocks}</div>
         <textarea id=${id} ref=${area} aria-label=${label} aria-busy=${busy} value=${text.replaceAll("\r", RETURN)}
           spellcheck=${false} autocomplete="off" autocapitalize="off" placeholder="Type here, or let the model write."
           onInput=${({ target, inputType }) => onEdit(target.value.replaceAll(RETURN, "\r"), inputType)}

@@ -10,6 +10,16 @@ export function seedling(text = "") {
   return { now: 0, count: 1, branches: { 0: { from: null, keep: 0, text, how: "typed" } } };
 }
 
+/** Return a tree that was stored; a new one if it is none. */
+export function checked(tree) {
+  try {
+    textOf(tree);
+    return bounded(tree);
+  } catch {
+    return seedling();
+  }
+}
+
 /** Return the whole text of a branch. */
 export function textOf({ now, branches }, id = now) {
   let text = "", end = Infinity;
