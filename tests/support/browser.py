@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 from playwright.sync_api import Browser, Page, sync_playwright
 
 DESK, PHONE = 1280, 390
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -44,3 +47,26 @@ def opened(browser: Browser, file: Path, **settings: Any) -> Iterator[Page]:
     assert complaints == []
     assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
     context.close()
+
+
+def violations(page: Page, part: str = "html") -> list[str]:
+    """What axe finds against the rules of accessibility: each rule, and the elements.
+
+    part: the element to look at; rules about whole pages need all of it.
+    """
+    page.evaluate(AXE)  # not a script tag, which a content policy may refuse
+    found = page.evaluate(
+        "([part, rules]) => axe.run(part, {runOnly: rules, preload: false})", [part, RULES]
+    )
+    return [
+        f"{rule['id']}: {node['html'][:120]} ({node['failureSummary']})"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def overflows(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )

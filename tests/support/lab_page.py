@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 from browser import DESK
+from browser import overflows as overflows  # for those who look at the lab
+from browser import violations as violations
 from playwright.sync_api import Browser, Page
 from served import Served
-
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -44,22 +42,3 @@ def lab(
         assert (unexpected, others) == ([], [])
     finally:
         context.close()
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds against the rules of accessibility: each rule, and the elements."""
-    page.evaluate(AXE)  # not a script tag, which the content policy refuses
-    rules = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
-    return [
-        f"{rule['id']}: {node['html'][:120]} ({node['failureSummary']})"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
-
-
-def overflows(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
-    return int(
-        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    )
