@@ -24,9 +24,9 @@ JSON = {"content-type": "application/json"}
 class Served:
     """A server in a process of its own."""
 
-    def __init__(self, *args: str, **options: Any) -> None:
+    def __init__(self, *args: str, port: int = 0, **options: Any) -> None:
         self.process = subprocess.Popen(
-            [RNNLAB, "serve", *args, "--port", "0"], stdout=subprocess.PIPE,
+            [RNNLAB, "serve", *args, "--port", str(port)], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, **options,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip

@@ -31,6 +31,7 @@ class Job(Generic[Item]):
         self._loop = asyncio.get_running_loop()
         self._results = asyncio.Queue[Item | _Done | BaseException]()
         self._turn = turns.new(request.client.host if request.client else "")
+        self._turn.when_stopped = self._tell
         self._leaving = asyncio.ensure_future(self._watch(request))
         threading.Thread(target=self._run, args=(self._turn, work), daemon=True).start()
 

@@ -48,6 +48,8 @@ class Turn:
         self.awake = threading.Event()
         self.is_new = True
         self.stopped: TurnError | None = None
+        self.when_stopped: Callable[[TurnError], None] = lambda why: None
+        """Called when it is stopped, although its thread may be at work for a while yet."""
 
     def __enter__(self) -> Turn:
         """Wait for the first turn; raises TurnError."""
@@ -71,7 +73,9 @@ class Turn:
 
     def stop(self, why: TurnError) -> None:
         """Make the request end at the next place where it may; may be called from any thread."""
-        self.stopped = self.stopped or why
+        if self.stopped is None:
+            self.stopped = why
+            self.when_stopped(why)
         self._turns.wake(self)
 
     def _wait(self) -> None:

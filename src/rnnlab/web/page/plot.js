@@ -1,6 +1,7 @@
 // Curves over one axis: uPlot with the colours of the page, a zoom that stays, and buttons for those who do not drag.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { Trouble } from "./parts.js";
 
 const HEIGHT = 360, PHONE_HEIGHT = 260;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]], LEVEL = [3, 4];
@@ -101,7 +102,7 @@ function optionsOf(series, { isLogX, isLogY, width, height, xLabel, yLabel }) {
 export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
   const box = useRef(null), plot = useRef(null), zoom = useRef({ key: xKey, range: null }), drawn = useRef(null);
   const [scheme, setScheme] = useState(0), [problem, setProblem] = useState(null), [read, setRead] = useState(null);
-  const [isZoomed, setIsZoomed] = useState(false);
+  const [isZoomed, setIsZoomed] = useState(false), again = () => (setProblem(null), setScheme((count) => count + 1));
   if (zoom.current.key !== xKey) zoom.current = { key: xKey, range: null };
   drawn.current = series;
   const kinds = series.map(({ number, isFaint, isLevel }) => [number, isFaint, isLevel]);
@@ -130,10 +131,11 @@ export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
     return () => dark.removeEventListener("change", change);
   }, []);
   useEffect(() => {
+    const place = box.current;
     let isOver = false, own = null;
     const size = () => (
-      { width: Math.max(200, box.current.clientWidth), height: innerWidth < 640 ? PHONE_HEIGHT : HEIGHT });
-    const watch = new ResizeObserver(() => own && own.width !== size().width && own.setSize(size()));
+      { width: Math.max(200, place.clientWidth), height: innerWidth < 640 ? PHONE_HEIGHT : HEIGHT });
+    const watch = new ResizeObserver(() => place.isConnected && own.width !== size().width && own.setSize(size()));
     loaded().then((uPlot) => {
       if (isOver) return;
       const options = optionsOf(drawn.current, { isLogX, isLogY, xLabel, yLabel, ...size() });
@@ -145,10 +147,10 @@ export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
         }],
         setCursor: [(now) => setRead(now.cursor.idx === null ? null : readAt(now, drawn.current))],
       };
-      own = plot.current = new uPlot(options, [[]], box.current);
+      own = plot.current = new uPlot(options, [[]], place);
       own.over.addEventListener("dblclick", () => zoomTo(null));
       fill(uPlot, own);
-      watch.observe(box.current);
+      watch.observe(place);
     }, setProblem);
     return () => {
       isOver = true;
@@ -159,9 +161,10 @@ export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
   }, [shape]);
   useEffect(() => {
     if (plot.current) fill(window.uPlot, plot.current);
+    else if (problem) again(); // the server may be back
   }, [series]);
 
-  if (problem) return html`<p class="trouble" role="alert">${problem.message}</p>`;
+  if (problem) return html`<${Trouble} problem=${problem} again=${again} />`;
   return html`<div class="curves">
     <div class="canvas" role="img" aria-label=${label} ref=${box}></div>
     <p class="read" aria-hidden="true">${read ?? "Drag to zoom, double-click for the whole."}</p>

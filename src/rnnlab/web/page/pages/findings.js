@@ -6,6 +6,7 @@ import { Loading, Trouble } from "../parts.js";
 import { useLoaded } from "../state.js";
 
 const known = new Map(), waiting = new Map(); // by key; what waits is asked for one after another
+const LATER = 5_000; // milliseconds after which a server that did not answer is asked again
 let isAsking = false;
 
 /** Return what tells the findings of a run from those of its earlier state. */
@@ -22,10 +23,13 @@ async function askAll() {
   if (isAsking) return;
   isAsking = true;
   while (waiting.size) {
-    const [key, { name, tell }] = waiting.entries().next().value;
+    const [key, asked] = waiting.entries().next().value;
     waiting.delete(key);
-    known.set(key, await get(`/api/v1/findings/${inPath(name)}`).catch((problem) => ({ problem })));
-    tell();
+    const found = await get(`/api/v1/findings/${inPath(asked.name)}`).catch((problem) => ({ problem }));
+    const { status = 200 } = found.problem ?? {};
+    if (status >= 200 && status < 500) known.set(key, found);
+    else setTimeout(() => (waiting.set(key, asked), askAll()), LATER);
+    asked.tell();
   }
   isAsking = false;
 }

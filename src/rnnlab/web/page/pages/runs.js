@@ -50,7 +50,7 @@ function AllRuns() {
     <${StartRun} open=${!all.length} />
     ${all.length > 0 && html`<section aria-label="All runs">
       <div class="controls">
-        <${Field} label="Search" wide><input type="search" value=${view.query}
+        <${Field} label="Search the runs" wide><input type="search" value=${view.query}
           placeholder="name, text, cell=gru, ended …" onInput=${(event) => set({ query: event.target.value })} /><//>
         <label class="check"><input type="checkbox" checked=${view.isGrouped}
           onChange=${(event) => set({ isGrouped: event.target.checked })} />Group seeds</label>

@@ -78,6 +78,10 @@ function groupStatus(runs) {
   return [...counts].map(([words, count]) => (counts.size === 1 ? words : `${count} ${words}`)).join(", ");
 }
 
+function said(count) {
+  return count.toLocaleString("en");
+}
+
 function timeText(seconds) {
   const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
   return new Date(1_000 * seconds).toLocaleString("en-GB", parts);
@@ -104,7 +108,7 @@ export function RunsTable({ rows, chosen, order, onOrder, onChoose, onFound }) {
         row(run, false), ...(open.has(run.key) ? run.runs.map((each) => row(each, true)) : [])])}</tbody></table></div>
     ${last > 0 && html`<nav class="pager" aria-label="Pages of the table">
       <button type="button" disabled=${now === 0} onClick=${() => setPage(now - 1)}>Previous</button>
-      <span>Rows ${1 + now * PAGE} to ${Math.min(rows.length, (now + 1) * PAGE)} of ${
-        rows.length.toLocaleString("en")}</span>
+      <span>Rows ${said(1 + now * PAGE)} to ${said(Math.min(rows.length, (now + 1) * PAGE))} of
+        ${" "}${said(rows.length)}</span>
       <button type="button" disabled=${now === last} onClick=${() => setPage(now + 1)}>Next</button></nav>`}`;
 }
