@@ -80,7 +80,7 @@ def run_control_routes(
     )
     async def list_trainings() -> Response:
         """List what this server has started, and which runs other processes train."""
-        return Answer(trainings.listed())
+        return Answer(await trainings.listed())
 
     @router.get("/trainings/{name:path}", responses=answers(ONE_STATE))
     async def training(name: str) -> Response:
@@ -93,7 +93,7 @@ def run_control_routes(
         check_writable()
         body = await read_body(request, RunBody)
         text = await run_in_threadpool(texts.find, body.text)
-        return await control.answer(control.start(body, text), 201)
+        return await control.answer(await control.start(body, text), 201)
 
     @router.post(
         "/runs/{name:path}/stop", openapi_extra=described(StopBody),
@@ -112,7 +112,7 @@ def run_control_routes(
         """Go on with a run from its last saved state, with a larger budget if it is used up."""
         check_writable()
         body = await read_body(request, ResumeBody)
-        return await control.answer(control.resume(name, body), 200)
+        return await control.answer(await control.resume(name, body), 200)
 
     return router
 
@@ -140,7 +140,7 @@ class RunControl:
         told["error"] = told["error"] or last_error(found.path) or None
         return {**told, "resumable": bool(state_files(found.path))}
 
-    def start(self, body: RunBody, text: LabText) -> Training:
+    async def start(self, body: RunBody, text: LabText) -> Training:
         """Check what was asked for, and start it or let it wait. Raises UsageError and Refused."""
         if (place := self._shelf.runs_folder()) is None:
             raise Refused(409, "no_folder", NO_FOLDER)
@@ -161,7 +161,7 @@ class RunControl:
         if not body.automatic:
             arguments.append("--no-automatic")
         training = Training(f"{before}{name}", directory, arguments, is_new=True)
-        self._trainings.add(training)
+        await self._trainings.add(training)
         return training
 
     def stop(self, name: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class RunControl:
         directory = own.directory if own else self._find(name).path
         return {"name": name, "state": self._trainings.stop(name, directory)}
 
-    def resume(self, name: str, body: ResumeBody) -> Training:
+    async def resume(self, name: str, body: ResumeBody) -> Training:
         """Check what was asked for, and go on with a run or let it wait.
 
         Raises UsageError, UnknownModelError and Refused.
@@ -188,7 +188,7 @@ class RunControl:
         if self._shelf.machine.trust_cell:
             arguments.append("--trust-cell")
         training = Training(name, found.path, arguments, is_new=False)
-        self._trainings.add(training)
+        await self._trainings.add(training)
         return training
 
     async def answer(self, training: Training, status: int) -> Response:

@@ -33,8 +33,10 @@ MOST_ENDED = 50
 """Runs that have ended and are still listed, with their errors."""
 
 POLL_SECONDS = 0.1
-OTHERS_SECONDS = 1.0
-"""How often it is looked whether other processes train a run of the folder."""
+
+OTHERS_SECONDS, OTHERS_SECONDS_IDLE = 1.0, 10.0
+"""How often it is looked whether other processes train a run of the folder, and if none waits for
+them."""
 
 ENDING_SECONDS = 30.0
 """Time for a training to save its state when the server ends."""
@@ -89,7 +91,8 @@ class Trainings:
         self._all: dict[str, Training] = {}
         """The newest of each run, in the order in which they were asked for."""
         self._task: asyncio.Task[None] | None = None
-        self._others: tuple[float, list[str]] = -OTHERS_SECONDS, []
+        self._others: list[str] = []
+        self._looked = -OTHERS_SECONDS_IDLE
         self._is_closing = False
 
     @property
@@ -102,16 +105,23 @@ class Trainings:
         """Those that have a process."""
         return [one for one in self._all.values() if one.is_active]
 
-    def listed(self) -> dict[str, Any]:
+    async def listed(self) -> dict[str, Any]:
         """Return all of them, the newest last, and the runs that other processes train."""
-        return {"trainings": [one.told() for one in self._all.values()], "others": self.others()}
+        await self._look(OTHERS_SECONDS if self.waiting else OTHERS_SECONDS_IDLE)
+        return {"trainings": [one.told() for one in self._all.values()], "others": self._others}
 
     def of(self, name: str) -> Training | None:
         """Return the newest of a run."""
         return self._all.get(name)
 
-    def add(self, training: Training) -> None:
+    async def add(self, training: Training) -> None:
         """Start a training, or let it wait. Raises Refused if its run has one, or too many wait."""
+        self._enqueue(training)
+        await self._step()
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._watch())
+
+    def _enqueue(self, training: Training) -> None:
         before = self._all.get(training.name)
         if self._is_closing:
             raise Refused(503, "closing", "the server is ending")
@@ -121,9 +131,6 @@ class Trainings:
             raise Refused(429, "too_many_waiting", f"{MOST_WAITING} runs wait already")
         self._all.pop(training.name, None)
         self._all[training.name] = training
-        self._step()
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._watch())
 
     def stop(self, name: str, directory: Path) -> str:
         """Do to a training what Ctrl-C does in its terminal; return its state now.
@@ -148,18 +155,16 @@ class Trainings:
             raise Refused(409, "not_trained", f"{name} is not being trained")
         return own.state
 
-    def others(self) -> list[str]:
-        """Return the names of runs that processes train which this server has not started."""
-        told, names = self._others
-        if time.monotonic() - told >= OTHERS_SECONDS:
-            own = {one.directory for one in self.active}
-            names = [
-                one.name
-                for one in self._shelf.found().values()
-                if one.path not in own and lock_owner(one.path / LOCK)
-            ]
-            self._others = time.monotonic(), names
-        return names
+    async def _look(self, oldest: float = 0.0) -> None:
+        """Look which runs processes train that this server has not started, if that is long ago."""
+        if time.monotonic() - self._looked >= oldest:
+            self._looked = time.monotonic()
+            self._others = await asyncio.to_thread(self._of_others, [*self.active])
+
+    def _of_others(self, active: Sequence[Training]) -> list[str]:
+        own = {one.directory for one in active}
+        found = self._shelf.found().values()
+        return [one.name for one in found if one.path not in own and lock_owner(one.path / LOCK)]
 
     async def close(self) -> list[str]:
         """Let all trainings save their states and end; return the names of those that did."""
@@ -185,12 +190,14 @@ class Trainings:
     async def _watch(self) -> None:
         while self.active or self.waiting:
             await asyncio.sleep(POLL_SECONDS)
-            self._step()
+            await self._step(OTHERS_SECONDS)
 
-    def _step(self) -> None:
+    async def _step(self, oldest: float = 0.0) -> None:
         """Look at what runs, and start the next one if nothing does."""
         self._poll()
-        if self.waiting and not self.active and not self.others():
+        if self.waiting and not self.active:
+            await self._look(oldest)
+        if self.waiting and not self.active and not self._others:
             self._start(self.waiting[0])
 
     def _poll(self) -> None:
