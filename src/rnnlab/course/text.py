@@ -1,10 +1,20 @@
 """The text of the course: a book in small letters."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from rnnlab.data.named_corpora import load_default
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.errors import UsageError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 RULE = "letters"
+LETTERS = "_. 0123456789abcdefghijklmnopqrstuvwxyz"
+"""What an id of `columns` stands for; "_" is nothing."""
 
 
 def book(*sizes: int) -> tuple[str, ...]:
@@ -23,3 +33,15 @@ def book(*sizes: int) -> tuple[str, ...]:
         found.append(text[at : at + size])
         at += size
     return tuple(found)
+
+
+def columns(texts: Sequence[str]) -> Tensor:
+    """Return the ids of texts, one in each column (T, B), with 0 after the end of shorter ones.
+
+    Raises ValueError for a character that is not in `LETTERS`.
+    """
+    import torch
+
+    longest = max(map(len, texts))
+    rows = [[LETTERS.index(x) for x in text.ljust(longest, "_")] for text in texts]
+    return torch.tensor(rows).T
