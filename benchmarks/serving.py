@@ -1,6 +1,7 @@
 """How fast `rnnlab serve` answers: time to the first character, characters/s, many clients at once.
 
     python benchmarks/serving.py runs/book        # a run of H = 256, on an idle machine
+    python benchmarks/serving.py runs/book --runs 1000      # how long a list of runs takes
 
 Starts the server as a user would, asks it over 127.0.0.1, and prints medians with their ranges.
 """
@@ -8,9 +9,12 @@ Starts the server as a user would, asks it over 127.0.0.1, and prints medians wi
 import argparse
 import http.client
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -69,6 +73,39 @@ def write(port: int, tokens: int, seed: int) -> tuple[float, float, int]:
     return first, time.perf_counter() - began, characters
 
 
+def list_runs(run: Path, count: int) -> None:
+    """Print how long a list of so many copies of a run takes: the first time, and unchanged."""
+    names = ("config.toml", "result.json", "metrics.jsonl", "environment.json", "samples.txt")
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            copy = Path(folder) / f"run-{number}"
+            copy.mkdir()
+            for name in names:
+                shutil.copy(run / name, copy)
+        process, port = start(Path(folder))
+        try:
+            for when in ("first", "again", "again"):
+                began, cpu = time.perf_counter(), cpu_seconds(process)
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+                connection.request("GET", "/api/v1/runs")
+                with connection.getresponse() as answer:
+                    found = len(json.loads(answer.read())["runs"])
+                connection.close()
+                print(
+                    f"{found:,} runs, {when}: {time.perf_counter() - began:.2f} s, of which "
+                    f"{cpu_seconds(process) - cpu:.2f} s of processor time in the server"
+                )
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def cpu_seconds(process: subprocess.Popen[str]) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(process: subprocess.Popen[str]) -> float:
     """Return the memory of a process in MB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -90,7 +127,11 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--threads", type=int, default=0, help="of the server")
     parser.add_argument("--minutes", type=float, default=0.0, help="keep the clients busy so long")
+    parser.add_argument("--runs", type=int, default=0, help="list so many runs, and nothing else")
     args = parser.parse_args()
+    if args.runs:
+        list_runs(args.run, args.runs)
+        return
     process, port = start(args.run, "--threads", str(args.threads))
     try:
         stream(port, 10, 0)

@@ -78,7 +78,7 @@ class RunWatch:
     def run(self, name: str) -> Found | None:
         """Return a run of the last look."""
         seen = self._seen.get(name)
-        return seen and seen.run
+        return seen.run if seen else None
 
     def all(self) -> tuple[int, list[Seen]]:
         """Return the number of the last change, and all runs in the order of their names."""
