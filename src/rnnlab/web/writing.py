@@ -48,7 +48,7 @@ DIGITS, P_DIGITS = 7, 12
 """Decimals of bits, and of probabilities."""
 
 LEAST_LOG_P = -1e9
-"""Instead of minus infinity, whose product with 0 is no number."""
+"""Instead of minus infinity, which times 0 is NaN."""
 
 LONGEST_CHARACTER = 8
 """So many tokens before a place are enough to know which bytes of a character are still open."""
