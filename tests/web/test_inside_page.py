@@ -29,6 +29,12 @@ def pets(shelf: Path) -> Any:
     return rnnlab.load(shelf / "pets")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def awake(server: Served) -> None:
+    """The first request that needs torch loads it, which takes long on a busy machine."""
+    server.ask("/api/v1/probe?model=pets")
+
+
 @pytest.fixture
 def page(browser: Browser, server: Served) -> Iterator[Page]:
     with lab(browser, server, "inside?model=pets") as own:
