@@ -97,7 +97,7 @@ class RememberingReader:
 
         Raises DivergenceError if one is NaN or infinite.
         """
-        logits = self._reader.predict(np.array([[token]]))[0, 0]
+        logits: npt.NDArray[np.float32] = self._reader.predict(np.array([[token]]))[0, 0]
         if not np.isfinite(logits).all():
             raise not_finite()
         self._key = _following(self._key, token)
