@@ -25,6 +25,9 @@ MOST_ROWS = 128
 MOST_PROMPTS = 1_024
 """Prompts in one request."""
 
+MOST_NESTED = 16
+"""Lists and objects within each other in a body."""
+
 
 def _is_ids(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int for item in value)
@@ -205,7 +208,20 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
         raise UsageError(f"the body is not JSON: {rule}") from None
     if not isinstance(content, dict):
         raise UsageError("the body must be a JSON object")
+    if not _is_flat(content):
+        raise UsageError(f"the body is nested more than {MOST_NESTED} deep")
     return kind.from_dict({name: value for name, value in content.items() if value is not None})
+
+
+def _is_flat(content: Any) -> bool:
+    """Whether values are nested no deeper than MOST_NESTED; Python's own limit is for all calls."""
+    level = [content]
+    for _ in range(MOST_NESTED):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [item for items in inner for item in items if isinstance(item, list | dict)]
+        if not level:
+            return True
+    return False
 
 
 def described(kind: type[SettingsGroup]) -> dict[str, Any]:
