@@ -89,6 +89,8 @@ def test_which_units_are_on():
     assert chosen_units(values, 3, 6, 0.5, both_sides=True).signs == (1, -1, 1, 1)
     assert chosen_units(values, 3, 6, 0.5, bounded=True).units == (0,)
     assert chosen_units(values, 0, 10, 0.5).units == ()
+    rounded = np.full((3, 1), 0.3, np.float16)  # a little more than 0.3
+    assert chosen_units(rounded, 0, 3, 0.3).units == (0,)
 
 
 def test_one_unit_alone_has_no_chance_to_compare_with():

@@ -120,12 +120,11 @@ def chosen_units(
         raise UsageError(f"tokens {begin} to {end} are not in a text of {len(values)} tokens")
     check_threshold(threshold, both_sides=both_sides)
     signs = np.where(both_sides & (values[begin] < 0), -1, 1)
-    is_on = _is_on(values, signs, threshold)
-    found = is_on[begin:end].all(0)
+    found = _is_on(values[begin:end], signs, threshold).all(0)
     if bounded:
         for place in (begin - 1, end):
             if 0 <= place < len(values):
-                found &= ~is_on[place]
+                found &= ~_is_on(values[place], signs, threshold)
     units = np.flatnonzero(found).tolist()
     return Chosen(tuple(units), tuple(int(signs[unit]) for unit in units), end - begin)
 
@@ -187,7 +186,8 @@ def matches(
 
 
 def _is_on(values: Numbers, signs: npt.NDArray[np.int64], threshold: float) -> Bools:
-    found: Bools = values * signs.astype(values.dtype) > threshold
+    # A threshold is not rounded to float16, if the values are.
+    found: Bools = values * signs.astype(values.dtype) > np.float64(threshold)
     return found
 
 

@@ -85,8 +85,8 @@ export function Places({ network, text, tokens, quantity, layer, values, range, 
 
 /** Say how many places there are, and how many by chance, in one sentence. */
 function answer({ count, searched, tokens, units, least, length, expected, low, high, p }) {
-  const which = units.length === 1 ? "this unit" : least < units.length ? `${least} of these ${units.length} units`
-    : `these ${units.length} units`;
+  const which = units.length === 1 ? "this unit"
+    : `${least < units.length ? `at least ${least} of ` : ""}these ${units.length} units`;
   const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
   const where = `${many(count, "place")} in ${searched} (${many(tokens, "token")})`;
   const found = `${where} ${count === 1 ? "has" : "have"} ${which} on for ${many(length, "token")} or more`;
