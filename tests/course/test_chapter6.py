@@ -63,7 +63,7 @@ def test_right_answers(number: str, answer: Any) -> None:
         ("6.1", 0.7, "This is the probability at temperature 1."),
         ("6.1", 0.49, "These powers do not add up to 1 yet."),
         ("6.1", 0.523, "You took the power T. It is 1/T: a low temperature sharpens."),
-        ("6.1", 0.35, "A temperature is no factor. It is in the exponent."),
+        ("6.1", 0.35, "A temperature does not multiply. It is in the exponent."),
         ("6.1", 0.8367, "You took the power T, and it does not add up to 1."),
         ("6.2", [0.9], "Give the function itself: heated, not heated(...)."),
         ("6.2", by_logarithms, "heated([0.5, 0.5, 0.0], 2.0) fails: ValueError: math domain error."
@@ -88,7 +88,7 @@ def test_right_answers(number: str, answer: Any) -> None:
          "dropout."),
         ("6.4", 0.4, "You multiplied by 1 - p. It is divided."),
         ("6.4", 0, "That is what the next layer sees of a unit that is dropped."),
-        ("6.4", 1.3, "The probability is no summand."),
+        ("6.4", 1.3, "The probability is not added."),
         ("6.4", 1.2, "It is divided by 1 - p, not multiplied by 1 + p."),
         ("6.5", "A", "Three parts of one text are smaller than two."),
         ("6.5", "C", "No weight is changed by it."),

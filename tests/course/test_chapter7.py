@@ -116,7 +116,7 @@ def test_right_answers(number: str, answer: Any) -> None:
         ("7.4", "C", "Then the whole interval would lie within the margin. Does it?"),
         ("7.4", "E", "Choose one of the letters A to D."),
         ("7.4", 4, "Choose one of the letters A to D."),
-        ("7.5", 0, "The best of twenty is no ordinary seed."),
+        ("7.5", 0, "The best of twenty seeds is not like the others."),
         ("7.5", 1.645, "One seed of twenty lies beyond this. How far out is the best, on "
          "average?"),
         ("7.5", 1.96, "That is where a single seed lies in 2.5 of 100 cases. Here it is the best "

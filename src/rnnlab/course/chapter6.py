@@ -31,7 +31,7 @@ def sharpened(answer: Any) -> str:
             0.49: "These powers do not add up to 1 yet.",
             0.7**0.5 / (0.7**0.5 + 0.2**0.5 + 0.1**0.5): "You took the power T. It is 1/T: a low "
             "temperature sharpens.",
-            0.35: "A temperature is no factor. It is in the exponent.",
+            0.35: "A temperature does not multiply. It is in the exponent.",
             0.7**0.5: "You took the power T, and it does not add up to 1.",
         },
     )  # fmt: skip
@@ -111,7 +111,7 @@ def inverted_dropout(answer: Any) -> str:
             0.8: "Then the mean over dropped and kept would be half of what it is without dropout.",
             0.4: "You multiplied by 1 - p. It is divided.",
             0: "That is what the next layer sees of a unit that is dropped.",
-            1.3: "The probability is no summand.",
+            1.3: "The probability is not added.",
             0.8 * 1.5: "It is divided by 1 - p, not multiplied by 1 + p.",
         },
     )  # fmt: skip

@@ -125,7 +125,7 @@ def best_of_twenty(answer: Any) -> str:
     return number_fault(
         answer, BEST_OF_20,
         {
-            0: "The best of twenty is no ordinary seed.",
+            0: "The best of twenty seeds is not like the others.",
             1.96: "That is where a single seed lies in 2.5 of 100 cases. Here it is the best of "
             "twenty, on average.",
             1.645: "One seed of twenty lies beyond this. How far out is the best, on average?",
