@@ -79,10 +79,12 @@ def _interval_fault(
             f"{type(error).__name__}: {error}"
         )
     d, n = [x - y for x, y in zip(a, b, strict=True)], len(a)
-    deviation = stdev(d) / n**0.5
+    standard_error = stdev(d) / n**0.5
     t = STUDENT[n - 1]
     centre, half = (low + high) / 2, (high - low) / 2
-    if math.isclose(half, t * deviation, rel_tol=1e-3) and math.isclose(centre, mean(d), rel_tol=1e-6):
+    if math.isclose(half, t * standard_error, rel_tol=1e-3) and math.isclose(
+        centre, mean(d), rel_tol=1e-6
+    ):
         return ""
     if math.isclose(centre, -mean(d), rel_tol=1e-6):
         return "The sign is turned round: a minus b is asked for."
@@ -92,8 +94,10 @@ def _interval_fault(
         return "Low and high have changed places."
     unpaired = t * ((stdev(a) ** 2 + stdev(b) ** 2) / n) ** 0.5
     known = {
-        1.96 * deviation: f"It uses 1.96. With {n} seeds Student's t is {t:.3f}.",
-        t * deviation * ((n - 1) / n) ** 0.5: "Its standard deviation divides by n. With so few seeds "
+        1.96 * standard_error: f"It uses 1.96. With {n} seeds Student's t is {t:.3f}.",
+        t
+        * standard_error
+        * ((n - 1) / n) ** 0.5: "Its standard deviation divides by n. With so few seeds "
         "it must divide by n - 1.",
         t * stdev(d): "It leaves out the square root of n: this is an interval for one seed.",
         t * stdev(d) / n: "It divides by n. The square root of n is what counts.",
@@ -103,7 +107,7 @@ def _interval_fault(
     for value, words in known.items():
         if math.isclose(half, value, rel_tol=2e-3):
             return words
-    return f"Its middle is right, but with {n} pairs it is {half / (t * deviation):.2f} times too wide."
+    return f"Its middle is right, but with {n} pairs it is {half / (t * standard_error):.2f} times too wide."
 
 
 @exercise("7.4")
