@@ -107,7 +107,8 @@ def _interval_fault(
     for value, words in known.items():
         if math.isclose(half, value, rel_tol=2e-3):
             return words
-    return f"Its middle is right, but with {n} pairs it is {half / (t * standard_error):.2f} times too wide."
+    ratio = half / (t * standard_error)
+    return f"Its middle is right, but with {n} pairs it is {ratio:.2f} times too wide."
 
 
 @exercise("7.4")
