@@ -59,6 +59,7 @@ def picture(
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(color=INK)
     return figure, axes
 
 
