@@ -87,8 +87,9 @@ class Feed {
     if (event === "run") {
       const before = this.runs.get(content.name);
       this.runs.set(content.name, content);
-      // What only the page of one run shows comes with its end.
-      if (before && before.status !== content.status) this.#loadDetails(content.name);
+      // What only the page of one run shows comes with its end: first its result, then the evaluations.
+      const state = (run) => `${run.status} ${run.figures.length}`;
+      if (before && state(before) !== state(content)) this.#loadDetails(content.name);
     } else if (event === "gone") {
       this.runs.delete(content.name);
     } else if (event === "names") {
