@@ -55,7 +55,7 @@ def live(tmp_path: Path) -> Iterator[tuple[Served, Path]]:
 
 def names(page: Page) -> list[str]:
     """The names in the table, in their order."""
-    return page.locator(".runs-table tbody th :is(a, button)").all_inner_texts()
+    return page.locator(".all-runs tbody th :is(a, button)").all_inner_texts()
 
 
 def table(page: Page, label: str) -> list[list[str]]:
@@ -122,7 +122,7 @@ def test_runs_are_searched_in_names_and_settings(browser: Browser, runs: Served)
 def test_runs_are_sorted_by_every_column_and_by_keyboard(browser: Browser, runs: Served) -> None:
     with lab(browser, runs) as page:
         page.get_by_label("Search the runs").fill("lstm-")
-        heads = page.locator(".runs-table thead th[scope=col]:not(.choice)")
+        heads = page.locator(".all-runs thead th[scope=col]:not(.choice)")
         assert heads.all_inner_texts() == COLUMNS
         expect(heads.last).to_have_attribute("aria-sort", "descending")
         for column in COLUMNS:
@@ -137,7 +137,7 @@ def test_runs_are_sorted_by_every_column_and_by_keyboard(browser: Browser, runs:
         order = [f"lstm-s{seed}" for seed in sorted(SEEDS, key=lambda seed: SEEDS[seed])]
         assert names(page) == order
         page.reload()
-        page.locator(".runs-table").wait_for()
+        page.locator(".all-runs").wait_for()
         assert names(page) == order
         page.get_by_role("columnheader", name="Held-out").get_by_role("button").click()
         assert names(page) == order[::-1]
@@ -150,7 +150,7 @@ def test_seeds_are_grouped_with_the_t_interval_of_scipy(browser: Browser, runs: 
     )
     with lab(browser, runs) as page:
         page.get_by_label("Group seeds").check()
-        row = page.locator(".runs-table tbody tr", has_text="5 runs")
+        row = page.locator(".all-runs tbody tr", has_text="5 runs")
         expect(row.locator("td").nth(5)).to_have_text(
             f"{np.mean(values):.3f} ± {(high - low) / 2:.3f}"
         )
@@ -159,7 +159,7 @@ def test_seeds_are_grouped_with_the_t_interval_of_scipy(browser: Browser, runs: 
         button.focus()
         page.keyboard.press("Enter")
         expect(button).to_have_attribute("aria-expanded", "true")
-        inner = page.locator(".runs-table tr.inner th a").all_inner_texts()
+        inner = page.locator(".all-runs tr.inner th a").all_inner_texts()
         assert sorted(inner) == [f"lstm-s{seed}" for seed in SEEDS]
         page.get_by_label("Show the curves of all 5 runs of lstm").check()
         assert len(table(page, "Figures")) == 6
@@ -202,7 +202,7 @@ def test_only_whole_trainings_of_different_seeds_and_the_same_text_make_an_inter
     (other / "result.json").write_text(json.dumps(result))
     with lab(browser, server) as page:
         page.get_by_label("Group seeds").check()
-        row = page.locator(".runs-table tbody tr")
+        row = page.locator(".all-runs tbody tr")
         expect(row).to_have_count(1)
         half = scipy.stats.t.ppf(0.975, 1) * np.std([2.0, 2.2], ddof=1) / 2**0.5
         expect(row.locator("td").nth(5)).to_have_text(f"2.100 ± {half:.3f}")
@@ -362,7 +362,7 @@ def test_a_run_moves_as_its_lines_come_and_goes_on_after_a_reload(
     server, folder = live
     run = made_up_run(folder / "a", steps=10, of=100, ended="")
     with lab(browser, server) as page:
-        row = page.locator(".runs-table tbody tr")
+        row = page.locator(".all-runs tbody tr")
         expect(row.locator("td").nth(1)).to_have_text("interrupted")
         with try_lock(run / ".lock"):
             expect(row.locator("td").nth(1)).to_have_text("training")
@@ -400,14 +400,14 @@ def test_the_page_of_a_run_gets_its_figures_when_it_ends(
     whole = json.loads((made_up_run(folder / "b") / "result.json").read_text())
     with try_lock(run / ".lock"), lab(browser, server, "runs/a") as page:
         expect(page.get_by_text("No final evaluation yet")).to_be_visible()
-        expect(page.locator(".about").first).to_contain_text("training: lstm 64 on timemachine")
+        expect(page.locator(".run-state").first).to_contain_text("training: lstm 64 on timemachine")
         append(run, *lines_of(11, 20, 2.0, 20))
         expect(numbers(page).locator("td").first).to_have_text("20")
         # A run writes its result first without evaluations.
         (run / "result.json").write_text(
             json.dumps({**whole, "complete": False, "evaluations": []})
         )
-        expect(page.locator(".about").first).to_contain_text("evaluating: lstm 64")
+        expect(page.locator(".run-state").first).to_contain_text("evaluating: lstm 64")
         (run / "result.json").write_text(json.dumps(whole))
         expect(page.locator(".headline b").first).to_have_text("2.100")
         expect(page.get_by_role("region", name="Evaluations")).to_be_visible()
@@ -444,10 +444,10 @@ def test_a_real_training_is_seen_from_its_first_step_to_its_figures(
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            status = page.locator(".runs-table tbody td").nth(1)
+            status = page.locator(".all-runs tbody td").nth(1)
             expect(status).to_contain_text("training", timeout=30_000)
             page.get_by_label("Follow the latest").check()
-            bar = page.locator(".runs-table progress")
+            bar = page.locator(".all-runs progress")
             seen = set[float]()
             while training.poll() is None and bar.count():
                 seen.add(float(bar.evaluate("bar => bar ? bar.value : 0", timeout=2_000)))
@@ -471,7 +471,7 @@ def test_a_real_training_is_seen_from_its_first_step_to_its_figures(
             for record in result["evaluations"]
             if (record["split"], record["context"]) == ("test", "carried")
         )
-        expect(page.locator(".runs-table tbody td").nth(5)).to_have_text(f"{bits:.3f}")
+        expect(page.locator(".all-runs tbody td").nth(5)).to_have_text(f"{bits:.3f}")
 
 
 def test_the_latest_training_is_followed(browser: Browser, live: tuple[Served, Path]) -> None:
@@ -500,7 +500,7 @@ def test_a_server_that_comes_back_is_taken_up_again(browser: Browser, tmp_path: 
             choose(page, "a")
             expect(numbers(page).locator("td").first).to_have_text("10")
             first.ended()
-            expect(page.locator(".trouble")).to_be_visible()
+            expect(page.locator(".trouble").first).to_be_visible()
             append(run, *lines_of(11, 20, 2.0, 100))
             shutil.rmtree(tmp_path / "b")
             with serving(str(tmp_path), port=port):
@@ -516,7 +516,7 @@ def test_a_lab_without_runs_says_so_and_shows_the_form(
     with lab(browser, server) as page:
         expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
         expect(page.get_by_role("region", name="Start a run").locator("form")).to_be_visible()
-        expect(page.locator(".runs-table")).to_have_count(0)
+        expect(page.locator(".all-runs")).to_have_count(0)
         assert violations(page) == []
 
 

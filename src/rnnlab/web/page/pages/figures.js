@@ -66,7 +66,7 @@ export function Evaluations({ evaluations }) {
     <th scope="row">${title}</th>${values.map((value) => html`<td class="figure mean">${value}</td>`)}</tr>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Evaluations"><table class="figures">
     <thead><tr><th>Bits per character</th>${evaluations.map(({ split, context }) => html`
-      <th class="figure">${split}<br /><span class="about">${context}</span></th>`)}</tr></thead>
+      <th class="figure">${split}<br /><span class="context">${context}</span></th>`)}</tr></thead>
     <tbody>
       ${row("This run", evaluations.map((one) => shown(one.bits_per_character)), true)}
       ${parts.map((name) => row(`Its ${name === "ngram" ? "n-gram part" : name} alone`,

@@ -23,7 +23,7 @@ export function OneRun({ name }) {
   return html`${heading}
     ${feed.problem && html`<${Trouble} problem=${feed.problem} />`}
     ${error && html`<${Trouble} problem=${{ message: error }} />`}
-    <p class="about">${statusText(run)}: ${settings.cell} ${sizeText(settings)} on ${textName(settings)}${
+    <p class="run-state">${statusText(run)}: ${settings.cell} ${sizeText(settings)} on ${textName(settings)}${
       run.parameters && `, ${run.parameters.toLocaleString("en")} weights`}${
       training.steps && `, ${training.steps.toLocaleString("en")} steps in ${shown(training.seconds, 1)} s`}.</p>
     ${own && html`<p class="headline"><b>${shown(own.bits_per_character)}</b> bits per character on held-out text${

@@ -49,7 +49,7 @@ function AllRuns() {
       <code>rnnlab train</code>; it appears as soon as it begins.</p><//>`}
     <${StartRun} open=${!all.length} />
     ${all.length > 0 && html`<section aria-label="All runs">
-      <div class="controls">
+      <div class="controls runs-search">
         <${Field} label="Search the runs" wide><input type="search" value=${view.query}
           placeholder="name, text, cell=gru, ended …" onInput=${(event) => set({ query: event.target.value })} /><//>
         <label class="check"><input type="checkbox" checked=${view.isGrouped}

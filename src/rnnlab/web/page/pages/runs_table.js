@@ -100,7 +100,7 @@ export function RunsTable({ rows, chosen, order, onOrder, onChoose, onFound }) {
   const row = (run, isInner) => html`<${Row} key=${`${isInner ? "in " : ""}${run.key ?? run.name}`} run=${run}
     isInner=${isInner} isOpen=${open.has(run.key)} onChoose=${onChoose} onOpen=${turn} onFound=${onFound}
     isChosen=${(run.runs ?? [run]).every(({ name }) => chosen.has(name))} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of runs"><table class="runs-table">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of runs"><table class="all-runs">
       <thead><tr><th scope="col" class="choice"><span class="said">Shown</span></th>
         ${Object.keys(COLUMNS).map((name) => html`
           <${Heading} key=${name} name=${name} order=${order} onOrder=${onOrder} />`)}</tr></thead>
