@@ -77,7 +77,7 @@ function Source({ network, source, asked, change }) {
         ${value === "text" ? "A text of your own" : `The ${value} split`}</label>`)}
     </fieldset>
     ${network.left_out && html`<p class="note">${network.left_out}</p>`}
-    ${source === "text" ? html`<${Field} label="Text"><textarea rows="4" spellcheck="false" value=${asked.text}
+    ${source === "text" ? html`<${Field} label="Text"><textarea rows="4" spellcheck=${false} value=${asked.text}
         onInput=${(event) => change({ text: event.target.value, at: 0, range: null })}></textarea><//>`
       : html`<div class="controls">
         <${Field} label=${`From character, of ${size.toLocaleString("en")}`}>${number("offset", 0, size - 2)}<//>

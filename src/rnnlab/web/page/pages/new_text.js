@@ -48,7 +48,7 @@ export function NewText({ value, onChange, onFile }) {
     <${Field} label="The text" note=${value.text.length > MOST_KEPT
       ? "A text this long may be lost by a reload until the run is started; a file is stored at once."
       : "The longer the better: 100,000 characters or more are worth training on. A file can also be dropped here."}>
-      <textarea rows="8" value=${value.text} placeholder="Paste a text" spellcheck="false"
+      <textarea rows="8" value=${value.text} placeholder="Paste a text" spellcheck=${false}
         onInput=${(event) => onChange((before) => ({ ...before, text: event.target.value }))}></textarea><//>
     <div class="controls">
       <${Field} label="Or a file" note="plain text in UTF-8, 60 MB at most">

@@ -68,7 +68,7 @@ function Source({ typed, setTyped, file, setFile, lines }) {
   return html`
     ${file ? html`<p class="file"><span><b>${file.name}</b>, ${file.text.length.toLocaleString("en")} characters</span>
         <button type="button" class="plain" onClick=${() => setFile(null)}>Type a text instead</button></p>`
-      : html`<${Field} label=${lines ? "Lines" : "Text"}><textarea rows="8" spellcheck="false" maxlength=${MOST}
+      : html`<${Field} label=${lines ? "Lines" : "Text"}><textarea rows="8" spellcheck=${false} maxlength=${MOST}
           value=${typed} onInput=${(event) => setTyped(event.target.value)}></textarea><//>`}
     <div class="controls"><${Field} label="Or a file" note=${`UTF-8, up to ${MOST.toLocaleString("en")} characters`}>
       <input type="file" onChange=${read} /><//></div>

@@ -36,7 +36,7 @@ export function SettingField({ setting, value, onChange, isWrong, isChosen }) {
   return html`<${Field} label=${label} note=${help}>${kind === "flag" || kind === "choice"
     ? html`<select ...${own}><option value="">${open}</option>${options.map(([key, title]) => title !== open && html`
         <option key=${key} value=${key}>${title}</option>`)}</select>`
-    : html`<input ...${own} placeholder=${open} autocomplete="off" spellcheck="false"
+    : html`<input ...${own} placeholder=${open} autocomplete="off" spellcheck=${false}
         inputmode=${kind === "whole" ? "numeric" : kind === "number" ? "decimal" : null} />`}<//>`;
 }
 
