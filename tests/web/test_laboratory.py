@@ -1,6 +1,5 @@
 """/api/v1: generate and score are what the library says."""
 
-import json
 from pathlib import Path
 from typing import Any
 
