@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from rnnlab.errors import unknown
 
-CHAPTERS = sorted(file.stem for file in Path(__file__).parent.glob("chapter*.py"))
+ASKING = (*sorted(file.stem for file in Path(__file__).parent.glob("chapter*.py")), "diagnoses")
+"""The modules that have exercises."""
 
 Checker = Callable[[Any], str]
 """Takes an answer and returns what is wrong with it, "" if nothing is."""
@@ -48,8 +49,8 @@ def check(number: str, answer: Any) -> None:
 
 def judge(number: str, answer: Any) -> Judgement:
     """Return whether an answer is right, and the words for it; raises as `check`."""
-    for chapter in CHAPTERS:
-        importlib.import_module(f"rnnlab.course.{chapter}")
+    for module in ASKING:
+        importlib.import_module(f"rnnlab.course.{module}")
     if number not in EXERCISES:
         raise unknown("exercise", number, EXERCISES)
     if answer is ...:

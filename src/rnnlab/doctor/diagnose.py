@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from rnnlab.console import counted
 from rnnlab.data.dataset import Dataset
@@ -37,6 +37,8 @@ from rnnlab.runs.metrics import check_log
 from rnnlab.runs.resume import check_settings
 from rnnlab.runs.run import Run
 from rnnlab.runs.state_saver import newest_state
+
+T = TypeVar("T")
 
 RULES: dict[str, Callable[[Evidence], Finding | None]] = {
     "diverged": diverged,
@@ -91,12 +93,20 @@ def diagnose_trained(directory: Path, dataset: Dataset) -> Diagnosis:
 
 
 def _diagnose(run: Run, text_of: Callable[[TextModel], Dataset]) -> Diagnosis:
-    parts = diagnose_in_parts(run, text_of)
+    return _end_of(diagnose_in_parts(run, text_of))
+
+
+def evidence_of(run: Run) -> Evidence:
+    """Return what the rules look at; raises as `diagnose`."""
+    return _end_of(_evidence_in_parts(run, training_data))
+
+
+def _end_of(parts: Generator[None, None, T]) -> T:
     while True:
         try:
             next(parts)
         except StopIteration as end:
-            return cast(Diagnosis, end.value)
+            return cast(T, end.value)
 
 
 def diagnose_in_parts(
@@ -106,6 +116,12 @@ def diagnose_in_parts(
 
     text_of: gives the training text of the model. Raises as `diagnose`.
     """
+    return examine(run.directory, (yield from _evidence_in_parts(run, text_of)))
+
+
+def _evidence_in_parts(
+    run: Run, text_of: Callable[[TextModel], Dataset]
+) -> Generator[None, None, Evidence]:
     settings = run.settings
     _check_state(run.directory)
     history = read_history(run.directory, settings)
@@ -118,16 +134,16 @@ def diagnose_in_parts(
         dataset = text_of(model)
         yield
     except MissingEvidence as why:
-        return examine(run.directory, Evidence(history, why, why))
+        return Evidence(history, why, why)
     except (CorpusError, UsageError) as error:
         lost = MissingEvidence(f"the training text is not available: {error}; {say_where(model)}")
-        return examine(run.directory, Evidence(history, lost, lost))
+        return Evidence(history, lost, lost)
     ids = dataset.splits["train"].all_ids
     levels = text_levels(ids, model.tokenizer.size, dataset.copies)
     yield
     with using_threads(1):  # many small operations, for which threads wait longer than they work
         weights = weight_facts(model.model, settings.training.seed, ids)
-    return examine(run.directory, Evidence(history, levels, weights))
+    return Evidence(history, levels, weights)
 
 
 def examine(directory: Path, evidence: Evidence) -> Diagnosis:
