@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from rnnlab.course import judge
+from rnnlab.course.patients import PATIENTS
 
 COURSE = Path(__file__).parents[1] / "docs" / "course"
 CHAPTERS = sorted(COURSE.glob("[0-9]-*.md"))
+NOTEBOOKS = [*CHAPTERS, COURSE / "break-it.md"]
 SOLUTIONS = (COURSE / "solutions.md").read_text(encoding="utf-8")
+ANSWERS = (COURSE / "break-it-solutions.md").read_text(encoding="utf-8")
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n((?:^:[^\n]*\n)*)(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("chapter", NOTEBOOKS, ids=lambda file: file.stem)
 def test_chapter(chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
@@ -39,6 +42,19 @@ def test_exercises_have_checks_and_solutions(chapter: Path) -> None:
     for exercise in asked:
         words = f"{exercise}: put your answer in the place of the dots."
         assert judge(exercise, ...) == (False, words)
+
+
+def test_each_patient_is_asked_about_and_solved() -> None:
+    numbers = [f"B.{number}" for number in PATIENTS]
+    asked, solved = (
+        re.findall(r"^\*\*(B\.\d+)\*\*", (COURSE / page).read_text(encoding="utf-8"), re.MULTILINE)
+        for page in ("break-it.md", "break-it-solutions.md")
+    )
+    assert asked == numbers[1:]  # the first is the example
+    assert solved == numbers
+    for number, own in PATIENTS.items():
+        (words,) = re.findall(rf"^\*\*B\.{number}\*\* \*(.*?)\*", ANSWERS, re.MULTILINE)
+        assert words.lower() == own.illness
 
 
 def test_the_picture_of_the_cell_is_as_drawn() -> None:
