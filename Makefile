@@ -1,6 +1,7 @@
 # make demo       set everything up, train a small model on a real book, let it write
 # make check      style, types and the tests that a change touches, in less than a minute
 # make test       set everything up, check style and types, run all tests
+# make docs       build the site, executing the course's notebooks once; then it takes some seconds
 # make figures    measure the figures of README and docs again, in 40 minutes on two idle cores
 # make sanitize   run the kernels under address and thread sanitizers, and valgrind if installed
 
@@ -8,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo check style types test tests figures sanitize clean
+.PHONY: demo check style types test tests docs figures sanitize clean
 
 # Many short processes run here: what they import is compiled once, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -40,6 +41,12 @@ style: .venv/installed-dev
 
 types: .venv/installed-dev
 	$(BIN)/mypy
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' src/rnnlab/__init__.py)
+
+docs: .venv/installed-dev
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -d docs/_build/doctrees . docs/_build/html/$(VERSION)
+	@echo "The site: docs/_build/html/$(VERSION)/index.html"
 
 figures: .venv/installed-dev
 	@$(BIN)/python -c 'import jax' 2>/dev/null || $(PIP) --editable '.[peers]'

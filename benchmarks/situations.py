@@ -1,4 +1,4 @@
-"""The data of docs/situations: five kinds of samples, made from what is on the machine.
+"""The data of docs/how-to/situations: five kinds of samples, made from what is on the machine.
 
     python benchmarks/situations.py data
 

@@ -21,17 +21,15 @@ include_patterns = [
     "CONTRIBUTING.md",
     "benchmarks/*.md",
     "experiments/*.md",
-    "experiments/*/report.md",
     "experiments/*/RESULT.md",
 ]
 exclude_patterns = [
     *(".*", "runs", "data", "src", "tests", "native", "build", "dist", "docs/_*"),
     *("experiments/*/runs", "experiments/*/quick", "benchmarks/templates"),
-    "experiments/lab_report/report.md",  # its tables are long; its page of HTML is shown
 ]
 extensions = [
     *("myst_nb", "accessible", "addresses", "generated", "mathml", "notebooks", "source_pages"),
-    "versions",
+    "translations", "versions",
 ]
 
 myst_enable_extensions = ["dollarmath"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,15 @@ def test_every_folder_of_code_says_what_lives_there() -> None:
     for folder in {file.parent for file in FILES}:
         tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
         assert ast.get_docstring(tree), folder
+
+
+def test_every_folder_of_code_is_found_as_a_package_with_its_names() -> None:
+    """An editable install has to know the __init__.py of folders in which there is also data."""
+    for folder in {file.parent for file in FILES}:
+        name = ".".join(("rnnlab", *folder.relative_to(SOURCE).parts))
+        spec = find_spec(name)
+        assert spec is not None, name
+        assert spec.origin == str(folder / "__init__.py"), name
 
 
 def test_no_room_holds_more_than_a_fifth_of_the_code_and_no_file_two_ideas() -> None:

@@ -1,4 +1,4 @@
-"""Headers of tables that say nothing are not headers."""
+"""What a screen reader needs and Sphinx does not say: the language of a page, real headers."""
 
 import re
 from typing import Any
@@ -6,13 +6,16 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+CHINESE = "docs/zh/"
 EMPTY_HEADER = re.compile(r'<th class="head[^"]*"><p></p></th>')
 
 
 def mend(
     app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Make ordinary cells of them."""
+    """Name the language of a page in Chinese; make ordinary cells of headers that say nothing."""
+    if name.startswith(CHINESE):
+        context["language"] = "zh-CN"
     if "body" in context:
         context["body"] = EMPTY_HEADER.sub("<td></td>", context["body"])
 

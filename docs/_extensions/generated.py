@@ -102,26 +102,19 @@ def command_in_markdown(name: str) -> str:
 def settings_in_markdown(name: str) -> str:
     """List the settings of a group."""
     group = Settings.groups[name]
-    help_lines = parts(help_of("train"))[f"{name} options"]
-    forms = {flag.partition(" ")[0].rstrip(",")[2:]: flag for flag, _ in flags(help_lines)}
+    lines = parts(help_of("train"))[f"{name} options"]
+    forms = {form.split()[0].rstrip(","): form for form, _ in flags(lines)}
     rows = list[tuple[str, ...]]()
     for setting, field in group.model_fields.items():
-        form = forms[setting.replace("_", "-")]
+        flag = f"--{setting.replace('_', '-')}"
         marks = [word for word, names in MARKS.items() if setting in names]
-        about = plain(f"{field.description or ''}{''.join(f'; {mark}' for mark in marks)}")
-        flag = code(f"--{setting.replace('_', '-')}")
-        rows.append((flag, values(form), default(field.default), about))
-    return table(("flag", "values", "default", "meaning"), rows)
+        about = "; ".join([plain(field.description or ""), *marks])
+        rows.append((code(forms[flag]), default(field.default), about))
+    return table(("flag", "default", "meaning"), rows)
 
 
 MARKS = {"*chosen*": CHOSEN, "*may change*": CHANGEABLE}
 """What is said of some settings."""
-
-
-def values(form: str) -> str:
-    """Return the values of a flag as its help gives them."""
-    _, _, rest = form.partition(" ")
-    return "yes, no" if rest.startswith("--no-") else code(rest)
 
 
 def default(value: object) -> str:

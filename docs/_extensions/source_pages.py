@@ -1,9 +1,10 @@
 """Files that pages link to and that are not pages: sources are shown, in the site's own frame.
 
-A report in Markdown that is not a page is shown as the page of HTML that lies next to it. Other
-files are copied, as Sphinx does.
+A report of an experiment is a page of HTML already, which lies next to the one in Markdown; it is
+copied. Other files can be downloaded, as Sphinx does.
 """
 
+import shutil
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -31,9 +32,9 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(copied)
     for node in [*doctree.findall(addnodes.download_reference)]:
         name, file = env.relfn2path(node["reftarget"], env.docname)
-        if Path(name).suffix in LANGUAGES and Path(file).is_file():
+        if Path(name).suffix in {*LANGUAGES, ".html"} and Path(file).is_file():
             own = app.builder.get_target_uri(env.docname).count("/")
-            address = f"{'../' * own}{FOLDER}{name}.html"
+            address = f"{'../' * own}{FOLDER}{name.removesuffix('.html')}.html"
             page = nodes.reference("", "", *node.children, refuri=address, internal=True)
             node.replace_self(page)
             shown(app).setdefault(env.docname, set()).add(name)
@@ -52,8 +53,13 @@ def forget(app: Sphinx, env: object, docname: str) -> None:
 
 
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Make the pages of all sources."""
+    """Make the pages of all sources, and copy what is a page."""
     for name in sorted(set().union(*shown(app).values())):
+        if name.endswith(".html"):
+            copy = Path(app.outdir, FOLDER, name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(app.srcdir, name), copy)
+            continue
         text = Path(app.srcdir, name).read_text(encoding="utf-8")
         code = app.builder.highlighter.highlight_block(text, LANGUAGES[Path(name).suffix])
         body = f"<h1><code>{escape(name)}</code></h1>\n{code}"

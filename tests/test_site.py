@@ -1,0 +1,272 @@
+"""The site, built from all pages without executing notebooks, and read in a browser from disk."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from browser import PHONE, overflows, violations
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page
+
+from rnnlab import __version__
+from rnnlab.commands import COMMANDS
+from rnnlab.config import Settings
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 1_500
+"""Words of a page."""
+OF_EACH_KIND = [
+    "index", "search", "course/1-a-text-as-a-sequence", "how-to/write-up", "source/native/lstm.cc",
+]  # fmt: skip
+"""Pages that together have all kinds of elements: tables, code, formulas, cells of a notebook."""
+
+sys.path.append(str(ROOT / "docs" / "_extensions"))
+
+import versions  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of the site, and what building it has printed."""
+    folder = tmp_path_factory.mktemp("site")
+    site = folder / "html" / __version__
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sphinx", "-q", "-c", "docs", "-d", folder / "doctrees"),
+            *("-D", "nb_execution_mode=off", "-D", "suppress_warnings=myst-nb.lexer", ".", site),
+        ],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return site, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(built: tuple[Path, str]) -> Path:
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, BeautifulSoup]:
+    """All pages by their addresses; of those that show a source, two."""
+    shown = ["native/lstm.cc", "src/rnnlab/cells/lstm.py"]
+    files = [file for file in site.rglob("*.html") if not {"source", "_downloads"} & {*file.parts}]
+    files += [site / "source" / f"{name}.html" for name in shown]
+    parsed = {
+        file.relative_to(site).with_suffix("").as_posix(): BeautifulSoup(
+            file.read_text(encoding="utf-8"), "html.parser"
+        )
+        for file in files
+    }
+    assert len(parsed) > 50
+    return parsed
+
+
+def is_source(name: str) -> bool:
+    return name.startswith("source/")
+
+
+def test_building_warns_of_nothing(built: tuple[Path, str]) -> None:
+    assert built[1] == ""
+
+
+def test_no_page_is_too_long(pages: dict[str, BeautifulSoup]) -> None:
+    words = {
+        name: len(article.get_text().split())
+        for name, page in pages.items()
+        if not is_source(name) and (article := page.find("article"))
+    }
+    assert min(words.values()) > 0
+    assert {name: count for name, count in words.items() if count > LONGEST} == {}
+
+
+def test_every_address_on_the_site_leads_somewhere(
+    site: Path, pages: dict[str, BeautifulSoup]
+) -> None:
+    ids = {name: {tag["id"] for tag in page.find_all(id=True)} for name, page in pages.items()}
+    lost = set[str]()
+    for name, page in pages.items():
+        here = site / f"{name}.html"
+        for tag, attribute in (("a", "href"), ("img", "src"), ("script", "src"), ("link", "href")):
+            for found in page.find_all(tag, **{attribute: True}):
+                address, anchor = urldefrag(unquote(str(found[attribute])))
+                if re.match("[a-z]+:", address):
+                    assert tag == "a", f"{name} loads {address}"
+                    continue
+                file = (here.parent / address.partition("?")[0]).resolve() if address else here
+                own = file.relative_to(site.parent).as_posix()
+                target = own.removeprefix(f"{__version__}/").removesuffix(".html")
+                if not file.is_file() or (anchor and anchor not in ids.get(target, {anchor})):
+                    lost.add(f"{name}: {found[attribute]}")
+    assert lost == set()
+
+
+def test_all_settings_and_all_flags_are_in_the_reference(
+    pages: dict[str, BeautifulSoup], capsys: pytest.CaptureFixture[str]
+) -> None:
+    forms = [code.get_text() for code in pages["reference/settings"].select("td:first-child code")]
+    flags = [form.split()[0].rstrip(",") for form in forms]
+    assert flags == [f"--{name.replace('_', '-')}" for name in Settings.names()]
+    listed = pages["reference/command-line"].select("td:first-child")
+    assert [cell.get_text().strip() for cell in listed] == [f"rnnlab {name}" for name in COMMANDS]
+    import rnnlab.cli
+
+    texts = {
+        str(section["id"]): section.get_text()
+        for name, page in pages.items()
+        if name.startswith("reference/command-line-")
+        for section in page.select("section section")
+    }
+    texts["rnnlab-train"] += pages["reference/settings"].get_text()
+    for name in COMMANDS:
+        with pytest.raises(SystemExit):
+            rnnlab.cli.main([*name.split(), "--help"])
+        known = set(re.findall(r"^ +(--[a-z][a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+        text = texts[f"rnnlab-{name.replace(' ', '-')}"]
+        assert not [flag for flag in known if flag not in text]
+
+
+def test_formulas_are_mathml(pages: dict[str, BeautifulSoup]) -> None:
+    chapter = pages["course/1-a-text-as-a-sequence"]
+    assert chapter.select("math[display=block]")
+    assert chapter.select("math[display=inline]")
+    assert not [name for name, page in pages.items() if page.select(".math:not(:has(math))")]
+
+
+def test_sources_are_shown_and_notebooks_can_be_taken_along(
+    site: Path, pages: dict[str, BeautifulSoup]
+) -> None:
+    shown = pages["source/src/rnnlab/cells/lstm.py"].find("article")
+    text = (ROOT / "src/rnnlab/cells/lstm.py").read_text(encoding="utf-8")
+    assert shown
+    assert shown.select_one("pre").get_text().strip() == text.strip()  # type: ignore[union-attr]
+    link = pages["course/1-a-text-as-a-sequence"].select_one(".notebook a[download]")
+    assert link
+    notebook = (site / "course" / str(link["href"])).read_text(encoding="utf-8")
+    assert '"cell_type": "code"' in notebook
+
+
+def test_versions_are_listed_newest_first(site: Path, browser: Browser) -> None:
+    folder = site.parent
+    for other in ("0.0.9", "0.0.10"):
+        (folder / other).mkdir()
+        (folder / other / "index.html").write_text("<title>Earlier</title>", encoding="utf-8")
+    (folder / "not-a-version").mkdir()
+    app: Any = SimpleNamespace(outdir=site, config=SimpleNamespace(version=__version__))
+    versions.write_list(app, None)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((folder / "index.html").as_uri())
+    page.wait_for_url(f"**/{__version__}/index.html")
+    links = page.get_by_role("navigation", name="Versions").get_by_role("link")
+    assert links.all_inner_texts() == [__version__, "0.0.10", "0.0.9"]
+    assert links.first.get_attribute("aria-current") == "true"
+    links.last.click()
+    assert page.title() == "Earlier"
+    context.close()
+    for other in ("0.0.9", "0.0.10", "not-a-version"):
+        shutil.rmtree(folder / other)
+    versions.write_list(app, None)
+
+
+@pytest.fixture
+def reader(site: Path, browser: Browser) -> Iterator[Page]:
+    """A page of a browser that may read the site's files, and log nothing."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    complaints, others = list[str](), list[str]()
+
+    def hear(kind: str, text: str) -> None:
+        if kind != "log":  # furo says there that it has changed to dark mode
+            complaints.append(f"{page.url}: {text}")
+
+    page.on("console", lambda message: hear(message.type, message.text))
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+
+    def note(url: str) -> None:
+        if not url.startswith((site.parent.as_uri(), "data:")):
+            others.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    yield page
+    assert (complaints, others) == ([], [])
+    context.close()
+
+
+def faults(page: Page, part: str = "html", *without: str) -> list[str]:
+    """What axe finds, without headers of tables that are formulas, whose text it does not see."""
+    found = violations(page, part, without)
+    return [each for each in found if "<math" not in each.partition("(")[0]]
+
+
+def test_every_page_is_accessible_and_fits_a_phone(
+    site: Path, pages: dict[str, BeautifulSoup], reader: Page
+) -> None:
+    """What is around the article is the same on all pages; the next test looks at it."""
+    found = dict[str, Any]()
+    for name in pages:
+        if not is_source(name):
+            reader.set_viewport_size({"width": 1280, "height": 900})
+            reader.goto((site / f"{name}.html").as_uri())
+            found[name] = faults(reader, "article", "color-contrast")
+            reader.set_viewport_size({"width": PHONE, "height": 844})
+            found[f"{name}, phone"] = overflows(reader)
+    assert {name: what for name, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("name", OF_EACH_KIND)
+def test_light_and_dark_pages_can_be_read(site: Path, reader: Page, name: str) -> None:
+    reader.goto((site / f"{name}.html").as_uri())
+    assert background(reader) > 240
+    assert faults(reader) == []
+    reader.emulate_media(color_scheme="dark")
+    assert background(reader) < 40
+    assert faults(reader) == []
+
+
+def background(page: Page) -> float:
+    """How bright the page is, 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return max(map(float, re.findall(r"[\d.]+", colour)[:3]))
+
+
+def test_the_reader_chooses_light_or_dark(site: Path, reader: Page) -> None:
+    reader.goto((site / "index.html").as_uri())
+    assert background(reader) > 240
+    button = reader.get_by_role("button", name="Toggle Light / Dark / Auto color theme")
+    for _ in range(3):
+        button.locator("visible=true").click()
+        if background(reader) < 40:
+            break
+    assert background(reader) < 40
+    reader.goto((site / "reference/glossary.html").as_uri())
+    assert background(reader) < 40
+
+
+def test_the_search_works_from_disk(site: Path, reader: Page) -> None:
+    reader.goto((site / "how-to/resume.html").as_uri())
+    box = reader.get_by_role("searchbox", name="Search").or_(reader.get_by_label("Search"))
+    box.first.fill("Kneser-Ney")
+    box.first.press("Enter")
+    results = reader.locator("#search-results li a")
+    results.first.wait_for()
+    names = results.all_inner_texts()
+    assert "Baselines and leads" in names
+    results.filter(has_text="Baselines and leads").first.click()
+    assert reader.title().startswith("Baselines and leads")
+
+
+def test_prints_without_the_frame(site: Path, reader: Page) -> None:
+    reader.goto((site / "how-to/own-cell.html").as_uri())
+    reader.emulate_media(media="print")
+    for frame in (".sidebar-drawer", ".toc-drawer", ".related-pages"):
+        assert not reader.locator(frame).is_visible()
+    assert reader.locator("article h1").is_visible()
+    assert overflows(reader) == 0
