@@ -1,4 +1,4 @@
-"""The numbers that chapters print for a worked step are those of numpy and of every engine."""
+"""The numbers that chapter 2 prints for a worked step are those of numpy and of every engine."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from rnnlab.engines import choose_engine, list_engines
 
 Floats = npt.NDArray[np.float64]
 
-COURSE = Path(__file__).parents[1] / "docs" / "course"
+COURSE = Path(__file__).parents[2] / "docs" / "course"
 PAGE = (COURSE / "2-a-network-with-memory.md").read_text(encoding="utf-8")
 
 DIGITS = 0.5e-4
