@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo check style types test tests docs figures sanitize clean
+.PHONY: demo check system-packages style types test tests docs figures sanitize clean
 
 # Many short processes run here: what they import is compiled once, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -27,10 +27,15 @@ demo: .venv/installed
 check: style types
 	$(BIN)/python tests/support/affected.py -n 2
 
-# Types are checked meanwhile: without a cache, that takes one core for a minute.
-test: style
-	@tests/system-packages.sh
+# The system's packages come while pip installs, and types are checked while tests run: without a
+# cache, that takes one core for a minute.
+test:
+	@$(MAKE) --no-print-directory --jobs 2 system-packages .venv/installed-dev
+	@$(MAKE) --no-print-directory style
 	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+system-packages:
+	@tests/system-packages.sh
 
 tests: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
