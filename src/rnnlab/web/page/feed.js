@@ -1,6 +1,6 @@
 // All runs and the curves of some of them, kept up to date by the server's events.
 
-import { useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { useEffect, useRef, useState } from "./preact.js";
 import { events, get, inPath } from "./api.js";
 
 const POINTS = 2_000; // of a curve that is read anew

@@ -1,6 +1,6 @@
 // A text whose pieces have colours; one is chosen by pointing, by a click or by the keyboard, and a range by dragging.
 
-import { Component, html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { Component, html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { spoken, visible } from "./parts.js";
 
 const CHUNK = 200; // pieces that are drawn anew together

@@ -1,6 +1,6 @@
 // The frame of the lab: its tabs, and the page that the address names.
 
-import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./preact.js";
 import { get, setToken, watchToken } from "./api.js";
 import { Field, Loading, Trouble } from "./parts.js";
 import { useLoaded } from "./state.js";

@@ -1,6 +1,6 @@
 // Parts that several pages use.
 
-import { html } from "./vendor/htm-preact.js";
+import { html } from "./preact.js";
 import { get } from "./api.js";
 import { useLoaded } from "./state.js";
 

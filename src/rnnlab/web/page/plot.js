@@ -1,6 +1,6 @@
 // Curves over one axis: uPlot with the colours of the page, a zoom that stays, and buttons for those who do not drag.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 import { Trouble } from "./parts.js";
 
 const HEIGHT = 360, PHONE_HEIGHT = 260;

@@ -1,6 +1,6 @@
 // What pages remember and load.
 
-import { useCallback, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { useCallback, useEffect, useRef, useState } from "./preact.js";
 
 const PREFIX = "rnnlab:";
 

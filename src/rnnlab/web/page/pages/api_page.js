@@ -1,6 +1,6 @@
 // The page of the API: every route as /openapi.json describes it.
 
-import { html, useMemo, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useMemo, useRef, useState } from "../preact.js";
 import { get } from "../api.js";
 import { Field, Loading, Trouble, useModels } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // The learning curves of some runs: training and held-out, as a plot and as numbers.
 
-import { html, useMemo } from "../vendor/htm-preact.js";
+import { html, useMemo } from "../preact.js";
 import { Field, Loading, Trouble, shown } from "../parts.js";
 import { Plot, Swatch } from "../plot.js";
 import { useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // The equations of a cell with the numbers of one unit at one step.
 
-import { html } from "../vendor/htm-preact.js";
+import { html } from "../preact.js";
 
 /** Return a number with a sign that is as wide as a plus. */
 export function signed(value, digits = 3) {

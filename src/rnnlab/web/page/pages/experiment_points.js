@@ -1,6 +1,6 @@
 // A figure of every run of an experiment, a strip of points for each variant; a click on a point opens its run.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 import { inPath } from "../api.js";
 import { shown } from "../parts.js";
 

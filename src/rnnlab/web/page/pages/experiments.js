@@ -1,6 +1,6 @@
 // The page Experiments: what was asked, what the runs say, and the runs behind every point.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 import { get, inPath } from "../api.js";
 import { Empty, Field, Loading, Trouble, shown } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // The figures of runs next to their baselines, with what they were measured on, and the settings that differ.
 
-import { html } from "../vendor/htm-preact.js";
+import { html } from "../preact.js";
 import { shown } from "../parts.js";
 import { Swatch } from "../plot.js";
 

@@ -1,6 +1,6 @@
 // What rnnlab doctor finds: as a badge in a table, and in full.
 
-import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "../preact.js";
 import { get, inPath } from "../api.js";
 import { Loading, Trouble } from "../parts.js";
 import { useLoaded } from "../state.js";

@@ -1,6 +1,6 @@
 // A heat map of units times tokens, with a cursor, a chosen unit and a range that is brushed.
 
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../preact.js";
 import { spoken, visible } from "../parts.js";
 
 /** Pixels: of all rows together, of a row at most, of a token that can be read, of the line of letters. */

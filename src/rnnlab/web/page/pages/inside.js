@@ -1,6 +1,6 @@
 // The page Inside: what the units of a network do while it reads a text.
 
-import { html, useEffect, useMemo } from "../vendor/htm-preact.js";
+import { html, useEffect, useMemo } from "../preact.js";
 import { arrays, get } from "../api.js";
 import { Letters } from "../letters.js";
 import { Empty, Field, Loading, ModelSelect, Trouble, useModels } from "../parts.js";

@@ -1,6 +1,6 @@
 // A text that is given to the lab: pasted, or read from a file.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 import { Problem, post } from "../api.js";
 import { Field, Trouble } from "../parts.js";
 

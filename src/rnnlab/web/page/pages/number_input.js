@@ -1,6 +1,6 @@
 // A field for a number that keeps what is being typed, whatever else is drawn anew meanwhile.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 
 /** onValue: called with each number from low to high, whole ones unless step is smaller; empty: may it be, as "". */
 export function NumberInput({ value, low, high, step = 1, empty = false, placeholder, onValue }) {

@@ -1,6 +1,6 @@
 // Where else the same units are on, with the number of places by chance.
 
-import { html, useMemo } from "../vendor/htm-preact.js";
+import { html, useMemo } from "../preact.js";
 import { post } from "../api.js";
 import { Field, Trouble, shown, visible } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // The page of one run: its curves, its figures, what the doctor finds, what it wrote, its settings.
 
-import { html } from "../vendor/htm-preact.js";
+import { html } from "../preact.js";
 import { useFeed } from "../feed.js";
 import { Loading, Trouble, shown } from "../parts.js";
 import { Curves } from "./curves.js";

@@ -1,6 +1,6 @@
 // Stopping a run and going on with one.
 
-import { html, useCallback, useEffect, useState } from "../vendor/htm-preact.js";
+import { html, useCallback, useEffect, useState } from "../preact.js";
 import { get, inPath, post } from "../api.js";
 import { Field, Trouble } from "../parts.js";
 

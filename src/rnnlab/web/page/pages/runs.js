@@ -1,6 +1,6 @@
 // The page Runs: all runs of the folder, and the curves of those that are chosen.
 
-import { html, useCallback, useMemo, useState } from "../vendor/htm-preact.js";
+import { html, useCallback, useMemo, useState } from "../preact.js";
 import { useFeed } from "../feed.js";
 import { Empty, Field, Loading, Trouble } from "../parts.js";
 import { useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // The table of runs.
 
-import { Component, html, useState } from "../vendor/htm-preact.js";
+import { Component, html, useState } from "../preact.js";
 import { inPath } from "../api.js";
 import { shown } from "../parts.js";
 import { sizeText, textName } from "./figures.js";

@@ -1,6 +1,6 @@
 // The page Score: how well models predict a text, next to simple methods, and which lines surprise them.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "../preact.js";
 import { post } from "../api.js";
 import { Letters } from "../letters.js";
 import { Empty, Field, Loading, Trouble, shown, spoken, useModels, visible } from "../parts.js";

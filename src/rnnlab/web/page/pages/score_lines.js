@@ -1,6 +1,6 @@
 // Lines, each scored by itself and ranked by surprise.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "../preact.js";
 import { post } from "../api.js";
 import { Field, ModelSelect, Trouble, shown } from "../parts.js";
 import { useStored } from "../state.js";

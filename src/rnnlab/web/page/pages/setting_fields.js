@@ -1,6 +1,6 @@
 // Fields for the settings of a run, as the server describes them.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 import { Field } from "../parts.js";
 
 /** Return the values that were given, by name, as the server takes them; fields are texts, or lists of choices. */

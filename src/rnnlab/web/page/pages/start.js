@@ -1,6 +1,6 @@
 // Starting a run from the page.
 
-import { html, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useRef, useState } from "../preact.js";
 import { get, inPath, post } from "../api.js";
 import { Field, Loading, Trouble } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";

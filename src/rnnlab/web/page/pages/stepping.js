@@ -1,6 +1,6 @@
 // Step by step: the equations with the numbers of one unit, token after token.
 
-import { html } from "../vendor/htm-preact.js";
+import { html } from "../preact.js";
 import { arrays } from "../api.js";
 import { Loading, Trouble, spoken, visible } from "../parts.js";
 import { useLoaded, useRested } from "../state.js";

@@ -1,6 +1,6 @@
 // Units that are switched off, and what the model writes without them.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../preact.js";
 import { arrays, post } from "../api.js";
 import { Field, Trouble, shown } from "../parts.js";
 import { useLoaded, useRested, useStored } from "../state.js";

@@ -1,6 +1,6 @@
 // In which order units are shown, and what is said of each.
 
-import { useMemo, useState } from "../vendor/htm-preact.js";
+import { useMemo, useState } from "../preact.js";
 import { arrays, events } from "../api.js";
 import { shown } from "../parts.js";
 import { useLoaded } from "../state.js";

@@ -1,6 +1,6 @@
 // The page Write: the text box is the text of a model, which writes on from any place of it.
 
-import { html, useRef, useState } from "../vendor/htm-preact.js";
+import { html, useRef, useState } from "../preact.js";
 import { Empty, Field, Loading, Trouble, useModels } from "../parts.js";
 import { useStored } from "../state.js";
 import { Column } from "./write_column.js";

@@ -1,7 +1,7 @@
 // One model and its text: the text box, what was expected, and the branches.
 
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState }
-  from "../vendor/htm-preact.js";
+  from "../preact.js";
 import { get, inPath } from "../api.js";
 import { Expected } from "../letters.js";
 import { Field, ModelSelect, Trouble, shown, visible } from "../parts.js";

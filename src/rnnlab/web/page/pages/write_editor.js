@@ -1,6 +1,6 @@
 // The text box: a text area above a copy of its text that has the colours, letter by letter.
 
-import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { Component, html, useEffect, useLayoutEffect, useRef } from "../preact.js";
 import { paint, usePointed } from "../letters.js";
 import { common } from "./write_tree.js";
 
