@@ -1,7 +1,7 @@
 """Makes schemathesis ask for what there is, most of the time, and for short texts.
 
 Names made up by chance would never get past the first check, and each case should take an instant.
-Loaded by schemathesis itself, see tests/web/test_schemathesis.py; RNNLAB_NAMES: the names.
+Loaded by schemathesis itself, see tests/web/test_openapi_schemathesis.py; RNNLAB_NAMES: the names.
 """
 
 import os
