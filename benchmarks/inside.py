@@ -1,7 +1,9 @@
-"""What networks have learned of two texts, and how far three cells reach: docs/inside.md.
+"""What networks have learned of two texts, and how far three cells reach.
+
+docs/explanation/inside.md shows what came out; the pictures are in docs/explanation/inside/.
 
     python benchmarks/inside.py runs/inside           # trains, probes and draws
-    python benchmarks/inside.py runs/inside --draw    # only draws docs/inside/figures.json again
+    python benchmarks/inside.py runs/inside --draw    # only draws its figures.json again
 
 timemachine  The Time Machine as it is, with quotes and line breaks; the settings of `rnnlab train`
 code         4 MB of Python's standard library, of this interpreter, in alphabetical order
@@ -29,7 +31,7 @@ from inside_pictures import draw
 import rnnlab
 from rnnlab.probes.following import Following
 
-DOCS = Path(__file__).parents[1] / "docs" / "inside"
+DOCS = Path(__file__).parents[1] / "docs" / "explanation" / "inside"
 FIGURES = DOCS / "figures.json"
 
 SPLIT = (0.85, 0.05, 0.1)

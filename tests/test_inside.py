@@ -1,4 +1,4 @@
-"""The measurement of docs/inside.md: what a character of code is part of, and its pictures."""
+"""The measurement of docs/explanation/inside.md: what code is made of, and its pictures."""
 
 import io
 import json
