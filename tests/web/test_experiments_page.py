@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from statistics import mean
+from statistics import geometric_mean, mean
 
 from browser import PHONE
 from lab_page import lab, overflows, violations
@@ -71,6 +71,15 @@ def test_the_table_leads_to_every_run_by_keyboard(browser: Browser, experiments:
         assert values == sorted(values)
         page.get_by_label("Figure").select_option("tokens_per_second")
         expect(page.locator(".how").first).to_contain_text("Higher is better")
+        speeds = [
+            run["outcomes"]["tokens_per_second"]
+            for run in told["runs"]
+            if run["variant"] == "cell=lstm"
+        ]
+        low, middle, high = min(speeds), geometric_mean(speeds), max(speeds)
+        strip = page.get_by_role("img").first
+        label = f"2 runs, mean {middle:,.0f}, from {low:,.0f} to {high:,.0f}"
+        expect(strip).to_have_attribute("aria-label", label)
         page.reload()
         expect(page.get_by_label("Figure")).to_have_value("tokens_per_second")
         page.locator(".runs-table a").first.focus()

@@ -55,7 +55,7 @@ def _outcome(name: str) -> dict[str, Any]:
     outcome = OUTCOMES[name]
     return {
         "name": name, "label": outcome.label, "better": outcome.better, "digits": outcome.digits,
-        "timed": outcome.timed,
+        "timed": outcome.timed, "by_ratio": outcome.is_ratio,
     }  # fmt: skip
 
 

@@ -6,13 +6,18 @@ import { shown } from "../parts.js";
 
 const MOST_TICKS = 5;
 
+/** Figures that are compared by ratio, and differ by more than this factor, are drawn on a logarithmic axis. */
+const WIDE = 3;
+
 /** The strips; found: an experiment, outcome: the figure. The table of runs has the same for keyboards. */
 export function Points({ found, outcome }) {
   const [said, setSaid] = useState("");
-  const rows = rowsOf(found, outcome.name), values = rows.flatMap(({ runs }) => runs.map(({ value }) => value));
+  const rows = rowsOf(found, outcome), values = rows.flatMap(({ runs }) => runs.map(({ value }) => value));
   if (!values.length) return html`<p class="note">No run has this figure yet.</p>`;
-  const ticks = ticksOf(Math.min(...values), Math.max(...values)), low = ticks[0], step = ticks[1] - low;
-  const at = (value) => (value - low) / (ticks[ticks.length - 1] - low);
+  const least = Math.min(...values), most = Math.max(...values), isWide = outcome.by_ratio && most > WIDE * least;
+  const ticks = isWide ? powersOf(least, most) : ticksOf(least, most), scale = isWide ? Math.log : Number;
+  const [low, high] = [scale(ticks[0]), scale(ticks[ticks.length - 1])];
+  const at = (value) => (scale(value) - low) / (high - low);
   const number = (value) => shown(value, outcome.digits);
   const runAt = (event) => {
     const [row, k] = (event.target.dataset?.run ?? "").split(" ").map(Number);
@@ -36,7 +41,7 @@ export function Points({ found, outcome }) {
         ${runs.length > 1 && html`<i class="mean" ref=${placed(at(mean))}></i>`}
       </div></li>`)}</ul>
     <div class="labels" aria-hidden="true">${ticks.map((tick) => html`
-      <span key=${tick} ref=${placed(at(tick))}>${shown(tick, decimals(step))}</span>`)}</div>
+      <span key=${tick} ref=${placed(at(tick))}>${shown(tick, decimals(isWide ? tick : ticks[1] - ticks[0]))}</span>`)}</div>
     <p class="now">${said || "Point at a run to see its seed."}</p>
   </div>`;
 }
@@ -47,11 +52,12 @@ function placed(share) {
 }
 
 /** Return the variants with the runs that have a figure, in the plan's order. */
-function rowsOf({ variants, runs }, name) {
+function rowsOf({ variants, runs }, { name, by_ratio: byRatio }) {
   const rows = variants.map((variant) => {
     const own = runs.filter((run) => run.variant === variant.name && Number.isFinite(run.outcomes[name]));
     const found = own.map((run) => ({ ...run, value: run.outcomes[name] }));
-    return { title: variant.name, runs: found, mean: found.reduce((sum, run) => sum + run.value, 0) / found.length };
+    const sum = found.reduce((before, { value }) => before + (byRatio ? Math.log(value) : value), 0);
+    return { title: variant.name, runs: found, mean: byRatio ? Math.exp(sum / found.length) : sum / found.length };
   });
   return rows.filter((row) => row.runs.length);
 }
@@ -69,6 +75,17 @@ function ticksOf(least, most) {
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
   const first = Math.floor(least / step), last = Math.max(first + 1, Math.ceil(most / step));
   return Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
+}
+
+/** Return 1, 2 and 5 times powers of ten around all values, which are positive. */
+function powersOf(least, most) {
+  const all = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++) {
+    all.push(...[1, 2, 5].map((factor) => factor * 10 ** power));
+  }
+  const first = all.findLastIndex((tick) => tick <= least), last = all.findIndex((tick) => tick >= most);
+  const found = all.slice(first, last + 1);
+  return found.length > 2 * MOST_TICKS ? found.filter((tick, k) => k % 3 === 0 || k === found.length - 1) : found;
 }
 
 function decimals(step) {
