@@ -31,7 +31,10 @@ PAGES = {
     "python-measuring": ("Measuring from Python", ("evaluate", "diagnose", "probe")),
     "python-experiments": (
         "Experiments from Python",
-        ("compare", "experiment", "new_experiment", "power", "reproduce", "rewrite_report"),
+        (
+            "compare", "class_report", "experiment", "new_experiment", "power", "reproduce",
+            "rewrite_report",
+        ),
     ),
     "python-exchange": (
         "Exchange, cells and engines in Python",

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from rnnlab.api.cells import check_cell
-    from rnnlab.api.comparing import compare, new_experiment
+    from rnnlab.api.comparing import class_report, compare, new_experiment
     from rnnlab.api.ensembles import ensemble
     from rnnlab.api.evaluation import evaluate
     from rnnlab.api.exchange import export_model, import_model
@@ -43,6 +43,7 @@ __all__ = [
     "TextModel",
     "benchmark",
     "check_cell",
+    "class_report",
     "compare",
     "diagnose",
     "ensemble",
@@ -71,6 +72,7 @@ _HOMES = {
     "TextModel": "lm.text_model",
     "benchmark": "api.laboratory",
     "check_cell": "api.cells",
+    "class_report": "api.comparing",
     "compare": "api.comparing",
     "diagnose": "doctor.diagnose",
     "ensemble": "api.ensembles",

@@ -11,7 +11,35 @@ from rnnlab.runs.evaluation import Names, own_texts
 
 if TYPE_CHECKING:
     from rnnlab.comparison.comparison import Comparison
+    from rnnlab.report.class_page import ClassReport
     from rnnlab.report.write_up import WriteUp
+
+
+def class_report(
+    folder: str | PathLike[str], *, watch: ProgressCallback = no_progress
+) -> "ClassReport":
+    """Put the runs of a class next to each other, each in a folder of its student.
+
+    Runs are ranked on the same held-out text only, with their lead over the n-gram, what the doctor
+    finds, the settings that are unusual, and the spread over seeds of equal settings. It warns of
+    copies and of figures that are of training text only. Nothing is trained or measured anew, and
+    no code of a run is executed. watch: called with a run and the share of all that is read.
+
+    The result has `to_html`, `save`, and `overview` with all that was read.
+
+    >>> small = rnnlab.train(corpus="python-reference", corpus_limit=30_000, hidden_size=8,
+    ...                      num_epochs=1, run_dir="class/ada/first", quiet=True)
+    >>> found = rnnlab.class_report("class")
+    >>> found.overview.extent
+    '1 student, 1 run, 1 held-out text'
+    >>> page = found.save("class.html")
+
+    Raises UsageError if `folder` is not a folder, is a run itself, or has no run in it.
+    """
+    from rnnlab.comparison.class_overview import read_class
+    from rnnlab.report.class_page import ClassReport  # imports scipy and matplotlib
+
+    return ClassReport(read_class(Path(folder), watch))
 
 
 def compare(

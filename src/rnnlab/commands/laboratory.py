@@ -1,14 +1,21 @@
 """Commands about runs, experiments and this machine."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 import rnnlab
 from rnnlab.commands.flags import MovedText, Text
 from rnnlab.config import BenchSettings
+from rnnlab.errors import UsageError
+from rnnlab.experiments.folder import FILE
 from rnnlab.experiments.settings import ExecutionSettings
+
+CLASS_PAGE = "class.html"
+"""What the page of a class is called in its folder."""
 
 
 def doctor(
@@ -101,13 +108,64 @@ def reproduce(
     rnnlab.reproduce(name, output=output, quick=quick, quiet=quiet, **dict(execution))
 
 
-def report(folder: tyro.conf.Positional[Path]) -> None:
-    """Write the report of an experiment again, from its folder.
+REPORTED = tyro.conf.arg(metavar="FOLDER | RUN RUN ...", help_behavior_hint="(required)")
+
+
+def report(
+    folders: tyro.conf.Positional[Annotated[tuple[Path, ...], REPORTED]],
+    template: Text = "",
+    samples: bool = False,
+    output: Text = "",
+) -> None:
+    """Report on an experiment, on the runs of a class, or on runs by a template.
+
+    Of an experiment's folder, its report is written again. Of any other folder that holds the runs
+    of students, each in a folder of theirs, a page of the class: all runs, ranked on the same
+    held-out text only. With a template, its tables are filled from the runs.
 
     Args:
-        folder: folder of an experiment that has been run, with its experiment.toml
+        folders: folder of an experiment that has been run, with its experiment.toml; or of a class;
+            with --template, one or more run directories
+        template: lab-report, or a file of your own
+        samples: with --template, also continue the ten phrases of the lab report
+        output: of a class, the page, default: class.html in the folder; with --template, a new
+            file, default: print it, without the picture of the curves
     """
-    print(rnnlab.rewrite_report(folder))
+    if template:
+        _lab_report(folders, template, output, samples=samples)
+        return
+    if samples:
+        raise UsageError("--samples needs --template")
+    if len(folders) != 1:
+        raise UsageError(
+            f"report needs one folder, not {len(folders)}; several runs need --template lab-report"
+        )
+    (folder,) = folders
+    if (folder / FILE).is_file():
+        if output:
+            raise UsageError("the report of an experiment is in its folder; leave out --output")
+        print(rnnlab.rewrite_report(folder))
+        return
+    from rnnlab.display.class_report import write_class
+    from rnnlab.display.work import WorkDisplay
+
+    with WorkDisplay.on_standard_error() as display:
+        found = rnnlab.class_report(folder, watch=display.reading)
+    write_class(found, found.save(output or folder / CLASS_PAGE))
+
+
+def _lab_report(runs: Sequence[Path], template: str, output: str, *, samples: bool) -> None:
+    from rnnlab.console import notice
+    from rnnlab.course.lab_report import lab_report
+
+    picture = f"{Path(output or template).stem}-curves.svg"
+    found = lab_report(*runs, template=template, samples=samples, picture=picture)
+    if output:
+        print("\n".join(map(str, found.save(output))))
+        return
+    print(found)
+    if found.curves:
+        notice(f"the picture {picture} is written with --output only")
 
 
 def check_cell(cell: tyro.conf.Positional[str]) -> None:

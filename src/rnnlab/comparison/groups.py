@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -146,6 +146,12 @@ def _joined(values: Iterable[Any]) -> str | None:
     return ", ".join(dict.fromkeys(str(value) for value in values if value)) or None
 
 
+def decisive(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide a result, apart from the text and the seed."""
+    ignored = {*NOT_IN_THE_ID, *NOT_COMPARED, *TEXTS, "seed"}
+    return {name: value for name, value in own.items() if name not in ignored}
+
+
 def _seed(contender: Contender) -> int:
     return contender.seed or 0
 
@@ -154,8 +160,7 @@ def _key(contender: Contender) -> str:
     """Return what runs of one group have in common; a model folder is alone."""
     if contender.settings is None:
         return str(contender.path)
-    ignored = {*NOT_IN_THE_ID, *NOT_COMPARED, *TEXTS, "seed"}
-    own = {name: value for name, value in contender.own.items() if name not in ignored}
+    own = decisive(contender.own)
     text = contender.text.content if contender.text else ""
     return json.dumps([own, contender.corpus_sha256, contender.checkpoint, text], sort_keys=True)
 

@@ -31,6 +31,13 @@ def prose(markdown: str, mark: str = "") -> Markup:
     return Markup(mark + f"\n{' ' * len(mark)}".join(lines) + "\n")
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """Return rows of words as a table; what is not in the first column stands at the right."""
+    lines: list[Sequence[str]] = [list(map(escaped, head)), ["---", *["---:"] * (len(head) - 1)]]
+    lines += [list(map(escaped, row)) for row in rows]
+    return aligned("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
 def aligned(table: str) -> Markup:
     """Pad the cells of a Markdown table, given with its row of rules, so that its columns align."""
     lines = [line.strip() for line in str(table).strip().splitlines()]

@@ -15,7 +15,7 @@ from rnnlab.files import json_bytes, make_folder, write_atomically
 from rnnlab.report.comparison_latex import caption, to_latex
 from rnnlab.report.comparison_plot import ACROSS, Across, curves_svg, save_curves
 from rnnlab.report.comparison_table import WIDTH, Row, about_figures, plain, rows, to_csv
-from rnnlab.report.markdown import aligned, escaped, prose
+from rnnlab.report.markdown import escaped, prose, table
 from rnnlab.report.svg_plot import FORMATS, check_format
 
 FILES = {
@@ -138,13 +138,8 @@ class WriteUp:
         return str(Markup("<table>{}{}</table>{}{}").format(head, body, words, curves))
 
     def _markdown_table(self, made: Sequence[Row]) -> str:
-        names = self.comparison.names
-        lines = [["", *names], ["---", *["---:"] * len(names)]]
-        lines += [[row.label, *row.cells] for row in made]
-        return str(aligned("\n".join(
-            f"| {' | '.join(cell if at == 1 else escaped(cell) for cell in line)} |"
-            for at, line in enumerate(lines)
-        )))  # fmt: skip
+        names = ["", *self.comparison.names]
+        return str(table(names, [[row.label, *row.cells] for row in made]))
 
 
 def _html_row(tag: str, cells: Sequence[str]) -> Markup:

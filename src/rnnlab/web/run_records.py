@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab.comparison.groups import NOT_COMPARED
+from rnnlab.comparison.held_out import figure_record
 from rnnlab.config import read_toml
 from rnnlab.errors import RnnlabError
 from rnnlab.experiments.plan import NOT_IN_THE_ID
@@ -157,15 +158,13 @@ def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _held_out(evaluations: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the figure that stands for a run: of its last held-out split, with a carried state.
+    """Return the figure that stands for a run, see `figure_record`.
 
     Next to it is the best of its baselines, and by how much the run is ahead of it.
     """
-    if not evaluations:
+    own = figure_record(evaluations)
+    if own is None:
         return None
-    split = evaluations[-1]["split"]
-    own = next((r for r in evaluations if (r["split"], r["context"]) == (split, "carried")),
-               evaluations[-1])  # fmt: skip
     titles, best = _titles(own), None
     bits = {
         name: each["bits_per_character"]
