@@ -25,6 +25,7 @@ WORDY = {"text", "code_inline", "softbreak"}
 IDEOGRAPH = re.compile(r"[一-鿿]")
 SENTENCE = re.compile(r"([A-Za-z]+ ){3}[a-z]+")
 HALF_WIDTH = re.compile(r"[一-鿿][,;:!?]|[,;:!?] ?[一-鿿]|[一-鿿] ?\.(?!\w)")
+BROKEN = re.compile(r"[，。、；：！？）一-鿿]\n")
 TOGETHER = re.compile(r"[一-鿿][A-Za-z0-9]|[A-Za-z0-9][一-鿿]")
 
 
@@ -99,7 +100,7 @@ class Text:
 def plain(block: Token) -> str:
     """What a paragraph says in words."""
     parts = [(token.type, token.content) for token in block.children or ()]
-    return "".join(" " if kind == "softbreak" else text for kind, text in parts if kind in WORDY)
+    return "".join("\n" if kind == "softbreak" else text for kind, text in parts if kind in WORDY)
 
 
 def anchors(page: Path) -> list[str]:
@@ -132,6 +133,7 @@ def test_is_written_as_chinese_is(page: Path) -> None:
         assert "*" not in words, f"{words} has a star that marks nothing"
         assert not HALF_WIDTH.search(words), words
         assert not TOGETHER.search(words), words
+        assert not BROKEN.search(words), f"{words!r}: the end of a line becomes a space"
 
 
 def test_everything_that_is_promised_is_there() -> None:
