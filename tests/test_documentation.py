@@ -1,5 +1,6 @@
 """The pages about experiments list what the code has."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -44,6 +45,23 @@ def first_column(page: str, header: str) -> list[str]:
 )  # fmt: skip
 def test_tables_are_complete(page: str, header: str, names: list[str]) -> None:
     assert sorted(first_column(page, header)) == sorted(names)
+
+
+def test_the_keys_of_a_run_s_files_are_explained(trained: tuple[Path, str]) -> None:
+    run = trained[0]
+    page = (DOCS / "reference" / "run-directory.md").read_text(encoding="utf-8")
+    _, metrics, result = page.split("\n## ")
+    train, held_out = metrics.split("One of the kind")
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for kind, text in (("train", train), ("held-out", held_out)):
+        keys = next(line.keys() for line in lines if line["kind"] == kind)
+        assert first_column(text, "key") == list(keys)
+    optional = {"bits_per_character_quantiles", "start"}
+    content = json.loads((run / "result.json").read_text())
+    assert [key for key in first_column(result, "key") if key not in optional] == list(content)
+    assert set(re.findall(r"`([^`]+)`", result)) >= {"stopped_by", *content["data"]}
+    files = {Path(name).parts[0] for name in first_column(page, "file")}
+    assert {file.name for file in run.iterdir()} <= files
 
 
 def test_every_expectation_is_explained() -> None:

@@ -55,16 +55,17 @@ def site(built: tuple[Path, str]) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, BeautifulSoup]:
-    """All pages by their addresses; of those that show a source, two."""
+    """All pages by their addresses, most without their frame; of those that show a source, two."""
     shown = ["native/lstm.cc", "src/rnnlab/cells/lstm.py"]
     files = [file for file in site.rglob("*.html") if not {"source", "_downloads"} & {*file.parts}]
     files += [site / "source" / f"{name}.html" for name in shown]
-    parsed = {
-        file.relative_to(site).with_suffix("").as_posix(): BeautifulSoup(
-            file.read_text(encoding="utf-8"), "html.parser"
-        )
-        for file in files
-    }
+    parsed = {}
+    for file in files:
+        name = file.relative_to(site).with_suffix("").as_posix()
+        text = file.read_text(encoding="utf-8")
+        if name not in OF_EACH_KIND:
+            text = text[text.index("<article") : text.index("</article>")]
+        parsed[name] = BeautifulSoup(text, "html.parser")
     assert len(parsed) > 50
     return parsed
 
