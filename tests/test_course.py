@@ -2,10 +2,12 @@
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Cli
 
 from rnnlab.course import judge
 from rnnlab.course.patients import PATIENTS
@@ -55,6 +57,38 @@ def test_each_patient_is_asked_about_and_solved() -> None:
     for number, own in PATIENTS.items():
         (words,) = re.findall(rf"^\*\*B\.{number}\*\* \*(.*?)\*", ANSWERS, re.MULTILINE)
         assert words.lower() == own.illness
+
+
+def test_the_commands_of_the_lab_sheet(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_curves: None
+) -> None:
+    """Each runs as it stands, with smaller budgets, and for all cells and two seeds."""
+    monkeypatch.chdir(tmp_path)
+    sheet = (COURSE / "lab-sheet.md").read_text(encoding="utf-8")
+    found = [shlex.split(line) for line in re.findall(r"(?:^\$ |`)rnnlab ([^`\n]+)", sheet, re.M)]
+    assert [command[0] for command in found] == [
+        "train", "evaluate", "train", "doctor", "train", "compare", "generate", "report",
+    ]  # fmt: skip
+    shorter = {"30s": "1s", "60": "6", "300000": "3000"}
+    for command in found:
+        words = [shorter.get(word, word) for word in command]
+        each = [words]
+        if "rnn" in words:
+            each = [
+                [{"rnn": cell, "1": seed}.get(word, word).replace("rnn-s1", f"{cell}-s{seed}")
+                 for word in words]
+                for cell in ("rnn", "gru", "lstm") for seed in "12"
+            ]  # fmt: skip
+        for args in each:
+            if args[0] == "train" and "--corpus-limit" not in args:
+                args = [*args, "--corpus-limit", "20000"]
+            args = [str(name) for arg in args for name in sorted(Path().glob(arg)) or [arg]]
+            done = cli(*args)
+            assert done.returncode == 0, (args, done.stderr)
+            if args[0] == "evaluate":
+                assert re.search(r"this model, carried .*\n(.*\n)*.* unigram", done.stdout)
+            if args[0] == "compare":
+                assert "2 pairs of seeds" in done.stdout
 
 
 def test_the_picture_of_the_cell_is_as_drawn() -> None:
