@@ -271,3 +271,12 @@ def test_prints_without_the_frame(site: Path, reader: Page) -> None:
         assert not reader.locator(frame).is_visible()
     assert reader.locator("article h1").is_visible()
     assert overflows(reader) == 0
+
+
+def test_the_lab_sheet_is_two_pages_of_paper(site: Path, reader: Page) -> None:
+    for sheet in ("course/lab-sheet", "zh/course/lab-sheet"):
+        reader.goto((site / f"{sheet}.html").as_uri())
+        printed = reader.pdf(
+            format="A4", margin={"top": "12mm", "right": "12mm", "bottom": "12mm", "left": "12mm"}
+        )
+        assert len(re.findall(rb"/Type */Page\b", printed)) == 2
