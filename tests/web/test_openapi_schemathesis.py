@@ -3,7 +3,7 @@
 Few cases of each route here. Of all it can think of, and 600 by chance for each route, which are
 more than 10,000:
 
-    RNNLAB_SCHEMATHESIS=600 pytest -n 0 -s tests/web/test_openapi_schemathesis.py     # some minutes
+    RNNLAB_SCHEMATHESIS=600 pytest -n 0 -s tests/web/test_openapi_schemathesis.py     # half an hour
 """
 
 import os

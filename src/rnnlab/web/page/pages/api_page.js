@@ -28,7 +28,8 @@ export function Api() {
         ${found.filter((route) => route.tag === tag).map((route) => html`
           <${Route} key=${`${route.method} ${route.path}`} route=${route} model=${model} />`)}</section>`)}
       <section aria-label="Errors"><h2>Errors</h2>
-        <p>What is refused has a status of 400 or more and one shape, OpenAI's: <code>${'{"error": {"message", "type", "param", "code"}}'}</code>.
+        <p>What is refused has a status of 400 or more and one shape, OpenAI's:${" "}
+          <code>${'{"error": {"message", "type", "param", "code"}}'}</code>.
           The message is one sentence that names the rule, the value and the choices.</p></section>`}`;
 }
 

@@ -18,6 +18,7 @@ export function Points({ found, outcome }) {
   const ticks = isWide ? powersOf(least, most) : ticksOf(least, most), scale = isWide ? Math.log : Number;
   const [low, high] = [scale(ticks[0]), scale(ticks[ticks.length - 1])];
   const at = (value) => (scale(value) - low) / (high - low);
+  const labelOf = (tick) => shown(tick, decimals(isWide ? tick : ticks[1] - ticks[0]));
   const number = (value) => shown(value, outcome.digits);
   const runAt = (event) => {
     const [row, k] = (event.target.dataset?.run ?? "").split(" ").map(Number);
@@ -41,7 +42,7 @@ export function Points({ found, outcome }) {
         ${runs.length > 1 && html`<i class="mean" ref=${placed(at(mean))}></i>`}
       </div></li>`)}</ul>
     <div class="labels" aria-hidden="true">${ticks.map((tick) => html`
-      <span key=${tick} ref=${placed(at(tick))}>${shown(tick, decimals(isWide ? tick : ticks[1] - ticks[0]))}</span>`)}</div>
+      <span key=${tick} ref=${placed(at(tick))}>${labelOf(tick)}</span>`)}</div>
     <p class="now">${said || "Point at a run to see its seed."}</p>
   </div>`;
 }

@@ -76,7 +76,8 @@ function Runs({ name, found }) {
     <div class="controls"><${Field} label="Figure" wide><select value=${outcome.name}
       onChange=${(event) => setOutcome(event.target.value)}>${found.outcomes.map((one) => html`
       <option key=${one.name} value=${one.name}>${one.label}</option>`)}</select><//></div>
-    <p class="how">Each point is one of ${count.toLocaleString("en")} runs; the line is their ${outcome.by_ratio ? "geometric " : ""}mean.
+    <p class="how">Each point is one of ${count.toLocaleString("en")} runs; the line is their${
+      outcome.by_ratio ? " geometric" : ""} mean.
       ${outcome.better === "lower" ? " Lower" : " Higher"} is better.${
       outcome.timed && found.timed_separately
         ? " As measured during the run; verdicts on speed are about rounds of their own." : ""}</p>
