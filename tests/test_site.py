@@ -154,6 +154,22 @@ def test_sources_are_shown_and_notebooks_can_be_taken_along(
     assert '"cell_type": "code"' in notebook
 
 
+def test_pages_in_two_languages_lead_to_each_other(
+    site: Path, pages: dict[str, BeautifulSoup]
+) -> None:
+    chinese = [name for name in pages if name.startswith("zh/")]
+    assert {"zh/index", "zh/course/4-the-lstm", "zh/reference/glossary"} <= {*chinese}
+    for name in chinese:
+        english = name.removeprefix("zh/")
+        for here, there, language in ((english, name, "en"), (name, english, "zh-CN")):
+            file = site / f"{here}.html"
+            assert re.search(f'<html [^>]*lang="{language}"', file.read_text(encoding="utf-8"))
+            links = {str(link["href"]) for link in pages[here].find_all("a", href=True)}
+            assert {file.parent.joinpath(link).resolve() for link in links} & {
+                (site / f"{there}.html").resolve()
+            }
+
+
 def test_versions_are_listed_newest_first(site: Path, browser: Browser) -> None:
     folder = site.parent
     for other in ("0.0.9", "0.0.10"):
