@@ -143,6 +143,30 @@ def test_links_to_somewhere_else_are_refused(
         assert error["message"] == f"{linked} of sly is a link to somewhere else"
 
 
+def test_a_copied_folder_whose_plan_cannot_be_read_shows_its_runs_and_report(
+    of_experiments: Path, tmp_path: Path
+) -> None:
+    """As one whose cells are files that have stayed where they were."""
+    folder = tmp_path / "copied"
+    shutil.copytree(of_experiments / "cells", folder, ignore=shutil.ignore_patterns("runs"))
+    file = folder / "experiment.toml"
+    file.write_text(file.read_text().replace('"gru"]', '"../away.py:Own"]'))
+    found: dict[str, Any] = asked([tmp_path], "/api/v1/experiments/copied")
+    assert found["plan_error"].startswith("experiment.toml: cell '../away.py:Own': ")
+    assert found["plan_error"].endswith(" does not exist")
+    assert str(tmp_path) not in found["plan_error"]
+    assert (found["title"], found["question"], found["extent"], found["claims"]) == (
+        "Which cell", "Does a GRU learn more?", "4 runs in records.json", []
+    )  # fmt: skip
+    kept = json.loads((folder / "records.json").read_text())["runs"]
+    assert [(r["id"], r["seed"], r["outcomes"], r["run"]) for r in found["runs"]] == [
+        (run["id"], run["seed"], run["outcomes"], None) for run in kept
+    ]
+    assert [one["name"] for one in found["variants"]] == ["cell=lstm", "cell=gru"]
+    assert "held_out_bits_per_character" in [one["name"] for one in found["outcomes"]]
+    assert found["report"] == "/api/v1/experiments/copied/report.html"
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [("question = 3", "experiment.toml: "), ("[", "experiment.toml"), ("", "experiment.toml: ")],

@@ -1,6 +1,7 @@
 """The page Experiments, as a person uses it: from a question to the run behind a point."""
 
 import re
+import shutil
 from pathlib import Path
 from statistics import geometric_mean, mean
 
@@ -130,3 +131,21 @@ def test_it_fits_a_phone_and_the_dark(browser: Browser, experiments: Served) -> 
             expect(page.locator(".points")).to_be_visible()
             assert overflows(page) == 0
             assert violations(page) == []
+
+
+def test_a_plan_that_cannot_be_read_hides_nothing_else(
+    browser: Browser, of_experiments: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(of_experiments / "cells", folder, ignore=shutil.ignore_patterns("runs"))
+    file = folder / "experiment.toml"
+    file.write_text(file.read_text().replace('"gru"]', '"../away.py:Own"]'))
+    with serving(str(tmp_path)) as server, lab(browser, server, "experiments/copied") as page:
+        expect(page.locator(".warning")).to_contain_text(
+            "its runs and its report are as they were written. experiment.toml: cell "
+            "'../away.py:Own'"
+        )
+        expect(page.locator(".points")).to_be_visible()
+        expect(page.locator(".runs-table tbody tr")).to_have_count(4)
+        expect(page.get_by_role("button", name="Show the report")).to_be_visible()
+        assert violations(page) == []

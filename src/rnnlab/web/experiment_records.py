@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlab.experiments.archive import collect_records
+from rnnlab.config import read_toml
+from rnnlab.errors import UsageError
+from rnnlab.experiments.archive import ARCHIVE, collect_records, read_archive
 from rnnlab.experiments.comparison import ClaimVerdict
-from rnnlab.experiments.folder import open_existing
+from rnnlab.experiments.folder import FILE, open_existing
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.records import RunRecord
 from rnnlab.experiments.verdicts import judge_claims
@@ -18,14 +21,22 @@ from rnnlab.report.report import make_report
 def details(folder: Path) -> tuple[dict[str, Any], bool]:
     """Return the record of an experiment, and whether all of its runs have ended.
 
-    Claims, their sentences and the remarks are those of the report. Raises UsageError if the
-    experiment's file is wrong, RunDirectoryError if one of its files is damaged.
+    Claims, their sentences and the remarks are those of the report. If the plan cannot be read, as
+    in a copied folder whose cells lie elsewhere, `plan_error` says why, and the runs are those of
+    records.json. Raises UsageError if there are none either, RunDirectoryError if one of its files
+    is damaged.
     """
-    plan = open_existing(folder)
+    try:
+        plan = open_existing(folder)
+    except UsageError as error:
+        if found := _without_plan(folder):
+            return {**found, "plan_error": str(error).replace(f"{folder}{os.sep}", "")}, False
+        raise
     records = collect_records(plan, folder)
     plan = records.plan  # of a search, with a variant for each trial
     report = make_report(records, judge_claims(records))
     found = {
+        "plan_error": None,
         "title": report.title,
         "question": report.question,
         "extent": report.extent,
@@ -42,6 +53,31 @@ def details(folder: Path) -> tuple[dict[str, Any], bool]:
         "runs": [_run(run) for run in records.runs],
     }
     return found, all(run.has_ended for run in records.runs)
+
+
+def _without_plan(folder: Path) -> dict[str, Any]:
+    """Return what records.json has, with no claims: those need the plan; nothing if it has none."""
+    archive = read_archive(folder)
+    if not archive.runs:
+        return {}
+    runs = list(archive.runs.values())
+    content = read_toml(folder / FILE)
+    return {
+        "title": str(content.get("title", folder.name)),
+        "question": str(content.get("question", "")),
+        "extent": f"{len(runs):,} runs in {ARCHIVE}",
+        "tally": "",
+        "warning": "",
+        "command": archive.command,
+        "reference": "",
+        "timed_separately": False,
+        "settings": {},
+        "claims": [],
+        "outcomes": [_outcome(name) for name in OUTCOMES if any(name in r.outcomes for r in runs)],
+        "variants": [_changed(name, {}) for name in dict.fromkeys(run.variant for run in runs)],
+        "texts": [_changed(name, {}) for name in dict.fromkeys(r.text for r in runs) if name],
+        "runs": [_run(run) for run in runs],
+    }
 
 
 def _claim(claim: ClaimVerdict) -> dict[str, Any]:

@@ -49,7 +49,7 @@ SUMMARY = record(
     name=TEXT, title=TEXT, question=TEXT, updated=NUMBER, has_report=TRUTH, error=or_null(TEXT)
 )
 DETAILS = record(
-    **SUMMARY["properties"],
+    **SUMMARY["properties"], plan_error=or_null(TEXT),
     report=or_null(TEXT), extent=TEXT, tally=TEXT, warning=TEXT, command=TEXT, settings=ANY_OBJECT,
     claims=list_of(record(text=TEXT, note=TEXT, about=TEXT, verdict=TEXT, sentences=list_of(TEXT))),
     outcomes=list_of(record(name=TEXT, label=TEXT)),

@@ -46,6 +46,8 @@ function Experiment({ name }) {
     <h1>${value.title}</h1>
     <p class="question">${value.question}</p>
     <p class="extent">${value.extent}</p>
+    ${value.plan_error && html`<p class="warning">The plan of this experiment cannot be read, so its settings and
+      verdicts are not shown here; its runs and its report are as they were written. ${value.plan_error}</p>`}
     ${value.warning && html`<p class="warning">${value.warning}</p>`}
     <${Claims} found=${value} />
     <${Runs} name=${name} found=${value} />
