@@ -29,7 +29,8 @@ exclude_patterns = [
 ]
 extensions = [
     *("myst_nb", "accessible", "addresses", "generated", "mathml", "notebooks", "source_pages"),
-    "translations", "versions",
+    "translations",
+    "versions",
 ]
 
 myst_enable_extensions = ["dollarmath"]
@@ -43,6 +44,7 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_output_stderr = "warn"  # a chapter has nothing to say there
 nb_ipywidgets_js = {}  # would be loaded from another host
 
 html_theme = "furo"

@@ -36,6 +36,8 @@ LONGEST_FIRST = [
     "execution/test_ray_cluster.py",
     "runs/test_training_faults.py",
     "test_readme.py",
+    "test_documented_commands.py",
+    "test_site.py",
     "runs/test_state_saver.py",
     "runs/test_resume_settings.py",
 ]

@@ -1,12 +1,11 @@
 """How notebooks are executed, and that they can be taken along: each page has a link to its own."""
 
+import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from jupyter_client.connect import ConnectionFileMixin
 from sphinx.application import Sphinx
 
 
@@ -33,13 +32,9 @@ def add_link(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Come after myst-nb.
-
-    Sphinx and a notebook's process talk through files where that is possible: a port could be
-    taken by another program meanwhile, and others could reach it.
-    """
-    if sys.platform != "win32":
-        ConnectionFileMixin.transport.default_value = "ipc"
+    """Come after myst-nb."""
+    quiet = "ignore:IProgress not found"  # of tqdm, which knows of notebooks' widgets
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
     app.connect("builder-inited", keep_out_of_the_site, priority=900)
     app.connect("html-page-context", add_link)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
