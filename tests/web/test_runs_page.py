@@ -230,6 +230,9 @@ def test_chosen_runs_are_laid_over_each_other(browser: Browser, runs: Served) ->
             ["in/gru", "40", "2.400", "2.500", "40", "2.500"],
             ["half", "20", "2.400", "2.500", "20", "2.500"],
         ]
+        expect(page.locator(".learning .note").first).to_have_text(
+            "Validation text. The final figure is of the test text."
+        )
         label = page.locator(".learning .canvas").get_attribute("aria-label")
         assert label
         assert "lstm-s1: held-out at best 2.304 at step 40. in/gru: " in label
@@ -563,6 +566,21 @@ def test_one_run_has_its_figures_findings_samples_and_settings(
                 if lead := record["leads"].get(name):
                     words += f" ± {(lead['high'] - lead['low']) / 2:.3f}"
                 assert cell == words
+        caption = page.locator(".learning .note").first
+        expect(caption).to_have_text(
+            "Validation text, network alone, before its n-grams join it; its baselines are of the "
+            "same text. The final figure is of the test text."
+        )
+        whole = next(
+            record["bits_per_character"]
+            for record in result["evaluations"]
+            if record["split"] == "validation"
+        )
+        expect(page.locator(".learning .key li", has_text="with its n-grams")).to_have_text(
+            f"pets, with its n-grams: {whole:.3f}"
+        )
+        assert f"pets, with its n-grams {whole:.3f}" in read_at(page, 0.999)[1]
+        expect(page.locator(".headline")).to_contain_text("on test text")
         text = page.locator("main").inner_text()
         for finding in findings["findings"]:
             for line in (finding["title"], *finding["evidence"], *finding["advice"]):

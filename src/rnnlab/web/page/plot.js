@@ -29,11 +29,12 @@ function dashOf(number, isLevel) {
   return isLevel ? LEVEL : DASHES[Math.floor(number / 6) % DASHES.length];
 }
 
-/** A short line as it is drawn in the plot. */
-export function Swatch({ number, isLevel }) {
+/** A short line, or a point, as it is drawn in the plot. */
+export function Swatch({ number, isLevel, isPoint }) {
   const dash = dashOf(number, isLevel).join(" ");
   return html`<svg class=${`swatch ${seriesClass(number)}`} viewBox="0 0 26 10" aria-hidden="true">
-    <path d="M0 5H26" stroke-dasharray=${dash || null} /></svg>`;
+    ${isPoint ? html`<circle cx="13" cy="5" r="4" />`
+      : html`<path d="M0 5H26" stroke-dasharray=${dash || null} />`}</svg>`;
 }
 
 /** Return a colour of the page, fainter if strength is below 1. */
@@ -86,9 +87,9 @@ function optionsOf(series, { isLogX, isLogY, width, height, xLabel, yLabel }) {
       ...axis, splits: places(isLog), filter: (plot, splits) => splits, label: index ? yLabel : xLabel,
       values: (plot, splits) => splits.map(said), size: index ? 56 : 32,
     })),
-    series: [{}, ...series.map(({ number, isFaint, isLevel }) => ({
+    series: [{}, ...series.map(({ number, isFaint, isLevel, isPoint }) => ({
       stroke: colour(`--${seriesClass(number)}`, isFaint ? 0.45 : 1), width: isFaint || isLevel ? 1 : 2,
-      spanGaps: true, dash: dashOf(number, isLevel), points: { show: !isFaint && !isLevel, size: 5 },
+      spanGaps: true, dash: dashOf(number, isLevel), points: { show: !isFaint && !isLevel, size: isPoint ? 11 : 5, width: isPoint ? 2 : 1 },
     }))],
   };
 }
@@ -96,7 +97,8 @@ function optionsOf(series, { isLogX, isLogY, width, height, xLabel, yLabel }) {
 /**
  * The plot.
  *
- * series: {label, number, xs, ys, isFaint, isLevel} each, xs ascending; number chooses the colour, a level is dashed.
+ * series: {label, number, xs, ys, isFaint, isLevel, isPoint} each, xs ascending; number chooses the colour, a level is
+ * dashed, a point is a circle.
  * xKey: what x is, on whose change the zoom is forgotten. label: what a screen reader says.
  */
 export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
@@ -105,7 +107,7 @@ export function Plot({ series, xKey, xLabel, yLabel, isLogX, isLogY, label }) {
   const [isZoomed, setIsZoomed] = useState(false), again = () => (setProblem(null), setScheme((count) => count + 1));
   if (zoom.current.key !== xKey) zoom.current = { key: xKey, range: null };
   drawn.current = series;
-  const kinds = series.map(({ number, isFaint, isLevel }) => [number, isFaint, isLevel]);
+  const kinds = series.map(({ number, isFaint, isLevel, isPoint }) => [number, isFaint, isLevel, isPoint]);
   const shape = JSON.stringify([kinds, xKey, xLabel, yLabel, isLogX, isLogY, scheme]);
 
   const fill = (uPlot, into) => {

@@ -41,6 +41,27 @@ function levelsOf(details) {
     { title: own.titles[name], bits: own.baselines[name].bits_per_character }));
 }
 
+/** Return the final figure of a network with its n-grams on the text of its curve, as a point: {xs, ys}. */
+function wholeOf({ settings, figures }, { train, held }) {
+  const own = (figures ?? []).find(({ split }) => split === "validation");
+  const x = Math.max(train.xs.at(-1) ?? -1, held.xs.at(-1) ?? -1);
+  if (!settings?.ngram_order || own?.bits_per_character == null || x < 0) return null;
+  return { xs: [x], ys: [own.bits_per_character] };
+}
+
+/** Return which text and which model the curves are of; the figures of the runs are of another text. */
+function captionOf(runs, lines, hasLevels) {
+  const splits = new Set(lines.flatMap((own) => own?.findLast(({ kind }) => kind === "held-out")?.split ?? []));
+  const text = splits.size === 1 ? [...splits][0] : "held-out";
+  const hasNGrams = runs.some((run) => run?.settings.ngram_order);
+  const finals = [...new Set(runs.map((run) => run?.held_out?.split ?? "test"))].join(" or ");
+  const words = `${text[0].toUpperCase()}${text.slice(1)} text${
+    hasNGrams ? ", network alone, before its n-grams join it" : ""}${
+    hasLevels ? "; its baselines are of the same text" : ""}. `;
+  if (finals === text) return words;
+  return `${words}The final figure is of the ${finals} text.`;
+}
+
 /** Return what is said of a run's curves. */
 function summaryOf(lines) {
   const held = lines.filter(({ kind }) => kind === "held-out"), bits = (line) => line?.bits_per_character ?? Infinity;
@@ -56,7 +77,9 @@ export function Curves({ feed, names }) {
   const lines = found.map((curve) => curve?.lines);
   const details = isAlone ? found[0]?.details : null;
   const levels = levelsOf(details ?? {});
-  const series = useMemo(() => seriesOf(names, lines, view, levels), [JSON.stringify(names), view, details, ...lines]);
+  const runs = names.map((name) => feed.runs.get(name));
+  const series = useMemo(() => seriesOf(names, runs, lines, view, levels),
+    [JSON.stringify(names), view, details, ...runs, ...lines]);
   if (!found.some(Boolean)) return html`<${Loading} what="curves" />`;
   const summaries = lines.map((own) => own && summaryOf(own));
   const said = names.flatMap((name, k) => {
@@ -64,6 +87,7 @@ export function Curves({ feed, names }) {
     return best ? [`${name}: held-out at best ${shown(best.bits_per_character)} at step ${best.step}`] : [];
   });
   return html`<section class="learning">
+    <p class="note">${captionOf(runs, lines, levels.length > 0)}</p>
     <div class="controls">
       <${Field} label="Shown"><select value=${view.kinds} onChange=${(event) => set({ kinds: event.target.value })}>
         ${Object.entries(SHOWN).map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select><//>
@@ -80,9 +104,11 @@ export function Curves({ feed, names }) {
       label=${`Learning curves in bits per character. ${said.join(". ") || "Nothing was evaluated yet."}`} />
     <ul class="key">${names.map((name, k) => html`<li key=${name}><${Swatch} number=${k} /> ${name}</li>`)}
       ${levels.map(({ title, bits }, k) => html`
-        <li key=${title}><${Swatch} number=${k + 1} isLevel /> ${title}: ${shown(bits)}</li>`)}</ul>
+        <li key=${title}><${Swatch} number=${k + 1} isLevel /> ${title}: ${shown(bits)}</li>`)}
+      ${series.filter(({ isPoint }) => isPoint).map(({ label, number, ys }) => html`
+        <li key=${label}><${Swatch} number=${number} isPoint /> ${label}: ${shown(ys[0])}</li>`)}</ul>
     <p class="note">Thick: held-out text, points where it was evaluated. Thin: training text, with dropout if any.${
-      isAlone && details?.settings?.ngram_order ? " Both are of the network alone, without its n-gram part." : ""}</p>
+      series.some(({ isPoint }) => isPoint) ? " Circle: the whole model on the validation text, at its end." : ""}</p>
     <details><summary>The curves as numbers</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="The curves as numbers"><table>
       <thead><tr><th>Run</th><th class="figure">Steps</th><th class="figure">Training, last</th>
@@ -98,15 +124,19 @@ export function Curves({ feed, names }) {
 }
 
 /** Return the series of the plot. */
-function seriesOf(names, lines, { across, kinds }, levels) {
-  const found = [];
+function seriesOf(names, runs, lines, { across, kinds }, levels) {
+  const found = [], wholes = [];
   names.forEach((name, number) => {
     if (!lines[number]) return;
     const { train, held } = curvesOf(lines[number], across);
     if (kinds !== "held") found.push({ label: `${name}, training`, number, ...train, isFaint: true });
-    if (kinds !== "train") found.push({ label: `${name}, held-out`, number, ...held });
+    if (kinds === "train") return;
+    found.push({ label: `${name}, held-out`, number, ...held });
+    const whole = wholeOf(runs[number] ?? {}, { train, held });
+    if (whole) wholes.push({ label: `${name}, with its n-grams`, number, ...whole, isPoint: true });
   });
   const xs = found.flatMap((own) => [own.xs[0], own.xs.at(-1)]).filter((x) => x !== undefined);
+  found.push(...wholes);
   if (!xs.length) return found;
   const ends = [Math.min(...xs), Math.max(...xs)];
   return [...found, ...levels.map(({ title, bits }, k) => (

@@ -26,7 +26,7 @@ export function OneRun({ name }) {
     <p class="run-state">${statusText(run)}: ${settings.cell} ${sizeText(settings)} on ${textName(settings)}${
       run.parameters && `, ${run.parameters.toLocaleString("en")} weights`}${
       training.steps && `, ${training.steps.toLocaleString("en")} steps in ${shown(training.seconds, 1)} s`}.</p>
-    ${own && html`<p class="headline"><b>${shown(own.bits_per_character)}</b> bits per character on held-out text${
+    ${own && html`<p class="headline"><b>${shown(own.bits_per_character)}</b> bits per character on ${own.split} text${
       best && html`; ${best.title}: <b>${shown(best.bits_per_character)}</b>`}.
       <small>${protocolText(own)}</small></p>`}
     <${RunControls} record=${run} />
