@@ -189,6 +189,13 @@ def test_unknown_parts_of_a_prefix_are_named_and_read_as_unknown(make, kind, pre
     assert model.generate(prefix, length=4).startswith(prefix)
 
 
+def test_a_long_prefix_is_quoted_by_its_end(make):
+    model = make("char")
+    _, _, (notice,) = model.read_prefix("the time " * 1_000 + "Z")
+    end = ("the time " * 5 + "Z")[-40:]
+    assert notice == f"prefix ...{end!r}: 'Z' not in the vocabulary, read as <unk>"
+
+
 @pytest.mark.parametrize("kind", ["byte", "bpe"])
 def test_nothing_is_unknown_to_bytes(make, kind):
     assert make(kind).read_prefix("ÄÖ 🙃")[2] == []

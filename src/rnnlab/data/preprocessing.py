@@ -112,3 +112,8 @@ def preprocess_pieces(pieces: Iterable[str], rule: str) -> Iterator[str]:
     for name in rule.split():
         pieces = RULES[name](pieces)
     return (piece for piece in pieces if piece)
+
+
+def quoted_end(text: str, most: int = 40) -> str:
+    """Return a text as a notice quotes it: of a long one only the last characters."""
+    return repr(text) if len(text) <= most else f"...{text[-most:]!r}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from rnnlab.config import ComputeSettings, DataSettings, GenerationSettings
 from rnnlab.data.labelled_tokenizer import inner_kind, label_id, labels_of
-from rnnlab.data.preprocessing import preprocess
+from rnnlab.data.preprocessing import preprocess, quoted_end
 from rnnlab.data.samples import as_text, prepared_sample, samples_of, within
 from rnnlab.data.tokenizer import Ids, Tokenizer, text_rule
 from rnnlab.errors import CorpusError, UsageError
@@ -185,8 +185,8 @@ class TextModel:
         elif text and (labels := labels_of(self.tokenizer)):
             listed = ", ".join(labels[:MOST_SHOWN])
             raise UsageError(
-                f"prefix {prefix!r} needs a label, which this model reads first (label: {listed}"
-                f"{' ...' if len(labels) > MOST_SHOWN else ''})"
+                f"prefix {quoted_end(prefix)} needs a label, which this model reads first "
+                f"(label: {listed}{' ...' if len(labels) > MOST_SHOWN else ''})"
             )
         if label and not prefix:
             return "", np.array(before), notices
@@ -194,16 +194,20 @@ class TextModel:
             start = np.array(before) if label else self.tokenizer.start_ids()
             shown = self.tokenizer.decode(start)
             if prefix:
-                notices.append(f"prefix {prefix!r}: {self.preprocessing!r} leaves nothing of it")
+                notices.append(
+                    f"prefix {quoted_end(prefix)}: {self.preprocessing!r} leaves nothing of it"
+                )
             notices.append(f"empty prefix: the model starts after {shown!r}")
             return "", start, notices
         if letters_and_digits(text) != letters_and_digits(prefix):
-            notices.append(f"prefix {prefix!r}: {self.preprocessing!r} reads it as {text!r}")
+            own, rule = quoted_end(prefix), self.preprocessing
+            notices.append(f"prefix {own}: {rule!r} reads it as {quoted_end(text)}")
         read = within(text) if self.of_documents else text
         if missing := self.tokenizer.unknown_parts(read):
             names = ", ".join(repr(part) for part in list(missing)[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            notices.append(f"prefix {text!r}: {names}{more} not in the vocabulary, read as <unk>")
+            own = quoted_end(text)
+            notices.append(f"prefix {own}: {names}{more} not in the vocabulary, read as <unk>")
         return text, np.array([*before, *self.tokenizer.encode(read)]), notices
 
     @overload
