@@ -48,6 +48,19 @@ def test_a_class_is_shown_and_its_page_is_written(cli: Cli, folder: Path, run: P
     assert again.stdout == done.stdout, "the page is not taken for a run"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_foreign_names_in_an_encoding_that_lacks_them(
+    cli: Cli, tmp_path: Path, encoding: str
+) -> None:
+    for name in ("Ελένη", "größer", "中文\x1b[31m"):
+        made_up_run(tmp_path / "класс" / name / "run [b]", hidden_size=32)
+    done = cli("report", str(tmp_path / "класс"), encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "run [b]" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
+
+
 def test_the_page_of_a_class_goes_where_it_is_asked_to(
     cli: Cli, folder: Path, tmp_path: Path
 ) -> None:

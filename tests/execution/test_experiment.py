@@ -319,10 +319,7 @@ def test_a_newer_versions_run_is_refused_and_kept(cli: Cli, file: Path) -> None:
             ["reproduce", "lab-reprt"],
             "unknown experiment 'lab-reprt'; did you mean 'lab-report'? (choices: lab-report)",
         ),
-        (
-            ["report", "nowhere"],
-            "nowhere is not the folder of an experiment: it has no experiment.toml",
-        ),
+        (["report", "nowhere"], "nowhere does not exist"),
         (["experiment", "x.toml", "--address", "h:1"], "address needs executor = 'ray'"),
     ],
 )
