@@ -1,5 +1,6 @@
 """A run that was interrupted and resumed has the bits of an uninterrupted run."""
 
+import math
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from interrupted import ended_well, fingerprint, resumed, start
 
 import rnnlab
 from rnnlab.config import Settings
-from rnnlab.errors import RunEndedError
+from rnnlab.errors import RunEndedError, UsageError
 from rnnlab.files import read_json
 from rnnlab.lm.train import Milestone, Step
 from rnnlab.runs.files import state_files
@@ -237,6 +238,30 @@ def test_the_best_weights_are_restored_from_the_state(small: Settings, tmp_path:
         train(longer, directory, [GivesUp(at_best=False)], resume=True)
     assert (best / "model.safetensors").read_bytes() == kept
     assert rnnlab.load(directory).generate("The", length=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "unit", "key"),
+    [("num_epochs", 3, "epochs", "epochs"), ("max_tokens", 7, "tokens", "tokens"),
+     ("max_seconds", 0.01, "seconds", "elapsed_seconds")],
+)  # fmt: skip
+def test_a_budget_of_which_more_was_used_is_refused(
+    cli: Cli, trained: tuple[Path, str], tmp_path: Path,
+    name: str, given: float, unit: str, key: str,
+) -> None:  # fmt: skip
+    """Nothing would be trained; the run stays as it was."""
+    directory = tmp_path / "less"
+    shutil.copytree(trained[0], directory)
+    before = fingerprint(directory)
+    used = math.ceil(100 * read_json(directory / "result.json")["training"][key]) / 100
+    message = f"{name} must be more than the {used:,.10g} {unit} that were used, not {given:g}"
+    with pytest.raises(UsageError) as caught:
+        resumed(directory, **{name: given})
+    assert str(caught.value) == message
+    if name == "num_epochs":
+        done = cli("train", "--resume", str(directory), "--num-epochs", "3")
+        assert (done.returncode, done.stderr) == (2, f"rnnlab: error: {message}\n")
+    assert fingerprint(directory) == before
 
 
 def test_a_run_that_patience_ended_needs_more_patience_to_resume(

@@ -261,11 +261,10 @@ class Trainer:
         epochs = self.epoch + self.batch / count
         return budget_shares(self.settings, epochs, self.tokens, self.elapsed)
 
-    def used_budgets(self) -> list[str]:
-        """Return the names of the budgets that are used up."""
+    def shares_used(self) -> dict[str, float]:
+        """Return which share of each budget is used, by the budgets' names."""
         self.rng.bit_generator.state = self.epoch_rng
-        shares = self._shares(self.batches.epoch(self.rng)[0])
-        return [name for name, share in shares.items() if share >= 1]
+        return self._shares(self.batches.epoch(self.rng)[0])
 
     @property
     def seconds_per_token(self) -> float:

@@ -35,6 +35,8 @@ MOVE_AWAY = "; move it away to go on without it"
 WRITTEN_ANEW = "delete it, and --resume will write it again from the training state"
 """Advice for a damaged `RUN_CONFIG`."""
 
+BUDGET_UNITS = {"num_epochs": "epochs", "max_tokens": "tokens", "max_seconds": "seconds"}
+
 
 def settings_to_resume(directory: Path) -> Settings:
     """Return a run's settings from `RUN_CONFIG` or, if that is lost, from its newest state.
@@ -91,7 +93,8 @@ def check_settings(directory: Path, state: SavedState) -> None:
 def restore(writer: RunWriter, state: SavedState) -> list[str]:
     """Put a run's trainer and files back to where they were when a state was saved.
 
-    Returns notices for people. Raises UsageError and ChecksumError as `check_same_run` does,
+    Returns notices for people. Raises UsageError and ChecksumError as `check_same_run` does, and
+    UsageError for another budget of which more is used up already,
     ModelFolderError if the state does not fit the model, RunEndedError if nothing is left to do.
     Nothing is written before all checks have passed.
     """
@@ -100,6 +103,7 @@ def restore(writer: RunWriter, state: SavedState) -> list[str]:
     check_same_run(facts.about, writer.identity, directory)
     put_state(trainer, state.tensors, facts.trainer)
     trainer.update_progress()
+    _check_budgets(writer)
     _check_not_ended(writer)
     try:
         writer.checkpoints.restore(state.tensors, evaluated=math.isfinite(trainer.best_nats))
@@ -143,6 +147,20 @@ def _restore_logs(writer: RunWriter, state: SavedState) -> list[str]:
     ]
 
 
+def _check_budgets(writer: RunWriter) -> None:
+    """Raise UsageError if a budget was changed to one with which nothing is left to do."""
+    file = writer.directory / RUN_CONFIG
+    before = read_toml(file) if file.is_file() else {}
+    for name, share in writer.trainer.shares_used().items():
+        given = getattr(writer.settings.training, name)
+        if share >= 1 and given != before.get(name, given):
+            used = math.ceil(100 * share * given) / 100
+            raise UsageError(
+                f"{name} must be more than the {used:,.10g} {BUDGET_UNITS[name]} that were used, "
+                f"not {given:g}"
+            )
+
+
 def _check_not_ended(writer: RunWriter) -> None:
     """Raise RunEndedError if training has ended here and everything that follows it is done."""
     trainer, training = writer.trainer, writer.settings.training
@@ -150,7 +168,7 @@ def _check_not_ended(writer: RunWriter) -> None:
         return
     ended = f"{writer.directory} has ended"
     if trainer.progress >= 1:
-        used = trainer.used_budgets()
+        used = [name for name, share in trainer.shares_used().items() if share >= 1]
         given = [f"{name} = {getattr(training, name):g}" for name in used]
         raise RunEndedError(
             f"{ended}: its budget of {' and '.join(given)} is used up; give a larger one to go on, "
