@@ -239,9 +239,9 @@ def test_chosen_runs_are_laid_over_each_other(browser: Browser, runs: Served) ->
         figures = table(page, "Figures")
         assert figures[1:3] == [
             ["lstm-s1", "2.104", "6-gram, Kneser-Ney: 2.250", "+0.146 ± 0.050",
-             "test, carried, 8,949 characters, best weights"],
+             "timemachine: test, carried, 8,949 characters, best weights"],
             ["in/gru", "2.300", "6-gram, Kneser-Ney: 2.250", "−0.050 ± 0.050",
-             "test, carried, 8,949 characters, best weights"],
+             "timemachine: test, carried, 8,949 characters, best weights"],
         ]  # fmt: skip
         assert figures[3] == ["half", "–", "not evaluated yet"]
         settings = {row[0]: row[1:] for row in table(page, "Settings that differ")[1:]}
@@ -254,6 +254,61 @@ def test_chosen_runs_are_laid_over_each_other(browser: Browser, runs: Served) ->
         assert page.locator(".learning .key li").count() == 3
         page.get_by_role("button", name="Choose none").click()
         expect(page.locator(".learning")).to_have_count(0)
+
+
+def test_runs_of_experiments_are_named_by_what_differs(
+    browser: Browser, live: tuple[Served, Path]
+) -> None:
+    server, folder = live
+    own_cell = f"Peephole@{'5e' * 32}"
+    for number, cell in enumerate(("lstm", "lstm", own_cell, own_cell)):
+        name = f"{number}123456789ab"
+        made_up_run(folder / "cells" / "runs" / name, 2.1, cell=cell, seed=1 + number % 2)
+    made_up_run(folder / "mine", hidden_size=32)
+    with lab(browser, server) as page:
+        page.get_by_label("Group seeds").check()
+        expect(page.locator(".count")).to_have_text("5 runs")
+        assert sorted(names(page)) == ["cells: Peephole", "cells: lstm", "mine"]
+        row = page.locator(".all-runs tbody tr", has_text="cells: Peephole")
+        expect(row.locator("td").nth(3)).to_have_text("Peephole")
+        expect(row.locator("td").nth(3)).to_have_attribute("title", own_cell)
+        choose(page, "all 2 runs of cells: Peephole", "all 2 runs of cells: lstm", "mine")
+        key = page.locator(".learning .key li")
+        expect(key.last).to_have_text("mine")
+        words = [text.strip() for text in key.all_inner_texts()]
+        runs = [f"cells: {cell}, seed {n}" for cell in ("Peephole", "lstm") for n in (1, 2)]
+        assert sorted(words) == sorted([*runs, "mine"])
+        assert {row[0] for row in table(page, "Figures")[1:]} == set(words)
+        settings = {row[0]: row[1:] for row in table(page, "Settings that differ")}
+        assert settings["cell"].count("Peephole 5e5e5e5e") == 2
+        assert own_cell not in page.locator("main").inner_text()
+        assert violations(page) == []
+
+
+def test_runs_on_different_texts_are_said_to_be_incomparable(
+    browser: Browser, live: tuple[Served, Path]
+) -> None:
+    server, folder = live
+    for name, text in (("a", "timemachine"), ("b", "timemachine"), ("c", "names")):
+        run = made_up_run(folder / name, corpus=(text,))
+        if text == "names":
+            words = (run / "result.json").read_text().replace("84" * 32, "11" * 32)
+            (run / "result.json").write_text(words)
+    warning = "These runs are measured on different texts; their curves cannot be compared."
+    with lab(browser, server, viewport={"width": PHONE, "height": 900}) as page:
+        choose(page, "a", "b")
+        expect(page.locator(".learning .key li")).to_have_count(2)
+        expect(page.get_by_text(warning)).to_have_count(0)
+        choose(page, "c")
+        expect(page.get_by_text(warning)).to_be_visible()
+        assert table(page, "Figures")[3][-1].startswith("names: test, ")
+        # On a phone the figures come right after the name, and are seen without scrolling.
+        heads = page.locator(".all-runs thead th[scope=col]:not(.choice)").all_inner_texts()
+        assert heads[:3] == ["Name", "Held-out bits/char", "Best baseline"]
+        assert sorted(heads) == sorted(COLUMNS)
+        box = page.locator(".all-runs tbody tr").first.locator("td").nth(2).bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= PHONE
 
 
 def test_a_zoom_stays_while_the_curves_move(browser: Browser, live: tuple[Served, Path]) -> None:
@@ -381,6 +436,10 @@ def test_a_run_moves_as_its_lines_come_and_goes_on_after_a_reload(
             append(run, *lines_of(32, 40, 2.0, 100))
             expect(numbers(page).locator("td").first).to_have_text("40")
             expect(row.locator("td").nth(5)).to_have_text("2.200")  # so far
+            alone = "the network alone on validation text, at its last evaluation"
+            expect(row.locator(".so-far")).to_have_attribute("title", alone)
+            note = page.get_by_text(f"In italics: {alone}.")
+            expect(note).to_be_visible()
         expect(row.locator("td").nth(1)).to_have_text("interrupted")
         (run / "result.json").write_text(
             json.dumps(
@@ -391,6 +450,8 @@ def test_a_run_moves_as_its_lines_come_and_goes_on_after_a_reload(
             )
         )  # fmt: skip
         expect(row.locator("td").nth(5)).to_have_text("1.999")
+        expect(note).to_have_count(0)
+        expect(page.locator(".count")).to_have_text("1 run")
         shutil.rmtree(run)
         expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rnnlab.cells import short_name
 from rnnlab.comparison.groups import NOT_COMPARED
 from rnnlab.comparison.held_out import figure_record
 from rnnlab.config import read_toml
@@ -102,6 +103,7 @@ def run_details(run: Found) -> dict[str, Any]:
 def _record(run: Found, stamps: Stamps) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": run.name, "status": "not ended", "running": False, "updated": 0.0, "settings": {},
+        "cell": None,
         "group": "", "parameters": None, "figures": [], "held_out": None, "training": {},
         "progress": None, "held_out_so_far": None, "error": None,
     }  # fmt: skip
@@ -112,6 +114,9 @@ def _record(run: Found, stamps: Stamps) -> dict[str, Any]:
             if any(entry.is_symlink() for entry in entries if entry.name in FILES):
                 run.check_within(run.path)
         found["settings"] = _settings(run.path / RUN_CONFIG)
+        found["cell"] = (
+            short_name(found["settings"]["cell"]) if "cell" in found["settings"] else None
+        )
         found["group"] = group_of(found["settings"])
         found["updated"] = max(newest.values()) / 1e9
         if METRICS in newest:

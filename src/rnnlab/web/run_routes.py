@@ -52,7 +52,8 @@ MOST_FINDINGS = 2_000
 
 RUN = record(
     name=TEXT, status=TEXT, running=TRUTH, updated=NUMBER, settings=ANY_OBJECT, group=TEXT,
-    parameters=or_null(COUNT), figures=list_of(ANY_OBJECT), held_out=or_null(ANY_OBJECT),
+    cell=or_null(TEXT), parameters=or_null(COUNT), figures=list_of(ANY_OBJECT),
+    held_out=or_null(ANY_OBJECT),
     training=ANY_OBJECT, progress=or_null(ANY_OBJECT), held_out_so_far=or_null(ANY_OBJECT),
     error=or_null(TEXT),
 )  # fmt: skip

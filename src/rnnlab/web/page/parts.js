@@ -28,9 +28,18 @@ export function Empty({ title, children }) {
   return html`<section class="empty"><h2>${title}</h2>${children}</section>`;
 }
 
-/** Return the names of all models that have weights, as useLoaded does. */
+/** The name of an experiment's run: its folder, and what identifies it there. */
+export const OF_EXPERIMENT = /^(?:(.*)\/)?runs\/([0-9a-f]{12})$/;
+
+/** Return names with those of experiments' runs last. */
+function ownFirst(names) {
+  const isOwn = (name) => !OF_EXPERIMENT.test(name);
+  return [...names.filter(isOwn), ...names.filter((name) => !isOwn(name))];
+}
+
+/** Return the names of all models that have weights, those of an experiment's runs last, as useLoaded does. */
 export function useModels() {
-  return useLoaded(async (signal) => (await get("/v1/models", { signal })).data.map(({ id }) => id), []);
+  return useLoaded(async (signal) => ownFirst((await get("/v1/models", { signal })).data.map(({ id }) => id)), []);
 }
 
 /**
@@ -52,6 +61,14 @@ export function ModelSelect({ label = "Model", models, value, onChange, none }) 
 export function shown(value, digits = 3) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   return value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+}
+
+/** Return a time in seconds since 1970 as people read it, with its year if that is not this one. */
+export function timeText(seconds) {
+  const time = new Date(1_000 * seconds);
+  const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  const year = time.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  return time.toLocaleString("en-GB", { ...parts, ...year });
 }
 
 const SIGNS = { "\n": "⏎", "\t": "⇥", " ": "␣", "\v": "⏎" };

@@ -89,7 +89,8 @@ function optionsOf(series, { isLogX, isLogY, width, height, xLabel, yLabel }) {
     })),
     series: [{}, ...series.map(({ number, isFaint, isLevel, isPoint }) => ({
       stroke: colour(`--${seriesClass(number)}`, isFaint ? 0.45 : 1), width: isFaint || isLevel ? 1 : 2,
-      spanGaps: true, dash: dashOf(number, isLevel), points: { show: !isFaint && !isLevel, size: isPoint ? 11 : 5, width: isPoint ? 2 : 1 },
+      spanGaps: true, dash: dashOf(number, isLevel),
+      points: { show: !isFaint && !isLevel, size: isPoint ? 11 : 5, width: isPoint ? 2 : 1 },
     }))],
   };
 }

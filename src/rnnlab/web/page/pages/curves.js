@@ -4,6 +4,7 @@ import { html, useMemo } from "../preact.js";
 import { Field, Loading, Trouble, shown } from "../parts.js";
 import { Plot, Swatch } from "../plot.js";
 import { useStored } from "../state.js";
+import { areOfDifferentTexts } from "./run_names.js";
 
 const ACROSS = { step: "Steps", tokens: "Tokens", seconds: "Seconds of training" };
 const SHOWN = { both: "Training and held-out", held: "Held-out", train: "Training" };
@@ -69,8 +70,8 @@ function summaryOf(lines) {
   return { train: lines.filter(({ kind }) => kind === "train").at(-1), best, last: held.at(-1) };
 }
 
-/** The curves of some runs; names in their order, which decides the colours. */
-export function Curves({ feed, names }) {
+/** The curves of some runs; names in their order, which decides the colours; labels: a Map of what they are called. */
+export function Curves({ feed, names, labels }) {
   const [view, setView] = useStored("runs-view", FIRST);
   const set = (change) => setView((before) => ({ ...before, ...change }));
   const found = names.map((name) => feed.curves.get(name)), isAlone = names.length === 1;
@@ -78,15 +79,17 @@ export function Curves({ feed, names }) {
   const details = isAlone ? found[0]?.details : null;
   const levels = levelsOf(details ?? {});
   const runs = names.map((name) => feed.runs.get(name));
-  const series = useMemo(() => seriesOf(names, runs, lines, view, levels),
-    [JSON.stringify(names), view, details, ...runs, ...lines]);
+  const series = useMemo(() => seriesOf(names.map((name) => labels.get(name)), runs, lines, view, levels),
+    [JSON.stringify([...labels]), view, details, ...runs, ...lines]);
   if (!found.some(Boolean)) return html`<${Loading} what="curves" />`;
   const summaries = lines.map((own) => own && summaryOf(own));
   const said = names.flatMap((name, k) => {
     const best = summaries[k]?.best;
-    return best ? [`${name}: held-out at best ${shown(best.bits_per_character)} at step ${best.step}`] : [];
+    return best ? [`${labels.get(name)}: held-out at best ${shown(best.bits_per_character)} at step ${best.step}`] : [];
   });
   return html`<section class="learning">
+    ${areOfDifferentTexts(runs.filter(Boolean)) && html`<p class="warning">These runs are measured on different texts;
+      ${" "}their curves cannot be compared.</p>`}
     <p class="note">${captionOf(runs, lines, levels.length > 0)}</p>
     <div class="controls">
       <${Field} label="Shown"><select value=${view.kinds} onChange=${(event) => set({ kinds: event.target.value })}>
@@ -102,7 +105,8 @@ export function Curves({ feed, names }) {
     <${Plot} series=${series} xKey=${view.across} isLogX=${view.isLogX} isLogY=${view.isLogY}
       xLabel=${ACROSS[view.across]} yLabel="Bits per character"
       label=${`Learning curves in bits per character. ${said.join(". ") || "Nothing was evaluated yet."}`} />
-    <ul class="key">${names.map((name, k) => html`<li key=${name}><${Swatch} number=${k} /> ${name}</li>`)}
+    <ul class="key">${names.map((name, k) => html`
+      <li key=${name} title=${name}><${Swatch} number=${k} /> ${labels.get(name)}</li>`)}
       ${levels.map(({ title, bits }, k) => html`
         <li key=${title}><${Swatch} number=${k + 1} isLevel /> ${title}: ${shown(bits)}</li>`)}
       ${series.filter(({ isPoint }) => isPoint).map(({ label, number, ys }) => html`
@@ -114,7 +118,7 @@ export function Curves({ feed, names }) {
       <thead><tr><th>Run</th><th class="figure">Steps</th><th class="figure">Training, last</th>
         <th class="figure">Held-out, best</th><th class="figure">at step</th><th class="figure">Held-out, last</th></tr>
       </thead>
-      <tbody>${names.map((name, k) => html`<tr key=${name}><th scope="row">${name}</th>
+      <tbody>${names.map((name, k) => html`<tr key=${name}><th scope="row" title=${name}>${labels.get(name)}</th>
         <td class="figure">${(summaries[k]?.train ?? summaries[k]?.last)?.step?.toLocaleString("en") ?? "–"}</td>
         <td class="figure">${shown(summaries[k]?.train?.bits_per_character)}</td>
         <td class="figure">${shown(summaries[k]?.best?.bits_per_character)}</td>
@@ -124,9 +128,9 @@ export function Curves({ feed, names }) {
 }
 
 /** Return the series of the plot. */
-function seriesOf(names, runs, lines, { across, kinds }, levels) {
+function seriesOf(labels, runs, lines, { across, kinds }, levels) {
   const found = [], wholes = [];
-  names.forEach((name, number) => {
+  labels.forEach((name, number) => {
     if (!lines[number]) return;
     const { train, held } = curvesOf(lines[number], across);
     if (kinds !== "held") found.push({ label: `${name}, training`, number, ...train, isFaint: true });

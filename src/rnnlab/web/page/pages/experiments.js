@@ -2,7 +2,7 @@
 
 import { html, useState } from "../preact.js";
 import { get, inPath } from "../api.js";
-import { Empty, Field, Loading, Trouble, shown } from "../parts.js";
+import { Empty, Field, Loading, Trouble, shown, timeText } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";
 import { Points } from "./experiment_points.js";
 
@@ -30,7 +30,7 @@ function List() {
     <li key=${one.name}><h2><a href=${`#/experiments/${inPath(one.name)}`}>${one.title}</a></h2>
       <p class="question">${one.question}</p>
       ${one.error ? html`<p class="warning">${one.error}</p>`
-        : html`<p class="extent">${one.name}, changed ${new Date(1000 * one.updated).toLocaleString()}${
+        : html`<p class="extent">${one.name}, changed ${timeText(one.updated)}${
           one.has_report ? "" : ", without a report yet"}</p>`}
     </li>`)}</ul>`;
 }

@@ -11,6 +11,14 @@ export function settingText(value) {
   return value === "" ? "none" : String(value);
 }
 
+/** A setting of a run; a cell of a file has the start of its checksum, the whole of it in the title. */
+export function Setting({ run: { settings, cell }, name }) {
+  const whole = settingText(settings[name]);
+  if (name !== "cell" || cell === null || cell === whole) return whole;
+  const [, checksum] = whole.split("@");
+  return html`<span title=${whole}>${cell}${checksum && html` <small>${checksum.slice(0, 8)}</small>`}</span>`;
+}
+
 /** Return the last part of the name of a text. */
 export function textName(settings) {
   return (settings.corpus ?? []).map((name) => name.split("/").at(-1)).join(", ") || "–";
@@ -29,20 +37,21 @@ function leadText(bits, { bits_per_character: other, lead }) {
 }
 
 /** The figure that stands for each of some runs, next to its best baseline. */
-export function HeldOut({ runs }) {
-  const cells = (own) => {
+export function HeldOut({ runs, labels }) {
+  const cells = (own, settings) => {
     const best = own.best_baseline;
     return html`<td class="figure">${shown(own.bits_per_character)}</td>
       <td>${best ? `${best.title}: ${shown(best.bits_per_character)}` : "not measured"}</td>
       <td class="figure">${best ? leadText(own.bits_per_character, best) : "–"}</td>
-      <td>${protocolText(own)}</td>`;
+      <td>${textName(settings)}: ${protocolText(own)}</td>`;
   };
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table class="figures">
     <thead><tr><th>Run</th><th class="figure">Held-out bits per character</th><th>Best baseline</th>
       <th class="figure">Lead</th><th>Measured on</th></tr></thead>
-    <tbody>${runs.map(({ name, held_out: own }, k) => html`<tr key=${name}>
-      <th scope="row"><${Swatch} number=${k} /> ${name}</th>
-      ${own ? cells(own) : html`<td class="figure">–</td><td colspan="3">not evaluated yet</td>`}</tr>`)}</tbody>
+    <tbody>${runs.map(({ name, settings, held_out: own }, k) => html`<tr key=${name}>
+      <th scope="row" title=${name}><${Swatch} number=${k} /> ${labels.get(name)}</th>
+      ${own ? cells(own, settings)
+        : html`<td class="figure">–</td><td colspan="3">not evaluated yet</td>`}</tr>`)}</tbody>
   </table></div>`;
 }
 
@@ -80,15 +89,21 @@ export function Evaluations({ evaluations }) {
       state goes on from the start of the split; windows: each begins with a state of zeros.</p>`;
 }
 
-/** The settings in which some runs differ. */
-export function Differences({ runs, withoutEffect }) {
-  const differs = (name) => new Set(runs.map(({ settings }) => JSON.stringify(settings[name]))).size > 1;
-  const every = new Set(runs.flatMap(({ settings }) => Object.keys(settings)));
-  const names = [...every].filter((name) => !withoutEffect.includes(name) && differs(name));
+/** Return the settings in which some runs differ. */
+export function differing(runs, without) {
+  const every = [...new Set(runs.flatMap(({ settings }) => Object.keys(settings)))];
+  return every.filter((name) => !without.includes(name)
+    && new Set(runs.map(({ settings }) => JSON.stringify(settings[name]))).size > 1);
+}
+
+/** A table of the settings in which some runs differ. */
+export function Differences({ runs, labels, withoutEffect }) {
+  const names = differing(runs, withoutEffect);
   if (!names.length) return html`<p class="note">All settings that have an effect are the same.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ">
     <table class="differences"><thead><tr><th>Setting that differs</th>
-      ${runs.map(({ name }, k) => html`<th key=${name}><${Swatch} number=${k} /> ${name}</th>`)}</tr></thead>
+      ${runs.map(({ name }, k) => html`
+        <th key=${name} title=${name}><${Swatch} number=${k} /> ${labels.get(name)}</th>`)}</tr></thead>
     <tbody>${names.map((name) => html`<tr key=${name}><th scope="row"><code>${name}</code></th>
-      ${runs.map(({ settings }) => html`<td>${settingText(settings[name])}</td>`)}</tr>`)}</tbody></table></div>`;
+      ${runs.map((run) => html`<td><${Setting} run=${run} name=${name} /></td>`)}</tr>`)}</tbody></table></div>`;
 }

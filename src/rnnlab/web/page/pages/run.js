@@ -4,7 +4,7 @@ import { html } from "../preact.js";
 import { useFeed } from "../feed.js";
 import { Loading, Trouble, shown } from "../parts.js";
 import { Curves } from "./curves.js";
-import { Evaluations, protocolText, settingText, sizeText, textName } from "./figures.js";
+import { Evaluations, Setting, protocolText, sizeText, textName } from "./figures.js";
 import { Findings } from "./findings.js";
 import { statusText } from "./run_rows.js";
 import { RunControls } from "./start.js";
@@ -23,7 +23,7 @@ export function OneRun({ name }) {
   return html`${heading}
     ${feed.problem && html`<${Trouble} problem=${feed.problem} />`}
     ${error && html`<${Trouble} problem=${{ message: error }} />`}
-    <p class="run-state">${statusText(run)}: ${settings.cell} ${sizeText(settings)} on ${textName(settings)}${
+    <p class="run-state">${statusText(run)}: ${run.cell ?? "–"} ${sizeText(settings)} on ${textName(settings)}${
       run.parameters && `, ${run.parameters.toLocaleString("en")} weights`}${
       training.steps && `, ${training.steps.toLocaleString("en")} steps in ${shown(training.seconds, 1)} s`}.</p>
     ${own && html`<p class="headline"><b>${shown(own.bits_per_character)}</b> bits per character on ${own.split} text${
@@ -33,7 +33,7 @@ export function OneRun({ name }) {
     <nav aria-label="With this model"><ul>${Object.entries(USES).map(([page, words]) => html`
       <li key=${page}><a href=${`#/${page}?model=${encodeURIComponent(name)}`}>${words}</a></li>`)}</ul></nav>
     <h2>Curves</h2>
-    <${Curves} feed=${feed} names=${[name]} />
+    <${Curves} feed=${feed} names=${[name]} labels=${new Map([[name, name]])} />
     <h2>Figures</h2>
     ${curve ? html`<${Evaluations} evaluations=${details.evaluations} />` : html`<${Loading} what="figures" />`}
     <h2>Findings</h2>
@@ -42,8 +42,8 @@ export function OneRun({ name }) {
     <${Samples} samples=${details.samples} />
     <h2>Settings</h2>
     <details><summary>All ${Object.keys(settings).length} settings</summary>
-      <ul class="settings">${Object.entries(settings).map(([key, value]) => html`
-        <li key=${key}><b>${key}</b> ${settingText(value)}</li>`)}</ul></details>
+      <ul class="settings">${Object.keys(settings).map((key) => html`
+        <li key=${key}><b>${key}</b> <${Setting} run=${run} name=${key} /></li>`)}</ul></details>
     <${Machine} about=${details.environment ?? {}} />`;
 }
 

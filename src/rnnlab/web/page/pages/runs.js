@@ -7,6 +7,7 @@ import { useStored } from "../state.js";
 import { Curves } from "./curves.js";
 import { Differences, HeldOut } from "./figures.js";
 import { OneRun } from "./run.js";
+import { labelsOf, named } from "./run_names.js";
 import { grouped, newestTraining, searched, sorted } from "./run_rows.js";
 import { RunsTable } from "./runs_table.js";
 import { StartRun } from "./start.js";
@@ -35,18 +36,18 @@ function AllRuns() {
     isChosen ? [...new Set([...before, ...own])] : before.filter((one) => !own.includes(one)))), []);
   const onFound = useCallback(() => setFindings((count) => count + 1), []);
   const found = searched(all, view.query);
-  const rows = sorted(view.isGrouped ? grouped(found) : found, view.order);
+  const rows = sorted(view.isGrouped ? named(grouped(found), feed.withoutEffect) : found, view.order);
   const chosenNames = useMemo(() => new Set(chosen), [chosen]);
 
   if (!feed.isLoaded) {
     return html`<h1>Runs</h1>${feed.problem ? html`<${Trouble} problem=${feed.problem} />`
       : html`<${Loading} what="runs" />`}`;
   }
-  const shownRuns = names.map((one) => feed.runs.get(one));
+  const shownRuns = names.map((one) => feed.runs.get(one)), labels = labelsOf(shownRuns, feed.withoutEffect);
   return html`<h1>Runs</h1>
     ${feed.problem && html`<${Trouble} problem=${feed.problem} />`}
     ${!all.length && html`<${Empty} title="No runs yet"><p>This folder holds no run. Train the first one here, or with
-      <code>rnnlab train</code>; it appears as soon as it begins.</p><//>`}
+      ${" "}<code>rnnlab train</code>; it appears as soon as it begins.</p><//>`}
     <${StartRun} open=${!all.length} />
     ${all.length > 0 && html`<section aria-label="All runs">
       <div class="controls runs-search">
@@ -58,8 +59,9 @@ function AllRuns() {
           onChange=${(event) => setFollows(event.target.checked)} />Follow the latest</label>
         ${names.length > 0 && html`<button type="button" class="plain"
           onClick=${() => (setChosen([]), setKept(null))}>Choose none</button>`}
-        <p class="count" role="status">${found.length === all.length ? `${all.length.toLocaleString("en")} runs`
-          : `${found.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} runs`}</p>
+        <p class="count" role="status">${
+          found.length === all.length ? "" : `${found.length.toLocaleString("en")} of `}${
+          all.length.toLocaleString("en")} ${all.length === 1 ? "run" : "runs"}</p>
       </div>
       <${RunsTable} rows=${rows} chosen=${chosenNames} order=${view.order} onOrder=${(order) => set({ order })}
         onChoose=${onChoose} onFound=${onFound} />
@@ -67,10 +69,10 @@ function AllRuns() {
     ${names.length > 0 && html`<section aria-label="Chosen runs">
       <h2>Curves</h2>
       ${asked.length > MOST && html`<p class="note">The last ${MOST} of ${asked.length} chosen runs are shown.</p>`}
-      <${Curves} feed=${feed} names=${names} />
+      <${Curves} feed=${feed} names=${names} labels=${labels} />
       <h2>Figures</h2>
-      <${HeldOut} runs=${shownRuns} />
+      <${HeldOut} runs=${shownRuns} labels=${labels} />
       ${names.length > 1 && html`<h2>Settings</h2>
-        <${Differences} runs=${shownRuns} withoutEffect=${feed.withoutEffect} />`}
+        <${Differences} runs=${shownRuns} labels=${labels} withoutEffect=${feed.withoutEffect} />`}
     </section>`}`;
 }

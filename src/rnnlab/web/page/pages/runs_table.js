@@ -1,13 +1,27 @@
 // The table of runs.
 
-import { Component, html, useState } from "../preact.js";
+import { Component, html, useEffect, useState } from "../preact.js";
 import { inPath } from "../api.js";
-import { shown } from "../parts.js";
+import { shown, timeText } from "../parts.js";
 import { sizeText, textName } from "./figures.js";
 import { Badge } from "./findings.js";
 import { COLUMNS, statusText } from "./run_rows.js";
 
 const PAGE = 100; // rows that are drawn at a time
+const SO_FAR = "the network alone on validation text, at its last evaluation";
+const ON_PHONE = ["name", "bits", "baseline"]; // come first where there is little room
+const ALL = Object.keys(COLUMNS), ORDERS = [ALL, [...ON_PHONE, ...ALL.filter((name) => !ON_PHONE.includes(name))]];
+
+/** Return the columns in the order in which they are shown. */
+function useColumns() {
+  const [phone] = useState(() => matchMedia("(max-width: 40rem)")), [isPhone, setPhone] = useState(phone.matches);
+  useEffect(() => {
+    const change = () => setPhone(phone.matches);
+    phone.addEventListener("change", change);
+    return () => phone.removeEventListener("change", change);
+  }, []);
+  return ORDERS[Number(isPhone)];
+}
 
 /** A heading by which the rows are sorted. */
 function Heading({ name, order, onOrder }) {
@@ -30,36 +44,40 @@ function Figure({ run: { bits, held_out: own, held_out_so_far: soFar } }) {
     return html`${shown(own.bits_per_character)}${
       bits?.half != null && html` <span class="spread">± ${shown(bits.half)}</span>`}`;
   }
-  return soFar ? html`<span class="so-far" title="the last evaluation of a run that has not ended">${
+  return soFar ? html`<span class="so-far" title=${SO_FAR}>${
     shown(soFar.bits_per_character)}</span>` : "–";
 }
 
 /** One run, or a group of seeds; drawn anew only if something of it has changed. */
 class Row extends Component {
   shouldComponentUpdate(next) {
-    const names = ["run", "isChosen", "isOpen", "isInner"];
+    const names = ["run", "isChosen", "isOpen", "isInner", "columns"];
     return names.some((name) => next[name] !== this.props[name]) || next.run.runs !== undefined;
   }
 
-  render({ run, isChosen, isOpen, isInner, onChoose, onOpen, onFound }) {
+  render({ run, isChosen, isOpen, isInner, columns, onChoose, onOpen, onFound }) {
     const { runs, settings } = run, best = run.held_out?.best_baseline;
     const name = runs
       ? html`<button type="button" class="plain" aria-expanded=${isOpen ? "true" : "false"}
           onClick=${() => onOpen(run.key)}>${run.name}</button> <small>${seedsText(run)}</small>`
       : html`<a href=${`#/runs/${inPath(run.name)}`}>${run.name}</a>`;
     const choose = runs ? `all ${runs.length} runs of ${run.name}` : run.name;
+    const cells = {
+      name: html`<th scope="row">${name}</th>`,
+      status: html`<td>${runs ? groupStatus(runs) : html`<${Status} run=${run} />`}</td>`,
+      text: html`<td>${textName(settings)}</td>`,
+      cell: html`<td title=${settings.cell === run.cell ? null : settings.cell}>${run.cell ?? "–"}</td>`,
+      size: html`<td class="figure">${sizeText(settings)}</td>`,
+      bits: html`<td class="figure"><${Figure} run=${run} /></td>`,
+      baseline: html`<td class="figure">${
+        best ? html`${shown(best.bits_per_character)} <small>${best.title}</small>` : "–"}</td>`,
+      doctor: html`<td>${runs ? "" : html`<${Badge} run=${run} onFound=${onFound} />`}</td>`,
+      updated: html`<td class="figure time">${timeText(run.updated)}</td>`,
+    };
     return html`<tr class=${isInner ? "inner" : isChosen ? "chosen" : null}>
       <td class="choice"><input type="checkbox" checked=${isChosen} aria-label=${`Show the curves of ${choose}`}
         onChange=${(event) => onChoose((runs ?? [run]).map(({ name }) => name), event.target.checked)} /></td>
-      <th scope="row">${name}</th>
-      <td>${runs ? groupStatus(runs) : html`<${Status} run=${run} />`}</td>
-      <td>${textName(settings)}</td>
-      <td>${settings.cell ?? "–"}</td>
-      <td class="figure">${sizeText(settings)}</td>
-      <td class="figure"><${Figure} run=${run} /></td>
-      <td class="figure">${best ? html`${shown(best.bits_per_character)} <small>${best.title}</small>` : "–"}</td>
-      <td>${runs ? "" : html`<${Badge} run=${run} onFound=${onFound} />`}</td>
-      <td class="figure time">${timeText(run.updated)}</td></tr>`;
+      ${columns.map((column) => cells[column])}</tr>`;
   }
 }
 
@@ -82,11 +100,6 @@ function said(count) {
   return count.toLocaleString("en");
 }
 
-function timeText(seconds) {
-  const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-  return new Date(1_000 * seconds).toLocaleString("en-GB", parts);
-}
-
 /**
  * The table. rows: runs and groups in their order; chosen: a set of names; order: {column, isDown}.
  *
@@ -95,17 +108,21 @@ function timeText(seconds) {
 export function RunsTable({ rows, chosen, order, onOrder, onChoose, onFound }) {
   const [page, setPage] = useState(0), [open, setOpen] = useState(new Set());
   const last = Math.max(0, Math.ceil(rows.length / PAGE) - 1), now = Math.min(page, last);
+  const columns = useColumns(), here = rows.slice(now * PAGE, (now + 1) * PAGE);
   const turn = (key) => setOpen((before) => (
     new Set(before.has(key) ? [...before].filter((one) => one !== key) : [...before, key])));
   const row = (run, isInner) => html`<${Row} key=${`${isInner ? "in " : ""}${run.key ?? run.name}`} run=${run}
+    columns=${columns}
     isInner=${isInner} isOpen=${open.has(run.key)} onChoose=${onChoose} onOpen=${turn} onFound=${onFound}
     isChosen=${(run.runs ?? [run]).every(({ name }) => chosen.has(name))} />`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Table of runs"><table class="all-runs">
       <thead><tr><th scope="col" class="choice"><span class="said">Shown</span></th>
-        ${Object.keys(COLUMNS).map((name) => html`
+        ${columns.map((name) => html`
           <${Heading} key=${name} name=${name} order=${order} onOrder=${onOrder} />`)}</tr></thead>
-      <tbody>${rows.slice(now * PAGE, (now + 1) * PAGE).map((run) => [
+      <tbody>${here.map((run) => [
         row(run, false), ...(open.has(run.key) ? run.runs.map((each) => row(each, true)) : [])])}</tbody></table></div>
+    ${here.some((run) => !run.held_out && run.held_out_so_far) && html`<p class="note">In italics: ${SO_FAR}. The figure
+      ${" "}of the whole model on the final text takes its place when the run ends.</p>`}
     ${last > 0 && html`<nav class="pager" aria-label="Pages of the table">
       <button type="button" disabled=${now === 0} onClick=${() => setPage(now - 1)}>Previous</button>
       <span>Rows ${said(1 + now * PAGE)} to ${said(Math.min(rows.length, (now + 1) * PAGE))} of
