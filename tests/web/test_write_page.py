@@ -11,7 +11,7 @@ import pytest
 from browser import PHONE
 from lab_page import lab, overflows, violations
 from playwright.sync_api import Browser, Locator, Page, expect
-from served import Served
+from served import Served, serving
 
 import rnnlab
 
@@ -89,12 +89,11 @@ def test_what_is_typed_has_the_colours_of_its_surprise(
         ]
         box(page).press("End")
         box(page).type("☃ ")
-        expect(page.locator(".notice")).to_have_text(
-            f"prefix '{TEXT}☃ ': '☃' not in the vocabulary, read as <unk>"
-        )
+        expect(page.locator(".notice")).to_have_text("Not in the vocabulary, read as <unk>: ☃")
         assert page.locator(".mirror .unknown").all_inner_texts() == ["☃"]
         expect(page.locator(".rules .note")).to_contain_text(
-            "Text rule: none. Read from a state of zeros, which is carried through all of the text."
+            "The text is read as it is. Read from a state of zeros, which is carried through "
+            "all of the text."
         )
         expect(page.locator(".rules .note")).to_contain_text("with an n-gram part of order 3.")
 
@@ -382,11 +381,107 @@ def test_characters_of_several_bytes(browser: Browser, server: Served, shelf: Pa
 
 
 def test_a_model_that_has_gone_is_said(browser: Browser, server: Served) -> None:
-    with lab(browser, server, "write?model=gone", expected=("404",)) as page:
+    with lab(browser, server, "write?model=gone") as page:
         column = page.get_by_role("region", name="Model", exact=True)
-        expect(column).to_contain_text("There is no model of this name any more.")
-        column.get_by_role("button", name="Write", exact=True).click()
-        expect(page.get_by_role("alert")).to_contain_text("unknown model 'gone'")
+        button = column.get_by_role("button", name="Write", exact=True)
+        expect(column.locator(".fault")).to_have_text(
+            "Nothing is written. There is no model of the name ‘gone’: choose one from the list."
+        )
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.click(force=True)
+        page.wait_for_timeout(300)
+        assert page.get_by_role("alert").count() == 0
+        column.get_by_role("combobox", name="Model").select_option("pets")
+        expect(column.locator(".fault")).to_have_count(0)
+        expect(button).to_have_attribute("aria-disabled", "false")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("Temperature", "-1", "Temperature must be a number from 0 to 100, not -1."),
+        ("Temperature", "1000", "Temperature must be a number from 0 to 100, not 1000."),
+        ("Top-p", "0", "Top-p must be a number from 0.001 to 1, not 0."),
+        ("Top-k", "1.5", "Top-k must be a whole number from 0 to 1,000,000, not 1.5."),
+        (
+            "Seed", "9007199254740993",
+            "Seed must be a whole number from 0 to 9,007,199,254,740,991, not 9007199254740993.",
+        ),
+        ("Length", "0", "Length must be a whole number from 1 to 20,000, not 0."),
+        ("Length", "", "Length must be a whole number from 1 to 20,000, not empty."),
+    ],
+)  # fmt: skip
+def test_nothing_is_written_with_a_wrong_setting(
+    browser: Browser, server: Served, name: str, value: str, rule: str
+) -> None:
+    with writing(browser, server, length=20) as page:
+        field = page.get_by_role("spinbutton", name=name)
+        column = page.locator(".column")
+        right = field.input_value()
+        box(page).fill(TEXT)
+        read(page)
+        field.fill(value)
+        said = page.locator(".live").get_by_role("status")
+        expect(said).to_have_text(rule)
+        expect(field).to_have_attribute("aria-describedby", said.get_attribute("id") or "")
+        expect(column.locator(".fault")).to_have_text(f"Nothing is written. {rule}")
+        assert violations(page) == []
+        box(page).press("Control+Enter")
+        page.wait_for_timeout(300)
+        expect(box(page)).to_have_value(TEXT)
+        field.fill(right)
+        expect(page.locator(".fault")).to_have_count(0)
+        assert len(write(page)) == len(TEXT) + 20
+
+
+def test_writing_waits_while_a_setting_is_wrong(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20_000) as page:
+        page.get_by_role("combobox", name="Pace").select_option("20 tokens a second")
+        box(page).fill(TEXT)
+        read(page)
+        box(page).press("Control+Enter")
+        page.wait_for_function("() => document.querySelector('textarea').value.length > 20")
+        page.get_by_label("Temperature", exact=True).fill("-1")
+        expect(page.locator(".column .fault")).to_contain_text("Waiting. Temperature must be")
+        page.wait_for_timeout(200)
+        before = box(page).input_value()
+        page.wait_for_timeout(400)
+        assert box(page).input_value() == before
+        page.get_by_label("Temperature", exact=True).fill("0.5")
+        page.wait_for_function(
+            "old => document.querySelector('textarea').value.length > old", arg=len(before)
+        )
+
+
+def test_a_server_that_comes_back_is_asked_again(browser: Browser, shelf: Path) -> None:
+    expected = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+    with serving(str(shelf)) as first, writing(browser, first, expected=expected) as page:
+        box(page).fill(f"{TEXT}\n" * 60)
+        read(page)
+        port = first.port
+        first.ended()
+        box(page).press("End")
+        box(page).type("x")
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text(
+            "The server does not answer. Is rnnlab serve still running? It is asked again every "
+            "few seconds."
+        )
+        page.locator(".rules").scroll_into_view_if_needed()
+        expect(alert).to_be_in_viewport()
+        with serving(str(shelf), port=port):
+            expect(alert).to_have_count(0, timeout=30_000)
+            read(page)
+
+
+def test_what_begins_a_text_is_said_in_plain_words(browser: Browser, server: Served) -> None:
+    with writing(browser, server, "write?model=pets") as page:
+        expect(page.locator(".notice")).to_have_text(
+            "Nothing typed yet: the model begins as after a line break."
+        )
+        assert box(page).evaluate("one => [one.spellcheck, one.getAttribute('spellcheck')]") == [
+            False, "false",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,6 +31,8 @@ export async function setToken(token) {
   listeners.forEach((changed) => changed(false));
 }
 
+const away = () => new Problem("The server does not answer. Is rnnlab serve still running?", { code: "no_answer" });
+
 /** Return the answer to a request; raises Problem, or the AbortError of its signal. */
 async function ask(path, { method = "GET", body, signal, headers = {} } = {}) {
   const token = sessionStorage.getItem(TOKEN);
@@ -47,7 +49,7 @@ async function ask(path, { method = "GET", body, signal, headers = {} } = {}) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem("The server does not answer. Is rnnlab serve still running?");
+    throw away();
   }
   if (response.ok) return response;
   if (response.status === 401) listeners.forEach((changed) => changed(true));
@@ -83,7 +85,9 @@ export async function* events(path, { body, signal, lastId = "" } = {}) {
   let rest = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error) => {
+        throw error.name === "AbortError" ? error : away();
+      });
       if (done) return;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();

@@ -8,12 +8,14 @@ import { Field, ModelSelect, Trouble, shown, visible } from "../parts.js";
 import { store, stored, useLoaded, useRested, useStored } from "../state.js";
 import { Editor, piecesOf, spans } from "./write_editor.js";
 import { Pen } from "./write_pen.js";
+import { Rules } from "./write_rules.js";
 import * as trees from "./write_tree.js";
 
 const MOST = 20_000; // characters of a text
 const FULL_BITS = 10, FULL_DIFFERENCE = 5; // at which a letter has the full colour
 const RESTED = 250, SAVED = 500; // milliseconds without a change before a text is read, and is stored
 const PAUSE = 2_000; // milliseconds after which what is typed is a branch of its own
+const ASKED = 3_000; // milliseconds after which a server that is away is asked again
 const EXCERPT = 44; // characters
 
 /** A tree of branches that a reload keeps. It is stored when it rests, since a text can grow by the millisecond. */
@@ -32,6 +34,17 @@ function useTree(key) {
   return [tree, setTree];
 }
 
+const isAway = (problem) => problem?.code === "no_answer";
+const told = (problem) =>
+  isAway(problem) ? { message: `${problem.message} It is asked again every few seconds.` } : problem;
+
+/** Call `act` when the server answers again; return what ends that. */
+function whenBack(act) {
+  const ask = () => get("/health").then(() => timer && act(), () => timer &&= setTimeout(ask, ASKED));
+  let timer = setTimeout(ask, ASKED);
+  return () => (clearTimeout(timer), timer = 0);
+}
+
 /** A box to be checked. */
 const Check = ({ label, value, set }) => html`<label class="check"><input type="checkbox" checked=${value}
   onChange=${(event) => set(event.target.checked)} />${label}</label>`;
@@ -39,11 +52,11 @@ const Check = ({ label, value, set }) => html`<label class="check"><input type="
 /**
  * A column.
  *
- * id: of all that it stores; asked: the name of a model in the address. options: see Pen.write. handle: a ref that
- * gets {prefix, write}. leader: of the second column: {text, bits, perCharacter}, bits by character; null: of the
- * first, whose onReading gets it.
+ * id: of all that it stores; asked: the name of a model in the address. options: see Pen.write. fault: why nothing can
+ * be written, or "". handle: a ref that gets {prefix, write}. leader: of the second column: {text, bits, perCharacter},
+ * bits by character; null: of the first, whose onReading gets it.
  */
-export function Column({ id, title, models, asked, options, handle, leader, onReading }) {
+export function Column({ id, title, models, asked, options, fault, handle, leader, onReading }) {
   const [chosen, setModel] = useStored(`write:${id}:model`, ""), [label, setLabel] = useStored(`write:${id}:label`, "");
   const [follows, setFollows] = useStored(`write:${id}:follows`, true);
   const [compares, setCompares] = useStored(`write:${id}:compares`, true);
@@ -54,10 +67,14 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
   const model = chosen || models.value[leader ? 1 : 0] || models.value[0], isThere = models.value.includes(model);
   const about = useLoaded(async (signal) =>
     isThere ? (await get(`/v1/models/${inPath(model)}`, { signal })).rnnlab : null, [model, isThere]);
+  const why = isThere ? fault : `There is no model of the name ‘${model}’: choose one from the list.`;
   const labels = about.value?.labels ?? [], ownLabel = labels.includes(label) ? label : "";
   const rested = useRested(text, RESTED), isWriting = pen.doing === "writing", isLong = text.length > MOST;
   useEffect(() => asked && setModel(asked), [asked]);
   useEffect(() => () => pen.stop(), []);
+  const readAgain = () => pen.read(model, ownLabel, text), retry = useRef(readAgain);
+  retry.current = readAgain;
+  useEffect(() => isAway(pen.problem) ? whenBack(() => retry.current()) : undefined, [pen.problem]);
   useEffect(() => {
     if (isThere && !isWriting && rested === text && !isLong) pen.read(model, ownLabel, text);
   }, [model, ownLabel, rested, isThere]);
@@ -104,6 +121,7 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
   const take = () => (setFollows(false), halt());
   const grown = useCallback(() => setTree((own) => trees.amended(own, pen.text)), []);
   const grow = async (beginning, how, work) => {
+    if (why) return;
     const own = take();
     setTree((before) => trees.branched(before, beginning, how));
     put(null);
@@ -162,6 +180,7 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
           ${labels.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select><//>`}
       <div class="buttons">
         <button type="button" class="main" title=${isWriting ? "Escape" : "Ctrl+Enter"}
+          aria-disabled=${Boolean(why && !isWriting)} aria-describedby=${why ? `write-${id}-why` : null}
           onClick=${() => isWriting ? pen.stop() : write(prefix())}>${isWriting ? "Stop" : "Write"}</button>
         <button type="button" aria-disabled=${trees.before(tree) === null}
           onClick=${() => go(trees.before(tree))}>Undo</button>
@@ -169,7 +188,9 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
           onClick=${() => go(trees.after(tree))}>Redo</button>
       </div>
     </div>
-    ${pen.problem && html`<${Trouble} problem=${pen.problem} again=${() => pen.read(model, ownLabel, text)} />`}
+    ${why && html`<p class="fault" id=${`write-${id}-why`}>${isWriting ? "Waiting" : "Nothing is written"}. ${why}</p>`}
+    ${isThere && pen.problem && html`<div class="pinned">
+      <${Trouble} problem=${told(pen.problem)} again=${readAgain} /></div>`}
     <div class="desk">
       <div>
         <${Editor} id=${`write-${id}`} label=${`Text, ${title}`} text=${text} pieces=${pieces} place=${place}
@@ -185,7 +206,7 @@ export function Column({ id, title, models, asked, options, handle, leader, onRe
         <p class="written-now" role="status">${said}</p>
         ${isLong && html`<p class="note">Texts of up to ${MOST.toLocaleString("en")} characters are read; the model
           writes on after so many.</p>`}
-        <${Rules} pen=${pen} about=${about.value} />
+        <${Rules} read=${pen.about} about=${about.value} />
       </div>
       <div class="side">
         <section aria-label=${`At the caret, ${title}`}><h2>At the caret</h2>
@@ -229,18 +250,6 @@ function Legend({ isDifference }) {
   return html`<p class="legend">${isDifference ? "Bits more than the first model" : "Surprise in bits"} ${
     steps.map((step) => html`<span key=${step} ref=${painted(step)}>${`${step}`.replace("-", "−")}${
       step === most && "+"}</span>`)}</p>`;
-}
-
-/** How the model reads, and what it noticed. */
-function Rules({ pen, about }) {
-  if (!about) return null;
-  const order = about.settings?.ngram_order;
-  return html`<div class="rules">
-    ${pen.about?.notices.map((notice) => html`<p class="notice" key=${notice}>${notice}</p>`)}
-    <p class="note">Text rule: ${about.text_rule}. Read from a state of zeros, which is carried through all of the text.
-      ${` ${about.vocabulary.toLocaleString("en")} tokens (${about.tokenizer})`}${
-      order > 0 && `, with an n-gram part of order ${order}`}.${
-      about.has_ended ? "" : " The run has not ended: these are its weights so far."}</p></div>`;
 }
 
 /** All branches; a click goes to one. */

@@ -49,8 +49,8 @@ export class Pen {
   /**
    * Write after a text: after the tokens that are there if they stand for it, and else after it is read.
    *
-   * options: called again and again, since all can change meanwhile: {length, pace, settings}. taken: called after
-   * each piece. Return whether all was written.
+   * options: called again and again, since all can change meanwhile: {length, pace, settings}; null: wait. taken:
+   * called after each piece. Return whether all was written.
    */
   async write(model, label, text, options, taken) {
     const hasWritten = this.tokens.length > this.prefix;
@@ -81,6 +81,8 @@ export class Pen {
     let first = given && this.#given(given.model, given.label, given.text), unread = 0;
     Object.assign(this, { end: "", count: 0 });
     for (let goesOn = true; goesOn && !signal.aborted;) {
+      while (!options() && !signal.aborted) await pause();
+      if (signal.aborted) return;
       const { settings, length } = options(), asked = JSON.stringify(settings);
       const left = first ? length : length - (this.tokens.length - goal.before);
       const body = first ?? { model: this.model, ids: this.ids, position: this.tokens.length - this.prefix };
@@ -122,18 +124,24 @@ export class Pen {
   async #reveal(tokens, { asked, goal, options, taken, signal }) {
     let due = 0, last = performance.now();
     while (tokens.length && !signal.aborted) {
-      const { pace, settings, length } = options();
+      const now = options();
+      if (!now) {
+        last = performance.now();
+        await pause();
+        continue;
+      }
+      const { pace, settings, length } = now;
       if (JSON.stringify(settings) !== asked) return false;
       const room = goal.before + length - this.tokens.length;
       if (room <= 0) return !this.stop();
       due += pace ? pace * (performance.now() - last) / 1000 : Infinity;
       last = performance.now();
-      const now = tokens.splice(0, Math.min(Math.floor(due), room));
-      due -= now.length;
-      if (now.length) {
-        this.tokens.push(...now);
-        this.count += now.length;
-        this.text += now.map(({ text }) => text).join("");
+      const next = tokens.splice(0, Math.min(Math.floor(due), room));
+      due -= next.length;
+      if (next.length) {
+        this.tokens.push(...next);
+        this.count += next.length;
+        this.text += next.map(({ text }) => text).join("");
         taken();
       }
       if (tokens.length || pace) await pause();
