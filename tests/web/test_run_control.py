@@ -130,6 +130,20 @@ def test_training_goes_on_when_the_server_is_killed_and_the_next_one_can_stop_it
         )  # fmt: skip
 
 
+def test_a_run_is_trained_again_with_a_seed_of_its_own(tmp_path: Path) -> None:
+    """Also if the first one had its settings chosen: nothing but the seed differs."""
+    with empty_lab(tmp_path / "lab") as server:
+        started(server, name="one-001", settings={"num_epochs": 1, "seed": 4})
+        reached(server, "one-001", "ended")
+        names = [server.ask("/api/v1/runs/one-001/again", {})[1]["name"] for _ in range(2)]
+        assert names == ["one-002", "one-003"]
+        for name in names:
+            reached(server, name, "ended")
+        runs = server.ask("/api/v1/runs")[1]["runs"]
+        assert sorted(run["settings"]["seed"] for run in runs) == [4, 5, 6]
+        assert len({run["group"] for run in runs}) == 1
+
+
 @pytest.fixture(scope="module")
 def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lab")

@@ -12,11 +12,13 @@ from browser import PHONE
 from command_line import made_up_text
 from lab_page import lab, overflows, violations
 from lab_runs import LONG, SOON, TINY, empty_lab, process_of, wait_for
+from made_up_runs import made_up_run
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from served import Served, serving
 
 from rnnlab.data.named_corpora import NAMES
-from rnnlab.files import read_json
+from rnnlab.files import read_json, try_lock
+from rnnlab.runs.state_saver import newest_state
 
 NEW_TEXT = "A new text: paste it, or choose a file"
 MILLISECONDS = 1_000 * SOON
@@ -45,6 +47,11 @@ def put(page: Page, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         field(page, name).fill(str(value))
     page.get_by_label("Choose what is left open").set_checked(False)
+
+
+def epochs_had(directory: Path) -> int:
+    """The epochs of the last state that a run has saved."""
+    return newest_state(directory).facts.trainer.counters.epoch
 
 
 def test_from_an_empty_folder_to_a_model_and_on(browser: Browser, tmp_path: Path) -> None:
@@ -104,16 +111,18 @@ def test_from_an_empty_folder_to_a_model_and_on(browser: Browser, tmp_path: Path
         expect(controls.get_by_role("alert")).to_have_text(
             "training was ended by SIGKILL; what it had saved is kept", timeout=MILLISECONDS
         )
-        epochs.fill("1")  # as many as it has had: it has only to be finished
+        had = epochs_had(directory)
+        epochs.fill(str(had + 2))
         resume.press("Enter")
         more = controls.get_by_role("button", name="Train on")
         more.wait_for(timeout=MILLISECONDS)
         expect(controls.get_by_role("alert")).to_have_count(0)
-        expect(epochs).to_have_value("2")
+        expect(epochs).to_have_value(str(2 * (had + 2)))
+        expect(controls.get_by_text(f"{had + 2:,} used")).to_be_visible()
         epochs.fill("1")
         more.press("Enter")
-        expect(controls.get_by_role("alert")).to_contain_text(
-            "pets-lstm16-001 has ended: its budget of num_epochs = 1 is used up",
+        expect(controls.get_by_role("alert")).to_have_text(
+            f"num_epochs must be more than the {had + 2:,} epochs that were used, not 1",
             timeout=MILLISECONDS,
         )
         page.get_by_role("link", name="Write with it").click()
@@ -233,6 +242,75 @@ def test_the_queue_is_shown_and_can_be_left(browser: Browser, empty: tuple[Serve
         page.get_by_role("button", name="Do not start c").press("Enter")
         page.wait_for_timeout(100)
     assert bodies == [{}]
+
+
+def test_an_empty_time_says_what_is_used_and_a_run_that_waits_says_so(
+    browser: Browser, empty: tuple[Served, Path]
+) -> None:
+    server, _ = empty
+    with lab(browser, server, expected=("404",)) as page:
+        time = page.get_by_label("Training time")
+        time.fill("")
+        expect(page.locator(".start .lead")).to_contain_text("The first run takes 120 seconds on")
+        expect(
+            page.get_by_text("empty: 120 seconds, unless epochs or tokens are given")
+        ).to_be_visible()
+        put(page, {"num_epochs": "3"})
+        expect(page.locator(".start .lead")).to_contain_text("The first run takes some time on")
+        listed = {
+            "trainings": [
+                {"name": "a", "state": "training", "error": None},
+                {"name": "b", "state": "waiting", "error": None},
+            ],
+            "others": [],
+        }
+        page.route("**/api/v1/trainings", lambda route: route.fulfill(json=listed))
+        sent(page, "/api/v1/runs", {"name": "b", "state": "waiting", "error": None}, 202)
+        begin = page.get_by_role("button", name="Start the first run")
+        last = page.locator(".start form :is(input, select, button)").last
+        assert last.inner_text() == begin.inner_text(), "after all that it uses"
+        begin.press("Enter")
+        expect(page.locator(".begin").get_by_role("status")).to_have_text("b waits for a.")
+        assert violations(page) == []
+        page.goto(f"{server.url}/#/runs/b")
+        expect(page.locator("main").get_by_role("status")).to_have_text(
+            "It waits for a, and begins by itself."
+        )
+        expect(page.get_by_role("button", name="Do not start")).to_be_visible()
+        assert violations(page) == []
+
+
+def test_how_far_a_run_is_and_how_it_ended_is_said_in_plain_words(
+    browser: Browser, tmp_path: Path
+) -> None:
+    made_up_run(tmp_path / "stopped", ended="SIGINT")
+    made_up_run(tmp_path / "left", ended="SIGTERM")
+    run = made_up_run(tmp_path / "now", steps=10, of=20, ended="", max_seconds=60.0)
+
+    def answered(page: Page, name: str, state: str) -> None:
+        told = {"name": name, "state": state, "error": None, "resumable": True, "refused": None}
+        page.route(f"**/api/v1/trainings/{name}", lambda route: route.fulfill(json=told))
+
+    with serving(str(tmp_path)) as server, lab(browser, server) as page:
+        answered(page, "stopped", "stopping")  # its process has not ended yet
+        page.goto(f"{server.url}/#/runs/stopped")
+        controls = page.get_by_role("region", name="Training")
+        expect(page.locator(".run-state").first).to_contain_text("stopped by you: ")
+        expect(controls.get_by_role("status")).to_have_text("Its last files are written.")
+        expect(controls.get_by_role("button", name="Stop")).to_have_count(0)
+        assert violations(page) == []
+        bodies = sent(
+            page, "/api/v1/runs/stopped/again",
+            {"name": "left", "state": "training", "error": None}, 201,
+        )  # fmt: skip
+        controls.get_by_role("button", name="Train again with another seed").press("Enter")
+        expect(page.locator("main h1")).to_have_text("left")
+        assert bodies == [{}]
+        expect(page.locator(".run-state").first).to_contain_text("stopped when the server ended: ")
+        answered(page, "now", "training")
+        with try_lock(run / ".lock"):
+            page.goto(f"{server.url}/#/runs/now")
+            expect(page.locator(".progress")).to_have_text("30 of 60 s, 50 %")
 
 
 def test_a_server_that_only_reads_says_so(browser: Browser, shelf: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from rnnlab.config import SettingsGroup
-from rnnlab.errors import UsageError
+from rnnlab.config import SettingsGroup, read_toml
+from rnnlab.errors import RnnlabError, UsageError
 from rnnlab.files import lock_owner
 from rnnlab.runs.directory import numbered
 from rnnlab.runs.files import LOCK, RUN_CONFIG, settings_of_run, state_files
 from rnnlab.web.bodies import described, read_body
 from rnnlab.web.faults import Answer, Refused
 from rnnlab.web.openapi import TEXT, TRUTH, answers, list_of, or_null, record
+from rnnlab.web.run_records import group_of
 from rnnlab.web.settings_form import changed_settings, flags, new_settings
 from rnnlab.web.shelf import Found, Shelf, UnknownModelError
 from rnnlab.web.texts import FOLDER, NO_FOLDER, LabText, Texts, check_name
@@ -48,6 +50,10 @@ class ResumeBody(SettingsGroup):
 
     settings: dict[str, Any] = Field({}, description="those that may change, by name")
     budget: str = Field("", description="training time in all, such as 30s, 3m or 1h")
+
+
+class AgainBody(SettingsGroup):
+    """`POST /api/v1/runs/NAME/again`: no keys."""
 
 
 class RunBody(SettingsGroup):
@@ -114,6 +120,13 @@ def run_control_routes(
         body = await read_body(request, ResumeBody)
         return await control.answer(await control.resume(name, body), 200)
 
+    @router.post("/runs/{name:path}/again", openapi_extra=described(AgainBody), responses=started)
+    async def again(name: str, request: Request) -> Response:
+        """Start a run with all settings of another one, but a seed that none of its group has."""
+        check_writable()
+        await read_body(request, AgainBody)
+        return await control.answer(await control.again(name), 201)
+
     return router
 
 
@@ -163,6 +176,38 @@ class RunControl:
         training = Training(f"{before}{name}", directory, arguments, is_new=True)
         await self._trainings.add(training)
         return training
+
+    async def again(self, name: str) -> Training:
+        """Start a run like this one with another seed, or let it wait.
+
+        Raises UsageError, UnknownModelError and Refused.
+        """
+        found = self._find(name)
+        if (place := self._shelf.runs_folder()) is None:
+            raise Refused(409, "no_folder", NO_FOLDER)
+        folder, before = place
+        seed = await run_in_threadpool(self._free_seed, found)
+        stem = re.sub(r"-\d+$", "", found.path.name)
+        free = (path for path in numbered(folder, stem) if not self._is_taken(path))
+        directory = next(free)
+        config = ["--config", str(found.path / RUN_CONFIG), f"--seed={seed}", "--no-automatic"]
+        arguments = ["--run-dir", str(directory), *config]
+        training = Training(f"{before}{directory.name}", directory, arguments, is_new=True)
+        await self._trainings.add(training)
+        return training
+
+    def _free_seed(self, found: Found) -> int:
+        """Return the next seed that no run of its group has, nor one that waits."""
+        _check_no_links(found)
+        own = read_toml(found.path / RUN_CONFIG)
+        group, taken = group_of(own), set[int]()
+        for run in self._shelf.found().values():
+            with suppress(RnnlabError, OSError):
+                if run.is_run and group_of(other := read_toml(run.path / RUN_CONFIG)) == group:
+                    taken.add(other.get("seed", 0))
+        for one in self._trainings.waiting:
+            taken |= {int(each[7:]) for each in one.arguments if each.startswith("--seed=")}
+        return next(seed for seed in count(int(own.get("seed", 0)) + 1) if seed not in taken)
 
     def stop(self, name: str) -> dict[str, Any]:
         """Stop a training, see `Trainings.stop`."""

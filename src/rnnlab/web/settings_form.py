@@ -15,12 +15,12 @@ from pydantic_core import PydanticUndefined
 from starlette.responses import Response
 
 from rnnlab.cells.registry import names as cell_names
-from rnnlab.config import CHANGEABLE, CHOSEN, TEXTS, Settings, SettingsGroup
+from rnnlab.config import CHANGEABLE, CHOSEN, DEFAULT_SECONDS, TEXTS, Settings, SettingsGroup
 from rnnlab.errors import UsageError, suggest
 from rnnlab.runs.effects import check_effects
 from rnnlab.runs.precedence import budget_setting
 from rnnlab.web.faults import Answer
-from rnnlab.web.openapi import TEXT, TRUTH, answers, list_of, or_null, record
+from rnnlab.web.openapi import NUMBER, TEXT, TRUTH, answers, list_of, or_null, record
 
 OUTSIDE = (*TEXTS, "data_dir", "start_from", "extend_vocabulary", "replace_vocabulary", "mirror")
 """Settings that reach beyond the folder of runs, and those that only go with them."""
@@ -57,13 +57,17 @@ def settings_routes(why_not: str) -> APIRouter:
         responses=answers(
             record(
                 groups=list_of(record(name=TEXT, title=TEXT, settings=list_of(SETTING))),
-                main=list_of(TEXT), refused=or_null(TEXT),
+                main=list_of(TEXT), seconds=NUMBER, refused=or_null(TEXT),
             )
         ),
     )  # fmt: skip
     def settings() -> Response:
-        """List the settings with which a run can be started; `refused`: why none can."""
-        return Answer({"groups": settings_form(), "main": MAIN, "refused": why_not or None})
+        """List the settings with which a run can be started; `refused`: why none can.
+
+        seconds: how long a run takes if no budget is given.
+        """
+        form = {"groups": settings_form(), "main": MAIN, "seconds": DEFAULT_SECONDS}
+        return Answer({**form, "refused": why_not or None})
 
     return router
 

@@ -24,11 +24,17 @@ export function searched(runs, query) {
   }));
 }
 
+const SAID = {
+  "not ended": "interrupted",
+  "stopped by SIGINT": "stopped by you",
+  "stopped by SIGTERM": "stopped when the server ended",
+};
+
 /** Return how far a run is, in words. */
 export function statusText({ status, running, error, progress }) {
   if (error) return "damaged";
   if (running) return progress?.progress >= 1 ? "evaluating" : "training";
-  return status === "not ended" ? "interrupted" : status.replace("stopped by ", "ended by ");
+  return SAID[status] ?? status.replace("stopped by ", "ended by ");
 }
 
 /** Whether a run has been trained as its settings say. */

@@ -5,12 +5,11 @@ import { get, inPath, post } from "../api.js";
 import { Field, Loading, Trouble } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";
 import { NewText, PLAIN, nameOf, storedAs } from "./new_text.js";
-import { usePolled } from "./run_controls.js";
+import { usePolled, waitingOf } from "./run_controls.js";
 import { AllSettings, SettingField, valuesOf } from "./setting_fields.js";
 
-export { RunControls } from "./run_controls.js";
-
 const FIRST = { text: null, name: "", budget: "30s", values: {}, automatic: true };
+const OTHERS = ["num_epochs", "max_tokens"]; // budgets that are not a time
 const KINDS = { stored: "Stored here", folder: "In the folder of texts", corpus: "Known texts" };
 
 /** The form that starts a run; open: whether it is shown at once, as in a lab without runs. */
@@ -38,7 +37,7 @@ function FormWhenLoaded({ isFirst }) {
 function Form({ form, texts, again, isFirst }) {
   const [draft, setDraft] = useStored("start", FIRST);
   const [pasted, setPasted] = useStored("start-text", { name: "", text: "" });
-  const [state, setState] = useState({ isStarting: false, problem: null });
+  const [state, setState] = useState({ isStarting: false, problem: null, said: "" });
   const here = texts.find((one) => one.kind === "stored") ?? texts.find((one) => one.here);
   const isThere = draft.text === "" || texts.some(({ id }) => id === draft.text);
   const text = isThere ? draft.text : here?.id ?? "";
@@ -53,7 +52,7 @@ function Form({ form, texts, again, isFirst }) {
 
   const start = async (event) => {
     event?.preventDefault();
-    setState({ isStarting: true, problem: null });
+    setState({ isStarting: true, problem: null, said: "" });
     try {
       let id = text;
       if (!id) {
@@ -63,17 +62,19 @@ function Form({ form, texts, again, isFirst }) {
       }
       const { name, automatic, budget } = draft, settings = valuesOf(every, draft.values);
       const run = await post("/api/v1/runs", { name, text: id, settings, budget, automatic });
-      setState({ isStarting: false, problem: null });
+      const waits = run.state === "waiting";
+      setState({ isStarting: false, problem: null, said: waits ? await waitingFor(run.name) : "" });
       set({ name: "" });
-      if (run.state !== "waiting") location.hash = `#/runs/${inPath(run.name)}`;
+      if (!waits) location.hash = `#/runs/${inPath(run.name)}`;
     } catch (problem) {
-      setState({ isStarting: false, problem });
+      setState({ isStarting: false, problem, said: "" });
     }
   };
 
+  const time = draft.budget || (OTHERS.some((name) => Number(draft.values[name]) > 0) ? "" : `${form.seconds}s`);
   const chosen = texts.find(({ id }) => id === text);
   return html`<form onSubmit=${start}>
-    ${isFirst && html`<p class="lead">${lead(chosen, draft.budget)}</p>`}
+    ${isFirst && html`<p class="lead">${lead(chosen, time)}</p>`}
     <fieldset class="controls" aria-label="What is trained">
       <${Field} label="Text" wide>
         <select value=${text} onChange=${(event) => set({ text: event.target.value })}>
@@ -85,7 +86,8 @@ function Form({ form, texts, again, isFirst }) {
           })}
           <option value="">A new text: paste it, or choose a file</option>
         </select><//>
-      <${Field} label="Training time" note="such as 30s, 3m or 1h">
+      <${Field} label="Training time" note=${draft.budget ? "such as 30s, 3m or 1h"
+        : time ? `empty: ${inWords(time)}, unless epochs or tokens are given` : "empty: the epochs or tokens end it"}>
         <input class="short" value=${draft.budget} aria-invalid=${wrong === "budget"} ...${PLAIN}
           onInput=${(event) => set({ budget: event.target.value.trim() })} /><//>
     </fieldset>
@@ -95,13 +97,6 @@ function Form({ form, texts, again, isFirst }) {
         set({ text: stored.id });
         again();
       }} />`}
-    <div class="buttons">
-      <button class="main" type="submit" disabled=${state.isStarting || (!text && !pasted.text)}>${
-        state.isStarting ? "Starting …" : isFirst ? "Start the first run" : "Start the run"}</button>
-      <p class="waiting" role="status">${
-        state.isStarting && "The text is read, and what is left open is chosen: a few seconds."}</p>
-    </div>
-    ${state.problem && html`<${Trouble} problem=${state.problem} />`}
     <fieldset class="main-settings" aria-label="Main settings">
       ${form.main.map((name) => fieldOf(every.find((one) => one.name === name)))}
     </fieldset>
@@ -114,25 +109,37 @@ function Form({ form, texts, again, isFirst }) {
         onChange=${(event) => set({ automatic: event.target.checked })} />
         Choose what is left open from the text, the time and this machine</label>
     <//>
+    <div class="buttons begin">
+      <button class="main" type="submit" disabled=${state.isStarting || (!text && !pasted.text)}>${
+        state.isStarting ? "Starting …" : isFirst ? "Start the first run" : "Start the run"}</button>
+      <p class="waiting" role="status">${state.isStarting
+        ? "The text is read, and what is left open is chosen: a few seconds." : state.said}</p>
+      ${state.problem && html`<${Trouble} problem=${state.problem} />`}
+    </div>
   </form>`;
+}
+
+/** Say for which run one waits. */
+async function waitingFor(name) {
+  const listed = await get("/api/v1/trainings").catch(() => ({ trainings: [], others: [] }));
+  const behind = waitingOf(listed).find((one) => one.name === name)?.behind;
+  return `${name} waits${behind ? ` for ${behind}` : ""}.`;
 }
 
 /** What was started here and has not ended, and why something did not begin. */
 function Trainings() {
   const { value, again } = usePolled("/api/v1/trainings", () => 2_000);
   if (!value) return null;
-  const waits = value.trainings.filter(({ state }) => state === "waiting");
+  const waits = waitingOf(value);
   const failed = value.trainings.filter(({ state }) => state === "failed");
   if (!waits.length && !failed.length) return null;
   const drop = async (name) => {
     await post(`/api/v1/runs/${inPath(name)}/stop`, {}).catch(() => {});
     again();
   };
-  const active = value.trainings.filter(({ state }) => ["preparing", "training", "stopping"].includes(state));
-  const now = active[0]?.name ?? value.others[0];
   return html`<ul class="trainings" aria-label="Runs that have not begun">
-    ${waits.map(({ name }, place) => html`<li key=${name}><b>${name}</b> waits ${
-      place ? `for ${waits[place - 1].name}` : now ? html`for <a href=${`#/runs/${inPath(now)}`}>${now}</a>` : ""}
+    ${waits.map(({ name, behind }) => html`<li key=${name}><b>${name}</b> waits ${
+      behind && html`for <a href=${`#/runs/${inPath(behind)}`}>${behind}</a>`}
       <button class="plain" type="button" onClick=${() => drop(name)}>Do not start ${name}</button></li>`)}
     ${failed.map(({ name, error }) => html`<li key=${name} class="failed"><b>${name}</b> did not begin: ${error}</li>`)}
   </ul>`;
