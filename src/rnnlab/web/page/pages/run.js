@@ -7,7 +7,7 @@ import { Curves } from "./curves.js";
 import { Evaluations, Setting, protocolText, sizeText, textName } from "./figures.js";
 import { Findings } from "./findings.js";
 import { statusText } from "./run_rows.js";
-import { RunControls } from "./start.js";
+import { NotYet, RunControls } from "./run_controls.js";
 
 const USES = { write: "Write with it", inside: "Look inside", score: "Score a text" };
 
@@ -15,9 +15,9 @@ export function OneRun({ name }) {
   const feed = useFeed([name]), run = feed.runs.get(name), curve = feed.curves.get(name);
   const heading = html`<p class="back"><a href="#/runs">All runs</a></p><h1>${name}</h1>`;
   if (!run) {
-    const gone = feed.isLoaded && { message: "There is no run of this name, or not any more." };
-    const problem = gone || feed.problem;
-    return html`${heading}${problem ? html`<${Trouble} problem=${problem} />` : html`<${Loading} what="run" />`}`;
+    if (feed.isLoaded) return html`${heading}<${NotYet} name=${name} />`;
+    return html`${heading}${feed.problem ? html`<${Trouble} problem=${feed.problem} />`
+      : html`<${Loading} what="run" />`}`;
   }
   const { settings, held_out: own, training, error } = run, details = curve?.details ?? {}, best = own?.best_baseline;
   return html`${heading}
