@@ -274,6 +274,11 @@ def test_runs_of_experiments_are_named_by_what_differs(
         expect(row.locator("td").nth(3)).to_have_attribute("title", own_cell)
         choose(page, "all 2 runs of cells: Peephole", "all 2 runs of cells: lstm", "mine")
         key = page.locator(".learning .key li")
+        models = ["b/runs/0123456789ab", "mine", "runs/a", "runs/0123456789ab", "z"]
+        order = page.evaluate(
+            'async (names) => (await import("/page/parts.js")).ownFirst(names)', models
+        )
+        assert order == ["mine", "runs/a", "z", "b/runs/0123456789ab", "runs/0123456789ab"]
         expect(key.last).to_have_text("mine")
         words = [text.strip() for text in key.all_inner_texts()]
         runs = [f"cells: {cell}, seed {n}" for cell in ("Peephole", "lstm") for n in (1, 2)]
@@ -282,6 +287,9 @@ def test_runs_of_experiments_are_named_by_what_differs(
         settings = {row[0]: row[1:] for row in table(page, "Settings that differ")}
         assert settings["cell"].count("Peephole 5e5e5e5e") == 2
         assert own_cell not in page.locator("main").inner_text()
+        page.get_by_label("Show the curves of all 2 runs of cells: lstm", exact=True).uncheck()
+        expect(key).to_have_count(3)
+        assert {text.strip() for text in key.all_inner_texts()} == {*runs[:2], "mine"}
         assert violations(page) == []
 
 

@@ -32,7 +32,7 @@ export function Empty({ title, children }) {
 export const OF_EXPERIMENT = /^(?:(.*)\/)?runs\/([0-9a-f]{12})$/;
 
 /** Return names with those of experiments' runs last. */
-function ownFirst(names) {
+export function ownFirst(names) {
   const isOwn = (name) => !OF_EXPERIMENT.test(name);
   return [...names.filter(isOwn), ...names.filter((name) => !isOwn(name))];
 }

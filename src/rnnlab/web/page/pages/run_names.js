@@ -18,11 +18,12 @@ function described(run, names) {
   return names.map((name) => words[name]?.() ?? `${name} ${settingText(run.settings[name])}`).join(", ");
 }
 
-/** Return a Map from name to label: that of an experiment's run is its folder, and what differs from the others. */
-export function labelsOf(runs, withoutEffect) {
+/** Return a Map from name to label: that of an experiment's run is its folder, and what differs among all of these. */
+export function labelsOf(runs, all, withoutEffect) {
   const labels = new Map(runs.map(({ name }) => [name, name]));
-  for (const [folder, own] of byFolder(runs, ({ name }) => experimentOf(name))) {
-    const names = own.length > 1 ? differing(own, withoutEffect) : [...MAIN, "seed"];
+  const folderOf = ({ name }) => experimentOf(name), whole = byFolder(all, folderOf);
+  for (const [folder, own] of byFolder(runs, folderOf)) {
+    const others = whole.get(folder), names = others.length > 1 ? differing(others, withoutEffect) : [...MAIN, "seed"];
     const found = own.map((run) => [folder, described(run, names)].filter(Boolean).join(": "));
     own.forEach(({ name }, k) => {
       const isTwice = found.filter((label) => label === found[k]).length > 1;

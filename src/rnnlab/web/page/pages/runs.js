@@ -43,7 +43,7 @@ function AllRuns() {
     return html`<h1>Runs</h1>${feed.problem ? html`<${Trouble} problem=${feed.problem} />`
       : html`<${Loading} what="runs" />`}`;
   }
-  const shownRuns = names.map((one) => feed.runs.get(one)), labels = labelsOf(shownRuns, feed.withoutEffect);
+  const shownRuns = names.map((one) => feed.runs.get(one)), labels = labelsOf(shownRuns, all, feed.withoutEffect);
   return html`<h1>Runs</h1>
     ${feed.problem && html`<${Trouble} problem=${feed.problem} />`}
     ${!all.length && html`<${Empty} title="No runs yet"><p>This folder holds no run. Train the first one here, or with
