@@ -18,8 +18,18 @@ const PAGES = {
 /** Return what an address such as #/runs/a/b?tab=curves names. */
 function routeOf(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
-  const [first, ...rest] = path.split("/").map(decodeURIComponent);
-  return { page: PAGES[first] ? first : "runs", name: rest.join("/"), query: new URLSearchParams(query) };
+  const [first, ...rest] = path.split("/").map(decoded), isKnown = !first || Object.hasOwn(PAGES, first);
+  if (!isKnown) return { page: "runs", name: "", query: new URLSearchParams(), unknown: first };
+  return { page: first || "runs", name: rest.join("/"), query: new URLSearchParams(query) };
+}
+
+/** Return a part of an address; one that is wrongly encoded as it is. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function useRoute() {
@@ -55,6 +65,8 @@ function Lab() {
       </ul></nav>
     </header>
     <main id="main" tabindex="-1" ref=${main}>
+      ${route.unknown && html`<${Trouble} problem=${{
+        message: `There is no page of this name: ${route.unknown}. Here are the runs.` }} />`}
       ${needsToken ? html`<${TokenForm} />` : html`<${Page} key=${route.page} route=${route} />`}
     </main>`;
 }
