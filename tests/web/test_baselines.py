@@ -36,7 +36,14 @@ def test_baselines_are_those_of_the_command(
     assert baselines["ngram"]["title"].endswith("-gram, Kneser-Ney")
     assert [part["title"] for part in found["parts"]] == ["its network alone", "its n-gram alone"]
     assert found["unknown_characters"] == own.unknown_characters > 0
-    assert found["notices"] == [notice.replace(str(file), "-") for notice in notices]
+    assert found["notices"] == [notice.replace(f"{file}: ", "the text: ") for notice in notices]
+
+
+def test_a_text_of_the_training_text_is_said(server: Served, text_file: Path) -> None:
+    body = {"model": "pets", "text": text_file.read_text(encoding="utf-8")[:20_000]}
+    _, found, _ = server.ask("/api/v1/baselines", body)
+    told = "the text: much of it stands in the model's training text"
+    assert [notice for notice in found["notices"] if notice.startswith(told)]
 
 
 def test_what_is_left_out_is_said(server: Served) -> None:

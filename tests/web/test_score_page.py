@@ -121,9 +121,10 @@ def test_lines_are_ranked_as_the_command_ranks_them(
         with page.expect_download() as download:
             page.get_by_role("button", name="Save as CSV").click()
         saved = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
-        assert [list(row) for row in saved] == [list(row) for row in wanted]
+        assert [list(row) for row in saved] == [[*row, "bits"] for row in wanted]
         for row, own in zip(saved, wanted, strict=True):
             assert row["text"] == own["text"]
+            assert float(row["bits"]) == pytest.approx(float(own["nats"]) / math.log(2), abs=1e-3)
             for key in own.keys() - {"text"}:
                 assert float(row[key]) == pytest.approx(float(own[key]), abs=2e-4), key
         page.get_by_label("Order").select_option("least")
@@ -132,6 +133,7 @@ def test_lines_are_ranked_as_the_command_ranks_them(
         assert violations(page) == []
         page.reload()
         expect(page.get_by_label("Lines", exact=True)).to_have_value(NAMES.replace("\r\n", "\n"))
+        assert [row[0] for row in figures(page, "lines")] == ["1", "7"]
 
 
 def test_many_lines_can_be_stopped(browser: Browser, server: Served) -> None:
@@ -169,6 +171,8 @@ def test_files_that_cannot_be_read_are_refused(
         )
         expect(page.get_by_role("alert")).to_have_text(message)
         expect(page.get_by_label("Text", exact=True)).to_have_value("kept")
+        page.get_by_label("Text", exact=True).fill("other")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_what_the_server_refuses_is_said_for_each_model(browser: Browser, server: Served) -> None:
@@ -178,6 +182,8 @@ def test_what_the_server_refuses_is_said_for_each_model(browser: Browser, server
         expect(page.get_by_role("alert").first).to_have_text(
             "more/letters: a text of 0 tokens has nothing to predict; it needs 2"
         )
+        page.get_by_label("Text", exact=True).fill("another text")
+        expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_the_keyboard_alone_suffices_and_nothing_typed_is_lost(
@@ -192,9 +198,12 @@ def test_the_keyboard_alone_suffices_and_nothing_typed_is_lost(
             if page.evaluate("document.activeElement.textContent") == "Score":
                 break
         page.keyboard.press("Enter")
-        expect(page.locator("table.scores")).to_be_visible()
+        expect(page.locator("tr.model")).to_have_count(1)
+        bits = page.locator("tr.model td").first.inner_text()
         page.reload()
         expect(page.get_by_label("Text", exact=True)).to_have_value("The cat.")
+        expect(page.locator("tr.model td").first).to_have_text(bits)
+        expect(page.get_by_label("Scores", exact=True)).to_contain_text("Lower is better.")
         expect(page.get_by_label("more/bytes")).to_be_checked()
 
 

@@ -90,7 +90,7 @@ def _work(
     finally:
         place.release()
     measured = json.loads(printed)["evaluations"][0]
-    notices = [line.removeprefix(NOTE) for line in said.splitlines() if line.startswith(NOTE)]
+    notices = [_notice(line) for line in said.splitlines() if line.startswith(NOTE)]
     yield _answer(one.name, measured, notices)
 
 
@@ -125,6 +125,12 @@ def _evaluated(
         kind = UsageError if process.returncode == UsageError.exit_code else RnnlabError
         raise kind(message.strip() if found else f"rnnlab evaluate ended with {process.returncode}")
     return printed, said
+
+
+def _notice(line: str) -> str:
+    """Return a note of the command; "-", by which it names its input, is the text."""
+    note = line.removeprefix(NOTE)
+    return f"the text: {note[3:]}" if note.startswith("-: ") else note
 
 
 def _content(file: Any) -> str:

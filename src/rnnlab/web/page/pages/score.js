@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../preact.js";
 import { post } from "../api.js";
 import { Letters } from "../letters.js";
 import { Empty, Field, Loading, Trouble, shown, spoken, useModels, visible } from "../parts.js";
-import { useLoaded, useStored } from "../state.js";
+import { store, stored, useLoaded, useStored } from "../state.js";
 import { Lines } from "./score_lines.js";
 
 /** Characters of a text, of one that stands in the form, and of those that are shown in colours. */
@@ -67,9 +67,10 @@ function Source({ typed, setTyped, file, setFile, lines }) {
   };
   return html`
     ${file ? html`<p class="file"><span><b>${file.name}</b>, ${file.text.length.toLocaleString("en")} characters</span>
-        <button type="button" class="plain" onClick=${() => setFile(null)}>Type a text instead</button></p>`
+        <button type="button" class="plain"
+          onClick=${() => (setFile(null), setProblem(null))}>Type a text instead</button></p>`
       : html`<${Field} label=${lines ? "Lines" : "Text"}><textarea rows="8" spellcheck=${false} maxlength=${MOST}
-          value=${typed} onInput=${(event) => setTyped(event.target.value)}></textarea><//>`}
+          value=${typed} onInput=${(event) => (setTyped(event.target.value), setProblem(null))}></textarea><//>`}
     <div class="controls"><${Field} label="Or a file" note=${`UTF-8, up to ${MOST.toLocaleString("en")} characters`}>
       <input type="file" onChange=${read} /><//></div>
     ${problem && html`<${Trouble} problem=${problem} />`}`;
@@ -93,12 +94,21 @@ function Models({ names, chosen, setChosen }) {
       onChange=${(event) => toggle(name, event.target.checked)} />${name}</label>`)}</div></fieldset>`;
 }
 
+/** Return the scores before a reload, of the models that there still are; null: none. */
+function storedScores(names) {
+  const done = stored("score:done", null), rows = done?.rows.filter(({ model }) => names.includes(model)) ?? [];
+  return rows.length ? { ...done, rows } : null;
+}
+
 /** Scores of a whole text by some models. */
 function Text({ text, names, chosen, setChosen }) {
   const [rule, setRule] = useStored("score:rule", "carried"), [size, setSize] = useStored("score:size", 256);
   const [wantsBaselines, setWantsBaselines] = useStored("score:baselines", true);
-  const [done, setDone] = useState(null), [now, setNow] = useState(""), ending = useRef(null);
+  const [done, setDone] = useState(() => storedScores(names)), [now, setNow] = useState(""), ending = useRef(null);
   useEffect(() => () => ending.current?.abort(), []);
+  useEffect(() => {
+    if (done) store("score:done", done.text.length > MOST_TYPED ? null : done);
+  }, [done]);
   const context = rule === "carried" ? rule : `windows:${size}`;
   const start = async (event) => {
     event.preventDefault();
@@ -110,7 +120,7 @@ function Text({ text, names, chosen, setChosen }) {
         rows.push({ model, ...await post("/api/v1/score", { model, ...asked }, { signal: own.signal }) });
       } catch (problem) {
         if (own.signal.aborted) break;
-        rows.push({ model, problem });
+        rows.push({ model, problem: { message: problem.message } });
       }
       setDone({ ...asked, rows: [...rows] });
     }
@@ -153,8 +163,9 @@ function Scores({ text, context, rows, isOld, wantsBaselines, isBusy }) {
   return html`
     <section aria-label="Scores">
       <h2>Bits per character</h2>
+      ${scored.length > 0 && html`<p class="how">Lower is better.</p>`}
       ${isOld && html`<p class="note">Of the text and settings before they were changed.</p>`}
-      ${rows.filter((row) => row.problem).map((row) => html`
+      ${!isOld && rows.filter((row) => row.problem).map((row) => html`
         <${Trouble} key=${row.model} problem=${{ message: `${row.model}: ${row.problem.message}` }} />`)}
       ${scored.length > 0 && html`<${Table} rows=${scored} baselines=${baselines} />`}
       ${mayMeasure && measured.isLoading && html`<p class="now" role="status">Measuring simple methods …</p>`}

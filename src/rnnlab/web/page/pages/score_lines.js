@@ -3,10 +3,13 @@
 import { html, useEffect, useMemo, useRef, useState } from "../preact.js";
 import { post } from "../api.js";
 import { Field, ModelSelect, Trouble, shown } from "../parts.js";
-import { useStored } from "../state.js";
+import { store, stored, useStored } from "../state.js";
 
 /** Lines and characters of one request, and lines that are shown at a time. */
 const BATCH_LINES = 2_000, BATCH_CHARACTERS = 50_000, SHOWN = 100;
+
+/** Scored lines that a reload keeps, and characters of their text. */
+const MOST_KEPT = 2_000, MOST_KEPT_CHARACTERS = 100_000;
 
 /** What lines can be ranked by, as `rnnlab score --by`. */
 const FIGURES = [
@@ -15,9 +18,14 @@ const FIGURES = [
 
 /** The form, the progress and the ranks. */
 export function Lines({ text, names, chosen, setChosen }) {
-  const [done, setDone] = useState(null), ending = useRef(null);
+  const [done, setDone] = useState(() => stored("score:lines", null)), ending = useRef(null);
   const lines = useMemo(() => linesOf(text), [text]), model = chosen[0] ?? "";
   useEffect(() => () => ending.current?.abort(), []);
+  useEffect(() => {
+    if (!done || done.isBusy) return;
+    const isSmall = done.rows.length <= MOST_KEPT && done.text.length <= MOST_KEPT_CHARACTERS;
+    store("score:lines", isSmall && !done.problem ? done : null);
+  }, [done]);
   const start = async (event) => {
     event.preventDefault();
     const own = ending.current = new AbortController(), rows = [];
@@ -50,7 +58,7 @@ export function Lines({ text, names, chosen, setChosen }) {
       ${done?.isBusy && html`<progress aria-label="Lines that are scored" value=${count} max=${done.count}></progress>`}
       <p class="now" role="status">${done && statusOf(done)}</p>
     </form>
-    ${done?.problem && html`<${Trouble} problem=${done.problem} />`}
+    ${done?.problem && done.text === text && done.model === model && html`<${Trouble} problem=${done.problem} />`}
     ${count > 0 && html`<${Ranks} rows=${done.rows} isOld=${done.text !== text} />`}`;
 }
 
@@ -104,6 +112,8 @@ function Ranks({ rows, isOld }) {
   const hasPlaces = rows[0].quantile !== undefined;
   return html`<section aria-label="Lines by surprise">
     <h2>Lines by surprise</h2>
+    <p class="how">Fewer bits are better: the line surprises the model less. Whether lines stand in the model's training
+      text, which makes them easy, is looked for only in the mode A text, by the simple methods.</p>
     ${isOld && html`<p class="note">Of the text before it was changed.</p>`}
     <div class="controls">
       <${Field} label="By"><select value=${by} onChange=${(event) => setBy(event.target.value)}>
@@ -135,8 +145,9 @@ function Ranks({ rows, isOld }) {
   </section>`;
 }
 
-/** Offer rows as a file, with the columns of `rnnlab score --csv`. */
-function download(rows) {
+/** Offer rows as a file, with the columns of `rnnlab score --csv` and the bits that the page shows. */
+function download(ranked) {
+  const rows = ranked.map((row) => ({ ...row, bits: row.nats / Math.LN2 }));
   const names = Object.keys(rows[0] ?? { line: 0, text: "", bits_per_character: 0 });
   const cell = (value) => typeof value === "number" ? String(Math.round(value * 1e4) / 1e4)
     : /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
