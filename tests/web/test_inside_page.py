@@ -208,6 +208,22 @@ def test_a_brushed_range_finds_its_places(page: Page, server: Served) -> None:
     expect(chips.first).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_unit_that_is_out_of_range_is_said(page: Page) -> None:
+    field = page.get_by_label("Unit, of")
+    before = field.input_value()
+    field.fill("99999")
+    said = page.locator("small.fault")
+    expect(said).to_have_text(
+        re.compile(rf"A whole number from 0 to \d+, not 99999; it stays {before}\.")
+    )
+    expect(field).to_have_attribute("aria-describedby", said.get_attribute("id") or "")
+    field.blur()
+    expect(field).to_have_value(before)
+    expect(said).to_be_visible()
+    field.fill("1")
+    expect(said).to_have_count(0)
+
+
 def test_units_that_are_off_change_the_text(page: Page, pets: Any) -> None:
     letters(page).nth(20).click()
     for unit in (2, 9):
