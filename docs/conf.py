@@ -36,6 +36,7 @@ extensions = [
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 myst_update_mathjax = False
+smartquotes = False  # would make another sign of --
 
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(__file__).with_name("_build") / "notebooks")

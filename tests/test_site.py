@@ -132,6 +132,7 @@ def test_all_settings_and_all_flags_are_in_the_reference(
         known = set(re.findall(r"^ +(--[a-z][a-z-]+)", capsys.readouterr().out, re.MULTILINE))
         text = texts[f"rnnlab-{name.replace(' ', '-')}"]
         assert not [flag for flag in known if flag not in text]
+        assert not re.search("–[a-z]", text)
 
 
 def test_formulas_are_mathml(pages: dict[str, BeautifulSoup]) -> None:

@@ -159,7 +159,10 @@ class Generated(SphinxDirective):
             text = settings_in_markdown(name)
         else:
             text = commands_in_markdown(Path(self.env.doc2path(self.env.docname)).parent)
-        return self.parse_text_to_nodes(text)
+        made = self.parse_text_to_nodes(text)
+        for table_node in (each for node in made for each in node.findall(nodes.table)):
+            table_node["classes"].append("flags")
+        return made
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
