@@ -9,10 +9,12 @@ from typing import Any
 
 import schemathesis
 
+from rnnlab.web.bodies import MOST_TOKENS
+
 NAMES = os.environ["RNNLAB_NAMES"].split(",")
 COUNTS = ("max_tokens", "n", "length")
 MOST = 50
-"""Of these counts."""
+"""Of these counts, if they are not too large to be taken."""
 
 
 def _place(given: Any) -> int:
@@ -50,6 +52,6 @@ def map_body(context: Any, body: Any) -> Any:
         if place % 10:
             body["model"] = _name(body.get("model"))
         for name in COUNTS:
-            if place % 20 and type(body.get(name)) is int:
-                body[name] = abs(body[name]) % MOST
+            if type(body.get(name)) is int and 0 < body[name] <= MOST_TOKENS:
+                body[name] = 1 + body[name] % MOST
     return body
