@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from browser import PHONE, overflows, violations
+from browser import AXE, PHONE, overflows, violations
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page
 
@@ -198,6 +198,7 @@ def test_versions_are_listed_newest_first(site: Path, browser: Browser) -> None:
 def reader(site: Path, browser: Browser) -> Iterator[Page]:
     """A page of a browser that may read the site's files, and log nothing."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context.add_init_script(AXE)
     page = context.new_page()
     complaints, others = list[str](), list[str]()
 
@@ -228,14 +229,13 @@ def test_every_page_is_accessible_and_fits_a_phone(
     site: Path, pages: dict[str, BeautifulSoup], reader: Page
 ) -> None:
     """What is around the article is the same on all pages; the next test looks at it."""
+    reader.set_viewport_size({"width": PHONE, "height": 844})
     found = dict[str, Any]()
     for name in pages:
         if not is_source(name):
-            reader.set_viewport_size({"width": 1280, "height": 900})
             reader.goto((site / f"{name}.html").as_uri())
             found[name] = faults(reader, "article", "color-contrast")
-            reader.set_viewport_size({"width": PHONE, "height": 844})
-            found[f"{name}, phone"] = overflows(reader)
+            found[f"{name}, width"] = overflows(reader)
     assert {name: what for name, what in found.items() if what} == {}
 
 
