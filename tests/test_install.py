@@ -50,7 +50,7 @@ def names_in(directory: Path) -> set[str]:
 
 def package_files() -> set[str]:
     """The package's own files, as a wheel names them: sources, recipes, the report's page, …"""
-    kept = {".py", ".pyi", ".toml", ".txt", ".typed", ".jinja", ".css", ".js", ".wasm"}
+    kept = {".py", ".pyi", ".toml", ".txt", ".typed", ".jinja", ".css", ".js", ".json", ".wasm"}
     files = (file for file in (SOURCE / "rnnlab").rglob("*") if file.suffix in kept)
     return {file.relative_to(SOURCE).as_posix() for file in files}
 

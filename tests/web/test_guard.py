@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from served import JSON, Served, serving
 
 from rnnlab.web import guard
@@ -276,5 +277,6 @@ def test_only_events_go_on_while_their_client_takes_them(
         "type": "http", "method": "GET", "path": path, "scheme": "http",
         "headers": [(b"host", b"127.0.0.1")],
     }  # fmt: skip
-    asyncio.run(Guard(app, Hosts("127.0.0.1"))(scope, app, send))  # type: ignore[arg-type]
+    with start_blocking_portal() as portal:  # another test's browser may hold this thread's loop
+        portal.call(Guard(app, Hosts("127.0.0.1")), scope, app, send)  # type: ignore[arg-type]
     assert sent == ["http.response.start", "http.response.body"][: 1 + is_whole]

@@ -189,7 +189,7 @@ def test_a_brushed_range_finds_its_places(page: Page, server: Served) -> None:
         {"model": "pets", "text": TEXT, "begin": 10, "end": 13, "threshold": 0.1},
     )
     chips = page.get_by_role("group", name="Units that are on").get_by_role("button")
-    assert [int(own) for own in chips.all_inner_texts()] == expected["units"]
+    expect(chips).to_have_text([str(unit) for unit in expected["units"]])
     page.get_by_role("button", name="Find the places").click()
     answer = page.locator(".answer")
     expect(answer).to_contain_text(f"{expected['count']} places in the test split")

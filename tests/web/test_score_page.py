@@ -22,8 +22,9 @@ NAMES = 'fade\nbead\n\nxyz\nabba\r\ndeaf, "cab"\nfade\n'
 
 def figures(page: Page, table: str) -> list[list[str]]:
     """The cells of a table, row by row."""
-    rows = page.locator(f"table.{table} tbody tr").all()
-    return [row.locator("th, td").all_inner_texts() for row in rows]
+    rows = page.locator(f"table.{table} tbody tr")
+    expect(rows.first).to_be_visible()
+    return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
 def test_a_text_is_scored_next_to_simple_methods(
