@@ -37,9 +37,12 @@ export function ownFirst(names) {
   return [...names.filter(isOwn), ...names.filter((name) => !isOwn(name))];
 }
 
-/** Return the names of all models that have weights, those of an experiment's runs last, as useLoaded does. */
+/** Return the names of all models that have weights, as useLoaded does: the newest first, an experiment's runs last. */
 export function useModels() {
-  return useLoaded(async (signal) => ownFirst((await get("/v1/models", { signal })).data.map(({ id }) => id)), []);
+  return useLoaded(async (signal) => {
+    const { data } = await get("/v1/models", { signal });
+    return ownFirst(data.sort((one, other) => other.created - one.created).map(({ id }) => id));
+  }, []);
 }
 
 /**

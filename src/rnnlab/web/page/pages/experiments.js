@@ -4,6 +4,7 @@ import { html, useState } from "../preact.js";
 import { get, inPath } from "../api.js";
 import { Empty, Field, Loading, Trouble, shown, timeText } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";
+import { CellName } from "./figures.js";
 import { Points } from "./experiment_points.js";
 
 /** A longer table of runs is closed at first. */
@@ -109,15 +110,16 @@ function RunTable({ found, outcome }) {
       <th scope="row">${run.run ? html`<a href=${`#/runs/${inPath(run.run)}`}>${run.id}</a>` : run.id}</th>
       <td>${run.variant}</td>${hasTexts && html`<td>${run.text}</td>`}<td class="figure">${run.seed}</td>
       <td class="figure">${shown(run.outcomes[outcome.name], outcome.digits)}</td>
-      ${keys.map((key) => html`<td key=${key}>${setting(changes[run.variant]?.[key])}</td>`)}
+      ${keys.map((key) => html`<td key=${key}>${setting(key, changes[run.variant]?.[key])}</td>`)}
       <td>${run.status}${run.reason && html` <small>${run.reason}</small>`}</td></tr>`)}</tbody></table></div>
     ${Object.keys(found.settings).length > 0 && html`<p class="how">All runs share ${
       Object.entries(found.settings).map(([key, value]) => `${key} = ${value}`).join(", ")}.</p>`}
   </details>`;
 }
 
-function setting(value) {
+function setting(key, value) {
   if (value === undefined) return "";
+  if (key === "cell" && value.includes("@")) return html`<${CellName} whole=${value} name=${value.split("@")[0]} />`;
   return Array.isArray(value) ? value.join(" ") : String(value);
 }
 

@@ -15,8 +15,13 @@ export function settingText(value) {
 export function Setting({ run: { settings, cell }, name }) {
   const whole = settingText(settings[name]);
   if (name !== "cell" || cell === null || cell === whole) return whole;
+  return html`<${CellName} whole=${whole} name=${cell} />`;
+}
+
+/** A cell of a file by its name. */
+export function CellName({ whole, name }) {
   const [, checksum] = whole.split("@");
-  return html`<span title=${whole}>${cell}${checksum && html` <small>${checksum.slice(0, 8)}</small>`}</span>`;
+  return html`<span title=${whole}>${name}${checksum && html` <small>${checksum.slice(0, 8)}</small>`}</span>`;
 }
 
 /** Return the last part of the name of a text. */
