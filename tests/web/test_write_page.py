@@ -40,10 +40,16 @@ def read(page: Page, column: int = 0) -> str:
     return said.inner_text()
 
 
+def render(page: Page) -> None:
+    """Wait until what was done last is shown: the status is not about what was before."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def write(page: Page, title: str = "Model") -> str:
     """Let the model write; return the text."""
     column = page.get_by_role("region", name=title, exact=True)
     column.get_by_role("button", name="Write", exact=True).click()
+    render(page)
     expect(column.get_by_role("status")).to_contain_text("written")
     return box(page, title).input_value()
 
@@ -142,6 +148,7 @@ def test_pointing_shows_the_alternatives_and_a_click_goes_on_from_there(
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.post_data or ""))
         chosen.click()
+        render(page)
         expect(page.get_by_role("status")).to_contain_text("written")
         found = box(page).input_value()
         assert found[:31] == whole[:30] + letter != whole[:31]
@@ -256,6 +263,7 @@ def test_the_keyboard_alone_suffices(browser: Browser, server: Served) -> None:
         assert focused.startswith("Go on with ")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
+        render(page)
         expect(page.get_by_role("status")).to_have_text("20 tokens written.")
         assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
         other = box(page).input_value()
