@@ -22,9 +22,10 @@ HAS_FORKSERVER = "forkserver" in get_all_start_methods()
 PROCESSES = get_context("forkserver") if HAS_FORKSERVER else get_context("spawn")
 PRELOADED = [
     "rnnlab.execution.single_run",
-    "torch._dynamo",  # the first optimizer imports it
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
+    "scipy.special",  # for the intervals of an evaluation; a third of the time of a small run
+    "filelock",
 ]
 
 

@@ -5,11 +5,9 @@ Legend: T time steps, B batch, I input size, H hidden size, V vocabulary size, L
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from rnnlab.cells import Cell, State, Weights, find_cell, short_name
 from rnnlab.config import ModelSettings
@@ -47,6 +45,13 @@ class RecurrentLayers(nn.Module):
         return f"{name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
 
 
+class _Output(nn.Linear):
+    """A linear layer whose parameters have no values at first."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 class LanguageModel(nn.Module):
     """Predicts the next token from all tokens before it.
 
@@ -73,14 +78,17 @@ class LanguageModel(nn.Module):
         self.start = start
         one_hot = settings.input == "one-hot"
         width = vocabulary_size if one_hot else settings.embedding_size
-        # The modules' own initial values would come from torch's default generator.
+        # Without values yet: the modules' own would come from torch's default generator. torch's
+        # skip_init is not used: it imports torch._dynamo, which takes as long as to import torch.
         self.embedding: nn.Embedding | None = (
-            None if one_hot else _empty(nn.Embedding, vocabulary_size, width)
+            None
+            if one_hot
+            else nn.Embedding(vocabulary_size, width, _weight=torch.empty(vocabulary_size, width))
         )
         self.recurrent = RecurrentLayers(
             find_cell(settings.cell), width, settings.hidden_size, settings.num_layers
         )
-        self.output: nn.Linear = _empty(nn.Linear, settings.hidden_size, vocabulary_size)
+        self.output: nn.Linear = _Output(settings.hidden_size, vocabulary_size)
         initialize(
             settings, self.embedding, self.recurrent.named_parameters(), self.output, self.random
         )
@@ -156,11 +164,6 @@ class LanguageModel(nn.Module):
         lines = [f"{n:<{widths[0]}}  {s:<{widths[1]}}  {c:>{widths[2]}}" for n, s, c in rows]
         title = f"LanguageModel: {short_name(self.settings.cell)}, {self.settings.input} input"
         return "\n".join([title, *(f"  {line}" for line in lines)])
-
-
-def _empty(kind: type[nn.Module], *sizes: int) -> Any:
-    """Return a module of torch whose parameters have no values yet."""
-    return skip_init(kind, *sizes, device=torch.get_default_device())  # type: ignore[no-untyped-call]
 
 
 def detached(state: ModelState) -> ModelState:

@@ -2,18 +2,34 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from inspect import unwrap
+from typing import Any, TypeVar
 
-from torch import Tensor, nn, optim
+from torch import Tensor, nn, no_grad, optim
 
 from rnnlab.config import LEARNING_RATES, TrainingSettings
 from rnnlab.config.validation import format_value
 from rnnlab.errors import UsageError
 
+Kind = TypeVar("Kind", bound=optim.Optimizer)
+
+
+def _uncompiled(kind: type[Kind]) -> type[Kind]:
+    """Return the same optimizer without the wrappers that only torch.compile needs.
+
+    Each imports torch._dynamo when it is first called, which takes as long as to import torch.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods: dict[str, Any] = {name: unwrap(getattr(kind, name)) for name in names}
+    methods["step"] = no_grad()(unwrap(kind.step))
+    return type(kind.__name__, (kind,), methods)
+
+
 Maker = Callable[[list[Tensor], TrainingSettings, float], optim.Optimizer]
 
 # fused: one pass over memory in each step; on 2 cores much faster than torch's default loop.
 OPTIMIZERS: dict[str, Maker] = {
-    "sgd": lambda parameters, settings, rate: optim.SGD(
+    "sgd": lambda parameters, settings, rate: _uncompiled(optim.SGD)(
         parameters,
         rate,
         momentum=settings.momentum,
@@ -21,24 +37,24 @@ OPTIMIZERS: dict[str, Maker] = {
         weight_decay=settings.weight_decay,
         fused=True,
     ),
-    "adam": lambda parameters, settings, rate: optim.Adam(
+    "adam": lambda parameters, settings, rate: _uncompiled(optim.Adam)(
         parameters,
         rate,
         betas=(settings.beta1, settings.beta2),
         weight_decay=settings.weight_decay,
         fused=True,
     ),
-    "adamw": lambda parameters, settings, rate: optim.AdamW(
+    "adamw": lambda parameters, settings, rate: _uncompiled(optim.AdamW)(
         parameters,
         rate,
         betas=(settings.beta1, settings.beta2),
         weight_decay=settings.weight_decay,
         fused=True,
     ),
-    "rmsprop": lambda parameters, settings, rate: optim.RMSprop(
+    "rmsprop": lambda parameters, settings, rate: _uncompiled(optim.RMSprop)(
         parameters, rate, momentum=settings.momentum, weight_decay=settings.weight_decay
     ),
-    "adagrad": lambda parameters, settings, rate: optim.Adagrad(
+    "adagrad": lambda parameters, settings, rate: _uncompiled(optim.Adagrad)(
         parameters, rate, weight_decay=settings.weight_decay, fused=True
     ),
 }
