@@ -25,7 +25,9 @@ def test_a_recipe_makes_ill(chapter: str, tmp_path: Path, monkeypatch: pytest.Mo
     settings = re.search(
         rf"^{name} = dict\(.*?\)(?:  # fmt: skip)?$", text, re.MULTILINE | re.DOTALL
     )
-    recipe = re.findall(r"^run = rnnlab\.train\(.*\*\*.* \| .*\)$", text, re.MULTILINE)
+    recipe = re.findall(
+        r"^```python\n(run = rnnlab\.train\([^`]*\*\*\w+\s+\| [^`]*)```$", text, re.MULTILINE
+    )
     assert settings
     assert len(recipe) == 1
     (whole,) = book(60_000)

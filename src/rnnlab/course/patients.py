@@ -78,7 +78,7 @@ PATIENTS = {
     8: Patient(
         "diverged",
         {
-            "cell": "rnn-relu", "optimizer": "sgd", "learning_rate": 100.0, "warmup": 0.9,
+            "cell": "rnn-relu", "optimizer": "sgd", "learning_rate": 300.0, "warmup": 0.9,
             "schedule": "constant", "clip_norm": 0.0, "num_evaluations": 1,
         },
     ),
