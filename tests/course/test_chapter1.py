@@ -100,3 +100,7 @@ def test_right_answers(number: str, answer: Any) -> None:
 )  # fmt: skip
 def test_usual_mistakes(number: str, answer: Any, words: str) -> None:
     assert judge(number, answer) == (False, f"{number}: not yet. {words}")
+
+
+def test_an_exercise_may_be_named_by_a_number() -> None:
+    assert judge(1.1, 9) == judge("1.1", 9) == (True, "1.1: right.")

@@ -14,7 +14,7 @@ from rnnlab.errors import DivergenceError, UsageError
 
 def illnesses(directory: Path, settings: dict[str, Any]) -> set[str]:
     with suppress(DivergenceError):
-        rnnlab.train(run_dir=directory, quiet=True, **settings)
+        rnnlab.train(run_dir=directory, **settings)
     return {finding.illness for finding in rnnlab.diagnose(directory).findings}
 
 

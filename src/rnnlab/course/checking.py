@@ -39,16 +39,19 @@ def exercise(number: str) -> Callable[[Checker], Checker]:
     return add
 
 
-def check(number: str, answer: Any) -> None:
+def check(number: str | float, answer: Any) -> None:
     """Print whether an answer is right, and if not, what is wrong with it.
+
+    number: "1.1" and 1.1 are the same exercise.
 
     Raises UsageError for an exercise that does not exist.
     """
     print(judge(number, answer).words)
 
 
-def judge(number: str, answer: Any) -> Judgement:
+def judge(number: str | float, answer: Any) -> Judgement:
     """Return whether an answer is right, and the words for it; raises as `check`."""
+    number = str(number)
     for module in ASKING:
         importlib.import_module(f"rnnlab.course.{module}")
     if number not in EXERCISES:
