@@ -13,10 +13,13 @@ import pytest
 import tomli_w
 from command_line import Cli
 from interrupted import PROCESSES
+from quick_workers import run_in_group_of_parent, use_server_of_tests
 
 from rnnlab.cli import main
 from rnnlab.experiments.outcomes import OUTCOMES
 from rnnlab.experiments.plan import read_plan
+
+pytestmark = pytest.mark.usefixtures("quick_workers")
 
 KILLS = int(os.environ.get("RNNLAB_KILLS", "4"))
 RUNS = 12
@@ -28,8 +31,9 @@ def ended(folder: Path) -> list[Path]:
 
 
 def command(file: Path) -> None:
-    """Run the command in a session of its own; torch was imported before this process forked."""
-    os.setsid()
+    """Run the command in a group of its own; torch was imported before this process forked."""
+    os.setpgid(0, 0)
+    use_server_of_tests(run_in_group_of_parent)
     main(["experiment", str(file), "--quiet"])
 
 

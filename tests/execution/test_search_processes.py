@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from command_line import made_up_text
-from made_up_search import BEST, MAKE_UP, RATE, TRAIN, frozen, process, search_plan, told
+from interrupted import PROCESSES, ended_well
+from made_up_search import BEST, MAKE_UP, RATE, frozen, process, search_plan, told, train
 
 from rnnlab.experiments.optuna_study import JOURNAL, read_trials
 from rnnlab.experiments.store import Store
@@ -35,7 +36,7 @@ def test_a_killed_search_ends_like_an_undisturbed_one(
     journal = disturbed / JOURNAL
     journal.touch()
     moments = random.Random(5)
-    for _ in range(4):
+    for _ in range(3):
         worker = process(disturbed, plan, MAKE_UP)
         size = journal.stat().st_size + moments.randrange(200, 2500)  # within about two trials
         while journal.stat().st_size < size:
@@ -56,10 +57,13 @@ def test_processes_that_train_share_a_search(content: dict[str, Any], tmp_path: 
     text.write_text(made_up_text(150), encoding="utf-8")
     plan = search_plan(content, 5, RATE, {"corpus": str(text), "sample_length": 0})
     started: list[str] = []
-    for worker in [process(tmp_path, plan, TRAIN) for _ in range(2)]:
-        output, errors = worker.communicate(timeout=300)
-        assert (worker.returncode, errors) == (0, "")
-        started += output.split()
+    receiver, sender = PROCESSES.Pipe(duplex=False)
+    workers = [PROCESSES.Process(target=train, args=(tmp_path, plan, sender)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        assert ended_well(worker)
+        started += receiver.recv()
     assert len(started) == len(set(started)) == 5
     for trial, read in zip(frozen(plan, tmp_path), read_trials(plan, tmp_path), strict=True):
         outcome = Store(tmp_path).outcome(read.run(plan).id)

@@ -1,6 +1,7 @@
 """Runs to resume: a small one, and one that was stopped."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -24,9 +25,14 @@ def small(text_file: Path) -> Settings:
 
 
 @pytest.fixture
-def stopped(small: Settings, tmp_path: Path) -> Path:
+def stopped(stopped_once: Path, tmp_path: Path) -> Path:
     """A run that Ctrl-C ended early."""
-    directory = tmp_path / "stopped"
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
+
+
+@pytest.fixture(scope="module")
+def stopped_once(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("runs") / "stopped"
     process = start(small.with_changes(num_epochs=2000, num_log_lines=2000), directory)
     while len(read_metrics(directory)) < 3:
         assert process.is_alive()

@@ -23,7 +23,7 @@ from rnnlab.runs.files import state_files
 from rnnlab.runs.training import train
 from rnnlab.runs.watcher import Watcher
 
-KILLS = int(os.environ.get("RNNLAB_KILLS", "8"))
+KILLS = int(os.environ.get("RNNLAB_KILLS", "5"))
 """How often `test_kill_at_any_moment` kills; docs/how-to/resume.md has the result of 100."""
 
 CELLS, OPTIMIZERS = ("rnn", "rnn-relu", "gru", "lstm"), ("sgd", "adamw")

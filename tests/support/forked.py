@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from interrupted import PROCESSES
+from quick_workers import use_server_of_tests
 
 from rnnlab.signals import SIGNALS, die_on_signals, forked_before_computing
 
@@ -83,6 +84,7 @@ def command(
         signal.signal(sign, signal.SIG_DFL)
     die_on_signals()
     forked_before_computing()
+    use_server_of_tests()
     begins.send(None)
     from rnnlab.cli import main
 

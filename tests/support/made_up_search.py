@@ -5,18 +5,22 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from quick_workers import use_server_of_tests
 
 from rnnlab.config import Settings
 from rnnlab.execution.executor import Job, RunEvent
+from rnnlab.execution.local import LocalExecutor
 from rnnlab.execution.search import Search
 from rnnlab.experiments.optuna_study import JOURNAL, study_name
 from rnnlab.experiments.plan import Plan, make_plan
 from rnnlab.experiments.store import OUTCOME, Store
 from rnnlab.files import write_json
+from rnnlab.signals import forked_before_computing
 
 BEST = "validation_bits_per_character"
 
@@ -124,16 +128,19 @@ assert "torch" not in sys.modules
 """
 """Program: run a search with made-up runs that take some time; FOLDER/made lists their ids."""
 
-TRAIN = """
-from rnnlab.execution.local import LocalExecutor
-with Search(plan, store) as search:
-    for event in LocalExecutor(store, 1).run(search.jobs()):
-        search.record(event)
-        assert event.kind in ("started", "finished"), event
-        if event.kind == "started":
-            print(event.job.id)
-"""
-"""Program: run a search with real training; prints the ids of the runs that start."""
+
+def train(folder: Path, plan: Plan, sender: Connection) -> None:
+    """Run a search with real training, in a forked process; sends the ids of its runs."""
+    forked_before_computing()
+    use_server_of_tests()
+    store, started = Store(folder), []
+    with Search(plan, store) as search:
+        for event in LocalExecutor(store, 1).run(search.jobs()):
+            search.record(event)
+            assert event.kind in ("started", "finished"), event
+            if event.kind == "started":
+                started.append(event.job.id)
+    sender.send(started)
 
 
 def process(folder: Path, plan: Plan, work: str) -> subprocess.Popen[str]:

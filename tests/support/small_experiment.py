@@ -1,11 +1,13 @@
 """A small experiment on made-up text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_workers import run_quickly
 
+from rnnlab.execution import local
 from rnnlab.experiments.plan import Plan, make_plan
 
 MakePlan = Callable[..., Plan]
@@ -40,3 +42,11 @@ def make(content: dict[str, Any]) -> MakePlan:
         return make_plan(changed, "small", "experiment.toml")
 
     return plan
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Workers of this process draw nothing into curves.svg."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "run_worker", run_quickly)
+        yield
