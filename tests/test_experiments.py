@@ -81,6 +81,7 @@ def test_rows_figures_phrases_and_claims_are_those_of_the_report(plan: Plan) -> 
     assert claims == [claim["text"] for claim in report["claim"]]
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_the_lab_report_is_run_and_written_up(cli: Cli, tmp_path: Path) -> None:
     """All of it at its smallest, on a text that is always available."""
     content = read_toml(find_shipped("lab-report"))

@@ -85,23 +85,30 @@ def test_writing_ends_with_one_line(trained: tuple[Path, str], sign: signal.Sign
     )
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("gap", [0.0, 0.2])
+@pytest.mark.parametrize(
+    ("sign", "gap", "waits"),
+    [
+        (signal.SIGINT, 0.0, (0.0, 0.6)),
+        (signal.SIGINT, 0.2, (0.2, 1.4)),
+        (signal.SIGTERM, 0.0, (0.6, 1.2)),
+        (signal.SIGTERM, 0.2, (0.2, 0.8)),
+    ],
+)
 def test_no_moment_shows_a_traceback(
-    trained: tuple[Path, str], sign: signal.Signals, gap: float
+    trained: tuple[Path, str], sign: signal.Signals, gap: float, waits: tuple[float, ...]
 ) -> None:
     """While it loads, works and ends; a second signal after the echo ends the process at once."""
     ended = []
-    for wait in (gap, 0.6 + gap, 1.2 + gap):
+    for wait in waits:
         process = begin("doctor", str(trained[0]))
         wait_until_it_minds_signals(process)
         time.sleep(wait)
         send_twice(process, sign, gap)
         errors = process.communicate(timeout=60)[1]
         ended.append((process.returncode, errors))
-    for wait in range(8):
+    for number in range(4):
         loaded = Forked("doctor", str(trained[0]))
-        time.sleep(wait * 0.07)
+        time.sleep(number * 0.1 + gap / 4)
         send_twice(loaded, sign, gap)
         done = loaded.ended()
         ended.append((done.returncode, done.stderr))
