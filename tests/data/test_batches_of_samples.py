@@ -11,7 +11,11 @@ from rnnlab.data.batches import SampleBatches
 from rnnlab.errors import CorpusError
 
 START = 3
-samples = st.lists(st.lists(st.integers(4, 9), min_size=1, max_size=6), min_size=90, max_size=200)
+
+
+def samples_of(rng):
+    """Samples of 1 to 6 tokens, so many that every batch can be filled."""
+    return [rng.integers(4, 10, rng.integers(1, 7)).tolist() for _ in range(rng.integers(90, 201))]
 
 
 def stream(parts):
@@ -26,12 +30,14 @@ def rows_of(batches, rng):
     return [np.concatenate([pair[i] for pair in found]).T for i in (0, 1)]
 
 
-@given(parts=samples, B=st.integers(1, 3), T=st.integers(1, 9), seed=st.integers(0, 9))
-@settings(max_examples=200, derandomize=True)
-def test_rows_are_whole_samples_and_targets_their_next_tokens(parts, B, T, seed):
+@given(seed=st.integers(0, 2**32), B=st.integers(1, 3), T=st.integers(1, 9))
+@settings(max_examples=100, derandomize=True)
+def test_rows_are_whole_samples_and_targets_their_next_tokens(seed, B, T):
+    rng = np.random.default_rng(seed)
+    parts = samples_of(rng)
     ids = stream(parts)
     batches = SampleBatches(ids, B, T, START)
-    inputs, targets = rows_of(batches, np.random.default_rng(seed))
+    inputs, targets = rows_of(batches, rng)
     known = sorted(map(tuple, parts))
     read = []
     for x, y in zip(inputs.tolist(), targets.tolist(), strict=True):

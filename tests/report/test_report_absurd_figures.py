@@ -51,7 +51,7 @@ def absurd(draw: st.DrawFn, run: RunRecord) -> RunRecord:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_no_figures_break_the_report(data: st.DataObject) -> None:
     records = replace(PLAIN, runs=[data.draw(absurd(run)) for run in PLAIN.runs])
