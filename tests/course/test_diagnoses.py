@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import rnnlab
+from rnnlab.config import Settings
 from rnnlab.course import chart, judge, patient
 from rnnlab.course.diagnoses import NAMES, contradiction
-from rnnlab.course.patients import PATIENTS
+from rnnlab.course.patients import PATIENTS, TO_LOOK_AT, USUAL
 from rnnlab.doctor.diagnose import RULES
 from rnnlab.errors import UsageError
 
@@ -98,8 +99,20 @@ def test_a_number_without_patient_is_refused() -> None:
         ("regularization too strong", ["too much dropout", "over-regularised", "weight-decay"]),
         ("learning rate too low", ["lr too small", "a tiny learning rate", "Steps are too short"]),
         ("batch too large for the text", ["batch-size", "the batches are too big"]),
-        ("held-out text is a copy", ["a leak", "duplicates", "train and test are the same text"]),
-        ("training too short", ["undertrained", "the budget is too small", "it needs more epochs"]),
+        (
+            "held-out text is a copy",
+            ["a leak", "duplicates", "train and test are the same text", "the text is there twice"],
+        ),
+        (
+            "training too short",
+            [
+                "undertrained",
+                "the budget is too small",
+                "it needs more epochs",
+                "not trained long enough",
+                "stopped too early",
+            ],
+        ),
     ],
 )
 def test_other_words_for_an_illness_are_accepted(illness: str, answers: list[str]) -> None:
@@ -118,6 +131,11 @@ def test_other_words_for_an_illness_are_accepted(illness: str, answers: list[str
         ("learning rate", "What is wrong with the learning rate?"),
         ("The learning rate is too high", "That may be the cause. Name the illness that it has led "
          "to: the doctor looks at what happened, and then at the settings."),
+        ("small initial weights", "That may be the cause. Name the illness that it has led to."),
+        ("no clipping", "That may be the cause. Name the illness that it has led to."),
+        ("It learns too slowly", "That is what you see. Which figure of the chart says what makes "
+         "it slow?"),
+        ("too few updates", "That is what you see. Which setting makes them so few?"),
         ("the cell", f"Name one of the illnesses that the doctor knows: {', '.join(NAMES)}."),
     ],
 )  # fmt: skip
@@ -188,3 +206,10 @@ def test_a_chart_has_the_figures_and_not_the_name() -> None:
 def test_what_cannot_be_measured_of_a_diverged_run_is_said_once() -> None:
     shown = [words for name, words in chart("runs/patient-8").lines() if name == "not measured"]
     assert shown == [f"{Path('runs/patient-8/checkpoint/last')} is gone"]
+
+
+def test_the_settings_to_look_at_have_every_change_and_what_is_usual() -> None:
+    usual = {**Settings().flat(), **USUAL}
+    assert {name: usual[name] for name in TO_LOOK_AT} == TO_LOOK_AT
+    changed = {name for own in PATIENTS.values() for name in own.change}
+    assert changed - TO_LOOK_AT.keys() <= {"init_std", "num_evaluations"}

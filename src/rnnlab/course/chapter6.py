@@ -134,7 +134,7 @@ def what_it_has(answer: Any) -> str:
     """What the doctor says."""
     if not isinstance(answer, str):
         return "Give the words of rnnlab.diagnose as a text."
-    given = " ".join(answer.lower().split()).strip(".")
+    given = " ".join(answer.lower().split()).strip(".").replace("regularis", "regulariz")
     if given == ILLNESS:
         return ""
     return OTHERS.get(given, "These are not its words: print(rnnlab.diagnose('runs/ill')).")

@@ -108,7 +108,9 @@ def _interval_fault(
         if math.isclose(half, value, rel_tol=2e-3):
             return words
     ratio = half / (t * standard_error)
-    return f"Its middle is right, but with {n} pairs it is {ratio:.2f} times too wide."
+    return (
+        f"Its middle is right, but with {n} pairs it is {ratio:.2f} times as wide as it should be."
+    )
 
 
 @exercise("7.4")

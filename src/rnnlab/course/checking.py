@@ -80,6 +80,6 @@ def number_fault(
     for mistake, words in mistakes.items():
         if math.isclose(value, mistake, rel_tol=tolerance):
             return words
-    if math.isclose(value, right, rel_tol=20 * tolerance):
+    if math.isclose(value, right, rel_tol=min(20 * tolerance, 0.1)):
         return "Close, but rounded too much or slightly off: give at least three digits."
     return "It is too large." if value > right else "It is too small."

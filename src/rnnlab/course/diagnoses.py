@@ -22,7 +22,7 @@ NAMES = {
     "diverged": r"diverg|explo|blew up|blows? up|\bnan\b|infinit|not finite",
     "stuck at the unigram level": r"unigram|stuck|plateau|(token|letter|character) frequenc"
     r"|ignores (its|the) input",
-    "clipping every step": r"clip",
+    "clipping every step": r"(?<!\bno )(?<!\bnot )(?<!without )(?<!\bun)clip",
     "saturated gates": r"gate|saturat",
     "dead units": r"\bdead|dying|\bdie|silent|never (fire|change)",
     "overfitting": r"over-? ?fit|memori[sz]|by heart",
@@ -30,9 +30,11 @@ NAMES = {
     "learning rate too low": r"(rate|steps?|\blr) .*(low|small|tiny|short)"
     r"|(low|small|tiny|short) (learning.?rate|steps|lr)",
     "batch too large for the text": r"batch",
-    "held-out text is a copy": r"\bcop(y|ies|ied)|duplicat|leak|contaminat|same text",
+    "held-out text is a copy": r"\bcop(y|ies|ied)|duplicat|leak|contaminat|same text"
+    r"|\btwice\b|(is|are|stands?|lies?) in the training",
     "training too short": r"(training|trained|run|budget)( \w+)* (short|small|brief)"
-    r"|(too few|more) (epochs|steps)|under-? ?train",
+    r"|(too few|more) (epochs|steps)|under-? ?train|long enough|(stopped|ended) too (early|soon)"
+    r"|too little training",
 }  # fmt: skip
 """What an answer may say, in small letters, by the doctor's name."""
 
@@ -40,6 +42,10 @@ VAGUE = {
     r"under-? ?fit": "Underfitting is what you see. Name what causes it.",
     r"(rate|\blr)( \w+)* (high|large|big)": "That may be the cause. Name the illness that it has "
     "led to: the doctor looks at what happened, and then at the settings.",
+    r"\binit|first weights": "That may be the cause. Name the illness that it has led to.",
+    r"clip": "That may be the cause. Name the illness that it has led to.",
+    r"slow": "That is what you see. Which figure of the chart says what makes it slow?",
+    r"few (updates|steps)": "That is what you see. Which setting makes them so few?",
     r"vanish": "Gradients vanish in every one of these networks. Which figure of the chart is odd?",
     r"^(the )?learning.?rate$": "What is wrong with the learning rate?",
 }

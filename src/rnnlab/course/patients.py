@@ -33,6 +33,18 @@ USUAL: dict[str, Any] = {
 }
 """What each of them does not have in another way; twice the epochs would make a healthy run."""
 
+TO_LOOK_AT: dict[str, Any] = {
+    **{name: USUAL[name] for name in ("cell", "hidden_size", "embedding_size")},
+    "num_layers": 1,
+    "init": "torch",
+    "dropout": USUAL["dropout"],
+    "weight_decay": 0.0,
+    **{name: USUAL[name] for name in ("batch_size", "num_steps", "optimizer", "learning_rate")},
+    **{name: USUAL[name] for name in ("schedule", "clip_norm", "num_epochs")},
+    "warmup": 0.0,
+}
+"""The settings that one of them has in another way, or could have, with what is usual."""
+
 
 class Patient(NamedTuple):
     """A recipe that makes a run ill."""
