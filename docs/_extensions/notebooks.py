@@ -1,12 +1,14 @@
 """How notebooks are executed, and that they can be taken along: each page has a link to its own."""
 
+import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+
+LEFT_OUT = "remove-cell"
 
 
 def folder(app: Sphinx) -> Path:
@@ -22,18 +24,27 @@ def keep_out_of_the_site(app: Sphinx) -> None:
 def add_link(
     app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Copy the notebook of a page next to it, and tell the template its name."""
+    """Write the notebook of a page next to it, and tell the template its name.
+
+    Cells that the page leaves out, which only check its figures, are left out there, too.
+    """
     notebook = folder(app) / f"{name}.ipynb"
     if doctree is not None and notebook.is_file():
         context["notebook"] = notebook.name
         page = Path(app.builder.get_output_path(name))
         page.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(notebook, page.with_name(notebook.name))
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        content["cells"] = [
+            cell for cell in content["cells"] if LEFT_OUT not in cell["metadata"].get("tags", [])
+        ]
+        page.with_name(notebook.name).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Come after myst-nb."""
     quiet = "ignore:IProgress not found"  # of tqdm, which knows of notebooks' widgets
+    # Threads of torch spin while they wait for each other: on a busy machine, ten times as long.
+    os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
     app.connect("builder-inited", keep_out_of_the_site, priority=900)
     app.connect("html-page-context", add_link)
