@@ -346,6 +346,7 @@ def test_samples_with_labels(cli: Cli, train: Train, tmp_path: Path) -> None:
     ) in done.stdout
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_an_experiment_from_runs_can_be_run_at_once(
     cli: Cli, seeds: list[str], tmp_path: Path
 ) -> None:
