@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from browser import clean_page, heard
 from playwright.sync_api import Browser, Page
 
 from rnnlab.lm.model_folder import weights_of
@@ -23,20 +24,16 @@ def given(browser: Browser, file: Path, script: str = "", **settings: Any) -> It
 
     script: run before the page's own.
     """
-    context = browser.new_context(offline=True, **settings)
-    page = context.new_page()
-    page.add_init_script(script)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(file.as_uri())
-    page.locator("#check.green, #check.red").wait_for()
-    yield page
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
-    context.close()
+    with (
+        clean_page(browser, script=script, offline=True, **settings) as page,
+        heard(page) as (complaints, addresses),
+    ):
+        page.goto(file.as_uri())
+        page.locator("#check.green, #check.red").wait_for()
+        yield page
+        assert not complaints, complaints
+        others = [url for url in addresses if not url.startswith("data:")]
+        assert others == [file.as_uri()], others
 
 
 def rounded(model: TextModel, weights: str = "float16") -> TextModel:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from browser import DESK
+from browser import DESK, clean_page, heard
 from browser import overflows as overflows  # for those who look at the lab
 from browser import violations as violations
 from playwright.sync_api import Browser, Page
@@ -20,25 +20,17 @@ def lab(
 
     expected: parts of messages that may be logged, such as those of a status that is meant.
     """
-    context = browser.new_context(**{"viewport": {"width": DESK, "height": 900}, **settings})
-    context.grant_permissions([])
-    page = context.new_page()
-    complaints, others = list[str](), list[str]()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((server.url, "data:", "blob:"))
-            else others.append(request.url)
-        ),
-    )
-    try:
+    settings.setdefault("viewport", {"width": DESK, "height": 900})
+    own = (server.url, "data:", "blob:")
+    with (
+        clean_page(browser, f"{server.url}/health", **settings) as page,
+        heard(page) as (complaints, addresses),
+    ):
+        page.context.grant_permissions([])
         page.goto(f"{server.url}/#/{route}")
         page.locator("main h1").first.wait_for()
         yield page
         unexpected = [one for one in complaints if not any(part in one for part in expected)]
-        assert (unexpected, others) == ([], [])
-    finally:
-        context.close()
+        assert not unexpected, unexpected
+        others = [url for url in addresses if not url.startswith(own)]
+        assert not others, others

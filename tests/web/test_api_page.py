@@ -13,10 +13,10 @@ from served import Served
 def routes(page: Page) -> list[str]:
     """Method and path of each route that is shown."""
     expect(page.locator("details.route").first).to_be_visible()
-    return [
-        f"{one.locator('b').first.inner_text()} {one.locator('summary code').first.inner_text()}"
-        for one in page.locator("details.route").all()
-    ]
+    return page.locator("details.route").evaluate_all(
+        """all => all.map((one) =>
+          ["b", "summary code"].map((part) => one.querySelector(part).innerText).join(" "))"""
+    )
 
 
 def test_every_route_is_shown_with_every_key(browser: Browser, server: Served) -> None:
@@ -30,14 +30,17 @@ def test_every_route_is_shown_with_every_key(browser: Browser, server: Served) -
         shown = routes(page)
         assert sorted(shown) == sorted(wanted)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        for number, name in enumerate(shown):
+        codes = page.locator("details.route").evaluate_all(
+            """all => all.map((one) => [...one.querySelectorAll("tbody tr")].map((row) =>
+              row.querySelector("code").innerText))"""
+        )
+        for name, listed in zip(shown, codes, strict=True):
             operation = wanted[name]
             body = operation.get("requestBody", {"content": {"application/json": {"schema": {}}}})
             schema = body["content"]["application/json"]["schema"]
             keys = [parameter["name"] for parameter in operation.get("parameters", [])]
             keys += schema.get("properties", {})
-            rows = page.locator("details.route").nth(number).locator("tbody tr")
-            assert [row.locator("code").first.inner_text() for row in rows.all()] == keys, name
+            assert listed == keys, name
         row = page.locator("tr", has=page.locator("code", has_text="max_tokens")).first
         assert row.locator("td").all_inner_texts() == [
             "whole number, 0 to 100,000", "16", "tokens to write after a prompt"
@@ -49,6 +52,7 @@ def test_a_route_is_found_and_opened_by_keyboard(browser: Browser, server: Serve
     with lab(browser, server, "api") as page:
         page.get_by_role("searchbox").focus()
         page.keyboard.type("tokenize")
+        expect(page.locator("details.route summary code").first).to_have_text("/tokenize")
         assert routes(page)[:2] == ["POST /tokenize", "POST /detokenize"]
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

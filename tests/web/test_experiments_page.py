@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from statistics import geometric_mean, mean
 
-from browser import PHONE
+from browser import DESK, PHONE
 from lab_page import lab, overflows, violations
 from playwright.sync_api import Browser, Page, expect
 from served import Served, serving
@@ -34,7 +34,7 @@ def test_from_the_question_to_the_run_behind_a_point(browser: Browser, experimen
         expect(page.locator(".claims details li")).to_have_text(claim["sentences"])
         assert violations(page) == []
         strips = page.get_by_role("img")
-        assert strips.count() == 2
+        expect(strips).to_have_count(2)
         for number, cell in enumerate(("lstm", "gru")):
             values = [
                 run["outcomes"][FIGURE] for run in told["runs"] if run["variant"] == f"cell={cell}"
@@ -44,7 +44,7 @@ def test_from_the_question_to_the_run_behind_a_point(browser: Browser, experimen
                 f"2 runs, mean {mean(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
             )
         points = strips.first.locator(".point")
-        assert points.count() == 2
+        expect(points).to_have_count(2)
         points.nth(1).hover()
         said = page.locator(".points .now")
         run = next(r for r in told["runs"] if (r["variant"], r["seed"]) == ("cell=lstm", 1))
@@ -59,17 +59,17 @@ def test_the_table_leads_to_every_run_by_keyboard(browser: Browser, experiments:
     with lab(browser, experiments, "experiments/cells") as page:
         rows = page.locator(".runs-table tbody tr")
         expect(rows).to_have_count(4)
-        cells = [row.locator("th, td").all_inner_texts() for row in rows.all()]
+        cells = rows.evaluate_all(
+            "all => all.map((row) => [...row.children].map((cell) => cell.innerText))"
+        )
         assert [row[:4] for row in cells] == [
             [run["id"], run["variant"], str(run["seed"]), f"{run['outcomes'][FIGURE]:.3f}"]
             for run in told["runs"]
         ]
         assert [row[4] for row in cells] == ["lstm", "gru", "lstm", "gru"]
         page.get_by_role("button", name="held-out bits/character").click()
-        values = [
-            float(cell) for cell in page.locator(".runs-table td:nth-child(4)").all_inner_texts()
-        ]
-        assert values == sorted(values)
+        values = sorted(f"{run['outcomes'][FIGURE]:.3f}" for run in told["runs"])
+        expect(page.locator(".runs-table td:nth-child(4)")).to_have_text(values)
         page.get_by_label("Figure").select_option("tokens_per_second")
         expect(page.locator(".how").first).to_contain_text("Higher is better")
         speeds = [
@@ -99,7 +99,7 @@ def test_the_report_is_shown_in_a_frame_where_nothing_runs(
         assert style == "600"  # its own styles are allowed
         assert page.locator("iframe").get_attribute("sandbox") == ""
         page.get_by_role("button", name="Close the report").click()
-        assert page.locator("iframe").count() == 0
+        expect(page.locator("iframe")).to_have_count(0)
 
 
 def test_an_experiment_that_has_not_run_says_how_it_would(
@@ -123,12 +123,11 @@ def test_where_there_is_nothing_the_page_says_what_would_be(
 
 
 def test_it_fits_a_phone_and_the_dark(browser: Browser, experiments: Served) -> None:
-    for scheme, width in (("light", PHONE), ("dark", 1280)):
-        size = {"width": width, "height": 800}
-        with lab(
-            browser, experiments, "experiments/cells", viewport=size, color_scheme=scheme
-        ) as page:
-            expect(page.locator(".points")).to_be_visible()
+    with lab(browser, experiments, "experiments/cells") as page:
+        expect(page.locator(".points")).to_be_visible()
+        for scheme, width in (("light", PHONE), ("dark", DESK)):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert overflows(page) == 0
             assert violations(page) == []
 
