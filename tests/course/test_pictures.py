@@ -1,10 +1,13 @@
 """Pictures have no background, and nothing in them is black or white."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 
 from rnnlab.course.pictures import BLUE, INK, ORANGE, heat_map, picture
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_picture_is_readable_on_any_page() -> None:
@@ -27,3 +30,17 @@ def test_a_heat_map_is_clear_at_zero() -> None:
     assert [f"#{end.tobytes().hex()}" for end in ends] == [BLUE, ORANGE]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
     assert "<svg" in figure._repr_svg_()
+
+
+def test_chapters_draw_with_it_and_say_what_is_seen() -> None:
+    pages = [*(ROOT / "docs" / "course").glob("*.md"), *(ROOT / "docs/zh/course").glob("*.md")]
+    found = 0
+    for page in pages:
+        for cell in re.findall(r"```\{code-cell\}.*?\n```", page.read_text("utf-8"), re.DOTALL):
+            assert "pyplot" not in cell
+            if " = picture(" in cell:
+                found += 1
+                assert re.search(
+                    r"^:mystnb: \{image: \{alt: \"[^\"]{20,}\"\}\}$", cell, re.MULTILINE
+                )
+    assert found > 10
