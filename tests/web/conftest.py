@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import TINY, Cli, made_up_text
+from forked import Forked
 from served import Served, random_model, serving
 
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer
@@ -43,9 +44,7 @@ def server(shelf: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def of_experiments(
-    cli_process: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def of_experiments(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an experiment that has been run, and with one that has not."""
     root = tmp_path_factory.mktemp("experiments") / "lab"
     for name, question in (("cells", "Does a GRU learn more?"), ("idle", "Is <b> bold?")):
@@ -56,7 +55,7 @@ def of_experiments(
             "batch_size = 4\nnum_steps = 10\nnum_epochs = 1\nsample_length = 0\n"
             '[grid]\ncell = ["lstm", "gru"]\n'
         )
-    done = cli_process("experiment", str(root / "cells"))
+    done = Forked("experiment", str(root / "cells")).ended()
     assert done.returncode == 0, done.stderr
     return root
 

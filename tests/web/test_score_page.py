@@ -24,7 +24,10 @@ def figures(page: Page, table: str) -> list[list[str]]:
     """The cells of a table, row by row."""
     rows = page.locator(f"table.{table} tbody tr")
     expect(rows.first).to_be_visible()
-    return [row.locator("th, td").all_inner_texts() for row in rows.all()]
+    found: list[list[str]] = rows.evaluate_all(
+        "all => all.map((row) => [...row.children].map((cell) => cell.innerText))"
+    )
+    return found
 
 
 def test_a_text_is_scored_next_to_simple_methods(
@@ -130,10 +133,12 @@ def test_lines_are_ranked_as_the_command_ranks_them(
                 assert float(row[key]) == pytest.approx(float(own[key]), abs=2e-4), key
         page.get_by_label("Order").select_option("least")
         page.get_by_label("Lines with").fill("FADE")
+        expect(page.locator("table.lines tbody tr")).to_have_count(2)
         assert [row[0] for row in figures(page, "lines")] == ["1", "7"]
         assert violations(page) == []
         page.reload()
         expect(page.get_by_label("Lines", exact=True)).to_have_value(NAMES.replace("\r\n", "\n"))
+        expect(page.locator("table.lines tbody tr")).to_have_count(2)
         assert [row[0] for row in figures(page, "lines")] == ["1", "7"]
 
 
