@@ -45,6 +45,13 @@ class RecurrentLayers(nn.Module):
         return f"{name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
 
 
+class _Embedding(nn.Embedding):
+    """An embedding whose parameters have no values at first."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 class _Output(nn.Linear):
     """A linear layer whose parameters have no values at first."""
 
@@ -81,9 +88,7 @@ class LanguageModel(nn.Module):
         # Without values yet: the modules' own would come from torch's default generator. torch's
         # skip_init is not used: it imports torch._dynamo, which takes as long as to import torch.
         self.embedding: nn.Embedding | None = (
-            None
-            if one_hot
-            else nn.Embedding(vocabulary_size, width, _weight=torch.empty(vocabulary_size, width))
+            None if one_hot else _Embedding(vocabulary_size, width)
         )
         self.recurrent = RecurrentLayers(
             find_cell(settings.cell), width, settings.hidden_size, settings.num_layers

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from inspect import unwrap
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from rnnlab.errors import UsageError
 Kind = TypeVar("Kind", bound=optim.Optimizer)
 
 
+@cache
 def _uncompiled(kind: type[Kind]) -> type[Kind]:
     """Return the same optimizer without the wrappers that only torch.compile needs.
 
