@@ -55,7 +55,7 @@ def test_a_token_is_asked_for_once(browser: Browser, shelf: Path) -> None:
 
 
 def test_a_server_that_has_gone_is_said(browser: Browser, shelf: Path) -> None:
-    with serving(str(shelf)) as server, lab(browser, server, expected=("ERR_",)) as page:
+    with serving(str(shelf)) as server, lab(browser, server, expected=("ERR_", "503")) as page:
         page.goto(f"{server.url}/#/write")
         page.locator("main h1").wait_for()
         server.ended()
