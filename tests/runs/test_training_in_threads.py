@@ -66,7 +66,7 @@ def test_a_search_in_two_threads_finds_what_it_finds_in_one(
             engine = trial.suggest_categorical("engine", engines)
             rate = trial.suggest_categorical("rate", rates)
             folder = tmp_path / f"{jobs}-{trial.number}"
-            run = train(text_file, folder, engine=engine, learning_rate=rate)
+            run = train(text_file, folder, engine=engine, learning_rate=rate, corpus_limit=1000)
             return float(run.result["evaluations"][0]["nats_per_token"])
 
         sampler = optuna.samplers.GridSampler({"engine": engines, "rate": rates})

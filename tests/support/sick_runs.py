@@ -63,9 +63,6 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         ("overfitting",),
     ),
-    "names learned by heart": (
-        {"corpus": "names", **NAMES, "num_epochs": 40, "hidden_size": 128}, ("overfitting",)
-    ),
     "adamw at 0.00002": ({"learning_rate": 2e-5}, ("learning rate too low",)),
     "adamw at 0.0001": ({"learning_rate": 1e-4}, ("learning rate too low",)),
     "sgd at 0.01": ({"optimizer": "sgd", "learning_rate": 0.01}, ("learning rate too low",)),
