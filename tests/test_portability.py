@@ -36,6 +36,7 @@ for command in json.loads(sys.argv[1]):
         main(command)
     except SystemExit as end:
         assert not end.code, command
+assert "torch._dynamo" not in sys.modules, "it takes as long to import as torch"
 """
 
 
