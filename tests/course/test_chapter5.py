@@ -59,6 +59,7 @@ def two_arguments(written: str, train: str) -> float:
         ("5.3", copied), ("5.3", with_sets),
         ("5.4", "ABD"), ("5.4", "d, b, a"), ("5.4", "a B d"),
         ("5.5", "a copy"), ("5.5", "copied"), ("5.5", "the same as the training text"),
+        ("5.5", "the training text"), ("5.5", "it is there twice"),
         ("5.5", "held-out text is a copy of training text"), ("5.5", "a duplicate"),
     ],
 )  # fmt: skip

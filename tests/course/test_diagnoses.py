@@ -132,7 +132,11 @@ def test_other_words_for_an_illness_are_accepted(illness: str, answers: list[str
         ("The learning rate is too high", "That may be the cause. Name the illness that it has led "
          "to: the doctor looks at what happened, and then at the settings."),
         ("small initial weights", "That may be the cause. Name the illness that it has led to."),
-        ("no clipping", "That may be the cause. Name the illness that it has led to."),
+        *((words, "That may be the cause. Name the illness that it has led to.")
+          for words in ("no clipping", "clip norm too large", "clipping is off", "no dropout",
+                        "too little dropout", "batch too small")),
+        *((words, f"Name one of the illnesses that the doctor knows: {', '.join(NAMES)}.")
+          for words in ("not overfitting", "not a copy", "not saturated")),
         ("It learns too slowly", "That is what you see. Which figure of the chart says what makes "
          "it slow?"),
         ("too few updates", "That is what you see. Which setting makes them so few?"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from rnnlab.course.checking import exercise, number_fault
+from rnnlab.course.checking import affirmed, exercise, number_fault
 
 BUILTIN, WRITTEN_OUT = 298_764.3, 28_158.1
 """Characters per second in the report's tables."""
@@ -151,10 +151,11 @@ def what_speaks_against(answer: Any) -> str:
 @exercise("5.5")
 def held_out_is(answer: Any) -> str:
     """The held-out text stands in the training text."""
-    said = str(answer).strip().lower()
+    said = affirmed(str(answer).strip().lower())
     words = {
-        "cop": "", "duplicat": "", "same": "", "identical": "", "leak": "", "repeat": "",
-        "short": "Is a longer training what makes the figure true?",
+        "cop": "", "duplicat": "", "same": "", "identical": "", "leak": "", "repe": "",
+        "the training text": "", "in the training": "", "twice": "", "seen before": "",
+        "already seen": "", "short": "Is a longer training what makes the figure true?",
         "overfit": "With overfitting, held-out text would be predicted badly.",
         "memor": "The network has learned by heart. How can that help it on held-out text?",
         "gate": "The gates are healthy here.",

@@ -62,6 +62,11 @@ def judge(number: str | float, answer: Any) -> Judgement:
     return Judgement(not wrong, f"{number}: {f'not yet. {wrong}' if wrong else 'right.'}")
 
 
+def affirmed(words: str) -> str:
+    """Return an answer in small letters without what it denies, such as "not a copy"."""
+    return re.sub(r"\b(no|not|without) (an? |the )?(?!trained|long|enough|finite)\w+", "", words)
+
+
 def number_fault(
     answer: Any, right: float, mistakes: dict[float, str], tolerance: float = 0.005
 ) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnlab.config import LEARNING_RATES
 from rnnlab.course.charts import chart
-from rnnlab.course.checking import exercise
+from rnnlab.course.checking import affirmed, exercise
 from rnnlab.course.patients import PATIENTS, patient
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NAMES = {
     "diverged": r"diverg|explo|blew up|blows? up|\bnan\b|infinit|not finite",
     "stuck at the unigram level": r"unigram|stuck|plateau|(token|letter|character) frequenc"
     r"|ignores (its|the) input",
-    "clipping every step": r"(?<!\bno )(?<!\bnot )(?<!without )(?<!\bun)clip",
+    "clipping every step": r"(?<!un)clip",
     "saturated gates": r"gate|saturat",
     "dead units": r"\bdead|dying|\bdie|silent|never (fire|change)",
     "overfitting": r"over-? ?fit|memori[sz]|by heart",
@@ -38,12 +38,20 @@ NAMES = {
 }  # fmt: skip
 """What an answer may say, in small letters, by the doctor's name."""
 
+SMALL, LARGE = r"(low|little|small|weak|less|short|off)\b", r"(high|large|big|strong|off)\b"
+OPPOSITES = {
+    "clipping every step": rf"clip.*{LARGE}|{LARGE}.*clip",
+    "regularization too strong": rf"(regulari|drop|decay).*{SMALL}|{SMALL}.*(regulari|drop|decay)",
+    "batch too large for the text": rf"batch.*{SMALL}|{SMALL}.*batch",
+}
+"""What has the same word and means the opposite."""
+
 VAGUE = {
     r"under-? ?fit": "Underfitting is what you see. Name what causes it.",
     r"(rate|\blr)( \w+)* (high|large|big)": "That may be the cause. Name the illness that it has "
     "led to: the doctor looks at what happened, and then at the settings.",
-    r"\binit|first weights": "That may be the cause. Name the illness that it has led to.",
-    r"clip": "That may be the cause. Name the illness that it has led to.",
+    r"\binit|first weights|clip|regulari|drop|decay|batch": "That may be the cause. Name the "
+    "illness that it has led to.",
     r"slow": "That is what you see. Which figure of the chart says what makes it slow?",
     r"few (updates|steps)": "That is what you see. Which setting makes them so few?",
     r"vanish": "Gradients vanish in every one of these networks. Which figure of the chart is odd?",
@@ -59,7 +67,9 @@ def named(answer: str) -> list[str]:
     for name in NAMES:
         if exact == name.replace(" ", "-"):
             return [name]
-    return [name for name, pattern in NAMES.items() if re.search(pattern, words)]
+    words = affirmed(words)
+    found = [name for name, pattern in NAMES.items() if re.search(pattern, words)]
+    return [n for n in found if n not in OPPOSITES or not re.search(OPPOSITES[n], words)]
 
 
 def diagnosis_fault(number: int, answer: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rnnlab.data.named_corpora import load_default
+from rnnlab.data.named_corpora import PYTHON_REFERENCE, load_default
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.errors import UsageError
 
@@ -21,9 +21,13 @@ def book(*sizes: int) -> tuple[str, ...]:
     """Return texts of so many characters, which follow each other from the beginning of a book.
 
     The book is The Time Machine in the letters a to z and single spaces, as in the lab report; or
-    the Python reference, if that cannot be downloaded. Raises UsageError if it is too short.
+    the Python reference, if that cannot be downloaded, which is said. Raises UsageError if it is
+    too short.
     """
-    text = preprocess(load_default("", "strict").text, RULE)
+    corpus = load_default("", "strict")
+    if corpus.name == PYTHON_REFERENCE:
+        print(f"This is not The Time Machine, so the figures are others: {corpus.origin}.")
+    text = preprocess(corpus.text, RULE)
     if sum(sizes) > len(text):
         raise UsageError(
             f"the book has {len(text):,} characters, which is less than {sum(sizes):,}"
