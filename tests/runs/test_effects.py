@@ -26,9 +26,9 @@ from rnnlab.runs.writer import RunWriter
 
 environment_once = functools.cache(environment)
 
-SIZES = {"hidden_size": 4, "batch_size": 2, "num_steps": 5, "num_evaluations": 4, "threads": 1}
+SIZES = {"hidden_size": 4, "batch_size": 2, "num_steps": 5, "num_evaluations": 2, "threads": 1}
 BASE: dict[str, Any] = {
-    **SIZES, "max_tokens": 80, "split": (0.6, 0.2, 0.2), "sample_length": 8,
+    **SIZES, "max_tokens": 50, "split": (0.6, 0.2, 0.2), "sample_length": 8,
 }  # fmt: skip
 
 SEVERAL = ("text.txt", "one.txt", "two.txt", "three.txt")
