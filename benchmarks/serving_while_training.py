@@ -35,8 +35,9 @@ def training(corpus: str, hidden_size: int) -> Iterator[Path]:
         run = Path(folder) / "run"
         command = [
             RNNLAB, "train", "--corpus", corpus, "--hidden-size", str(hidden_size), "--run-dir",
-            str(run), "--ngram-order", "0", "--budget", "2h", "--num-evaluations", "0",
-            "--sample-length", "0", "--num-log-lines", "20000",
+            str(run), "--ngram-order", "0", "--no-automatic", "--num-epochs", "0",
+            "--max-seconds", "7200", "--num-evaluations", "0", "--sample-length", "0",
+            "--num-log-lines", "20000",
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -56,6 +57,8 @@ def tokens_per_second(run: Path, seconds: float) -> float:
     first = read_metrics(run)[-1]
     time.sleep(seconds)
     last = read_metrics(run)[-1]
+    if last["step"] == first["step"]:
+        raise SystemExit(f"the run has made no step in {seconds:g} seconds")
     return float((last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"]))
 
 

@@ -72,6 +72,7 @@ def run_routes(shelf: Shelf, turns: Turns) -> APIRouter:
     """Return the routes; turns: who may compute."""
     router, watch = APIRouter(prefix="/api/v1", tags=["runs"]), RunWatch(shelf)
     records, events, doctor = RunRecords(), Events(watch, turns), _Doctor()
+    watch.look_ahead()
 
     def found_run(name: str) -> Found:
         one = shelf.find(name)

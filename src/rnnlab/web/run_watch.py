@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from rnnlab.errors import RnnlabError
 from rnnlab.web.faults import json_line
 from rnnlab.web.run_records import RunRecords
 from rnnlab.web.shelf import Found, Shelf
@@ -74,6 +76,17 @@ class RunWatch:
                     self.number += 1
                     self._gone.pop(name, None)
                     self._seen[name] = Seen(self.number, run, record)
+
+    def look_ahead(self) -> None:
+        """Read all runs in a thread, so that the first list of them comes at once."""
+
+        def look() -> None:
+            with suppress(RnnlabError):
+                self.look()
+                for seen in self.all()[1]:
+                    _ = seen.text
+
+        threading.Thread(target=look, daemon=True).start()
 
     def run(self, name: str) -> Found | None:
         """Return a run of the last look."""
