@@ -342,7 +342,7 @@ def test_a_part_of_the_held_out_text(page: Page, server: Served) -> None:
 
 def test_a_model_without_its_text_says_why(browser: Browser, server: Served) -> None:
     with lab(browser, server, "inside?model=more/letters") as page:
-        expect(page.locator("main")).to_contain_text("the model's own text is not available")
+        expect(page.locator("main")).to_contain_text("The model's own text is not available")
         page.get_by_role("textbox", name="Text", exact=True).fill("The Cat")
         expect(letters(page)).to_have_count(7)
         assert letters(page).first.inner_text() == "t"

@@ -76,7 +76,8 @@ function Source({ network, source, asked, change }) {
           onChange=${() => change({ source: value, offset: 0, at: 0, range: null })} />
         ${value === "text" ? "A text of your own" : `The ${value} split`}</label>`)}
     </fieldset>
-    ${network.left_out && html`<p class="note">${network.left_out}</p>`}
+    ${network.left_out && html`<p class="note">${
+      network.left_out[0].toUpperCase()}${network.left_out.slice(1)}.</p>`}
     ${source === "text" ? html`<${Field} label="Text"><textarea rows="4" spellcheck=${false} value=${asked.text}
         onInput=${(event) => change({ text: event.target.value, at: 0, range: null })}></textarea><//>`
       : html`<div class="controls">
