@@ -1,6 +1,7 @@
 """How notebooks are executed, and that they can be taken along: each page has a link to its own."""
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,16 @@ def folder(app: Sphinx) -> Path:
 def keep_out_of_the_site(app: Sphinx) -> None:
     """Write them next to what Sphinx keeps for the next build, and not next to the site."""
     app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(folder(app)))
+
+
+def keep_kernels_quiet(folder: Path) -> None:
+    """Leave out what kernels and their client say of each start; their errors stay."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    settings = 'c = get_config()\nc.IPKernelApp.log_level = "ERROR"\n'
+    (profile / "ipython_kernel_config.py").write_text(settings, encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(folder)
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
 
 
 def add_link(
@@ -46,6 +57,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     # Threads of torch spin while they wait for each other: on a busy machine, ten times as long.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet]))
+    keep_kernels_quiet(Path(app.doctreedir, "ipython"))
     app.connect("builder-inited", keep_out_of_the_site, priority=900)
     app.connect("html-page-context", add_link)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
