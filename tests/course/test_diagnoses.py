@@ -92,7 +92,17 @@ def test_a_number_without_patient_is_refused() -> None:
     [
         ("diverged", ["Divergence", "the loss exploded", "NaN", "it blew up"]),
         ("stuck at the unigram level", ["a plateau", "letter frequencies", "It ignores its input"]),
-        ("clipping every step", ["too much clipping", "Gradient clipping", "clipped"]),
+        (
+            "clipping every step",
+            [
+                "too much clipping",
+                "Gradient clipping",
+                "clipped",
+                "The clipping is too strong",
+                "a high share of clipped steps",
+                "clip norm too small",
+            ],
+        ),
         ("saturated gates", ["Saturation", "the gates are saturated"]),
         ("dead units", ["dying ReLUs", "the dead neurons"]),
         ("overfitting", ["Over-fitting", "it overfits", "learned by heart", "memorization"]),

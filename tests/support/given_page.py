@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from browser import clean_page, heard
+from browser import opened
 from playwright.sync_api import Browser, Page
 
 from rnnlab.lm.model_folder import weights_of
@@ -24,16 +24,9 @@ def given(browser: Browser, file: Path, script: str = "", **settings: Any) -> It
 
     script: run before the page's own.
     """
-    with (
-        clean_page(browser, script=script, offline=True, **settings) as page,
-        heard(page) as (complaints, addresses),
-    ):
-        page.goto(file.as_uri())
+    with opened(browser, file, script=script, offline=True, **settings) as page:
         page.locator("#check.green, #check.red").wait_for()
         yield page
-        assert not complaints, complaints
-        others = [url for url in addresses if not url.startswith("data:")]
-        assert others == [file.as_uri()], others
 
 
 def rounded(model: TextModel, weights: str = "float16") -> TextModel:

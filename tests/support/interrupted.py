@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from quick_workers import no_curves
+
 from rnnlab.config import Settings
 from rnnlab.display.plain_console import PlainConsole
 from rnnlab.errors import RnnlabError
@@ -51,11 +53,6 @@ def work(
     except RnnlabError as error:
         print(error, file=sys.stderr)
         os._exit(1)
-
-
-def no_curves(directory: Path) -> str:
-    """Stands in for drawing, which takes half of the time of a small run."""
-    return "<svg/>\n"
 
 
 def ended_well(process: BaseProcess) -> bool:

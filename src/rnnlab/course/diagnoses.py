@@ -38,11 +38,11 @@ NAMES = {
 }  # fmt: skip
 """What an answer may say, in small letters, by the doctor's name."""
 
-SMALL, LARGE = r"(low|little|small|weak|less|short|off)\b", r"(high|large|big|strong|off)\b"
+WEAK = r"\b(low|little|small|weak|less|off)\b"
 OPPOSITES = {
-    "clipping every step": rf"clip.*{LARGE}|{LARGE}.*clip",
-    "regularization too strong": rf"(regulari|drop|decay).*{SMALL}|{SMALL}.*(regulari|drop|decay)",
-    "batch too large for the text": rf"batch.*{SMALL}|{SMALL}.*batch",
+    "clipping every step": r"(norm|theta|threshold).* (high|large|big)|clip\w* (is |was )?off",
+    "regularization too strong": rf"(regulari|drop|decay).*{WEAK}|{WEAK}.*(regulari|drop|decay)",
+    "batch too large for the text": rf"batch.*{WEAK}|{WEAK}.*batch",
 }
 """What has the same word and means the opposite."""
 

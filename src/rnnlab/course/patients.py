@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rnnlab.config import Settings
 from rnnlab.course.text import book
 from rnnlab.errors import DivergenceError, unknown
 from rnnlab.runs.files import RESULT
@@ -33,16 +34,15 @@ USUAL: dict[str, Any] = {
 }
 """What each of them does not have in another way; twice the epochs would make a healthy run."""
 
+_COMPLETE = Settings().flat() | USUAL
 TO_LOOK_AT: dict[str, Any] = {
-    **{name: USUAL[name] for name in ("cell", "hidden_size", "embedding_size")},
-    "num_layers": 1,
-    "init": "torch",
-    "dropout": USUAL["dropout"],
-    "weight_decay": 0.0,
-    **{name: USUAL[name] for name in ("batch_size", "num_steps", "optimizer", "learning_rate")},
-    **{name: USUAL[name] for name in ("schedule", "clip_norm", "num_epochs")},
-    "warmup": 0.0,
-}
+    name: _COMPLETE[name]
+    for name in (
+        "cell", "hidden_size", "embedding_size", "num_layers", "init", "dropout", "weight_decay",
+        "batch_size", "num_steps", "optimizer", "learning_rate", "schedule", "clip_norm",
+        "num_epochs", "warmup",
+    )
+}  # fmt: skip
 """The settings that one of them has in another way, or could have, with what is usual."""
 
 

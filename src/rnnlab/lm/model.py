@@ -45,18 +45,19 @@ class RecurrentLayers(nn.Module):
         return f"{name}, hidden_size={self.hidden_size}, num_layers={self.num_layers}"
 
 
-class _Embedding(nn.Embedding):
-    """An embedding whose parameters have no values at first."""
+class _WithoutValues:
+    """A module of torch that draws no values for its parameters when it is made."""
 
     def reset_parameters(self) -> None:
         """Draw nothing."""
 
 
-class _Output(nn.Linear):
-    """A linear layer whose parameters have no values at first."""
+class _Embedding(_WithoutValues, nn.Embedding):
+    pass
 
-    def reset_parameters(self) -> None:
-        """Draw nothing."""
+
+class _Output(_WithoutValues, nn.Linear):
+    pass
 
 
 class LanguageModel(nn.Module):

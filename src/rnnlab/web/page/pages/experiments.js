@@ -4,7 +4,7 @@ import { html, useState } from "../preact.js";
 import { get, inPath } from "../api.js";
 import { Empty, Field, Loading, Trouble, shown, timeText } from "../parts.js";
 import { useLoaded, useStored } from "../state.js";
-import { CellName } from "./figures.js";
+import { CellName, settingText } from "./figures.js";
 import { Points } from "./experiment_points.js";
 
 /** A longer table of runs is closed at first. */
@@ -120,7 +120,7 @@ function RunTable({ found, outcome }) {
 function setting(key, value) {
   if (value === undefined) return "";
   if (key === "cell" && value.includes("@")) return html`<${CellName} whole=${value} name=${value.split("@")[0]} />`;
-  return Array.isArray(value) ? value.join(" ") : String(value);
+  return settingText(value);
 }
 
 /** The report in a frame in which nothing runs. */
