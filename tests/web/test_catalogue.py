@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Served
+from served import Served, serving
 
 import rnnlab
+from rnnlab.lm.model_folder import save_model
 
 NAMES = ["more/bpe", "more/bytes", "more/documents", "more/letters", "more/names", "pets"]
 
@@ -99,3 +100,15 @@ def test_openapi_needs_no_page_of_another_host(server: Served) -> None:
     status, content, _ = server.ask("/openapi.json")
     assert (status, content["info"]["title"]) == (200, "rnnlab")
     assert [server.ask(path)[0] for path in ("/docs", "/redoc")] == [404, 404]
+
+
+def test_an_n_gram_model_is_told_of_once_it_has_joined(
+    server: Served, shelf: Path, tmp_path: Path
+) -> None:
+    assert server.ask("/v1/models/pets")[1]["rnnlab"]["ngram_order"] == 3
+    whole = rnnlab.load(shelf / "pets")
+    # As while a run is trained whose settings ask for one:
+    save_model(tmp_path / "pets", whole.network, whole.tokenizer, whole.about)
+    with serving(str(tmp_path)) as other:
+        about = other.ask("/v1/models/pets")[1]["rnnlab"]
+    assert (about["ngram_order"], about["settings"]["ngram_order"]) == (0, 3)

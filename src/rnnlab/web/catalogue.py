@@ -17,7 +17,7 @@ from rnnlab.data.labelled_tokenizer import labels_of
 from rnnlab.data.preprocessing import preprocess
 from rnnlab.data.samples import shown, within
 from rnnlab.errors import ModelFolderError
-from rnnlab.lm.model_folder import WEIGHTS
+from rnnlab.lm.model_folder import JOINED, WEIGHTS
 from rnnlab.lm.text_model import TextModel
 from rnnlab.web.bodies import DetokenizeBody, TokenizeBody, described, read_body
 from rnnlab.web.completions import rules_of
@@ -123,6 +123,7 @@ def _about(model: TextModel) -> dict[str, Any]:
         "checkpoint": model.checkpoint,
         "has_ended": model.has_ended,
         "max_length": MAX_LENGTH,
+        "ngram_order": model.about.get(JOINED, {}).get("order", 0),  # it joins when training ends
         "settings": model.about.get("model", {}),
     }
 

@@ -10,7 +10,7 @@ const NAMES = { "\\n": "a line break", " ": "a space" };
 /** read: the first event of the server about the text; about: the model. */
 export function Rules({ read, about }) {
   if (!about) return null;
-  const order = about.settings?.ngram_order;
+  const order = about.ngram_order;
   return html`<div class="rules">
     ${read && noticesOf(read).map((notice) => html`<p class="notice" key=${notice}>${notice}</p>`)}
     <p class="note">${about.text_rule === "none" ? "The text is read as it is." : `Text rule: ${about.text_rule}.`}
