@@ -260,8 +260,7 @@ def test_the_keyboard_alone_suffices(browser: Browser, server: Served) -> None:
         text = box(page).input_value()
         for _ in range(10):
             page.keyboard.press("ArrowLeft")
-        came = page.locator(".side .expected")
-        expect(came).to_be_visible()
+        expect(page.locator(".side .came")).to_be_visible()
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
         assert focused.startswith("Go on with ")
@@ -275,6 +274,33 @@ def test_the_keyboard_alone_suffices(browser: Browser, server: Served) -> None:
         assert len(other) == len(text) - 10 + 1 + 20
         page.keyboard.press("Control+z")
         expect(box(page)).to_have_value(text)
+
+
+def test_the_caret_is_where_it_was_put_just_before(browser: Browser, server: Served) -> None:
+    with writing(browser, server, length=20) as page:
+        box(page).fill(TEXT)
+        read(page)
+        # All before the browser tells of the new caret, as when keys come fast.
+        page.evaluate(
+            """() => {
+                const area = document.querySelector("textarea");
+                area.setSelectionRange(4, 4);
+                area.blur();
+            }"""
+        )
+        expect(page.locator(".side .came b")).to_have_text(TEXT[4])
+        box(page).focus()
+        box(page).evaluate(
+            """(area) => {
+                const [key, ctrlKey, bubbles] = ["Enter", true, true];
+                area.setSelectionRange(7, 7);
+                area.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, bubbles }));
+            }"""
+        )
+        expect(page.get_by_role("status")).to_have_text("20 tokens written.")
+        text = box(page).input_value()
+        assert text.startswith(TEXT[:7])
+        assert len(text) == 7 + 20
 
 
 def test_typing_goes_on_where_the_model_writes(browser: Browser, server: Served) -> None:

@@ -76,7 +76,7 @@ export function Column({ id, title, models, asked, options, fault, handle, leade
   retry.current = readAgain;
   useEffect(() => isAway(pen.problem) ? whenBack(() => retry.current()) : undefined, [pen.problem]);
   useEffect(() => {
-    if (isThere && !isWriting && rested === text && !isLong) pen.read(model, ownLabel, text);
+    if (isThere && rested === text && !isLong) pen.read(model, ownLabel, text);
   }, [model, ownLabel, rested, isThere]);
 
   const found = useMemo(() => spans(pen, text), [pen.tokens, pen.tokens.length, pen.text, text]);
@@ -131,7 +131,7 @@ export function Column({ id, title, models, asked, options, fault, handle, leade
     setSaid(pen.problem ? "" : pen.end === "document" ? `${count}; the document ends here.` : `${count}.`);
     put(pen.text?.length ?? null);
   };
-  const prefix = () => trees.cut(text, Math.min(at, MOST));
+  const prefix = (end = at) => trees.cut(text, Math.min(end, MOST));
   const write = (beginning) => grow(beginning, `written by ${model}`, () =>
     pen.write(model, ownLabel, beginning, options, grown));
   const goOn = (where, [token, name, p]) => {
@@ -159,7 +159,7 @@ export function Column({ id, title, models, asked, options, fault, handle, leade
     const command = event.ctrlKey || event.metaKey, name = event.key.toLowerCase();
     let act = null;
     if (event.key === "Escape" && isWriting) act = () => pen.stop();
-    if (command && event.key === "Enter" && !isWriting) act = () => write(prefix());
+    if (command && event.key === "Enter" && !isWriting) act = () => write(prefix(event.target.selectionStart));
     if (command && (name === "y" || name === "z")) {
       act = () => go(name === "y" || event.shiftKey ? trees.after(tree) : trees.before(tree));
     }

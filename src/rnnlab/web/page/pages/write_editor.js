@@ -115,10 +115,12 @@ export function Editor({ id, label, text, pieces, place, marked, card, busy, onE
   useLayoutEffect(() => {
     if (busy && isNear.current) frame.current.scrollTop = frame.current.scrollHeight;
   }, [text, busy]);
+  // The browser tells of a new place of the caret later than of a key or of the loss of focus.
+  const tell = () => onCaret(area.current.selectionStart);
   useEffect(() => {
-    const tell = () => document.activeElement === area.current && onCaret(area.current.selectionStart);
-    document.addEventListener("selectionchange", tell);
-    return () => document.removeEventListener("selectionchange", tell);
+    const changed = () => document.activeElement === area.current && tell();
+    document.addEventListener("selectionchange", changed);
+    return () => document.removeEventListener("selectionchange", changed);
   }, [onCaret]);
   const scrolled = () => {
     const { scrollTop, clientHeight, scrollHeight } = frame.current;
@@ -148,7 +150,7 @@ export function Editor({ id, label, text, pieces, place, marked, card, busy, onE
         <textarea id=${id} ref=${area} aria-label=${label} aria-busy=${busy} value=${text.replaceAll("\r", RETURN)}
           spellcheck=${false} autocomplete="off" autocapitalize="off" placeholder="Type here, or let the model write."
           onInput=${({ target, inputType }) => onEdit(target.value.replaceAll(RETURN, "\r"), inputType)}
-          onBeforeInput=${isHistory} onKeyDown=${onKey} onFocus=${({ target }) => onCaret(target.selectionStart)}
+          onBeforeInput=${isHistory} onKeyDown=${(event) => (tell(), onKey(event))} onFocus=${tell} onBlur=${tell}
           onPointerMove=${point} onPointerLeave=${pointed.hideSoon}></textarea>
       </div>
     </div>

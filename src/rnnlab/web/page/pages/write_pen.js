@@ -31,8 +31,12 @@ export class Pen {
     this.ending?.abort();
   }
 
-  /** Read a text; what it has in common with the one before is not sent again. Return whether all was read. */
+  /**
+   * Read a text, unless one is being written; what it has in common with the one before is not sent again. Return
+   * whether all was read.
+   */
   async read(model, label, text) {
+    if (this.doing === "writing" && !this.ending.signal.aborted) return false;
     if (model === this.model && label === this.label && text === this.text && !this.problem) return true;
     return this.#work("reading", async (signal) => {
       let tokens = [], about = null, next = null;
