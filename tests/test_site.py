@@ -1,5 +1,6 @@
 """The site, built from all pages without executing notebooks, and read in a browser from disk."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -165,11 +166,20 @@ def test_sources_are_shown_and_notebooks_can_be_taken_along(
     text = (ROOT / "src/rnnlab/cells/lstm.py").read_text(encoding="utf-8")
     assert shown
     assert shown.select_one("pre").get_text().strip() == text.strip()  # type: ignore[union-attr]
-    link = pages["course/1-a-text-as-a-sequence"].select_one(".notebook a[download]")
-    assert link
-    notebook = (site / "course" / str(link["href"])).read_text(encoding="utf-8")
-    assert '"cell_type": "code"' in notebook
-    assert "remove-cell" not in notebook
+    names = [name for name in pages if re.match(r"(zh/)?course/\d-", name)]
+    assert len(names) == 2 * 7
+    for name in names:
+        link = pages[name].select_one(".notebook a[download]")
+        assert link
+        file = (site / name).with_name(str(link["href"]))
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        assert {cell["cell_type"] for cell in cells} == {"code", "markdown"}
+        assert "remove-cell" not in str(cells)
+        words = "".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+        assert f"(solutions.html#chapter-{Path(name).name[0]})" in words
+        assert ("(data:image/svg+xml;base64," in words) == ("4-" in name)
+        targets = re.findall(r"\]\(([^)]*)", words)
+        assert [own for own in targets if not re.match("https?:|data:|#", own)] == []
 
 
 def test_pages_in_two_languages_lead_to_each_other(

@@ -1,8 +1,10 @@
 """How notebooks are executed, and that they can be taken along: each page has a link to its own."""
 
+import base64
 import json
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 LEFT_OUT = "remove-cell"
+
+LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>[^]]*)\]\((?P<file>[\w./-]+\.(?:md|svg))(?P<anchor>#[\w-]+)?\)"
+)
+"""A link to another page, or a picture from a file of its own."""
 
 
 def folder(app: Sphinx) -> Path:
@@ -37,7 +44,8 @@ def add_link(
 ) -> None:
     """Write the notebook of a page next to it, and tell the template its name.
 
-    Cells that the page leaves out, which only check its figures, are left out there, too.
+    Cells that the page leaves out, which only check its figures, are left out there, too. Pictures
+    are put in, and links to pages become their names, as a notebook is read far from the site.
     """
     notebook = folder(app) / f"{name}.ipynb"
     if doctree is not None and notebook.is_file():
@@ -48,7 +56,27 @@ def add_link(
         content["cells"] = [
             cell for cell in content["cells"] if LEFT_OUT not in cell["metadata"].get("tags", [])
         ]
+        for cell in content["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = self_contained("".join(cell["source"]), Path(app.srcdir, name))
         page.with_name(notebook.name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def self_contained(text: str, page: Path) -> str:
+    """Return the text of a cell without links to files; page: the file that it is from.
+
+    A picture becomes a data URL: JupyterLab shows no SVG that is an attachment (issue 10464).
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        file = page.parent / found["file"]
+        if found["image"]:
+            content = base64.b64encode(file.read_bytes()).decode()
+            return f"![{found['text']}](data:image/svg+xml;base64,{content})"
+        address = file.with_suffix(".html").name + (found["anchor"] or "")
+        return f"{found['text']} ({address})"
+
+    return LINK.sub(replaced, text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
