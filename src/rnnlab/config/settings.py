@@ -66,7 +66,7 @@ class Settings(SettingsGroup):
     def with_changes(
         self, where: str = "settings", known: Iterable[str] = (), /, **values: Any
     ) -> Self:
-        """Return a copy with some settings replaced; all rules are checked again.
+        """Return a copy with some settings replaced; their groups are checked again.
 
         known: what else may be meant by an unknown name.
         """
@@ -75,10 +75,11 @@ class Settings(SettingsGroup):
             if name not in names:
                 hint = suggest(name, [*names, *known])
                 raise UsageError(f"{where}: unknown setting {name!r}{hint}")
-        merged = {}
+        merged: dict[str, Any] = {}
         for group, model in self.groups.items():
             own = {name: value for name, value in values.items() if name in model.model_fields}
-            merged[group] = dict(getattr(self, group)) | own
+            before = getattr(self, group)
+            merged[group] = dict(before) | own if own else before
         return self.from_dict(merged, where)
 
     @property
