@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from command_line import TINY, Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
+from quick_workers import quicken
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -26,6 +27,11 @@ pytest_plugins = ["small_experiment"]
 
 LONGEST_FIRST = [
     "execution/test_ray_cluster_two_hosts.py",
+    "web/test_runs_page.py",
+    "web/test_write_page.py",
+    "web/test_start_page.py",
+    "web/test_run_control.py",
+    "web/test_inside_page.py",
     "execution/test_experiment.py",
     "test_experiments.py",
     "runs/test_resume.py",
@@ -47,6 +53,14 @@ LONGEST_FIRST = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {Path(__file__).parent / name: n for n, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs() -> Iterator[None]:
+    """Runs draw nothing into curves.svg and do not wait for the disk, unless a test wants it."""
+    with pytest.MonkeyPatch.context() as patch:
+        quicken(patch.setattr)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -101,16 +115,6 @@ def of_names(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder / "run"
-
-
-@pytest.fixture(scope="module")
-def empty_curves() -> Iterator[None]:
-    """Draw nothing into curves.svg, which takes a third of the time of a small run."""
-    from quick_workers import no_curves
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnlab.runs.curves.draw_curves", no_curves)
-        yield
 
 
 @pytest.fixture(scope="session")

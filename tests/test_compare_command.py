@@ -27,11 +27,6 @@ SMALL = [
 Train = Callable[..., Path]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def without_drawing(empty_curves: None) -> None:
-    """The drawing of a run's own curves is not what is tested here."""
-
-
 @pytest.fixture(scope="module")
 def train(cli: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
     folder = tmp_path_factory.mktemp("runs")

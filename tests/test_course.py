@@ -60,7 +60,7 @@ def test_each_patient_is_asked_about_and_solved() -> None:
 
 
 def test_the_commands_of_the_lab_sheet(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_curves: None
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each runs as it stands, with smaller budgets, and for all cells and two seeds.
 

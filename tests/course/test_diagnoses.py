@@ -25,7 +25,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def in_the_ward(ward: Path, monkeypatch: pytest.MonkeyPatch, empty_curves: None) -> None:
+def in_the_ward(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ward)
 
 

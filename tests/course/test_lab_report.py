@@ -16,7 +16,7 @@ from rnnlab.errors import UsageError
 @pytest.fixture(scope="module")
 def runs(
     cli: Cli, train_flags: list[str], trained: tuple[Path, str],
-    tmp_path_factory: pytest.TempPathFactory, empty_curves: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Path]:  # fmt: skip
     other = tmp_path_factory.mktemp("runs") / "gru"
     flags = [*train_flags, "--cell", "gru", "--num-epochs", "1", "--dropout", "0.1"]

@@ -30,13 +30,16 @@ SMALL = {
 }  # fmt: skip
 """Trains in an instant."""
 
+ROWS = 60
+"""Of a terminal; the longest path of a run still leaves room below for what grows."""
+
 
 class Emulator(io.StringIO):
     """A terminal that keeps what it has shown after each write."""
 
     def __init__(self, columns: int, encoding: str = "utf-8") -> None:
         super().__init__()
-        self.screen = pyte.HistoryScreen(columns, 40, history=1000)
+        self.screen = pyte.HistoryScreen(columns, ROWS, history=1000)
         self.stream = pyte.Stream(self.screen)
         self.shown: list[list[str]] = []
         self._encoding = encoding
@@ -63,7 +66,7 @@ def test_a_terminal_gets_a_live_display_that_fits_its_width(
     monkeypatch.setattr(module, "REFRESH_SECONDS", 0.0)
     terminal = Emulator(columns, encoding)
     console = PlainConsole(
-        file=terminal, force_terminal=True, width=columns, height=40, soft_wrap=True
+        file=terminal, force_terminal=True, width=columns, height=ROWS, soft_wrap=True
     )
     file = tmp_path / "text.txt"
     file.write_text(text_file.read_text().replace("a", "α中"))

@@ -24,8 +24,6 @@ from rnnlab.runs.training import train
 COPIED = "a text that stands twice in the corpus"
 """Its advice is another text."""
 
-pytestmark = pytest.mark.usefixtures("empty_curves")
-
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "doctor-tried-on.md"
 
 

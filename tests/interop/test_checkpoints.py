@@ -40,8 +40,8 @@ def stored(folder: Path, content: Any, name: str = "model.pt") -> Path:
     [
         STATE,
         dict(LINEAR.named_parameters()),
-        {"epoch": 3, "state_dict": STATE, "optimizer": torch.optim.Adam([nn.Parameter()])
-         .state_dict()},
+        {"epoch": 3, "state_dict": STATE, "optimizer": {"state": {}, "param_groups": [
+            {"lr": 0.1, "betas": (0.9, 0.999), "params": [0]}]}},
         {**STATE, "note": "plain values next to tensors are left alone"},
     ],
 )  # fmt: skip

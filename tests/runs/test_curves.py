@@ -8,7 +8,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from command_line import TINY, Cli
 
+from rnnlab.runs import writer
 from rnnlab.runs.curves import DARK, curve_figure, draw_curves, save_curves
 from rnnlab.runs.files import read_metrics
 
@@ -48,9 +50,21 @@ def test_curves_of_a_run_show_training_held_out_and_baselines(
     steps = [line["step"] for line in read_metrics(directory) if line["kind"] == "held-out"]
     assert list(lines["held"].get_xdata()) == steps
     assert axes.get_ylabel() == "bits per character"
-    svg = (directory / "curves.svg").read_text()
+
+
+def test_a_run_draws_its_curves(
+    cli: Cli, text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "save_curves", save_curves)
+    done = cli(
+        "train", "--corpus", str(text_file), *TINY, "--max-tokens", "400", "--run-dir",
+        str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    svg = (tmp_path / "run" / "curves.svg").read_text()
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert not re.search(r'(href|src)="http', svg), "opens without a network"
+    assert svg == draw_curves(tmp_path / "run")
 
 
 def test_the_best_evaluation_is_marked(trained: tuple[Path, str], lines: dict[str, Any]) -> None:

@@ -18,8 +18,6 @@ from rnnlab.runs.run import Run
 from rnnlab.runs.state_saver import newest_state
 from rnnlab.runs.training import train
 
-pytestmark = pytest.mark.usefixtures("empty_curves")
-
 FAULTS = int(os.environ.get("RNNLAB_FAULTS", "24"))
 """How many moments are tried, a quarter of them with samples; 0: all, with all faults."""
 

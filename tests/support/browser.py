@@ -87,7 +87,7 @@ def heard(page: Page) -> Iterator[tuple[list[str], list[str]]]:
     """Two lists that grow: what the page complains of, and the addresses that it asks for."""
     complaints, addresses = list[str](), list[str]()
     listeners: dict[Any, Any] = {
-        "console": lambda message: complaints.append(message.text),
+        "console": lambda said: complaints.append(f"{said.text} {said.location['url']}"),
         "pageerror": lambda error: complaints.append(str(error)),
         "request": lambda request: addresses.append(request.url),
     }

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from interrupted import PROCESSES
-from quick_workers import use_server_of_tests
+from quick_workers import quicken, use_server_of_tests
 
 from rnnlab.signals import SIGNALS, die_on_signals, forked_before_computing
 
@@ -44,10 +44,30 @@ class Forked:
         self.stdin = os.fdopen(ours[0], "w", encoding="utf-8")
         self.stdout, self.stderr = (os.fdopen(end, encoding="utf-8") for end in ours[1:])
 
-    def send_signal(self, sign: signal.Signals) -> None:
+    @property
+    def pid(self) -> int:
         assert self.process.pid
+        return self.process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        """Return the exit code; None: it runs."""
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, sign: signal.Signals) -> None:
         with suppress(ProcessLookupError):  # it may just have ended
-            os.kill(self.process.pid, sign)
+            os.kill(self.pid, sign)
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for the end; return what was printed since."""
+        done = self.ended()
+        return done.stdout, done.stderr
 
     def ended(self) -> subprocess.CompletedProcess[str]:
         """Wait for the end."""
@@ -85,6 +105,7 @@ def command(
     die_on_signals()
     forked_before_computing()
     use_server_of_tests()
+    quicken()
     begins.send(None)
     from rnnlab.cli import main
 

@@ -10,9 +10,8 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from quick_workers import no_curves
+from quick_workers import quicken
 
 from rnnlab.config import Settings
 from rnnlab.display.plain_console import PlainConsole
@@ -40,12 +39,11 @@ def work(
     settings: Settings, directory: Path, resume: bool, spoil: Callable[[], None] | None
 ) -> None:
     """Runs in the process; exits with 1 and one line where rnnlab gives up."""
-    from rnnlab.runs import curves
     from rnnlab.runs.training import train
     from rnnlab.signals import forked_before_computing
 
     forked_before_computing()
-    curves.draw_curves = no_curves
+    quicken()
     if spoil:
         spoil()
     try:
@@ -85,6 +83,5 @@ def resumed(directory: Path, **changes: Any) -> str:
     shown = io.StringIO()
     settings = Run.open(directory).settings.with_changes(**changes)
     display = TrainingDisplay(console=PlainConsole(file=shown, width=500))
-    with patch("rnnlab.runs.curves.draw_curves", no_curves):
-        train(settings, directory, [display], resume=True)
+    train(settings, directory, [display], resume=True)
     return shown.getvalue()

@@ -105,7 +105,7 @@ def main() -> None:
             "rnnlab_endings": right / len(starts),
             "rnnlab_writing": 1.0,
         }
-        with served.serving(run) as server:
+        with served.serving(run, environment={}) as server:
             found = lm_eval.simple_evaluate(
                 model="local-completions",
                 model_args={

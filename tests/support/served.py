@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from command_line import RNNLAB
+from forked import Forked
 
 from rnnlab.config import DataSettings, ModelSettings
 from rnnlab.data.tokenizer import Tokenizer
@@ -22,14 +24,25 @@ JSON = {"content-type": "application/json"}
 
 
 class Served:
-    """A server in a process of its own."""
+    """A server in a process of its own.
 
-    def __init__(self, *args: str, port: int = 0, **options: Any) -> None:
-        self.process = subprocess.Popen(
-            [RNNLAB, "serve", *args, "--port", str(port)], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, **options,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+    environment: of the installed command, which loads for seconds; None: forked, it begins at once.
+    """
+
+    def __init__(
+        self, *args: str, port: int = 0, cwd: str | Path = ".",
+        environment: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        command = ["serve", *args, "--port", str(port)]
+        self.process: Forked | subprocess.Popen[str]
+        if environment is None:
+            self.process = Forked(*command, cwd=cwd)
+        else:
+            self.process = subprocess.Popen(
+                [RNNLAB, *command], cwd=cwd, env={**os.environ, **environment}, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
         assert self.process.stdout
         self.printed = ""
         for line in self.process.stdout:
@@ -77,10 +90,10 @@ class Served:
         assert set(error) == {"message", "type", "param", "code"}
         return status, error["message"], error["param"], error["code"]
 
-    def ended(self, sign: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+    def ended(self, sign: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
         """Send a signal; return exit code and what was printed since."""
         self.process.send_signal(sign)
-        printed, errors = self.process.communicate(timeout=60)
+        printed, errors = self.process.communicate()
         return self.process.returncode, printed, errors
 
 

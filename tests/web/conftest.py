@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from command_line import TINY, Cli, made_up_text
 from forked import Forked
-from quick_workers import no_curves
 from served import Served, random_model, serving
 
 from rnnlab.data.tokenizer import BpeTokenizer, ByteTokenizer, CharTokenizer
@@ -17,12 +16,10 @@ def shelf(cli: Cli, text_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A folder of runs and models, and what must not be reached from it."""
     root = tmp_path_factory.mktemp("served")
     folder = root / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnlab.runs.curves.draw_curves", no_curves)
-        done = cli(
-            "train", "--corpus", str(text_file), *TINY, "--ngram-order", "3", "--num-epochs", "1",
-            "--run-dir", str(folder / "pets"),
-        )  # fmt: skip
+    done = cli(
+        "train", "--corpus", str(text_file), *TINY, "--ngram-order", "3", "--num-epochs", "1",
+        "--run-dir", str(folder / "pets"),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     letters = CharTokenizer(" abcdefghijklmnopqrstuvwxyz")
     random_model(folder / "more" / "letters", letters, preprocessing="letters")

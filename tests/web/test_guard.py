@@ -147,7 +147,7 @@ def test_slow_and_idle_clients_are_sent_away_and_too_many_told_to_wait(
         "guard.BODY_SECONDS, guard.MOST_REQUESTS, serving.HEADER_SECONDS = 2.5, 3, 2.5\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with serving(str(shelf / "pets"), env={**os.environ, "PYTHONPATH": path}) as server:
+    with serving(str(shelf / "pets"), environment={"PYTHONPATH": path}) as server:
         silent, slow = (socket.create_connection(("127.0.0.1", server.port)) for _ in "ab")
         slow.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
         late = [server.connect() for _ in range(4)]

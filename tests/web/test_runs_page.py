@@ -17,7 +17,7 @@ from made_up_runs import append, evaluation, held_out_line, lines_of, made_up_ru
 from playwright.sync_api import Browser, Locator, Page, expect
 from served import Served, serving
 
-from rnnlab.files import try_lock
+from rnnlab.files import try_lock, write_atomically
 from rnnlab.lm.baseline_titles import baseline_title
 
 SEEDS = {1: 2.1037, 2: 2.1321, 3: 2.0894, 4: 2.1516, 5: 2.1148}
@@ -478,18 +478,17 @@ def test_the_page_of_a_run_gets_its_figures_when_it_ends(
 ) -> None:
     server, folder = live
     run = made_up_run(folder / "a", steps=10, of=20, ended="")
-    whole = json.loads((made_up_run(folder / "b") / "result.json").read_text())
+    whole = json.loads((made_up_run(folder / "b", steps=20, of=20) / "result.json").read_text())
     with try_lock(run / ".lock"), lab(browser, server, "runs/a") as page:
         expect(page.get_by_text("No final evaluation yet")).to_be_visible()
         expect(page.locator(".run-state").first).to_contain_text("training: lstm 64 on timemachine")
         append(run, *lines_of(11, 20, 2.0, 20))
         expect(numbers(page).locator("td").first).to_have_text("20")
         # A run writes its result first without evaluations.
-        (run / "result.json").write_text(
-            json.dumps({**whole, "complete": False, "evaluations": []})
-        )
+        unfinished = {**whole, "complete": False, "evaluations": []}
+        write_atomically(run / "result.json", json.dumps(unfinished).encode())
         expect(page.locator(".run-state").first).to_contain_text("evaluating: lstm 64")
-        (run / "result.json").write_text(json.dumps(whole))
+        write_atomically(run / "result.json", json.dumps(whole).encode())
         expect(page.locator(".headline b").first).to_have_text("2.100")
         expect(page.get_by_role("region", name="Evaluations")).to_be_visible()
         expect(page.locator(".learning .key")).to_contain_text("6-gram, Kneser-Ney: 2.250")
@@ -520,7 +519,7 @@ def test_a_real_training_is_seen_from_its_first_step_to_its_figures(
         training = subprocess.Popen(
             [
                 RNNLAB, "train", "--corpus", str(text_file), *TINY, "--num-epochs", "0",
-                "--max-seconds", "5", "--run-dir", str(folder / "new"),
+                "--max-seconds", "8", "--run-dir", str(folder / "new"),
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

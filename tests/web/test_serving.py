@@ -21,7 +21,7 @@ from rnnlab.web.serving import bound
 def test_a_signal_ends_streams_with_an_event_and_the_server_with_its_code(
     shelf: Path, sign: signal.Signals
 ) -> None:
-    with serving(str(shelf)) as server:
+    with serving(str(shelf), environment={}) as server:
         streaming, waiting = server.connect(), server.connect()
         body = {"model": "pets", "prompt": "The", "max_tokens": 100_000, "n": 10}
         streaming.request(
