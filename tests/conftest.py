@@ -10,6 +10,8 @@ from command_line import TINY, Cli, made_up_text, run_rnnlab, start_rnnlab
 from hypothesis import settings
 from quick_workers import quicken
 
+from rnnlab import signals
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -61,6 +63,12 @@ def quick_runs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         quicken(patch.setattr)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_signal_before() -> None:
+    """A signal is no echo of one in the test before."""
+    signals._last = -signals.ECHO_SECONDS
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,9 @@ def test_sources_are_shown_and_notebooks_can_be_taken_along(
         assert {cell["cell_type"] for cell in cells} == {"code", "markdown"}
         assert "remove-cell" not in str(cells)
         words = "".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
-        assert f"(solutions.html#chapter-{Path(name).name[0]})" in words
+        number = Path(name).name[0]
+        anchor = f"第-{number}-章" if name.startswith("zh") else f"chapter-{number}"
+        assert f"(solutions.html#{anchor})" in words
         assert ("(data:image/svg+xml;base64," in words) == ("4-" in name)
         targets = re.findall(r"\]\(([^)]*)", words)
         assert [own for own in targets if not re.match("https?:|data:|#", own)] == []

@@ -303,6 +303,21 @@ def test_the_caret_is_where_it_was_put_just_before(browser: Browser, server: Ser
         assert len(text) == 7 + 20
 
 
+def test_reading_does_not_end_what_is_being_written(browser: Browser, server: Served) -> None:
+    """A rest of the text may be noticed when the model already writes."""
+    with writing(browser, server) as page:
+        found = page.evaluate(
+            """async (text) => {
+                const { Pen } = await import("/page/pages/write_pen.js"), pen = new Pen(() => {});
+                const options = () => ({ length: 40, pace: 0, settings: { seed: 1 } });
+                const written = pen.write("pets", "", text, options, () => {});
+                return [await pen.read("pets", "", text), await written, pen.count];
+            }""",
+            TEXT,
+        )
+        assert found == [False, True, 40]
+
+
 def test_typing_goes_on_where_the_model_writes(browser: Browser, server: Served) -> None:
     with writing(browser, server, length=20_000) as page:
         page.get_by_role("combobox", name="Pace").select_option("20 tokens a second")
