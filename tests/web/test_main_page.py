@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +19,14 @@ from rnnlab.web.page_files import PAGE, page_paths
 TABS = ["Runs", "Write", "Inside", "Score", "Experiments", "API"]
 VENDOR = PAGE / "vendor"
 VENDORED = json.loads((VENDOR / "vendored.json").read_text())
+
+
+@pytest.mark.parametrize("file", sorted(PAGE.rglob("*.js")), ids=lambda file: file.stem)
+def test_words_at_the_end_of_a_line_are_followed_by_a_space(file: Path) -> None:
+    """htm leaves out white space with a line break, so templates write it as ${" "}."""
+    text, inline = file.read_text(encoding="utf-8"), "(?:a|b|code|em|i)"
+    assert not re.findall(rf"[\w.,:;)]\n\s*<{inline}[ >].*", text)
+    assert not re.findall(rf".*</{inline}>\n\s*[\w(].*", text)
 
 
 def test_every_tab_opens_by_keyboard_alone(browser: Browser, server: Served) -> None:

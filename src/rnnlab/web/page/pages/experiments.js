@@ -24,8 +24,8 @@ function List() {
   if (!value.length) {
     return html`${head}<${Empty} title="No experiment in these folders">
       <p>An experiment is a file <code>experiment.toml</code>: a question, what varies, and how many seeds. Once
-        <code>rnnlab experiment FOLDER</code> has run it, its verdicts and runs are shown here. Serve its folder:
-        <code>rnnlab serve experiments</code>.</p><//>`;
+        ${" "}<code>rnnlab experiment FOLDER</code> has run it, its verdicts and runs are shown here. Serve its folder:
+        ${" "}<code>rnnlab serve experiments</code>.</p><//>`;
   }
   return html`${head}<ul class="experiments">${value.map((one) => html`
     <li key=${one.name}><h2><a href=${`#/experiments/${inPath(one.name)}`}>${one.title}</a></h2>
