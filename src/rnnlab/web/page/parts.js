@@ -79,6 +79,9 @@ const SPOKEN = { "\n": "line break", "\v": "line break", "\t": "tab", " ": "spac
 
 const CONTROL = /[\0-\x1f\x7f]/g, PICTURES = 0x2400; // of control characters
 
+/** Return words as a sentence begins. */
+export const capitalized = (words) => `${words[0].toUpperCase()}${words.slice(1)}`;
+
 /** Return a piece of text so that it can be seen: a blank alone has a sign, and so have control characters. */
 export function visible(text) {
   return SIGNS[text] ?? text.replace(/[\n\v]/g, "⏎").replace(CONTROL, (one) =>

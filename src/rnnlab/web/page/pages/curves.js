@@ -1,7 +1,7 @@
 // The learning curves of some runs: training and held-out, as a plot and as numbers.
 
 import { html, useMemo } from "../preact.js";
-import { Field, Loading, Trouble, shown } from "../parts.js";
+import { Field, Loading, Trouble, capitalized, shown } from "../parts.js";
 import { Plot, Swatch } from "../plot.js";
 import { useStored } from "../state.js";
 import { areOfDifferentTexts } from "./run_names.js";
@@ -56,7 +56,7 @@ function captionOf(runs, lines, hasLevels) {
   const text = splits.size === 1 ? [...splits][0] : "held-out";
   const hasNGrams = runs.some((run) => run?.settings.ngram_order);
   const finals = [...new Set(runs.map((run) => run?.held_out?.split ?? "test"))].join(" or ");
-  const words = `${text[0].toUpperCase()}${text.slice(1)} text${
+  const words = `${capitalized(text)} text${
     hasNGrams ? ", network alone, before its n-grams join it" : ""}${
     hasLevels ? "; its baselines are of the same text" : ""}. `;
   if (finals === text) return words;

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo } from "../preact.js";
 import { arrays, get } from "../api.js";
 import { Letters } from "../letters.js";
-import { Empty, Field, Loading, ModelSelect, Trouble, useModels } from "../parts.js";
+import { Empty, Field, Loading, ModelSelect, Trouble, capitalized, useModels } from "../parts.js";
 import { useLoaded, useRested, useStored } from "../state.js";
 import { HeatMap } from "./heat_map.js";
 import { NumberInput } from "./number_input.js";
@@ -76,8 +76,7 @@ function Source({ network, source, asked, change }) {
           onChange=${() => change({ source: value, offset: 0, at: 0, range: null })} />
         ${value === "text" ? "A text of your own" : `The ${value} split`}</label>`)}
     </fieldset>
-    ${network.left_out && html`<p class="note">${
-      network.left_out[0].toUpperCase()}${network.left_out.slice(1)}.</p>`}
+    ${network.left_out && html`<p class="note">${capitalized(network.left_out)}.</p>`}
     ${source === "text" ? html`<${Field} label="Text"><textarea rows="4" spellcheck=${false} value=${asked.text}
         onInput=${(event) => change({ text: event.target.value, at: 0, range: null })}></textarea><//>`
       : html`<div class="controls">

@@ -150,7 +150,8 @@ export function Editor({ id, label, text, pieces, place, marked, card, busy, onE
         <textarea id=${id} ref=${area} aria-label=${label} aria-busy=${busy} value=${text.replaceAll("\r", RETURN)}
           spellcheck=${false} autocomplete="off" autocapitalize="off" placeholder="Type here, or let the model write."
           onInput=${({ target, inputType }) => onEdit(target.value.replaceAll(RETURN, "\r"), inputType)}
-          onBeforeInput=${isHistory} onKeyDown=${(event) => (tell(), onKey(event))} onFocus=${tell} onBlur=${tell}
+          onBeforeInput=${isHistory} onKeyDown=${(event) => (tell(), onKey(event))} onFocus=${tell}
+          onBlur=${() => busy || tell()}
           onPointerMove=${point} onPointerLeave=${pointed.hideSoon}></textarea>
       </div>
     </div>
